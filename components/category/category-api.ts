@@ -1,0 +1,116 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ServiceProbes } from "../service/pod";
+import { VersionedService, type ServiceVersion } from "../service/versioned-service";
+import { VersionRoutes, type VersionRoutesArgs } from "../service/version-routes";
+import type { RoutedPath } from "../traffic/route-plan";
+import type { Shares } from "../traffic/weights";
+
+/** Which family of images runs, for the defaults that follow from it. */
+export const CategoryImage = {
+  /** Our own category service: small, starts in seconds, runs as any user. */
+  "category-api": "category-api",
+  /** The whole Shopizer: a JVM that takes a minute to start and writes to its own file system as root. */
+  shopizer: "shopizer",
+} as const;
+export type CategoryImage = (typeof CategoryImage)[keyof typeof CategoryImage];
+
+export interface CategoryApiArgs {
+  readonly namespace: string;
+  readonly injectionLabels: pulumi.Input<Record<string, string>>;
+  /** Version name → what runs; see {@link categoryDefaults} for what the image family fills in. */
+  readonly versions: Readonly<Record<string, ServiceVersion>>;
+  /** Default `category-api`. */
+  readonly image?: CategoryImage;
+  /** Default 8080, Shopizer's. */
+  readonly port?: number;
+  /** Requests in flight when a pod ends have this long, in seconds. Default 25. */
+  readonly graceSeconds?: number;
+  readonly hosts: readonly string[];
+  readonly gateway: pulumi.Input<string>;
+  readonly weights: VersionRoutesArgs["weights"];
+  readonly loadBalancer?: VersionRoutesArgs["loadBalancer"];
+  readonly propagation?: VersionRoutesArgs["propagation"];
+  /** How long the pods of a version may take to get ready, in seconds. Default 180; 600 for `shopizer`. */
+  readonly timeoutSeconds?: number;
+}
+
+/**
+ * What belongs to the category API under Shopizer's gateway. Of the actuator only the health check that Shopizer's
+ * shop asks for: the rest shows the environment and heap dumps to anyone.
+ */
+export const CATEGORY_PATHS: readonly RoutedPath[] = [
+  { prefix: "/api/v1/category" },
+  { prefix: "/api/v1/private/category" },
+  { prefix: "/api/v2/category" },
+  { exact: "/actuator/health/ping" },
+];
+
+/** What follows from the image family. */
+export function categoryDefaults(image: CategoryImage): {
+  readonly probes: ServiceProbes;
+  readonly restricted: boolean;
+  readonly resources: { readonly requests: Record<string, string>; readonly limits: Record<string, string> };
+  readonly timeoutSeconds: number;
+} {
+  return image === CategoryImage.shopizer
+    ? {
+        // Liveness and readiness groups appear by themselves where Spring Boot finds Kubernetes.
+        probes: {
+          readinessPath: "/actuator/health/readiness",
+          livenessPath: "/actuator/health/liveness",
+          startupSeconds: 300,
+        },
+        restricted: false,
+        resources: { requests: { cpu: "500m", memory: "1Gi" }, limits: { memory: "2Gi" } },
+        timeoutSeconds: 600,
+      }
+    : {
+        probes: { readinessPath: "/actuator/health/readiness", livenessPath: "/actuator/health/liveness" },
+        restricted: true,
+        resources: { requests: { cpu: "100m", memory: "192Mi" }, limits: { memory: "512Mi" } },
+        timeoutSeconds: 180,
+      };
+}
+
+/** The Shopizer category API: a {@link VersionedService} and its {@link VersionRoutes} with Shopizer's defaults. */
+export class CategoryApi extends pulumi.ComponentResource {
+  /** What each version gets, in percent. */
+  readonly shares: pulumi.Output<Shares>;
+  readonly versions: pulumi.Output<string[]>;
+
+  constructor(name: string, args: CategoryApiArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:CategoryApi", name, args, opts);
+    const defaults = categoryDefaults(args.image ?? CategoryImage["category-api"]);
+    const port = args.port ?? 8080;
+    const service = new VersionedService(
+      name,
+      {
+        namespace: args.namespace,
+        injectionLabels: args.injectionLabels,
+        port,
+        probes: defaults.probes,
+        restricted: defaults.restricted,
+        timeoutSeconds: args.timeoutSeconds ?? defaults.timeoutSeconds,
+        ...(args.graceSeconds !== undefined && { graceSeconds: args.graceSeconds }),
+        versions: args.versions,
+      },
+      { parent: this },
+    );
+    const routes = new VersionRoutes(
+      `${name}-routes`,
+      {
+        service: { name, namespace: args.namespace, port },
+        hosts: args.hosts,
+        gateway: args.gateway,
+        paths: CATEGORY_PATHS,
+        weights: args.weights,
+        ...(args.loadBalancer && { loadBalancer: args.loadBalancer }),
+        ...(args.propagation && { propagation: args.propagation }),
+      },
+      { parent: this, dependsOn: [service] },
+    );
+    this.shares = routes.shares;
+    this.versions = service.versions;
+    this.registerOutputs({ shares: this.shares, versions: this.versions });
+  }
+}

@@ -1,0 +1,13 @@
+export * from "./category/category-api";
+export type { ClusterAccess } from "./mesh/cluster-access";
+export type { GatewayPods } from "./mesh/gateway-proxies";
+export { ISTIO_CHARTS, type ChartSource, type HelmValues } from "./mesh/helm-chart";
+export * from "./mesh/ingress-gateway";
+export * from "./mesh/istio-control-plane";
+export type { Autoscaler, Scale } from "./mesh/scale";
+export type { ServiceProbes } from "./service/pod";
+export * from "./service/version-routes";
+export * from "./service/versioned-service";
+export * from "./traffic/load-balancer";
+export * from "./traffic/route-plan";
+export * from "./traffic/weights";

@@ -1,0 +1,26 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+
+/** What an Istio object is made from: metadata and a typed spec. */
+export interface IstioObjectArgs<Spec> {
+  readonly metadata: pulumi.Input<k8s.types.input.meta.v1.ObjectMeta>;
+  readonly spec: pulumi.Input<Spec>;
+}
+
+/**
+ * An Istio custom resource under the stock token `kubernetes:<apiVersion>:<Kind>`, so that a program may later move
+ * to a generated SDK without replacing the object.
+ */
+export abstract class IstioObject<Spec> extends k8s.apiextensions.CustomResource {
+  declare readonly spec: pulumi.Output<Spec>;
+
+  protected constructor(
+    name: string,
+    apiVersion: string,
+    kind: string,
+    args: IstioObjectArgs<Spec>,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    super(name, { apiVersion, kind, metadata: args.metadata, spec: args.spec }, opts);
+  }
+}

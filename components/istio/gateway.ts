@@ -1,0 +1,26 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { IstioObject, type IstioObjectArgs } from "./custom-resource";
+
+export interface Server {
+  readonly port: { readonly number: number; readonly name: string; readonly protocol: "HTTP" | "HTTPS" };
+  readonly hosts: readonly string[];
+  readonly tls?: {
+    readonly mode?: "SIMPLE";
+    readonly credentialName?: string;
+    readonly minProtocolVersion?: string;
+    readonly httpsRedirect?: boolean;
+  };
+}
+
+/** networking.istio.io/v1 GatewaySpec, the part that we write. */
+export interface GatewaySpec {
+  readonly selector: Readonly<Record<string, string>>;
+  readonly servers: readonly Server[];
+}
+
+/** The ports and hosts on which a gateway deployment listens (Istio: Gateway). */
+export class Gateway extends IstioObject<GatewaySpec> {
+  constructor(name: string, args: IstioObjectArgs<GatewaySpec>, opts?: pulumi.CustomResourceOptions) {
+    super(name, "networking.istio.io/v1", "Gateway", args, opts);
+  }
+}

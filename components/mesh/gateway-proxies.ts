@@ -1,0 +1,91 @@
+import type { CoreV1Api, KubeConfig, PortForward, V1Pod } from "@kubernetes/client-node";
+import { existsSync } from "node:fs";
+import { createServer, type AddressInfo, type Server } from "node:net";
+import type { ClusterAccess } from "./cluster-access";
+
+/** The gateway pods of one deployment: where they run and by which labels they are found. */
+export interface GatewayPods {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Envoy's admin port; it listens on the pod's loopback only. */
+const ADMIN_PORT = 15000;
+
+/** Reads Envoy's own answers in the gateway pods, through the Kubernetes API's port forwarding. */
+export class GatewayProxies {
+  private readonly forwards = new Map<string, Promise<Server>>();
+
+  private constructor(
+    private readonly pods: GatewayPods,
+    private readonly api: CoreV1Api,
+    private readonly forward: PortForward,
+  ) {}
+
+  static async connect(pods: GatewayPods, access: ClusterAccess): Promise<GatewayProxies> {
+    // Loaded here, not at the top: it takes as long as Pulumi's own SDK, and a preview never needs it.
+    const client = await import("@kubernetes/client-node");
+    const config = loadKubeConfig(new client.KubeConfig(), access);
+    return new GatewayProxies(pods, config.makeApiClient(client.CoreV1Api), new client.PortForward(config));
+  }
+
+  /** Names of the pods that take traffic now: ready and not on their way out. */
+  async ready(signal: AbortSignal): Promise<string[]> {
+    const labelSelector = Object.entries(this.pods.labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(",");
+    signal.throwIfAborted();
+    const { items } = await this.api.listNamespacedPod({ namespace: this.pods.namespace, labelSelector });
+    return items.filter(isReady).map((pod) => pod.metadata?.name ?? "");
+  }
+
+  /** The parsed body of `GET path` on the admin port of a pod. */
+  async admin<Body>(pod: string, path: string, signal: AbortSignal): Promise<Body> {
+    let server = this.forwards.get(pod);
+    if (!server) this.forwards.set(pod, (server = this.listen(pod)));
+    const { port } = (await server).address() as AddressInfo;
+    const response = await fetch(`http://127.0.0.1:${port}/${path}`, { signal });
+    if (!response.ok) throw new Error(`Envoy answered ${response.status} to ${path}`);
+    return (await response.json()) as Body;
+  }
+
+  async close(): Promise<void> {
+    for (const server of this.forwards.values()) {
+      const open = await server;
+      open.close();
+      open.emit("shopzier:end");
+    }
+  }
+
+  private listen(pod: string): Promise<Server> {
+    const server = createServer((socket) => {
+      server.once("shopzier:end", () => socket.destroy());
+      socket.on("error", () => socket.destroy());
+      this.forward
+        .portForward(this.pods.namespace, pod, [ADMIN_PORT], socket, null, socket)
+        .catch((error: unknown) => socket.destroy(error as Error));
+    });
+    return new Promise((resolve, reject) => {
+      server.once("error", reject).listen(0, "127.0.0.1", () => {
+        resolve(server);
+      });
+    });
+  }
+}
+
+/** The ambient kubeconfig, or the one that `access` names. */
+export function loadKubeConfig(config: KubeConfig, access: ClusterAccess): KubeConfig {
+  const { kubeconfig, context } = access;
+  if (kubeconfig === undefined) config.loadFromDefault();
+  else if (existsSync(kubeconfig)) config.loadFromFile(kubeconfig);
+  else config.loadFromString(kubeconfig);
+  if (context !== undefined) config.setCurrentContext(context);
+  return config;
+}
+
+function isReady(pod: V1Pod): boolean {
+  return (
+    pod.metadata?.deletionTimestamp === undefined &&
+    (pod.status?.conditions ?? []).some((c) => c.type === "Ready" && c.status === "True")
+  );
+}

@@ -1,0 +1,35 @@
+/** Values of a Helm chart. Plain, never an Output: one unknown value hides the whole release in a preview. */
+export type HelmValues = Readonly<Record<string, unknown>>;
+
+/** A chart repository by URL, or a folder that holds one folder for each chart. */
+export type ChartSource = { readonly repository: string } | { readonly directory: string };
+
+/** Istio's release chart repository (Istio docs, "Install with Helm"). */
+export const ISTIO_CHARTS: ChartSource = { repository: "https://istio-release.storage.googleapis.com/charts" };
+
+/** The arguments by which a Release finds a chart. */
+export function chart(
+  name: string,
+  version: string,
+  source: ChartSource = ISTIO_CHARTS,
+): { chart: string; version: string; repositoryOpts?: { repo: string } } {
+  return "repository" in source
+    ? { chart: name, version, repositoryOpts: { repo: source.repository } }
+    : { chart: `${source.directory.replace(/\/+$/, "")}/${name}`, version };
+}
+
+/** Merges from left to right as Helm merges value files: maps key by key, everything else as a whole. */
+export function mergeValues(...layers: readonly (HelmValues | undefined)[]): HelmValues {
+  const merged: Record<string, unknown> = {};
+  for (const layer of layers) {
+    for (const [key, value] of Object.entries(layer ?? {})) {
+      const below = merged[key];
+      merged[key] = isMap(below) && isMap(value) ? mergeValues(below, value) : value;
+    }
+  }
+  return merged;
+}
+
+function isMap(value: unknown): value is HelmValues {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

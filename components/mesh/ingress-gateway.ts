@@ -1,0 +1,195 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { Gateway, type Server } from "../istio/gateway";
+import type { GatewayPods } from "./gateway-proxies";
+import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
+import { minimumReplicas, scaleValues, type Scale } from "./scale";
+
+/** How clients reach the gateway (Kubernetes: Service type). */
+export const ServiceType = {
+  /** By an address that the cloud assigns. */
+  LoadBalancer: "LoadBalancer",
+  /** By a port of every node. */
+  NodePort: "NodePort",
+  /** From within the cluster only. */
+  ClusterIP: "ClusterIP",
+} as const;
+export type ServiceType = (typeof ServiceType)[keyof typeof ServiceType];
+
+export interface IngressGatewayArgs {
+  /** Istio release of the chart; the same as the control plane's. */
+  readonly version: string;
+  /** Where the chart comes from; default: Istio's release chart repository. */
+  readonly charts?: ChartSource;
+  /** Revision of the control plane that injects the proxy. Default: none. */
+  readonly revision?: string;
+  /** Hosts that clients may ask for; `*` for any. */
+  readonly hosts: readonly string[];
+  /** Listen for plain HTTP on port 80. Default true. */
+  readonly http?: boolean;
+  /** Listen for HTTPS on port 443, at least TLS 1.2. Default: no HTTPS. */
+  readonly tls?: {
+    /** Name of a `kubernetes.io/tls` Secret in the gateway's namespace. */
+    readonly credentialName: string;
+    /** Answer plain HTTP with a redirect to HTTPS. Default true. */
+    readonly redirect?: boolean;
+  };
+  /** Default `LoadBalancer`. */
+  readonly serviceType?: ServiceType;
+  /** Ports of the nodes, for type NodePort. Default 30080 and 30443. */
+  readonly nodePorts?: { readonly http?: number; readonly https?: number };
+  /** Address of a node by which clients come, for type NodePort. */
+  readonly address?: string;
+  /** Default: one replica, without autoscaling. With two or more a disruption budget keeps one at least. */
+  readonly scale?: Scale;
+  readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
+  /** How long a pod that ends goes on serving open connections, in seconds. Default 30. */
+  readonly drainSeconds?: number;
+  readonly imagePullPolicy?: "Always" | "IfNotPresent" | "Never";
+  /** Helm values of the chart, merged last over ours. */
+  readonly values?: HelmValues;
+  /** Default `istio-ingress`: apart from the control plane, as Istio advises ("Installing Gateways"). */
+  readonly namespace?: string;
+  /** How long the release may take to get ready, in seconds. Default 180. */
+  readonly timeoutSeconds?: number;
+}
+
+/** The chart's own names and its `istio` label; a Gateway object finds the pods by the label. */
+const RELEASE = "istio-ingressgateway";
+const LABELS = { istio: "ingressgateway" };
+
+/** Beyond the drain, for the proxy itself to end. */
+const TERMINATION_MARGIN_SECONDS = 10;
+
+/**
+ * An Istio ingress gateway: the chart `gateway` under the fixed name `istio-ingressgateway`, and the Gateway object
+ * for its hosts. Make it depend on the control plane: the injector fills in the pod's image, and a pod created too
+ * early stays broken.
+ */
+export class IngressGateway extends pulumi.ComponentResource {
+  /** URL by which a client reaches the gateway; for a named host send that host (`curl -H "Host: ..."` or DNS). */
+  readonly url: pulumi.Output<string>;
+  /** The Gateway object as `namespace/name`, for a VirtualService. */
+  readonly gateway: pulumi.Output<string>;
+  /** Where the gateway's pods run; plain, since hooks need it. */
+  readonly pods: GatewayPods;
+
+  constructor(name: string, args: IngressGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:IngressGateway", name, args, opts);
+    const serviceType = args.serviceType ?? ServiceType.LoadBalancer;
+    if (serviceType === ServiceType.NodePort && args.address === undefined) {
+      throw new pulumi.ResourceError(
+        `IngressGateway "${name}": address is missing; with serviceType NodePort give the address of a node`,
+        this,
+      );
+    }
+    const namespaceName = args.namespace ?? "istio-ingress";
+    const scale = args.scale ?? { replicas: 1 };
+    const drain = args.drainSeconds ?? 30;
+    const nodePorts = { http: args.nodePorts?.http ?? 30080, https: args.nodePorts?.https ?? 30443 };
+    const plain = args.http ?? true;
+    const tls = args.tls;
+
+    const namespace = new k8s.core.v1.Namespace(
+      `${name}-namespace`,
+      { metadata: { name: namespaceName } },
+      { parent: this },
+    );
+    const port = (portName: string, number: number, nodePort: number) => ({
+      name: portName,
+      port: number,
+      protocol: "TCP",
+      targetPort: number,
+      ...(serviceType === ServiceType.NodePort && { nodePort }),
+    });
+    const release = new k8s.helm.v3.Release(
+      `${name}-release`,
+      {
+        name: RELEASE,
+        namespace: namespace.metadata.name,
+        timeout: args.timeoutSeconds ?? 180,
+        cleanupOnFail: true,
+        ...chart("gateway", args.version, args.charts),
+        values: mergeValues(
+          {
+            labels: LABELS,
+            ...(args.revision !== undefined && { revision: args.revision }),
+            ...scaleValues(scale, "gateway"),
+            ...(minimumReplicas(scale) > 1 && { podDisruptionBudget: { minAvailable: 1 } }),
+            ...(args.resources && { resources: args.resources }),
+            ...(args.imagePullPolicy && { imagePullPolicy: args.imagePullPolicy }),
+            service: {
+              type: serviceType,
+              ports: [
+                ...(plain ? [port("http2", 80, nodePorts.http)] : []),
+                ...(tls ? [port("https", 443, nodePorts.https)] : []),
+                // Cloud load balancers ask here whether a node may get traffic.
+                ...(serviceType === ServiceType.LoadBalancer
+                  ? [{ name: "status-port", port: 15021, protocol: "TCP", targetPort: 15021 }]
+                  : []),
+              ],
+            },
+            // The proxy ends once it has no open connection left, at the latest after the drain.
+            podAnnotations: {
+              "proxy.istio.io/config": JSON.stringify({ terminationDrainDuration: `${drain}s` }),
+            },
+            terminationGracePeriodSeconds: drain + TERMINATION_MARGIN_SECONDS,
+          },
+          args.values,
+        ),
+      },
+      { parent: this, dependsOn: [namespace] },
+    );
+
+    const servers: Server[] = [];
+    if (plain) {
+      servers.push({
+        port: { number: 80, name: "http", protocol: "HTTP" },
+        hosts: args.hosts,
+        ...(tls && (tls.redirect ?? true) && { tls: { httpsRedirect: true } }),
+      });
+    }
+    if (tls) {
+      servers.push({
+        port: { number: 443, name: "https", protocol: "HTTPS" },
+        hosts: args.hosts,
+        tls: { mode: "SIMPLE", credentialName: tls.credentialName, minProtocolVersion: "TLSV1_2" },
+      });
+    }
+    const gateway = new Gateway(
+      `${name}-gateway`,
+      { metadata: { name, namespace: namespaceName }, spec: { selector: LABELS, servers } },
+      { parent: this, dependsOn: [release] },
+    );
+
+    const scheme = tls ? "https" : "http";
+    this.pods = { namespace: namespaceName, labels: LABELS };
+    this.gateway = gateway.metadata.apply((m) => `${m.namespace ?? namespaceName}/${m.name ?? name}`);
+    this.url = this.clientUrl(name, serviceType, scheme, args.address, tls ? nodePorts.https : nodePorts.http, release);
+    this.registerOutputs({ url: this.url, gateway: this.gateway, pods: this.pods });
+  }
+
+  private clientUrl(
+    name: string,
+    serviceType: ServiceType,
+    scheme: "http" | "https",
+    address: string | undefined,
+    nodePort: number,
+    release: k8s.helm.v3.Release,
+  ): pulumi.Output<string> {
+    const id = pulumi.interpolate`${release.status.namespace}/${release.status.name}`;
+    switch (serviceType) {
+      case ServiceType.NodePort:
+        return pulumi.output(`${scheme}://${address ?? ""}:${nodePort}`);
+      case ServiceType.ClusterIP:
+        return id.apply((i) => {
+          const [namespace = "", service = ""] = i.split("/");
+          return `${scheme}://${service}.${namespace}.svc.cluster.local`;
+        });
+      case ServiceType.LoadBalancer:
+        return k8s.core.v1.Service.get(`${name}-service`, id, { parent: this }).status.loadBalancer.ingress.apply(
+          (ingress) => `${scheme}://${ingress[0]?.hostname ?? ingress[0]?.ip ?? "pending"}`,
+        );
+    }
+  }
+}

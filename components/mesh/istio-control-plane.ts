@@ -1,0 +1,125 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterAccess } from "./cluster-access";
+import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
+import { webhooksAnswer } from "./istio-webhooks";
+import { scaleValues, type Scale } from "./scale";
+
+export interface IstioControlPlaneArgs {
+  /** Istio release of base and istiod alike, such as `1.31.0` (chart versions are Istio versions). */
+  readonly version: string;
+  /** Where the charts come from; default: Istio's release chart repository. */
+  readonly charts?: ChartSource;
+  /** Registry and tag of Istio's images, where they differ from the chart's. */
+  readonly hub?: string;
+  readonly tag?: string;
+  /** Revision name; namespaces then opt in by `istio.io/rev`. Default: none. */
+  readonly revision?: string;
+  /** Default: one replica, without autoscaling. */
+  readonly scale?: Scale;
+  readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
+  /** Helm values merged last over ours, by chart. */
+  readonly values?: { readonly base?: HelmValues; readonly istiod?: HelmValues };
+  /** Default `istio-system`. */
+  readonly namespace?: string;
+  /** How long each release and the webhooks may take to get ready, in seconds. Default 180. */
+  readonly timeoutSeconds?: number;
+  /** The cluster whose webhooks are asked; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
+}
+
+/**
+ * Istio's control plane: the charts `base` (CRDs, default validator) and `istiod`.
+ *
+ * Releases have fixed names, `istio-base` and `istiod`: Helm owns the CRDs by release name and leaves them behind on
+ * destroy, so another name could never be installed again. Depend on this component to write Istio objects: it is
+ * done only once istiod's validation webhook answers.
+ */
+export class IstioControlPlane extends pulumi.ComponentResource {
+  readonly namespace: pulumi.Output<string>;
+  readonly version: pulumi.Output<string>;
+  /** Labels by which a namespace opts in to sidecar injection. */
+  readonly injectionLabels: pulumi.Output<Record<string, string>>;
+
+  constructor(name: string, args: IstioControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:IstioControlPlane", name, args, opts);
+    const namespaceName = args.namespace ?? "istio-system";
+    const timeout = args.timeoutSeconds ?? 180;
+    const namespace = new k8s.core.v1.Namespace(
+      `${name}-namespace`,
+      { metadata: { name: namespaceName } },
+      { parent: this },
+    );
+    const release = {
+      namespace: namespace.metadata.name,
+      timeout,
+      // A failed first install is removed, so that the next run starts clean.
+      cleanupOnFail: true,
+    };
+    // Refuse what istiod has not checked, from the first object on; without this the charts start with Ignore.
+    const validation = { base: { validationFailurePolicy: "Fail" } };
+
+    const base = new k8s.helm.v3.Release(
+      `${name}-base`,
+      {
+        ...release,
+        name: "istio-base",
+        ...chart("base", args.version, args.charts),
+        values: mergeValues(
+          validation,
+          {
+            global: { istioNamespace: namespaceName },
+            // The default validator calls the istiod of this revision (facts: chart value defaultRevision).
+            defaultRevision: args.revision ?? "default",
+          },
+          args.values?.base,
+        ),
+      },
+      { parent: this },
+    );
+
+    const istiod = new k8s.helm.v3.Release(
+      `${name}-istiod`,
+      {
+        ...release,
+        name: "istiod",
+        ...chart("istiod", args.version, args.charts),
+        values: mergeValues(
+          validation,
+          {
+            global: {
+              istioNamespace: namespaceName,
+              ...(args.hub !== undefined && { hub: args.hub }),
+              ...(args.tag !== undefined && { tag: args.tag }),
+            },
+            ...(args.revision !== undefined && { revision: args.revision }),
+            ...scaleValues(args.scale ?? { replicas: 1 }, "istiod"),
+            ...(args.resources && { resources: args.resources }),
+          },
+          args.values?.istiod,
+        ),
+      },
+      {
+        parent: this,
+        dependsOn: [base],
+        hooks: webhooksAnswer(`${name}-webhooks`, {
+          namespace: namespaceName,
+          timeoutSeconds: timeout,
+          ...(args.cluster && { cluster: args.cluster }),
+        }),
+      },
+    );
+
+    this.namespace = istiod.status.namespace;
+    this.version = istiod.status.version;
+    // By way of the release, so that what takes the labels comes after the injector.
+    this.injectionLabels = istiod.status.apply((): Record<string, string> =>
+      args.revision === undefined ? { "istio-injection": "enabled" } : { "istio.io/rev": args.revision },
+    );
+    this.registerOutputs({
+      namespace: this.namespace,
+      version: this.version,
+      injectionLabels: this.injectionLabels,
+    });
+  }
+}

@@ -1,0 +1,66 @@
+import type { ApiException, KubernetesObject } from "@kubernetes/client-node";
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterAccess } from "./cluster-access";
+import { loadKubeConfig } from "./gateway-proxies";
+
+/**
+ * Hooks for istiod's release that hold back everything after it until its webhooks answer.
+ *
+ * istiod is ready before the API server can call its webhooks (it patches their certificates into the webhook
+ * objects first), so what comes next may fail with "failed calling webhook". The proof is what istiod itself uses: a dry
+ * run of an Istio object that validation must refuse (istio/istio pkg/webhooks/validation/controller).
+ */
+export function webhooksAnswer(
+  name: string,
+  args: { readonly namespace: string; readonly cluster?: ClusterAccess; readonly timeoutSeconds: number },
+): pulumi.ResourceHookBinding {
+  const hook = new pulumi.ResourceHook(name, async () => {
+    const client = await import("@kubernetes/client-node");
+    const { default: pWaitFor, TimeoutError } = await import("p-wait-for");
+    const api = client.KubernetesObjectApi.makeApiClient(loadKubeConfig(new client.KubeConfig(), args.cluster ?? {}));
+    let answer = "";
+    const refused = async (): Promise<boolean> => {
+      try {
+        await api.create(invalidGateway(args.namespace), undefined, "All");
+        answer = "the webhook is not called yet: an invalid Gateway is accepted";
+        return false;
+      } catch (error) {
+        answer = message(error);
+        // "admission webhook ... denied the request" is istiod's own verdict; "failed calling webhook" is not.
+        return answer.includes("denied the request");
+      }
+    };
+    try {
+      await pWaitFor(refused, { interval: 100, timeout: { milliseconds: args.timeoutSeconds * 1000 } });
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error;
+      throw new Error(
+        `istiod's validation webhook did not answer within ${args.timeoutSeconds} s: ${answer}\n` +
+          `Look at the pods of istiod in namespace ${args.namespace}, then run the same command again.`,
+      );
+    }
+  });
+  return { afterCreate: [hook], afterUpdate: [hook] };
+}
+
+/** Valid for the CRD's schema, refused by istiod: a host may not be empty. */
+function invalidGateway(namespace: string): KubernetesObject {
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "Gateway",
+    metadata: { name: "shopzier-mesh-webhook-probe", namespace },
+    spec: { selector: {}, servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: [""] }] },
+  } as KubernetesObject;
+}
+
+function message(error: unknown): string {
+  const body = (error as ApiException<{ message?: string } | string>).body as { message?: string } | string | undefined;
+  if (typeof body === "string") {
+    try {
+      return (JSON.parse(body) as { message?: string }).message ?? body;
+    } catch {
+      return body;
+    }
+  }
+  return body?.message ?? String(error);
+}

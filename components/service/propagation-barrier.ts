@@ -1,0 +1,133 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { VirtualServiceSpec } from "../istio/virtual-service";
+import type { ClusterAccess } from "../mesh/cluster-access";
+import { GatewayProxies, type GatewayPods } from "../mesh/gateway-proxies";
+import {
+  clustersWithoutEndpoint,
+  expectedRoutes,
+  hostOf,
+  namedClusters,
+  namedHosts,
+  requestsInFlight,
+  routedClusters,
+  routeLag,
+  subsetOf,
+  type ClusterStatuses,
+  type RouteConfigDump,
+  type VirtualServiceIdentity,
+} from "../traffic/propagation";
+
+export interface PropagationBarrierArgs {
+  /** Pods that must have the routes. */
+  readonly gateway: GatewayPods;
+  readonly cluster?: ClusterAccess;
+  /** After so many seconds the update fails. Default 60. */
+  readonly timeoutSeconds?: number;
+}
+
+/** How often Envoy is asked again. */
+const POLL_MS = 50;
+
+interface VirtualServiceInputs {
+  readonly metadata: VirtualServiceIdentity;
+  readonly spec: VirtualServiceSpec;
+}
+
+/**
+ * Hooks for a VirtualService that make `pulumi up` wait for the gateways (resource hooks: Pulumi concepts, "Hooks").
+ *
+ * Before the write: every ready gateway pod has a healthy endpoint for each version that is about to get traffic.
+ * After it: every ready gateway pod routes as just written, and requests in flight to versions that the route no
+ * longer names have ended. Pulumi deletes after all updates, so nothing that still gets traffic is deleted.
+ *
+ * Beyond the limit the update fails with the names of the pods that lag. Previews run no hooks.
+ */
+export function propagationBarrier(name: string, args: PropagationBarrierArgs): pulumi.ResourceHookBinding {
+  const limit = (args.timeoutSeconds ?? 60) * 1000;
+  const before = new pulumi.ResourceHook(`${name}-endpoints`, async ({ newInputs, oldInputs }) => {
+    const known = namedHosts((oldInputs as VirtualServiceInputs).spec);
+    // A gateway may hold only the services that its routes name already (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
+    const wanted = routedClusters((newInputs as VirtualServiceInputs).spec).filter((c) => known.has(hostOf(c)));
+    await everyGateway(args, limit, "Nothing was changed.", async (proxies, pod, signal) => {
+      const statuses = await proxies.admin<ClusterStatuses>(pod, "clusters?format=json", signal);
+      const missing = clustersWithoutEndpoint(statuses, wanted);
+      return missing.length === 0
+        ? undefined
+        : `knows no healthy endpoint of ${missing.map(subsetOf).join(", ")}`;
+    });
+  });
+  const after = new pulumi.ResourceHook(`${name}-routes`, async ({ newInputs, oldInputs }) => {
+    const { metadata, spec } = newInputs as VirtualServiceInputs;
+    const expected = expectedRoutes(spec);
+    const named = namedClusters(spec);
+    const gone = oldInputs
+      ? [...namedClusters((oldInputs as VirtualServiceInputs).spec)].filter((c) => !named.has(c))
+      : [];
+    await everyGateway(args, limit, "The new route is written; nothing was deleted.", async (proxies, pod, signal) => {
+      const dump = await proxies.admin<RouteConfigDump>(
+        pod,
+        "config_dump?resource=dynamic_route_configs",
+        signal,
+      );
+      const lag = routeLag(dump, metadata, expected);
+      if (lag !== undefined || gone.length === 0) return lag;
+      const statuses = await proxies.admin<ClusterStatuses>(pod, "clusters?format=json", signal);
+      const busy = gone.find((c) => requestsInFlight(statuses, c) > 0);
+      return busy && `still has ${requestsInFlight(statuses, busy)} requests in flight to ${subsetOf(busy)}`;
+    });
+  });
+  return { beforeUpdate: [before], afterCreate: [after], afterUpdate: [after] };
+}
+
+/**
+ * Asks every ready gateway pod until each has nothing left to say.
+ *
+ * @throws Error naming each pod that lags and what it lacks, when the limit is reached or no pod is ready.
+ */
+async function everyGateway(
+  args: PropagationBarrierArgs,
+  limit: number,
+  state: string,
+  lagOf: (proxies: GatewayProxies, pod: string, signal: AbortSignal) => Promise<string | undefined>,
+): Promise<void> {
+  const { default: pWaitFor, TimeoutError } = await import("p-wait-for");
+  const signal = AbortSignal.timeout(limit);
+  const proxies = await GatewayProxies.connect(args.gateway, args.cluster ?? {});
+  const selector = Object.entries(args.gateway.labels).map(([k, v]) => `${k}=${v}`).join(",");
+  let lagging: string[] = [];
+  const settled = async (): Promise<boolean> => {
+    const pods = await proxies.ready(signal);
+    if (pods.length === 0) {
+      lagging = [`no pod in namespace ${args.gateway.namespace} with ${selector} is ready`];
+      return false;
+    }
+    const lags = await Promise.all(
+      pods.map(async (pod) => {
+        // A pod that cannot be asked lags until it answers, or is no longer ready.
+        const lag = await lagOf(proxies, pod, signal).catch((error: unknown) => `does not answer: ${reason(error)}`);
+        return lag === undefined ? [] : [`gateway pod ${pod} ${lag}`];
+      }),
+    );
+    // A limit reached while a pod is asked must not overwrite what the pod lacked.
+    if (!signal.aborted || lagging.length === 0) lagging = lags.flat();
+    return lagging.length === 0;
+  };
+  try {
+    await pWaitFor(settled, { interval: POLL_MS, timeout: { milliseconds: limit } });
+  } catch (error) {
+    const why = error instanceof TimeoutError || signal.aborted ? lagging : [...lagging, reason(error)];
+    throw new Error(
+      `The gateways did not take up the routes within ${limit / 1000} s:\n` +
+        why.map((line) => `  - ${line}`).join("\n") +
+        `\n${state} Look at these pods and at istiod (istioctl proxy-status), then run the same command again.`,
+    );
+  } finally {
+    await proxies.close();
+  }
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+  return error.message + cause;
+}

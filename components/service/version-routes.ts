@@ -1,0 +1,94 @@
+import * as pulumi from "@pulumi/pulumi";
+import { DestinationRule } from "../istio/destination-rule";
+import { VirtualService } from "../istio/virtual-service";
+import type { ClusterAccess } from "../mesh/cluster-access";
+import type { GatewayPods } from "../mesh/gateway-proxies";
+import { LoadBalancerAlgorithm, type LoadBalancer } from "../traffic/load-balancer";
+import { planRoutes, type RoutedPath, type RoutedService } from "../traffic/route-plan";
+import type { Shares, Weights } from "../traffic/weights";
+import { propagationBarrier } from "./propagation-barrier";
+
+export interface VersionRoutesArgs {
+  /** The service whose versions get the traffic. */
+  readonly service: RoutedService;
+  /** Hosts by which clients ask for it. */
+  readonly hosts: readonly string[];
+  /** The Gateway object as `namespace/name`. */
+  readonly gateway: pulumi.Input<string>;
+  /** Paths that reach the service; all others are answered 404. Default: every path. */
+  readonly paths?: readonly RoutedPath[];
+  /** Version → percent or "rest"; sums to 100. */
+  readonly weights: Weights;
+  /** Default LEAST_REQUEST. */
+  readonly loadBalancer?: LoadBalancer;
+  /**
+   * The gateway pods that `pulumi up` waits for, see {@link propagationBarrier}. Left out, nothing waits and a version
+   * that is removed may be deleted while a gateway still sends to it.
+   */
+  readonly propagation?: {
+    readonly pods: GatewayPods;
+    readonly cluster?: ClusterAccess;
+    /** Default 60. */
+    readonly timeoutSeconds?: number;
+  };
+}
+
+/**
+ * The traffic to the versions of a service: one VirtualService, one DestinationRule with the policy that all versions
+ * share, and one DestinationRule for each version with its subset alone (Istio merges rules of one host).
+ *
+ * The route depends on the subsets: a version's subset exists before the route names it and is deleted after the
+ * route has let go of it. Make the component depend on the versions' Deployments for the same reason.
+ */
+export class VersionRoutes extends pulumi.ComponentResource {
+  /** What each version gets, in percent. */
+  readonly shares: pulumi.Output<Shares>;
+
+  constructor(name: string, args: VersionRoutesArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:VersionRoutes", name, args, opts);
+    const { service, propagation } = args;
+    const plan = planRoutes({
+      service,
+      hosts: args.hosts,
+      gateways: [],
+      ...(args.paths && { paths: args.paths }),
+      weights: args.weights,
+      loadBalancer: args.loadBalancer ?? LoadBalancerAlgorithm.LEAST_REQUEST,
+    });
+    const metadata = { name: service.name, namespace: service.namespace };
+
+    const policy = new DestinationRule(
+      `${name}-policy`,
+      { metadata, spec: plan.policy },
+      { parent: this },
+    );
+    const subsets = Object.entries(plan.subsets).map(
+      ([version, spec]) =>
+        new DestinationRule(
+          `${name}-${version}-subset`,
+          { metadata: { ...metadata, name: `${service.name}-${version}` }, spec },
+          { parent: this },
+        ),
+    );
+    new VirtualService(
+      `${name}-route`,
+      {
+        metadata,
+        spec: pulumi.output(args.gateway).apply((gateway) => ({ ...plan.virtualService, gateways: [gateway] })),
+      },
+      {
+        parent: this,
+        dependsOn: [policy, ...subsets],
+        ...(propagation && {
+          hooks: propagationBarrier(`${name}-propagation`, {
+            gateway: propagation.pods,
+            ...(propagation.cluster && { cluster: propagation.cluster }),
+            ...(propagation.timeoutSeconds !== undefined && { timeoutSeconds: propagation.timeoutSeconds }),
+          }),
+        }),
+      },
+    );
+    this.shares = pulumi.output(plan.shares);
+    this.registerOutputs({ shares: this.shares });
+  }
+}

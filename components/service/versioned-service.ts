@@ -1,0 +1,165 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { minimumReplicas, type Scale } from "../mesh/scale";
+import { podLabels, PORT_NAME, servicePod, type ServiceProbes } from "./pod";
+
+/** One version of a service. */
+export interface ServiceVersion {
+  /** Its pods. The first container serves; port, probes, security and stop are filled in where the spec leaves them out. */
+  readonly pod: pulumi.Input<k8s.types.input.core.v1.PodSpec>;
+  /** Default: one replica. With an autoscaler `replicas` stays out of the Deployment, so that the two do not fight. */
+  readonly scale?: Scale;
+  /** Default: those of the service. */
+  readonly probes?: ServiceProbes;
+}
+
+export interface VersionedServiceArgs {
+  /** Name of the Kubernetes Service and prefix of everything else; the component's name by default. */
+  readonly serviceName?: string;
+  /** Namespace, made by this component. */
+  readonly namespace: string;
+  /** Labels by which the namespace gets sidecars: `injectionLabels` of the control plane. */
+  readonly injectionLabels: pulumi.Input<Record<string, string>>;
+  /** Port of the Service and of the first container of every version. */
+  readonly port: number;
+  readonly probes: ServiceProbes;
+  /** Version name (a DNS label) → what runs. At least one. */
+  readonly versions: Readonly<Record<string, ServiceVersion>>;
+  /** Requests in flight when a pod ends have this long, in seconds. Default 25. */
+  readonly graceSeconds?: number;
+  /** Run as a user other than root with a read-only root file system. Default true. */
+  readonly restricted?: boolean;
+  /** How long the pods of a version may take to get ready, in seconds. Default 180. */
+  readonly timeoutSeconds?: number;
+}
+
+/**
+ * A service that runs in several versions: a namespace with sidecar injection, one Service over all versions, and for
+ * each version a ServiceAccount, a Deployment and, where there is more than one replica, a disruption budget.
+ *
+ * Selectors hold the service and the version only and never change; names are fixed, since Istio matches them.
+ */
+export class VersionedService extends pulumi.ComponentResource {
+  readonly serviceName: pulumi.Output<string>;
+  readonly namespace: pulumi.Output<string>;
+  /** Version names, in the order given. */
+  readonly versions: pulumi.Output<string[]>;
+
+  constructor(name: string, args: VersionedServiceArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:VersionedService", name, args, opts);
+    const service = args.serviceName ?? name;
+    const timeout = args.timeoutSeconds ?? 180;
+
+    const namespace = new k8s.core.v1.Namespace(
+      `${name}-namespace`,
+      { metadata: { name: args.namespace, labels: args.injectionLabels } },
+      { parent: this },
+    );
+    const inNamespace = { parent: this, dependsOn: [namespace] };
+
+    new k8s.core.v1.Service(
+      `${name}-service`,
+      {
+        metadata: {
+          name: service,
+          namespace: args.namespace,
+          labels: { app: service },
+          // Whether it has endpoints is what the Deployments wait for; waiting here again takes ten seconds.
+          annotations: { "pulumi.com/skipAwait": "true" },
+        },
+        spec: {
+          selector: { app: service },
+          ports: [{ name: PORT_NAME, port: args.port, targetPort: PORT_NAME, appProtocol: "http" }],
+        },
+      },
+      inNamespace,
+    );
+
+    for (const [version, { pod, scale = { replicas: 1 }, probes = args.probes }] of Object.entries(args.versions)) {
+      const child = `${name}-${version}`;
+      const labels = podLabels(service, version);
+      const metadata = { name: `${service}-${version}`, namespace: args.namespace, labels };
+      const account = new k8s.core.v1.ServiceAccount(
+        `${child}-account`,
+        { metadata, automountServiceAccountToken: false },
+        inNamespace,
+      );
+      const deployment = new k8s.apps.v1.Deployment(
+        `${child}-deployment`,
+        {
+          metadata,
+          spec: {
+            ...("replicas" in scale && { replicas: scale.replicas }),
+            selector: { matchLabels: labels },
+            // A new pod takes traffic before an old one ends.
+            strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: "25%" } },
+            progressDeadlineSeconds: timeout,
+            template: {
+              metadata: { labels },
+              spec: pulumi.output(pod).apply((spec) =>
+                servicePod(
+                  {
+                    topologySpreadConstraints: [
+                      {
+                        maxSkew: 1,
+                        topologyKey: "kubernetes.io/hostname",
+                        whenUnsatisfiable: "ScheduleAnyway",
+                        labelSelector: { matchLabels: labels },
+                      },
+                    ],
+                    ...spec,
+                  },
+                  {
+                    port: args.port,
+                    probes,
+                    serviceAccount: metadata.name,
+                    ...(args.graceSeconds !== undefined && { graceSeconds: args.graceSeconds }),
+                    ...(args.restricted !== undefined && { restricted: args.restricted }),
+                  },
+                ),
+              ),
+            },
+          },
+        },
+        {
+          parent: this,
+          dependsOn: [account],
+          customTimeouts: { create: `${timeout}s`, update: `${timeout}s` },
+        },
+      );
+      if ("autoscaler" in scale) {
+        const { minReplicas, maxReplicas, targetCpuPercent = 80 } = scale.autoscaler;
+        new k8s.autoscaling.v2.HorizontalPodAutoscaler(
+          `${child}-autoscaler`,
+          {
+            metadata,
+            spec: {
+              scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: metadata.name },
+              minReplicas,
+              maxReplicas,
+              metrics: [
+                {
+                  type: "Resource",
+                  resource: { name: "cpu", target: { type: "Utilization", averageUtilization: targetCpuPercent } },
+                },
+              ],
+            },
+          },
+          { parent: this, dependsOn: [deployment] },
+        );
+      }
+      if (minimumReplicas(scale) > 1) {
+        new k8s.policy.v1.PodDisruptionBudget(
+          `${child}-budget`,
+          { metadata, spec: { maxUnavailable: 1, selector: { matchLabels: labels } } },
+          inNamespace,
+        );
+      }
+    }
+
+    this.serviceName = pulumi.output(service);
+    this.namespace = namespace.metadata.name;
+    this.versions = pulumi.output(Object.keys(args.versions));
+    this.registerOutputs({ serviceName: this.serviceName, namespace: this.namespace, versions: this.versions });
+  }
+}

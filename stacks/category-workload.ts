@@ -1,0 +1,41 @@
+import * as kx from "@pulumi/kubernetesx";
+import type * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { categoryDefaults } from "../components";
+import type { CategorySettings, VersionSettings } from "./settings";
+
+/**
+ * The pod of one version of the category API.
+ *
+ * kubernetesx composes the pod spec and nothing else: its Deployments select pods by container name, so that two
+ * versions of one image would fight over pods (docs/decisions).
+ */
+export function categoryPod(
+  version: string,
+  settings: VersionSettings,
+  category: CategorySettings,
+): pulumi.Output<k8s.types.input.core.v1.PodSpec> {
+  const builder = new kx.PodBuilder({
+    containers: [
+      {
+        name: "category",
+        image: settings.image,
+        // The service names the version that answered; the label of the pod says the same to Istio.
+        env: { CATEGORY_VERSION: version, PORT: String(category.port), ...settings.env },
+        resources: settings.resources ?? categoryDefaults(category.profile).resources,
+      },
+    ],
+  });
+  return pulumi.output(builder.podSpec).apply(withoutEmptyLists);
+}
+
+/** kubernetesx writes every list that it knows, also empty; server-side apply would then own them. */
+function withoutEmptyLists<T>(value: T): T {
+  if (Array.isArray(value)) return value.map((v: unknown) => withoutEmptyLists(v)) as T;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, v]) => !(Array.isArray(v) && v.length === 0))
+      .map(([k, v]) => [k, withoutEmptyLists(v as unknown)]),
+  ) as T;
+}

@@ -1,0 +1,108 @@
+import type * as pulumi from "@pulumi/pulumi";
+import {
+  categoryDefaults,
+  CategoryApi,
+  IngressGateway,
+  IstioControlPlane,
+  type ClusterAccess,
+  type Scale,
+  type ServiceProbes,
+} from "../components";
+import { categoryPod } from "./category-workload";
+import type { Settings, VersionSettings } from "./settings";
+
+/** What the stack tells its user. */
+export interface ShopzierOutputs {
+  /** URL by which a client reaches the gateway. */
+  readonly gatewayUrl: pulumi.Output<string>;
+  /** Host that a client asks for. */
+  readonly host: string;
+  /** Version → its share of the traffic in percent. */
+  readonly traffic: pulumi.Output<Record<string, number>>;
+  readonly loadBalancer: Settings["loadBalancer"];
+  readonly versions: pulumi.Output<string[]>;
+}
+
+/** Istio, the gateway and the category API as `settings` say, in the cluster that `cluster` names. */
+export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOutputs {
+  const { istio, gateway: g, category: c } = settings;
+  const { version, charts, revision } = istio;
+  const release = { version, charts, ...(revision !== undefined && { revision }) };
+
+  const controlPlane = new IstioControlPlane("istio", {
+    ...release,
+    ...(istio.hub !== undefined && { hub: istio.hub }),
+    ...(istio.tag !== undefined && { tag: istio.tag }),
+    ...scale(istio.controlPlane),
+    ...(istio.controlPlane.resources && { resources: istio.controlPlane.resources }),
+    values: istio.values,
+    cluster,
+  });
+
+  const gateway = new IngressGateway(
+    "shop",
+    {
+      ...release,
+      hosts: [c.host],
+      http: g.http,
+      ...(g.tls && { tls: g.tls }),
+      serviceType: g.serviceType,
+      ...(g.nodePorts && { nodePorts: g.nodePorts }),
+      ...(g.address !== undefined && { address: g.address }),
+      ...scale(g),
+      ...(g.resources && { resources: g.resources }),
+      drainSeconds: g.drainSeconds,
+      ...(g.imagePullPolicy && { imagePullPolicy: g.imagePullPolicy }),
+      ...(istio.values.gateway && { values: istio.values.gateway }),
+    },
+    { dependsOn: [controlPlane] },
+  );
+
+  const category = new CategoryApi(
+    "category",
+    {
+      namespace: c.namespace,
+      injectionLabels: controlPlane.injectionLabels,
+      image: c.profile,
+      port: c.port,
+      ...(c.terminationGraceSeconds !== undefined && { graceSeconds: c.terminationGraceSeconds }),
+      ...(c.readyTimeoutSeconds !== undefined && { timeoutSeconds: c.readyTimeoutSeconds }),
+      versions: Object.fromEntries(
+        Object.entries(c.versions).map(([name, v]) => [
+          name,
+          { pod: categoryPod(name, v, c), ...scale(v), probes: probes(v, c) },
+        ]),
+      ),
+      hosts: [c.host],
+      gateway: gateway.gateway,
+      weights: settings.traffic.weights,
+      loadBalancer: settings.loadBalancer,
+      ...(settings.propagation.wait && {
+        propagation: { pods: gateway.pods, cluster, timeoutSeconds: settings.propagation.timeoutSeconds },
+      }),
+    },
+    { dependsOn: [controlPlane] },
+  );
+
+  return {
+    gatewayUrl: gateway.url,
+    host: c.host,
+    traffic: category.shares,
+    loadBalancer: settings.loadBalancer,
+    versions: category.versions,
+  };
+}
+
+/** Settings hold `replicas` or `autoscaler` (or, for the control plane, neither); components take one `scale`. */
+function scale(s: { replicas?: number; autoscaler?: VersionSettings["autoscaler"] }): { scale?: Scale } {
+  if (s.autoscaler) return { scale: { autoscaler: s.autoscaler } };
+  return s.replicas === undefined ? {} : { scale: { replicas: s.replicas } };
+}
+
+function probes(v: VersionSettings, c: Settings["category"]): ServiceProbes {
+  return {
+    ...categoryDefaults(c.profile).probes,
+    ...(v.readinessPath !== undefined && { readinessPath: v.readinessPath }),
+    ...(v.livenessPath !== undefined && { livenessPath: v.livenessPath }),
+  };
+}

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  clustersWithoutEndpoint,
+  expectedRoutes,
+  namedClusters,
+  requestsInFlight,
+  routedClusters,
+  routeLag,
+  type RouteConfigDump,
+} from "../../components/traffic/propagation";
+import { planRoutes } from "../../components/traffic/route-plan";
+import type { Weights } from "../../components/traffic/weights";
+import { weights } from "./arbitraries";
+
+const HOST = "category.shop.svc.cluster.local";
+const IDENTITY = { namespace: "shop", name: "category" };
+const CONFIG = "/apis/networking.istio.io/v1/namespaces/shop/virtual-service/category";
+
+const spec = (w: Weights) =>
+  planRoutes({
+    service: { ...IDENTITY, port: 8080 },
+    hosts: ["shop.example.com"],
+    gateways: ["istio-ingress/shop"],
+    paths: [{ prefix: "/api" }],
+    weights: w,
+    loadBalancer: "RANDOM",
+  }).virtualService;
+
+/** What a gateway's Envoy would answer once it had `w`, in the form that Istio 1.31 generates. */
+function dump(w: Weights, config = CONFIG): RouteConfigDump {
+  const [rule] = spec(w).http;
+  const clusters = (rule?.route ?? [])
+    .filter((r) => rule?.route.length === 1 || (r.weight ?? 0) > 0)
+    .map((r) => ({ name: `outbound|8080|${r.destination.subset ?? ""}|${HOST}`, weight: r.weight ?? 0 }));
+  const [only, ...others] = clusters;
+  const route = {
+    name: "category",
+    metadata: { filter_metadata: { istio: { config } } },
+    route: only && others.length === 0 ? { cluster: only.name } : { weighted_clusters: { clusters } },
+  };
+  const foreign = { name: "default", route: { cluster: "PassthroughCluster" } };
+  return { configs: [{ route_config: { virtual_hosts: [{ routes: [route, route] }, { routes: [foreign] }] } }] };
+}
+
+const lag = (have: Weights, want: Weights) => routeLag(dump(have), IDENTITY, expectedRoutes(spec(want)));
+
+describe("routeLag", () => {
+  it("is silent once the proxy has the weights, whatever they are", () => {
+    fc.assert(
+      fc.property(weights, (w) => {
+        assert.equal(lag(w, w), undefined);
+      }),
+    );
+  });
+
+  it("compares ratios: Istio may scale weights", () => {
+    assert.equal(lag({ v1: 99.5, v2: 0.5 }, { v1: 99.5, v2: "rest" }), undefined);
+    assert.equal(lag({ v1: 50, v2: 50 }, { v1: "rest", v2: 50 }), undefined);
+  });
+
+  it("says what the proxy does instead of what is wanted", () => {
+    assert.equal(
+      lag({ v1: 80, v2: 20 }, { v1: 70, v2: 30 }),
+      "routes v1 80 %, v2 20 % instead of v1 70 %, v2 30 %",
+    );
+    assert.equal(lag({ v1: 80, v2: 20 }, { v1: 100, v2: 0 }), "routes v1 80 %, v2 20 % instead of v1 100 %");
+  });
+
+  it("tells any two different splits apart", () => {
+    const pair = fc.tuple(fc.integer({ min: 0, max: 10_000 }), fc.integer({ min: 0, max: 10_000 }));
+    fc.assert(
+      fc.property(pair, ([a, b]) => {
+        fc.pre(a !== b);
+        assert.notEqual(lag({ v1: "rest", v2: a / 100 }, { v1: "rest", v2: b / 100 }), undefined);
+      }),
+    );
+  });
+
+  it("finds no route in a proxy that knows only other VirtualServices", () => {
+    const other = dump({ v1: 100 }, CONFIG.replace("shop", "other"));
+    assert.equal(routeLag(other, IDENTITY, expectedRoutes(spec({ v1: 100 }))), 'has no route for "category"');
+    assert.equal(routeLag({}, IDENTITY, expectedRoutes(spec({ v1: 100 }))), 'has no route for "category"');
+  });
+
+  it("finds one stale route among current ones", () => {
+    const mixed: RouteConfigDump = {
+      configs: [...(dump({ v1: 70, v2: 30 }).configs ?? []), ...(dump({ v1: 80, v2: 20 }).configs ?? [])],
+    };
+    assert.match(
+      routeLag(mixed, IDENTITY, expectedRoutes(spec({ v1: 70, v2: 30 }))) ?? "",
+      /instead of v1 70 %, v2 30 %/,
+    );
+  });
+});
+
+describe("clusters of a route", () => {
+  it("names versions of weight 0 and routes to the others", () => {
+    const s = spec({ v1: 100, v2: 0 });
+    assert.deepEqual([...namedClusters(s)], [`outbound|8080|v1|${HOST}`, `outbound|8080|v2|${HOST}`]);
+    assert.deepEqual(routedClusters(s), [`outbound|8080|v1|${HOST}`]);
+  });
+
+  const statuses = {
+    cluster_statuses: [
+      {
+        name: "a",
+        host_statuses: [
+          { stats: [{ name: "rq_active", value: "2" }], health_status: { eds_health_status: "HEALTHY" } },
+          { stats: [{ name: "rq_active", value: "1" }, { name: "rq_total", value: "9" }], health_status: {} },
+        ],
+      },
+      { name: "draining", host_statuses: [{ health_status: { eds_health_status: "DRAINING" } }] },
+      { name: "empty" },
+    ],
+  };
+
+  it("want a healthy endpoint", () => {
+    assert.deepEqual(clustersWithoutEndpoint(statuses, ["a", "draining", "empty", "unknown"]), [
+      "draining",
+      "empty",
+      "unknown",
+    ]);
+  });
+
+  it("count requests in flight over all endpoints; Envoy leaves out zeros", () => {
+    assert.equal(requestsInFlight(statuses, "a"), 3);
+    assert.equal(requestsInFlight(statuses, "draining"), 0);
+    assert.equal(requestsInFlight(statuses, "unknown"), 0);
+  });
+});

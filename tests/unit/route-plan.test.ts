@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { loadBalancerSettings, planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
+import type { Weights } from "../../components/traffic/weights";
+import { weights } from "./arbitraries";
+
+const request = (over: Partial<RouteRequest> = {}): RouteRequest => ({
+  service: { name: "category", namespace: "shop", port: 8080 },
+  hosts: ["shop.example.com"],
+  gateways: ["istio-ingress/shop"],
+  weights: { v1: "rest", v2: 20 },
+  loadBalancer: "LEAST_REQUEST",
+  ...over,
+});
+
+const destinations = (w: Weights) =>
+  planRoutes(request({ weights: w })).virtualService.http.flatMap((rule) => rule.route);
+
+describe("planRoutes", () => {
+  it("routes to fully qualified subsets of the service", () => {
+    assert.deepEqual(destinations({ v1: "rest", v2: 20 }), [
+      {
+        destination: { host: "category.shop.svc.cluster.local", subset: "v1", port: { number: 8080 } },
+        weight: 80,
+      },
+      {
+        destination: { host: "category.shop.svc.cluster.local", subset: "v2", port: { number: 8080 } },
+        weight: 20,
+      },
+    ]);
+  });
+
+  it("scales weights below one percent to integers", () => {
+    assert.deepEqual(
+      destinations({ v1: 99.5, v2: "rest" }).map((d) => d.weight),
+      [9950, 50],
+    );
+  });
+
+  it("keeps a version of weight 0 in the route", () => {
+    assert.deepEqual(
+      destinations({ v1: 100, v2: 0 }).map((d) => [d.destination.subset, d.weight]),
+      [
+        ["v1", 100],
+        ["v2", 0],
+      ],
+    );
+  });
+
+  it("gives a lone destination no weight, since Istio ignores it", () => {
+    assert.deepEqual(
+      destinations({ v1: 100 }).map((d) => [d.destination.subset, d.weight]),
+      [["v1", undefined]],
+    );
+  });
+
+  it("matches a prefix at path separators only", () => {
+    const plan = planRoutes(request({ paths: [{ prefix: "/api/v1/category/" }, { exact: "/health" }] }));
+    assert.deepEqual(plan.virtualService.http[0]?.match, [
+      { uri: { exact: "/api/v1/category" } },
+      { uri: { prefix: "/api/v1/category/" } },
+      { uri: { exact: "/health" } },
+    ]);
+  });
+
+  it("carries the policy in one rule and each subset in a rule of its own", () => {
+    const plan = planRoutes(request());
+    assert.deepEqual(plan.policy, {
+      host: "category.shop.svc.cluster.local",
+      trafficPolicy: { loadBalancer: { simple: "LEAST_REQUEST" } },
+    });
+    assert.deepEqual(plan.subsets.v2, {
+      host: "category.shop.svc.cluster.local",
+      subsets: [{ name: "v2", labels: { version: "v2" } }],
+    });
+  });
+
+  it("for any weights names just the subsets it defines, with integer weights in the ratio of the shares", () => {
+    fc.assert(
+      fc.property(weights, (w) => {
+        const plan = planRoutes(request({ weights: w }));
+        const route = plan.virtualService.http[0]?.route ?? [];
+        assert.deepEqual(
+          route.map((r) => r.destination.subset),
+          Object.keys(plan.subsets),
+        );
+        if (route.length === 1) return;
+        const sum = route.reduce((a, r) => a + (r.weight ?? NaN), 0);
+        assert.ok(sum > 0);
+        for (const r of route) {
+          assert.ok(Number.isInteger(r.weight) && (r.weight ?? -1) >= 0);
+          const share = plan.shares[r.destination.subset ?? ""] ?? NaN;
+          assert.ok(Math.abs(((r.weight ?? NaN) / sum) * 100 - share) < 1e-9);
+        }
+      }),
+    );
+  });
+});
+
+describe("loadBalancerSettings", () => {
+  it("names an algorithm as it is", () => {
+    assert.deepEqual(loadBalancerSettings("RANDOM"), { simple: "RANDOM" });
+  });
+
+  it("writes each key and each table of a consistent hash in Istio's words", () => {
+    assert.deepEqual(loadBalancerSettings({ consistentHash: { httpHeader: "x-user", ringHash: { minimumRingSize: 512 } } }), {
+      consistentHash: { httpHeaderName: "x-user", ringHash: { minimumRingSize: 512 } },
+    });
+    assert.deepEqual(
+      loadBalancerSettings({ consistentHash: { httpCookie: { name: "shop", path: "/", ttlMs: 1500 } } }),
+      { consistentHash: { httpCookie: { name: "shop", path: "/", ttl: "1.5s" } } },
+    );
+    assert.deepEqual(loadBalancerSettings({ consistentHash: { sourceIp: true, maglev: {} } }), {
+      consistentHash: { useSourceIp: true, maglev: { tableSize: 65537 } },
+    });
+    assert.deepEqual(loadBalancerSettings({ consistentHash: { queryParameter: "user" } }), {
+      consistentHash: { httpQueryParameterName: "user" },
+    });
+  });
+});
