@@ -1,11 +1,19 @@
+import type { z } from "zod";
 import type { LoadBalancer } from "../components/traffic/load-balancer";
-import type { Shares, Weights } from "../components/traffic/weights";
+import { effectiveShares, type Shares, type Weights } from "../components/traffic/weights";
+import { show } from "./settings/fields";
+import { istioVersionWarnings } from "./settings/istio-version";
+import { didYouMean, problemOf, SettingsError, type Finding } from "./settings/problem";
+import { findings } from "./settings/rules";
+import { configuration, type Configuration } from "./settings/schema";
+
+export { SettingsError, type Problem } from "./settings/problem";
 
 /** CPU and memory as Kubernetes quantities ("100m", "256Mi"). */
-export interface ResourceAmounts {
+export type ResourceAmounts = {
   readonly cpu?: string;
   readonly memory?: string;
-}
+};
 
 /** Container resources as Kubernetes takes them. */
 export interface Resources {
@@ -98,6 +106,8 @@ export interface CategorySettings {
   readonly versions: Readonly<Record<string, VersionSettings>>;
   /** How long a stopping pod may take, in whole seconds; the component's default when absent. */
   readonly terminationGraceSeconds?: number;
+  /** How long the pods of a version may take to get ready, in whole seconds; the profile's when absent. */
+  readonly readyTimeoutSeconds?: number;
 }
 
 /** The configuration of a stack, checked, with every default filled in. Deeply frozen. */
@@ -126,35 +136,143 @@ export interface Settings {
   readonly warnings: readonly string[];
 }
 
-/** One thing that is wrong with a stack's configuration. */
-export interface Problem {
-  /** Where, in the path syntax of `pulumi config`: `shopzier:traffic.weights.v2`. */
-  readonly path: string;
-  readonly found: string;
-  readonly allowed: string;
-  /** Why, or what was probably meant. */
-  readonly hint?: string;
-  /** Commands that repair it; alternatives when there are several. */
-  readonly repairs: readonly string[];
-}
-
-/** Everything that is wrong with a stack's configuration; `message` is the whole report. */
-export class SettingsError extends Error {
-  override readonly name = "SettingsError";
-  constructor(
-    stack: string,
-    readonly problems: readonly Problem[],
-  ) {
-    super(`Pulumi.${stack}.yaml: ${problems.length} problems`);
-  }
-}
+/** The schema with the rules across fields, which also run on a configuration with problems. */
+const checked = configuration.superRefine(
+  (partial, context) => {
+    // An object that is something else is still in the value: the rules must not see it.
+    for (const issue of context.issues) if (issue.code === "invalid_type") unset(partial, issue.path ?? []);
+    for (const { path, allowed, ...params } of findings(partial)) {
+      context.addIssue({ code: "custom", path: [...path], message: allowed, params });
+    }
+  },
+  { when: () => true },
+);
 
 /**
  * Checks the configuration of a stack and fills in the defaults.
  *
- * @param config key without namespace → value as Pulumi gives it; objects may still be JSON text.
+ * @param config key without namespace → value as Pulumi gives it: text, or the object that a JSON text stands for.
+ * @param stack name of the stack, for the commands in the report.
  * @throws SettingsError with all problems.
  */
-export function parseSettings(_config: Record<string, unknown>, stack: string): Settings {
-  throw new SettingsError(stack, []);
+export function parseSettings(config: Readonly<Record<string, unknown>>, stack: string): Settings {
+  const result = checked.safeParse(readable(config), { reportInput: true });
+  if (result.success) return deepFreeze(settingsOf(result.data));
+  const problems = result.error.issues.flatMap(findingsOf).map((finding) => problemOf(finding, stack));
+  throw new SettingsError(
+    stack,
+    problems.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)),
+  );
+}
+
+const OBJECTS = ["istio", "gateway", "category", "traffic", "propagation"];
+
+/**
+ * `config` with JSON text read. Pulumi gives an object as JSON text, and a key without a value as empty text: for an
+ * object that is one without entries.
+ */
+function readable(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const read = (key: string, value: unknown): unknown => {
+    if (OBJECTS.includes(key) && (value === "" || value === null)) return {};
+    if (typeof value !== "string" || !value.startsWith("{")) return value;
+    try {
+      return JSON.parse(value);
+    } catch {
+      return value;
+    }
+  };
+  return Object.fromEntries(
+    Object.entries({ category: {}, traffic: {}, ...config }).map(([key, value]) => [key, read(key, value)]),
+  );
+}
+
+function unset(value: unknown, path: readonly PropertyKey[]): void {
+  const last = path.at(-1);
+  const parent = path.slice(0, -1).reduce((v, key) => (v as Record<PropertyKey, unknown>)[key], value);
+  if (last !== undefined) (parent as Record<PropertyKey, unknown>)[last] = undefined;
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** What zod found, in our words. The message of an issue is what is allowed (see settings/fields.ts). */
+function findingsOf(issue: Issue): Finding[] {
+  const { path, message: allowed } = issue;
+  switch (issue.code) {
+    case "custom":
+      return [{ path, allowed, ...(issue.params as Omit<Finding, "path" | "allowed">) }];
+    case "unrecognized_keys":
+      return issue.keys.map((key) => {
+        const near = didYouMean(key, allowed.split(", "));
+        return {
+          path: [...path, key],
+          found: "an unknown key",
+          allowed,
+          ...(near === undefined
+            ? { repairs: [{ remove: [...path, key] }] }
+            : { hint: `did you mean ${near}?`, repairs: [{ say: `rename it to ${near}` }] }),
+        };
+      });
+    case "invalid_union": {
+      // A name or an object: what was written tells which of the two was meant.
+      const [name, object] = issue.errors;
+      const meant = (typeof issue.input === "object" ? object : name) ?? [];
+      return meant.flatMap((inner) => findingsOf({ ...inner, path: [...path, ...inner.path] }));
+    }
+    default: {
+      // An object that is something else.
+      const { input } = issue;
+      const found = typeof input === "string" && input !== "" ? "text" : show(input);
+      const repair =
+        input === null ? { remove: path } : { say: "write its keys below it, in the stack file" };
+      return [{ path, found, allowed, repairs: [repair] }];
+    }
+  }
+}
+
+function settingsOf(c: Configuration): Settings {
+  const { istio, gateway, category, propagation } = c;
+  const { replicas, autoscaler, drain, tls, ...gatewayRest } = gateway;
+  const { terminationGrace, versions, ...categoryRest } = category;
+  const weights = sorted(c.traffic.weights);
+  return {
+    production: c.production,
+    istio,
+    gateway: {
+      ...gatewayRest,
+      ...scaleOf(replicas, autoscaler),
+      ...(tls === undefined ? {} : { tls: { redirect: gateway.http, ...tls } }),
+      drainSeconds: drain,
+    },
+    category: {
+      ...categoryRest,
+      ...(terminationGrace === undefined ? {} : { terminationGraceSeconds: terminationGrace }),
+      versions: Object.fromEntries(
+        Object.entries(sorted(versions)).map(([name, version]) => {
+          const { replicas, autoscaler, ...rest } = version;
+          return [name, { ...rest, ...scaleOf(replicas, autoscaler) }];
+        }),
+      ),
+    },
+    traffic: { weights, shares: effectiveShares(weights) },
+    loadBalancer: c.loadBalancer,
+    propagation: { wait: propagation.wait, timeoutSeconds: propagation.timeout },
+    warnings: istioVersionWarnings(istio.version, typeof c.loadBalancer === "object"),
+  };
+}
+
+function scaleOf(replicas: number | undefined, autoscaler: Autoscaler | undefined): Scale {
+  return autoscaler === undefined ? { replicas: replicas ?? 1 } : { autoscaler };
+}
+
+/** By name: an order that does not depend on how a file was written keeps previews quiet. */
+function sorted<T>(record: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    Object.values(value).forEach(deepFreeze);
+  }
+  return value;
 }

@@ -19,8 +19,8 @@ export interface WeightProblem {
   readonly version?: string;
   readonly found: string;
   readonly allowed: string;
-  /** Value that would repair it, when there is exactly one sensible choice. */
-  readonly suggestion?: number | "rest";
+  /** Weights of which each alone would repair it; none where nothing sensible is near. */
+  readonly repairs: readonly { readonly version: string; readonly weight: Weight }[];
 }
 
 /** One percent is a hundred units: weights have two decimals. */
@@ -40,55 +40,82 @@ const decimals = (n: number): boolean => Math.abs(n * UNITS_PER_PERCENT - units(
  */
 export function weightProblems(weights: Weights, versions: readonly string[]): WeightProblem[] {
   const problems: WeightProblem[] = [];
-  const rests: string[] = [];
-  let sum = 0;
-  let summable = true;
-  for (const [version, weight] of Object.entries(weights)) {
+  const entries = Object.entries(weights);
+  for (const [version, weight] of entries) {
     if (!versions.includes(version)) {
       problems.push({
         version,
         found: `a weight for version "${version}", which is not declared`,
         allowed: `declared versions: ${versions.join(", ")}`,
+        repairs: [],
       });
     }
-    if (weight === "rest") {
-      rests.push(version);
-    } else if (!Number.isFinite(weight) || weight < 0 || weight > 100) {
-      problems.push({ version, found: String(weight), allowed: 'a number from 0 to 100, or "rest"' });
-      summable = false;
+    if (weight === "rest") continue;
+    if (!Number.isFinite(weight) || weight < 0 || weight > 100) {
+      problems.push({
+        version,
+        found: String(weight),
+        allowed: 'a number from 0 to 100, or "rest"',
+        repairs: [],
+      });
     } else if (!decimals(weight)) {
       problems.push({
         version,
         found: String(weight),
         allowed: "at most two decimals",
-        suggestion: percent(units(weight)),
-      });
-      summable = false;
-    } else {
-      sum += units(weight);
-    }
-  }
-  for (const version of versions) {
-    if (!Object.hasOwn(weights, version)) {
-      problems.push({
-        version,
-        found: `no weight for the declared version "${version}"`,
-        allowed: "a weight for every declared version (0 keeps it deployed without traffic)",
-        suggestion: 0,
+        repairs: [{ version, weight: percent(units(weight)) }],
       });
     }
   }
-  if (rests.length > 1) {
-    problems.push({ found: `"rest" for ${rests.join(" and ")}`, allowed: 'at most one version may say "rest"' });
-  } else if (summable && rests.length === 1 && sum > WHOLE) {
+
+  const rests = entries.filter(([, w]) => w === "rest").map(([version]) => version);
+  const numbers = entries.filter((e): e is [string, number] => e[1] !== "rest");
+  const readable = numbers.every(([, w]) => w >= 0 && w <= 100 && decimals(w));
+  const sum = numbers.reduce((s, [, w]) => s + units(w), 0);
+  const missing = versions.filter((version) => !Object.hasOwn(weights, version));
+  for (const version of missing) {
+    const left = readable && missing.length === 1 && rests.length === 0 && sum <= WHOLE ? WHOLE - sum : 0;
     problems.push({
-      found: `weights that leave less than nothing for "rest": the others sum to ${percent(sum)}`,
-      allowed: "at most 100 beside a rest",
+      version,
+      found: "no weight for a declared version",
+      allowed: "a weight for every declared version (0 keeps it deployed without traffic)",
+      repairs: [{ version, weight: percent(left) }],
     });
-  } else if (summable && rests.length === 0 && sum !== WHOLE) {
-    problems.push({ found: `weights that sum to ${percent(sum)}`, allowed: "weights that sum to 100" });
+  }
+
+  if (rests.length > 1) {
+    problems.push({
+      found: `"rest" for ${rests.join(" and ")}`,
+      allowed: 'at most one version may say "rest"',
+      repairs: [],
+    });
+  }
+  // The sum says something only when every weight is known.
+  if (!readable || rests.length > 1 || entries.length === 0) return problems;
+  const [rest] = rests;
+  if (rest === undefined && sum !== WHOLE && (missing.length === 0 || sum > WHOLE)) {
+    problems.push({
+      found: `weights that sum to ${percent(sum)} (${numbers.map(([v, w]) => `${v} ${w}`).join(", ")})`,
+      allowed: "weights that sum to 100",
+      repairs: sumRepairs(numbers, sum),
+    });
+  } else if (rest !== undefined && sum > WHOLE) {
+    problems.push({
+      found: `weights that sum to ${percent(sum)}, which leaves nothing for the rest (${rest})`,
+      allowed: "at most 100 beside a rest",
+      repairs: sumRepairs(numbers, sum),
+    });
   }
   return problems;
+}
+
+/** The weights of which one alone makes the sum 100: of every version when there are two, else of the largest. */
+function sumRepairs(numbers: readonly (readonly [string, number])[], sum: number): WeightProblem["repairs"] {
+  return [...numbers]
+    .sort(([, a], [, b]) => b - a)
+    .map(([version, w]) => ({ version, weight: percent(WHOLE - sum + units(w)) }))
+    .filter(({ weight }) => weight >= 0 && weight <= 100)
+    .slice(0, numbers.length === 2 ? 2 : 1);
 }
 
 /**
@@ -103,7 +130,10 @@ export function effectiveShares(weights: Weights): Shares {
   }
   const given = Object.values(weights).reduce<number>((sum, w) => (w === "rest" ? sum : sum + units(w)), 0);
   return Object.fromEntries(
-    Object.entries(weights).map(([version, w]) => [version, percent(w === "rest" ? WHOLE - given : units(w))]),
+    Object.entries(weights).map(([version, w]) => [
+      version,
+      percent(w === "rest" ? WHOLE - given : units(w)),
+    ]),
   );
 }
 

@@ -1,0 +1,89 @@
+import { hostOf, LABEL, LABEL_RULE, SUBDOMAIN } from "./dns";
+import { choice, duration, field, integer, map, object, path, refuse, text, withDefault } from "./fields";
+import { imageReference } from "./image";
+import { autoscaler, resources } from "./pods";
+
+const version = object(
+  {
+    image: field(
+      (value) => {
+        const reference = typeof value === "string" ? imageReference(value) : undefined;
+        if (reference !== undefined) return value as string;
+        return refuse({
+          allowed: "an image reference: [registry/]name[:tag][@digest], the name in lowercase",
+          ...(typeof value === "string" && imageReference(value.toLowerCase().trim()) !== undefined
+            ? { repairs: [{ set: value.toLowerCase().trim() }] }
+            : {}),
+        });
+      },
+      {
+        type: "string",
+        minLength: 1,
+        description: "Container image; in production with a tag other than latest, or a digest.",
+        example: "registry.example.com/category-api:1.0.0",
+      },
+    ),
+    replicas: integer(0, 1000, {
+      description: "Pods of this version. Default 1, or `autoscaler`; 0 only with weight 0.",
+      example: 2,
+    }).exactOptional(),
+    autoscaler: autoscaler.exactOptional(),
+    env: map(
+      { pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, allowed: "letters, digits and _, not a digit first" },
+      field(
+        (value) => {
+          if (typeof value === "string" || typeof value === "boolean" || Number.isSafeInteger(value))
+            return String(value);
+          // Never the value: an environment is where secrets end up.
+          return refuse({
+            found: typeof value === "number" ? "a number with a fraction" : "something that is not text",
+            allowed: "text; a number with a fraction in quotes",
+          });
+        },
+        { type: ["string", "integer", "boolean"], description: "Value." },
+      ),
+      "Environment variables of the container. They are stored in plain text: not for secrets.",
+    ).prefault({}),
+    resources: resources.exactOptional(),
+    readinessPath: path("HTTP path of the readiness probe; the profile's when absent.").exactOptional(),
+    livenessPath: path("HTTP path of the liveness probe; the profile's when absent.").exactOptional(),
+  },
+  "A version of the service: one Deployment.",
+);
+
+export const category = object(
+  {
+    host: text(
+      new RegExp(`^(\\*|(\\*\\.)?${SUBDOMAIN.source.slice(1, -1)})$`),
+      "a host name in lowercase, without scheme and port; outside production also * or *.example.com",
+      {
+        description: "Host name that clients ask for. No wildcard in production.",
+        example: "shop.example.com",
+      },
+      hostOf,
+    ),
+    namespace: withDefault(
+      text(LABEL, LABEL_RULE, { description: "Kubernetes namespace of the workloads." }),
+      "category",
+    ),
+    port: withDefault(integer(1, 65535, { description: "Port on which the containers listen." }), 8080),
+    profile: withDefault(
+      choice(["category-api", "shopizer"], {
+        description:
+          "Whose probes and resources are the default: this project's service, or the Shopizer image (a JVM).",
+      }),
+      "category-api",
+    ),
+    versions: map(
+      { pattern: LABEL, allowed: LABEL_RULE },
+      version,
+      "Version name → workload. At least one; names are free.",
+    ).prefault({}),
+    terminationGrace: duration("seconds", 1000, 3_600_000, {
+      description: "How long a stopping pod may take; the component's default when absent.",
+      range: 'from "1s" to "1h"',
+      example: "45s",
+    }).exactOptional(),
+  },
+  "The category API and its versions.",
+).meta({ required: ["host", "versions"] });

@@ -1,0 +1,18 @@
+/** DNS names, by RFC 1123 as Kubernetes applies it. */
+
+/** One label: the name of a namespace, a version, a revision. */
+export const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+export const LABEL_RULE = 'at most 63 lowercase letters, digits and "-", with a letter or digit at both ends';
+
+/** Labels with dots between them: the name of a Secret, of a host. */
+export const SUBDOMAIN =
+  /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+
+/** The host of something that may be a URL. */
+export function hostOf(written: string): string {
+  return written
+    .trim()
+    .toLowerCase()
+    .replace(/^[a-z]+:\/\//, "")
+    .replace(/[:/].*$/, "");
+}

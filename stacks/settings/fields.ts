@@ -1,0 +1,282 @@
+/**
+ * The kinds of field that a stack file has.
+ *
+ * Pulumi gives numbers and booleans as text or as themselves, depending on how and at which depth they were set, so
+ * every field takes both. A field reports what it found itself (zod's words do not say how to repair anything) and
+ * carries its own JSON Schema for editors.
+ */
+import { z } from "zod";
+import { didYouMean, type Repair } from "./problem";
+
+/** What a field says about a value that it refuses. */
+export interface Refusal {
+  readonly allowed: string;
+  /** Default: the value itself, when it is a scalar. */
+  readonly found?: string;
+  readonly hint?: string;
+  readonly repairs?: readonly Repair[];
+}
+
+/** Documentation of a field and its JSON Schema. */
+export interface FieldMeta {
+  readonly description: string;
+  /** A value that is allowed; shown in repairs and in the editor. */
+  readonly example?: string | number | boolean;
+  readonly [jsonSchemaKeyword: string]: unknown;
+}
+
+class Refused {
+  constructor(readonly refusal: Refusal) {}
+}
+export const refuse = (refusal: Refusal): Refused => new Refused(refusal);
+
+/** A value in a message: scalars as they are, objects and lists never printed. */
+export function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value === null || value === "") return "an empty value";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "an object";
+  if (typeof value !== "string") return String(value);
+  return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}...` : value);
+}
+
+/** A field from the function that reads it. */
+export function field<T>(read: (value: unknown) => T | Refused, { example, ...meta }: FieldMeta) {
+  return z
+    .unknown()
+    .transform((value, context): T => {
+      const result = read(value);
+      if (!(result instanceof Refused)) return result;
+      const { allowed, ...params } = result.refusal;
+      context.addIssue({
+        code: "custom",
+        message: allowed,
+        params: {
+          found: show(value),
+          repairs: example === undefined ? [] : [{ set: example, example: true }],
+          ...params,
+        },
+      });
+      // Not z.NEVER, which is an object: rules across fields also run on what is left of a file with problems.
+      return undefined as never;
+    })
+    .meta({ ...meta, ...(example === undefined ? {} : { examples: [example] }) });
+}
+
+/** `schema` with a default; `written` is how a stack file would say it, when that differs. */
+export function withDefault<S extends z.ZodType>(schema: S, value: z.output<S>, written: unknown = value) {
+  return schema.default(value as never).meta({ ...schema.meta(), default: written });
+}
+
+/** An object without other keys than those of `shape`. */
+export function object<S extends z.ZodRawShape>(shape: S, description: string) {
+  const keys = Object.keys(shape).join(", ");
+  return z
+    .strictObject(shape, { error: ({ code }) => (code === "invalid_type" ? `an object with ${keys}` : keys) })
+    .meta({ description });
+}
+
+/** Names that the user chooses → values. */
+export function map<V extends z.ZodType>(
+  names: { readonly pattern: RegExp; readonly allowed: string },
+  value: V,
+  description: string,
+) {
+  return z
+    .record(z.string(), value, { error: () => "an object: names, each with its value" })
+    .superRefine(
+      (entries, context) => {
+        for (const name of Object.keys(entries)) {
+          if (names.pattern.test(name)) continue;
+          context.addIssue({
+            code: "custom",
+            path: [name],
+            message: names.allowed,
+            params: { found: `the name ${show(name)}`, repairs: [{ say: "rename it in the stack file" }] },
+          });
+        }
+      },
+      { when: (payload) => isObject(payload.value) },
+    )
+    .meta({ description, propertyNames: { pattern: names.pattern.source } });
+}
+
+/** Whether a value has names and values: neither a scalar nor a list. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const NUMBER = /^-?\d+(\.\d+)?$/;
+
+/** A finite number, or text that is exactly one; undefined for anything else. */
+export function numeric(value: unknown): number | undefined {
+  if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
+  return typeof value === "string" && NUMBER.test(value) ? Number(value) : undefined;
+}
+
+/** A whole number from `minimum` to `maximum`. */
+export function integer(minimum: number, maximum: number, meta: FieldMeta & { readonly rule?: string }) {
+  const { rule, ...rest } = meta;
+  const bounds = maximum === Infinity ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
+  return field(
+    (value) => {
+      const n = numeric(value);
+      return n !== undefined && Number.isSafeInteger(n) && n >= minimum && n <= maximum
+        ? n
+        : refuse({ allowed: rule ?? `a whole number ${bounds}` });
+    },
+    {
+      type: ["integer", "string"],
+      pattern: "^-?\\d+$",
+      minimum,
+      ...(maximum === Infinity ? {} : { maximum }),
+      ...rest,
+    },
+  );
+}
+
+/** true or false. */
+export function flag(meta: FieldMeta) {
+  return field(
+    (value) => {
+      if (typeof value === "boolean") return value;
+      if (value === "true" || value === "false") return value === "true";
+      const meant = ["yes", "on", "1", "no", "off", "0"].indexOf(String(value).toLowerCase());
+      return refuse({
+        allowed: "true or false",
+        ...(meant < 0 ? {} : { repairs: [{ set: meant < 3 }] }),
+      });
+    },
+    { type: ["boolean", "string"], enum: [true, false, "true", "false"], ...meta },
+  );
+}
+
+/** One of some names. */
+export function choice<const O extends readonly string[]>(
+  options: O,
+  meta: FieldMeta,
+  notes: Readonly<Record<string, { readonly hint: string; readonly set: O[number] }>> = {},
+) {
+  return field(
+    (value): O[number] | Refused => {
+      if (options.includes(value as O[number])) return value as O[number];
+      const note = notes[String(value)];
+      const near = typeof value === "string" ? didYouMean(value, options) : undefined;
+      const set = note?.set ?? near;
+      return refuse({
+        allowed: options.join(", "),
+        ...(note ? { hint: note.hint } : near === undefined ? {} : { hint: `did you mean ${near}?` }),
+        repairs: [set === undefined ? { set: options[0] ?? "", example: true } : { set }],
+      });
+    },
+    { enum: options, ...meta },
+  );
+}
+
+/** Text that matches a pattern. `repair` proposes what was probably meant; the proposal is shown only when it matches. */
+export function text(
+  pattern: RegExp,
+  allowed: string,
+  meta: FieldMeta,
+  repair: (written: string) => string = (written) => written.trim().toLowerCase(),
+) {
+  return field(
+    (value) => {
+      if (typeof value === "number" && !Number.isSafeInteger(value)) {
+        return refuse({
+          allowed: `${allowed}, in quotes`,
+          hint: "YAML reads 1.30 without quotes as the number 1.3",
+        });
+      }
+      const written = typeof value === "number" ? String(value) : value;
+      if (typeof written === "string" && pattern.test(written)) return written;
+      const meant = typeof written === "string" ? repair(written) : "";
+      return refuse({
+        allowed,
+        ...(meant !== written && pattern.test(meant) ? { repairs: [{ set: meant }] } : {}),
+      });
+    },
+    { type: "string", pattern: pattern.source, ...meta },
+  );
+}
+
+/** An HTTP path. */
+export function path(description: string) {
+  return text(
+    /^\/\S*$/,
+    'a path that begins with "/"',
+    { description, example: "/health" },
+    (written) => `/${written}`,
+  );
+}
+
+const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const DURATION = /^(\d+(\.\d+)?(ms|s|m|h))+$/;
+const UNITS = 'with a unit, such as "500ms", "30s" or "5m"';
+
+/** Milliseconds of a duration; undefined when it is none. */
+function milliseconds(text: string): number | undefined {
+  if (!DURATION.test(text)) return undefined;
+  return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)].reduce(
+    (sum, [, amount, unit]) => sum + Number(amount) * (MS_PER_UNIT[unit ?? ""] ?? NaN),
+    0,
+  );
+}
+
+/** A duration as Go and Istio write it ("1m30s"), read as whole milliseconds or whole seconds. */
+export function duration(
+  unit: "milliseconds" | "seconds",
+  minimumMs: number,
+  maximumMs: number,
+  meta: FieldMeta & { readonly range: string },
+) {
+  const { range, ...rest } = meta;
+  const step = unit === "seconds" ? 1000 : 1;
+  return field(
+    (value) => {
+      const ms = typeof value === "string" ? milliseconds(value) : undefined;
+      if (ms !== undefined) {
+        return ms % step === 0 && ms >= minimumMs && ms <= maximumMs
+          ? ms / step
+          : refuse({ allowed: `whole ${unit} ${range}` });
+      }
+      const n = numeric(value);
+      return refuse({
+        allowed: `a duration ${UNITS}`,
+        ...(n !== undefined && n >= 0
+          ? { found: `${show(value)}, without a unit`, repairs: [{ set: `${n}s` }] }
+          : {}),
+      });
+    },
+    { type: "string", pattern: DURATION.source, ...rest },
+  );
+}
+
+/** A Kubernetes quantity, kept as it is written. */
+export function quantity(kind: "cpu" | "memory", meta: FieldMeta) {
+  const pattern = kind === "cpu" ? /^\d+(\.\d+)?m?$/ : /^\d+(\.\d+)?(k|[MGT]|[KMGT]i)?$/;
+  const allowed =
+    kind === "cpu" ? 'an amount of CPU, such as "100m" or "1.5"' : 'an amount of memory, such as "256Mi"';
+  return field(
+    (value) => {
+      const written = typeof value === "number" && value >= 0 ? String(value) : value;
+      if (typeof written === "string" && pattern.test(written)) return written;
+      const millibytes = kind === "memory" && typeof written === "string" && /^\d+m$/.test(written);
+      return refuse({
+        allowed,
+        ...(millibytes
+          ? {
+              hint: "m means a thousandth; a mebibyte is Mi",
+              repairs: [{ set: `${written}i`.replace("mi", "Mi") }],
+            }
+          : {}),
+      });
+    },
+    { type: ["string", "number"], pattern: pattern.source, ...meta },
+  );
+}
+
+/** Any object, not looked into. */
+export function freeForm(description: string) {
+  return z.record(z.string(), z.unknown(), { error: () => "an object of Helm values" }).meta({ description });
+}

@@ -1,0 +1,64 @@
+import { hostOf, SUBDOMAIN } from "./dns";
+import { choice, duration, flag, integer, object, text, withDefault } from "./fields";
+import { autoscaler, resources } from "./pods";
+
+export const gateway = object(
+  {
+    serviceType: withDefault(
+      choice(["LoadBalancer", "NodePort", "ClusterIP"], { description: "Type of the gateway's Service." }),
+      "LoadBalancer",
+    ),
+    address: text(
+      /^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$/,
+      "a host name or an IP address, without scheme",
+      {
+        description: "Host name or address by which clients reach a NodePort gateway; with NodePort only.",
+        example: "node.example.com",
+      },
+      hostOf,
+    ).exactOptional(),
+    nodePorts: object(
+      {
+        http: integer(30000, 32767, { description: "Port for HTTP.", example: 30080 }).exactOptional(),
+        https: integer(30000, 32767, { description: "Port for HTTPS.", example: 30443 }).exactOptional(),
+      },
+      "Fixed node ports; Kubernetes chooses those that are absent. Not with ClusterIP.",
+    ).exactOptional(),
+    replicas: integer(1, 1000, {
+      description: "Pods of the gateway. Default 1, or `autoscaler`.",
+      example: 2,
+    }).exactOptional(),
+    autoscaler: autoscaler.exactOptional(),
+    resources: resources.exactOptional(),
+    http: withDefault(
+      flag({ description: "Whether port 80 is open, to serve or to redirect to HTTPS." }),
+      true,
+    ),
+    tls: object(
+      {
+        credentialName: text(SUBDOMAIN, "the name of a Kubernetes Secret", {
+          description: "Secret of type kubernetes.io/tls in the gateway's namespace.",
+          example: "category-tls",
+        }),
+        redirect: flag({
+          description: "Whether HTTP requests are redirected to HTTPS. Default: true where `http` is.",
+          example: true,
+        }).exactOptional(),
+      },
+      "HTTPS; no HTTPS when absent.",
+    ).exactOptional(),
+    drain: withDefault(
+      duration("seconds", 0, 3_600_000, {
+        description: "How long a stopping gateway pod finishes its requests.",
+        range: 'from "0s" to "1h"',
+        example: "30s",
+      }),
+      30,
+      "30s",
+    ),
+    imagePullPolicy: choice(["IfNotPresent", "Always", "Never"], {
+      description: "When a node pulls the gateway's image; the chart's own rule when absent.",
+    }).exactOptional(),
+  },
+  "The ingress gateway.",
+);

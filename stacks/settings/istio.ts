@@ -1,0 +1,97 @@
+import { LABEL, LABEL_RULE } from "./dns";
+import { field, freeForm, integer, object, refuse, text, withDefault } from "./fields";
+import { isImageHub, isImageTag } from "./image";
+import { istioVersionRefusal } from "./istio-version";
+import { autoscaler, resources } from "./pods";
+
+export const istio = object(
+  {
+    version: withDefault(
+      field(
+        (value) => {
+          const refusal = istioVersionRefusal(value);
+          return refusal === undefined ? (value as string) : refuse(refusal);
+        },
+        {
+          type: "string",
+          pattern: "^\\d+\\.\\d+\\.\\d+$",
+          description: "Version of Istio's charts and images: 1.31.x or 1.30.x.",
+        },
+      ),
+      "1.31.0",
+    ),
+    hub: field(
+      (value) =>
+        typeof value === "string" && isImageHub(value)
+          ? value
+          : refuse({ allowed: "a registry host and path without tag, such as registry.example.com/istio" }),
+      {
+        type: "string",
+        description: "Where the nodes pull Istio's images from; Istio's own registry when absent.",
+        example: "registry.example.com/istio",
+      },
+    ).exactOptional(),
+    tag: field(
+      (value) =>
+        typeof value === "string" && isImageTag(value)
+          ? value
+          : refuse({
+              allowed: 'an image tag in quotes: letters, digits, "_", "." and "-"',
+              ...(typeof value === "number"
+                ? { hint: "YAML reads 1.30 without quotes as the number 1.3" }
+                : {}),
+            }),
+      {
+        type: "string",
+        description: "Tag of Istio's images; the charts' own when absent.",
+        example: "1.31.0",
+      },
+    ).exactOptional(),
+    charts: withDefault(
+      field(
+        (value) => {
+          if (typeof value === "string" && /^https?:\/\/[^\s/]+\S*$/.test(value))
+            return { repository: value };
+          if (typeof value === "string" && value.trim() !== "" && !value.includes("://"))
+            return { directory: value };
+          return refuse({
+            allowed: "the https URL of a chart repository, or the path of a folder with charts",
+          });
+        },
+        {
+          type: "string",
+          minLength: 1,
+          description:
+            "Chart repository (URL), or folder with `base`, `istiod` and `gateway` (path relative to the project).",
+          example: "https://istio-release.storage.googleapis.com/charts",
+        },
+      ),
+      { repository: "https://istio-release.storage.googleapis.com/charts" },
+      "https://istio-release.storage.googleapis.com/charts",
+    ),
+    revision: text(LABEL, LABEL_RULE, {
+      description: "Revision of the control plane; the default revision when absent.",
+      example: "canary",
+    }).exactOptional(),
+    controlPlane: object(
+      {
+        replicas: integer(1, 100, {
+          description: "Pods of istiod. Without this and `autoscaler` the chart's default holds.",
+          example: 2,
+        }).exactOptional(),
+        autoscaler: autoscaler.exactOptional(),
+        resources: resources.exactOptional(),
+      },
+      "istiod.",
+    ).prefault({}),
+    values: object(
+      {
+        base: freeForm("Values for chart base.").exactOptional(),
+        istiod: freeForm("Values for chart istiod.").exactOptional(),
+        gateway: freeForm("Values for chart gateway.").exactOptional(),
+      },
+      "Helm values that are merged last over everything this program decides. Not checked.",
+    ).prefault({}),
+  },
+  "The Istio installation.",
+);

@@ -1,0 +1,100 @@
+import { distance } from "fastest-levenshtein";
+
+/** Where a value is in the configuration: key without namespace first. */
+export type Path = readonly PropertyKey[];
+
+/** A way to repair a problem. */
+export type Repair =
+  /** Set a value; `example` says that the value is only an example of what is allowed. */
+  | { readonly set: string | number | boolean; readonly at?: Path; readonly example?: boolean }
+  /** Remove the value at a path. */
+  | { readonly remove: Path }
+  /** A sentence, where no command does it. */
+  | { readonly say: string };
+
+/** Something wrong, before it is put into words for a certain stack. `at` of a repair is `path` when absent. */
+export interface Finding {
+  readonly path: Path;
+  readonly found: string;
+  readonly allowed: string;
+  readonly hint?: string;
+  readonly repairs?: readonly Repair[];
+}
+
+/** One thing that is wrong with a stack's configuration. */
+export interface Problem {
+  /** Where, in the path syntax of `pulumi config`: `shopzier:traffic.weights.v2`. */
+  readonly path: string;
+  readonly found: string;
+  readonly allowed: string;
+  /** Why, or what was probably meant. */
+  readonly hint?: string;
+  /** What repairs it, most often a command; alternatives when there are several. */
+  readonly repairs: readonly string[];
+}
+
+/** Everything that is wrong with a stack's configuration; `message` is the whole report. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+
+  constructor(
+    stack: string,
+    readonly problems: readonly Problem[],
+  ) {
+    const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+    super([`The configuration of stack ${stack} has ${count}.`, ...problems.map(describe)].join("\n\n"));
+  }
+}
+
+function describe(problem: Problem): string {
+  const repairs = problem.repairs.map((repair, i) => `  ${i === 0 ? "repair: " : "or:     "} ${repair}`);
+  const hint = problem.hint === undefined ? [] : [`  note:    ${problem.hint}`];
+  return [
+    problem.path,
+    `  found:   ${problem.found}`,
+    `  allowed: ${problem.allowed}`,
+    ...hint,
+    ...repairs,
+  ].join("\n");
+}
+
+/** A path as `pulumi config --path` takes it; keys with other characters than letters, digits, "-" and "_" are quoted. */
+export function configPath(path: Path): string {
+  const [key, ...rest] = path.map(String);
+  return `shopzier:${key ?? ""}${rest
+    .map((k) => (/^[A-Za-z_][\w-]*$/.test(k) ? `.${k}` : `["${k.replaceAll(/["\\]/g, "\\$&")}"]`))
+    .join("")}`;
+}
+
+/** A finding in words for `stack`. The commands name the stack: the one with the problem need not be the selected one. */
+export function problemOf(finding: Finding, stack: string): Problem {
+  const { path, found, allowed, hint } = finding;
+  return {
+    path: configPath(path),
+    found,
+    allowed,
+    ...(hint === undefined ? {} : { hint }),
+    repairs: (finding.repairs ?? []).map((repair) => {
+      if ("say" in repair) return repair.say;
+      if ("remove" in repair)
+        return `pulumi config rm --stack ${stack} --path ${shell(configPath(repair.remove))}`;
+      const command = `pulumi config set --stack ${stack} --path ${shell(configPath(repair.at ?? path))} ${shell(String(repair.set))}`;
+      return repair.example === true ? `for example: ${command}` : command;
+    }),
+  };
+}
+
+/** A word for a POSIX shell; paths are always quoted, plain values are not. */
+function shell(word: string): string {
+  return /^[\w./@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** The option that was probably meant by `written`, or nothing when none is near. Case does not count. */
+export function didYouMean(written: string, options: readonly string[]): string | undefined {
+  const word = written.toLowerCase();
+  const limit = Math.max(2, Math.floor(word.length / 3));
+  return options
+    .map((option) => ({ option, far: distance(word, option.toLowerCase()) }))
+    .filter(({ option, far }) => far <= limit && far < option.length)
+    .sort((a, b) => a.far - b.far)[0]?.option;
+}

@@ -1,0 +1,247 @@
+/**
+ * The rules that span several settings.
+ *
+ * They run on what could be read of a configuration, so that one report holds everything: a field that had a problem of
+ * its own is absent here and never reported twice.
+ */
+import { effectiveShares, weightProblems, type Shares } from "../../components/traffic/weights";
+import { show } from "./fields";
+import { imageReference } from "./image";
+import { didYouMean, type Finding, type Path } from "./problem";
+import type { Configuration } from "./schema";
+
+type Partially<T> =
+  T extends Readonly<Record<string, unknown>> ? { readonly [K in keyof T]?: Partially<T[K]> } : T;
+
+/** A configuration in which any field may be missing. */
+export type PartialConfiguration = Partially<Configuration>;
+
+interface PartialScale {
+  readonly replicas?: number;
+  readonly autoscaler?: { readonly minReplicas?: number; readonly maxReplicas?: number };
+}
+
+/** Everything that is wrong between the settings of `c`. */
+export function* findings(c: PartialConfiguration): Generator<Finding> {
+  const shares = yield* weightFindings(c);
+  yield* scaleFindings(["istio", "controlPlane"], c.istio?.controlPlane);
+  yield* scaleFindings(["gateway"], c.gateway);
+  yield* gatewayFindings(c.gateway ?? {});
+  for (const [name, version] of Object.entries(c.category?.versions ?? {})) {
+    const path = ["category", "versions", name];
+    yield* scaleFindings(path, version);
+    const share = shares?.[name];
+    if (share !== undefined && share > 0 && version?.replicas === 0) {
+      yield {
+        path: [...path, "replicas"],
+        found: `0 replicas for ${share} percent of the requests`,
+        allowed: "at least 1 for a version with traffic",
+        repairs: [{ set: 1 }],
+      };
+    }
+  }
+  if (c.production === true) yield* productionFindings(c, shares);
+}
+
+/** Fewest pods of a scale; undefined when it cannot be told. */
+const fewest = (scale: PartialScale | undefined): number | undefined =>
+  scale?.autoscaler === undefined ? (scale?.replicas ?? 1) : scale.autoscaler.minReplicas;
+
+function* scaleFindings(path: Path, scale: PartialScale | undefined): Generator<Finding> {
+  const { replicas, autoscaler } = scale ?? {};
+  if (replicas !== undefined && autoscaler !== undefined) {
+    yield {
+      path,
+      found: "both replicas and autoscaler",
+      allowed: "one of the two",
+      hint: "an autoscaler and a fixed number would undo each other's work",
+      repairs: [{ remove: [...path, "replicas"] }, { remove: [...path, "autoscaler"] }],
+    };
+  }
+  const { minReplicas, maxReplicas } = autoscaler ?? {};
+  if (minReplicas !== undefined && maxReplicas !== undefined && maxReplicas < minReplicas) {
+    yield {
+      path: [...path, "autoscaler", "maxReplicas"],
+      found: `${maxReplicas}, fewer than minReplicas ${minReplicas}`,
+      allowed: `at least ${minReplicas}`,
+      repairs: [{ set: minReplicas }],
+    };
+  }
+}
+
+/** Yields what is wrong with the weights; returns the shares when nothing is. */
+function* weightFindings({
+  traffic,
+  category,
+}: PartialConfiguration): Generator<Finding, Shares | undefined> {
+  const path = ["traffic", "weights"];
+  const names = Object.keys(category?.versions ?? {});
+  if (category?.versions !== undefined && names.length === 0) {
+    yield {
+      path: ["category", "versions"],
+      found: "no version",
+      allowed: "at least one version",
+      repairs: [
+        {
+          at: ["category", "versions", "v1", "image"],
+          set: "registry.example.com/category-api:1.0.0",
+          example: true,
+        },
+      ],
+    };
+  }
+  if (traffic?.weights === undefined || category?.versions === undefined) return undefined;
+  if (names.length === 0) {
+    if (Object.keys(traffic.weights).length === 0) {
+      yield {
+        path,
+        found: "no weight",
+        allowed: "a weight for every declared version",
+        repairs: [{ at: [...path, "v1"], set: 100, example: true }],
+      };
+    }
+    return undefined;
+  }
+
+  // NaN stands for a weight that could not be read: its version has one, but the sum is unknown.
+  const weights = Object.fromEntries(Object.entries(traffic.weights).map(([v, w]) => [v, w ?? NaN]));
+  const problems = weightProblems(weights, names);
+  for (const { version, found, allowed, repairs } of problems) {
+    if (version !== undefined && Number.isNaN(weights[version])) continue;
+    const undeclared = version !== undefined && !names.includes(version);
+    const near = undeclared
+      ? didYouMean(
+          version,
+          names.filter((n) => !Object.hasOwn(weights, n)),
+        )
+      : undefined;
+    yield {
+      path: version === undefined ? path : [...path, version],
+      found,
+      allowed,
+      ...(near === undefined ? {} : { hint: `did you mean ${near}?` }),
+      repairs: undeclared
+        ? [{ remove: [...path, version] }]
+        : repairs.map((r) => ({ at: [...path, r.version], set: r.weight })),
+    };
+  }
+  return problems.length === 0 ? effectiveShares(weights) : undefined;
+}
+
+function* gatewayFindings(gateway: NonNullable<PartialConfiguration["gateway"]>): Generator<Finding> {
+  const { serviceType, address, nodePorts, http, tls } = gateway;
+  if (serviceType === "NodePort" && !("address" in gateway)) {
+    yield {
+      path: ["gateway", "address"],
+      found: "nothing",
+      allowed: "the host name or address of a node, because serviceType is NodePort",
+      repairs: [{ set: "node.example.com", example: true }],
+    };
+  }
+  if (serviceType !== undefined && serviceType !== "NodePort" && address !== undefined) {
+    yield {
+      path: ["gateway", "address"],
+      found: `${show(address)} with serviceType ${serviceType}`,
+      allowed: "an address with serviceType NodePort only",
+      repairs: [{ remove: ["gateway", "address"] }, { at: ["gateway", "serviceType"], set: "NodePort" }],
+    };
+  }
+  if (serviceType === "ClusterIP" && nodePorts !== undefined) {
+    yield {
+      path: ["gateway", "nodePorts"],
+      found: "node ports with serviceType ClusterIP",
+      allowed: "node ports with serviceType NodePort or LoadBalancer",
+      repairs: [{ remove: ["gateway", "nodePorts"] }],
+    };
+  }
+  if (nodePorts?.http !== undefined && nodePorts.http === nodePorts.https) {
+    yield {
+      path: ["gateway", "nodePorts"],
+      found: `${nodePorts.http} for both HTTP and HTTPS`,
+      allowed: "two different ports",
+    };
+  }
+  if (http === false && !("tls" in gateway)) {
+    yield {
+      path: ["gateway"],
+      found: "neither http nor tls",
+      allowed: "at least one of them",
+      repairs: [{ at: ["gateway", "http"], set: true }],
+    };
+  }
+  if (http === false && tls?.redirect === true) {
+    yield {
+      path: ["gateway", "tls", "redirect"],
+      found: "true with http false",
+      allowed: "a redirect only where port 80 is open",
+      repairs: [{ set: false }, { at: ["gateway", "http"], set: true }],
+    };
+  }
+}
+
+function* productionFindings(c: PartialConfiguration, shares: Shares | undefined): Generator<Finding> {
+  const hint = "shopzier:production is true";
+  const { gateway, category } = c;
+  if (category?.host?.includes("*") === true) {
+    yield {
+      path: ["category", "host"],
+      found: show(category.host),
+      allowed: "a host name without wildcard in production",
+      hint,
+      repairs: [
+        { set: category.host.replace(/^\*(\.|$)/, "shop.").replace(/\.$/, ".example.com"), example: true },
+      ],
+    };
+  }
+  if (gateway !== undefined && !("tls" in gateway)) {
+    yield {
+      path: ["gateway", "tls"],
+      found: "nothing",
+      allowed: "HTTPS in production",
+      hint,
+      repairs: [{ at: ["gateway", "tls", "credentialName"], set: "category-tls", example: true }],
+    };
+  }
+  if (gateway?.http === true && gateway.tls?.redirect === false) {
+    yield {
+      path: ["gateway", "tls", "redirect"],
+      found: "false with http true",
+      allowed: "a redirect, or no HTTP, in production",
+      hint,
+      repairs: [{ set: true }, { at: ["gateway", "http"], set: false }],
+    };
+  }
+  yield* twoPods(["gateway"], gateway, "at least 2 pods of the gateway in production", hint);
+  for (const [name, version] of Object.entries(category?.versions ?? {})) {
+    const path = ["category", "versions", name];
+    if ((shares?.[name] ?? 0) > 0 && version?.replicas !== 0) {
+      yield* twoPods(path, version, "at least 2 pods of a version with traffic in production", hint);
+    }
+    const reference = version?.image === undefined ? undefined : imageReference(version.image);
+    if (
+      reference !== undefined &&
+      reference.digest === undefined &&
+      (reference.tag ?? "latest") === "latest"
+    ) {
+      yield {
+        path: [...path, "image"],
+        found: `${show(version?.image)}, ${reference.tag === undefined ? "without a tag" : "a tag that moves"}`,
+        allowed: "a tag other than latest, or a digest, in production",
+        hint: "with latest, pods of one version can run different code and a rollback brings nothing back",
+        repairs: [{ set: `${reference.name}:1.0.0`, example: true }],
+      };
+    }
+  }
+}
+
+function* twoPods(
+  path: Path,
+  scale: PartialScale | undefined,
+  allowed: string,
+  hint: string,
+): Generator<Finding> {
+  const pods = fewest(scale);
+  if (scale === undefined || pods === undefined || pods >= 2) return;
+  const at = [...path, ...(scale.autoscaler === undefined ? ["replicas"] : ["autoscaler", "minReplicas"])];
+  yield { path: at, found: String(pods), allowed, hint, repairs: [{ set: 2 }] };
+}

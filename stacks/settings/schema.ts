@@ -1,0 +1,50 @@
+import type { z } from "zod";
+import { category } from "./category";
+import { duration, flag, object, withDefault } from "./fields";
+import { gateway } from "./gateway";
+import { istio } from "./istio";
+import { loadBalancer } from "./load-balancer";
+import { traffic } from "./traffic";
+
+/** The configuration of a stack as it is written, key without namespace → value. */
+export const configuration = object(
+  {
+    production: withDefault(
+      flag({
+        description:
+          "Hold this stack to the rules for production: HTTPS, no wildcard host, two pods of the gateway and of every version with traffic, images with a fixed tag.",
+      }),
+      false,
+    ),
+    istio: istio.prefault({}),
+    gateway: gateway.prefault({}),
+    category,
+    traffic,
+    loadBalancer: loadBalancer.default("LEAST_REQUEST"),
+    propagation: object(
+      {
+        wait: withDefault(
+          flag({
+            description:
+              "Whether an update waits until every gateway pod has the new routes before it deletes what they replace.",
+          }),
+          true,
+        ),
+        timeout: withDefault(
+          duration("seconds", 1000, 3_600_000, {
+            description: "Longest wait; then the update fails and deletes nothing.",
+            range: 'from "1s" to "1h"',
+            example: "60s",
+          }),
+          60,
+          "60s",
+        ),
+      },
+      "The barrier between a traffic shift and the deletion of what it replaces.",
+    ).prefault({}),
+  },
+  "Settings of the stack.",
+);
+
+/** The configuration with its fields read, before the rules that span several of them. */
+export type Configuration = z.output<typeof configuration>;
