@@ -1,0 +1,105 @@
+import fs from "node:fs";
+import path from "node:path";
+import readline from "node:readline";
+import { execa } from "execa";
+import { Fault } from "./fault";
+import { folders, shown } from "./folders";
+
+/** Aborted by ctrl-C and SIGTERM: every command that runs is killed, and no further one starts. */
+export const interruption = new AbortController();
+
+export interface CommandOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Text for its standard input; otherwise that is empty. */
+  readonly input?: string;
+  /** File for its standard input. */
+  readonly inputFile?: string;
+  /** Name of the log in `.lab/logs` that keeps its output. */
+  readonly log?: string;
+  /** Called with each line that it prints. */
+  readonly onLine?: (line: string) => void;
+  /** Where it runs. Default "contained". */
+  readonly where?: Where;
+}
+
+/**
+ * "contained": in PID and mount namespaces of its own that the kernel ends together with this process, however that
+ * ends, so that neither processes nor mounts are left. "layered": the same, and what it writes to the machine's own
+ * folders is thrown away (node/layers.sh). "plain": dies with this process, its children may not. "kept": never
+ * interrupted, for what must not be cut in the middle. A number: in the namespaces of the node with that PID.
+ */
+type Where = "contained" | "layered" | "plain" | "kept" | number;
+
+function prefix(where: Where): string[] {
+  if (where === "kept") return [];
+  const plain = ["setpriv", "--pdeathsig", "KILL"];
+  if (where === "plain") return plain;
+  if (typeof where === "number")
+    return [...plain, "nsenter", `--target=${where}`, "--mount", "--pid", "--net"];
+  const contained = [...plain, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+  if (where === "contained") return contained;
+  return [...contained, "bash", "-ec", '. "$0"; exec "$@"', path.join(__dirname, "node", "layers.sh")];
+}
+
+/** Runs a program to its end and returns what it printed on standard output. Fails with a Fault that quotes its last lines. */
+export async function run(command: readonly string[], options: CommandOptions = {}): Promise<string> {
+  const where = options.where ?? "contained";
+  const [file = "", ...args] = [...prefix(where), ...command];
+  const log = options.log === undefined ? undefined : path.join(folders.logs, `${options.log}.log`);
+  if (log !== undefined) {
+    fs.mkdirSync(folders.logs, { recursive: true });
+    fs.appendFileSync(log, `\n$ ${command.join(" ")}\n`);
+  }
+  const output = log === undefined ? "pipe" : (["pipe", { file: log, append: true }] as const);
+  const subprocess = execa(file, args, {
+    all: true,
+    reject: false,
+    stdin: options.inputFile !== undefined ? { file: options.inputFile } : "pipe",
+    stdout: output,
+    stderr: output,
+    killSignal: "SIGKILL",
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+    ...(options.env && { env: options.env }),
+    ...(options.inputFile === undefined && { input: options.input ?? "" }),
+    ...(where === "kept" ? { detached: true, cleanup: false } : { cancelSignal: interruption.signal }),
+  });
+  const { onLine } = options;
+  if (onLine) readline.createInterface({ input: subprocess.all }).on("line", onLine);
+  const result = await subprocess;
+  interruption.signal.throwIfAborted();
+  if (result.failed) throw new Fault(explain(command, result, log));
+  return result.stdout;
+}
+
+function explain(
+  command: readonly string[],
+  result: { readonly all: string; readonly exitCode?: number; readonly cause?: unknown },
+  log: string | undefined,
+): string {
+  const reason = result.cause instanceof Error ? result.cause.message : "was killed";
+  const ended = result.exitCode === undefined ? reason : `ended with code ${result.exitCode}`;
+  const lines = result.all.trim().split("\n").slice(-12).filter(Boolean);
+  return [
+    `\`${command.slice(0, 4).join(" ")}\` ${ended}${lines.length > 0 ? ":" : ""}`,
+    ...lines.map((line) => `  ${line}`),
+    ...(/no space left on device/i.test(result.all)
+      ? ["A disk is full: free some space and repeat the command."]
+      : []),
+    ...(log === undefined ? [] : [`Its whole output: ${shown(log)}`]),
+  ].join("\n");
+}
+
+/** Waits until `condition` holds, asking ten times a second; fails after `seconds` with what was waited for. */
+export async function until(
+  what: string,
+  seconds: number,
+  condition: () => Promise<boolean> | boolean,
+): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  while (!(await condition())) {
+    interruption.signal.throwIfAborted();
+    if (Date.now() > end) throw new Fault(`${what}: not within ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

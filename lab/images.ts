@@ -1,0 +1,276 @@
+import fs from "node:fs";
+import path from "node:path";
+import { cached, cachePath, contentHash, hashFolder } from "./cache";
+import { run } from "./command";
+import { Fault } from "./fault";
+import { folders } from "./folders";
+import { type ProgramName, type Toolchain, versions } from "./toolchain";
+
+/** An image that holds programs of the toolchain. */
+interface ProgramImage {
+  readonly reference: string;
+  /** "scratch" for static programs; "base" has a C library, iptables and certificates. */
+  readonly base: "scratch" | "base";
+  /** Where each program goes. */
+  readonly programs: Readonly<Partial<Record<ProgramName, string>>>;
+  readonly entrypoint?: string;
+  readonly user?: string;
+  /** Path of Istio's bootstrap template for its proxy. */
+  readonly bootstrap?: string;
+}
+
+const kubernetes = `v${versions.kubernetes}`;
+const bin = "/usr/local/bin";
+
+// Static pods call their program by name; the rest needs an entry point.
+const kubernetesImages: readonly ProgramImage[] = [
+  { reference: "pause:3.10", base: "scratch", programs: { pause: "/pause" }, entrypoint: "/pause" },
+  ...(["kube-apiserver", "kube-controller-manager", "kube-scheduler"] as const).map((name): ProgramImage => ({
+    reference: `${name}:${kubernetes}`,
+    base: "scratch",
+    programs: { [name]: `${bin}/${name}` },
+  })),
+  { reference: `etcd:${versions.etcd}`, base: "scratch", programs: { etcd: `${bin}/etcd` } },
+  { reference: `kube-proxy:${kubernetes}`, base: "base", programs: { "kube-proxy": `${bin}/kube-proxy` } },
+  {
+    reference: `coredns:v${versions.coredns}`,
+    base: "scratch",
+    programs: { coredns: "/coredns" },
+    entrypoint: "/coredns",
+  },
+];
+
+const meshImages: readonly ProgramImage[] = [
+  {
+    reference: `pilot:${versions.istio}`,
+    base: "scratch",
+    programs: { "pilot-discovery": `${bin}/pilot-discovery` },
+    entrypoint: `${bin}/pilot-discovery`,
+    // The chart asks for runAsNonRoot, which needs a number here.
+    user: "1337:1337",
+  },
+  {
+    reference: `proxyv2:${versions.istio}`,
+    base: "base",
+    programs: { "pilot-agent": `${bin}/pilot-agent`, envoy: `${bin}/envoy` },
+    entrypoint: `${bin}/pilot-agent`,
+    bootstrap: "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json",
+  },
+];
+
+/** The category service as the lab deploys it. */
+export const categoryImage = "lab.internal/category-api:1.0.0";
+const categorySources = path.join(folders.checkout, "apps", "category-api");
+
+const basePackages = "iptables,nftables,ca-certificates,iproute2,conntrack";
+const baseSuite = "bookworm";
+
+/** An image in the cache: a docker-archive, and the hash of all that it is made from. */
+export interface ImageArchive {
+  readonly reference: string;
+  readonly key: string;
+  readonly file: string;
+}
+
+/** All images of the lab. */
+export interface ImageArchives {
+  /** Without these there is no cluster. */
+  readonly kubernetes: readonly ImageArchive[];
+  readonly mesh: readonly ImageArchive[];
+  readonly category: ImageArchive;
+}
+
+/** The images and what they are made of. */
+export class Images {
+  private readonly baseKey = contentHash(basePackages, baseSuite);
+
+  constructor(private readonly toolchain: Toolchain) {}
+
+  /** Programs that must be built before {@link build}. */
+  missingPrograms(): ProgramName[] {
+    const missing = [...kubernetesImages, ...meshImages].filter(
+      (image) => !fs.existsSync(this.archive(image).file),
+    );
+    return missing.flatMap((image) => Object.keys(image.programs) as ProgramName[]);
+  }
+
+  /** Builds what is missing in the cache. */
+  async build(report: (text: string) => void): Promise<ImageArchives> {
+    const builder = new Builder();
+    try {
+      for (const image of [...kubernetesImages, ...meshImages]) {
+        const { key, file } = this.archive(image);
+        if (fs.existsSync(file)) continue;
+        const base = image.base === "scratch" ? "scratch" : await this.base(builder, report);
+        const bootstrap = image.bootstrap === undefined ? undefined : await this.toolchain.istioFiles();
+        report(`building ${image.reference}`);
+        await cached(entryName(image.reference), key, async (folder) => {
+          const copies = Object.entries(image.programs).map(([name, to]) => ({
+            from: this.toolchain.file(name as ProgramName),
+            to,
+          }));
+          if (bootstrap !== undefined && image.bootstrap !== undefined)
+            copies.push({ from: path.join(bootstrap, "envoy_bootstrap.json"), to: image.bootstrap });
+          await builder.build(`lab.internal/${image.reference}`, folder, base, copies, image);
+        });
+        this.toolchain.discard(Object.keys(image.programs) as ProgramName[]);
+      }
+      const category = await this.category(builder, report);
+      return {
+        kubernetes: kubernetesImages.map((image) => this.archive(image)),
+        mesh: meshImages.map((image) => this.archive(image)),
+        category,
+      };
+    } finally {
+      builder.remove();
+    }
+  }
+
+  private archive(image: ProgramImage): ImageArchive {
+    const programs = Object.keys(image.programs).map((name) => this.toolchain.key(name as ProgramName));
+    const key = contentHash(JSON.stringify(image), image.base === "base" ? this.baseKey : "", ...programs);
+    return {
+      reference: `lab.internal/${image.reference}`,
+      key,
+      file: path.join(cachePath(entryName(image.reference), key), archiveName),
+    };
+  }
+
+  /** A small Debian. */
+  private async base(builder: Builder, report: (text: string) => void): Promise<string> {
+    const folder = await cached("image-base", this.baseKey, async (unfinished) => {
+      report(`installing Debian ${baseSuite} for the base image`);
+      const rootfs = path.join(unfinished, "rootfs");
+      const options = ["--variant=minbase", `--include=${basePackages}`];
+      await run(["debootstrap", ...options, baseSuite, rootfs, await debianMirror()], { log: "images" });
+      const waste = [
+        "var/cache/apt",
+        "var/lib/apt/lists",
+        "usr/share/doc",
+        "usr/share/man",
+        "usr/share/locale",
+        "usr/share/info",
+      ];
+      for (const name of waste) fs.rmSync(path.join(rootfs, name), { recursive: true, force: true });
+      fs.writeFileSync(path.join(unfinished, "Dockerfile"), "FROM scratch\nCOPY rootfs /\n");
+      await builder.buildDockerfile("lab.internal/base:1", unfinished, unfinished, []);
+      fs.rmSync(rootfs, { recursive: true });
+    });
+    return `docker-archive:${path.join(folder, archiveName)}`;
+  }
+
+  /** The service's own Dockerfile on the lab's base image with this machine's Node in it. */
+  private async category(builder: Builder, report: (text: string) => void): Promise<ImageArchive> {
+    const node = process.execPath;
+    const nodeKey = contentHash(this.baseKey, process.version, String(fs.statSync(node).size));
+    const lock = fs.readFileSync(path.join(folders.checkout, "package-lock.json"));
+    const key = contentHash(nodeKey, hashFolder(categorySources, ["node_modules", "dist"]), lock);
+    const folder = await cached("image-category-api", key, async (unfinished) => {
+      const nodeFolder = await cached("image-node", nodeKey, async (unfinishedNode) => {
+        const base = await this.base(builder, report);
+        report(`building node:${process.version}`);
+        await builder.build(
+          `lab.internal/node:${process.version}`,
+          unfinishedNode,
+          base,
+          [{ from: node, to: `${bin}/node` }],
+          {},
+        );
+      });
+      report("building category-api");
+      await run(["npm", "run", "build", "--workspace=apps/category-api"], {
+        cwd: folders.checkout,
+        log: "images",
+      });
+      const base = `docker-archive:${path.join(nodeFolder, archiveName)}`;
+      await builder.buildDockerfile(categoryImage, unfinished, categorySources, [
+        "--build-arg",
+        `BASE=${base}`,
+      ]);
+    });
+    return { reference: categoryImage, key, file: path.join(folder, archiveName) };
+  }
+}
+
+const archiveName = "image.tar";
+
+function entryName(reference: string): string {
+  return `image-${reference.split(":")[0] ?? reference}`;
+}
+
+/** Builds images with buildah in a storage that is thrown away with it; the machine's own is not used. */
+class Builder {
+  private readonly storage = path.join(folders.cache, "unfinished", "storage");
+
+  /** Copies files onto a base ("scratch", or an image as buildah names it) and writes the archive into `folder`. */
+  async build(
+    reference: string,
+    folder: string,
+    base: string,
+    copies: readonly { readonly from: string; readonly to: string }[],
+    settings: { readonly entrypoint?: string; readonly user?: string },
+  ): Promise<void> {
+    const context = path.join(folder, "context");
+    fs.mkdirSync(context);
+    const lines = [`FROM ${base}`];
+    for (const [index, { from, to }] of copies.entries()) {
+      fs.copyFileSync(from, path.join(context, String(index)), fs.constants.COPYFILE_FICLONE);
+      lines.push(`COPY ${index} ${to}`);
+    }
+    if (settings.user !== undefined) lines.push(`USER ${settings.user}`);
+    if (settings.entrypoint !== undefined) lines.push(`ENTRYPOINT ["${settings.entrypoint}"]`);
+    fs.writeFileSync(path.join(context, "Dockerfile"), lines.join("\n"));
+    await this.buildDockerfile(reference, folder, context, []);
+    fs.rmSync(context, { recursive: true });
+  }
+
+  /** Builds a folder's Dockerfile and writes the archive into `folder`. */
+  async buildDockerfile(
+    reference: string,
+    folder: string,
+    context: string,
+    options: readonly string[],
+  ): Promise<void> {
+    await this.buildah("bud", "--layers=false", "--format=oci", ...options, "--tag", reference, context);
+    // This kind of archive has its layers uncompressed: unpacking is what costs time when the cluster starts.
+    const archive = `docker-archive:${path.join(folder, archiveName)}:${reference}`;
+    await this.buildah("push", reference, archive);
+  }
+
+  remove(): void {
+    fs.rmSync(this.storage, { recursive: true, force: true });
+  }
+
+  private async buildah(...args: readonly string[]): Promise<void> {
+    const places = [
+      `--root=${this.storage}/root`,
+      `--runroot=${this.storage}/run`,
+      "--storage-driver=overlay",
+    ];
+    await run(["buildah", ...places, ...args], {
+      where: "layered",
+      env: { BUILDAH_ISOLATION: "chroot" },
+      log: "images",
+    });
+  }
+}
+
+/** The Debian mirror that this machine's own apt uses. */
+async function debianMirror(): Promise<string> {
+  const targets = await run([
+    "apt-get",
+    "indextargets",
+    "--format",
+    "$(REPO_URI) $(CODENAME)",
+    "Created-By: Packages",
+  ]);
+  const mirror = targets
+    .split("\n")
+    .find((target) => target.endsWith(` ${baseSuite}`))
+    ?.split(" ")[0];
+  if (mirror === undefined)
+    throw new Fault(
+      `apt on this machine has no source for Debian ${baseSuite}; the lab makes its base image from one.`,
+    );
+  return mirror;
+}

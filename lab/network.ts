@@ -1,0 +1,51 @@
+import { run } from "./command";
+import { Fault } from "./fault";
+
+/** The node's address, as seen from the machine and from pods. */
+export const nodeAddress = "10.88.0.1";
+const link = "lab0";
+const services = "10.96.0.0/16";
+const pods = "10.244.0.0/16";
+
+/** Joins the node's network namespace to the machine by a pair of links; nothing in it has a way out of the machine. */
+export async function connect(node: number): Promise<void> {
+  await run(["ip", "-batch", "-"], {
+    where: "plain",
+    input: [
+      `link add ${link} type veth peer name eth0 netns ${node}`,
+      `addr add 10.88.0.254/24 dev ${link}`,
+      `link set ${link} up`,
+      `route add ${services} via ${nodeAddress} dev ${link} onlink`,
+      `route add ${pods} via ${nodeAddress} dev ${link} onlink`,
+    ].join("\n"),
+  });
+  await run(["ip", "-batch", "-"], {
+    where: node,
+    input: [
+      "link set lo up",
+      `addr add ${nodeAddress}/24 dev eth0`,
+      "link set eth0 up",
+      // Routing comes before DNAT: without this the node itself can't reach webhooks by their Service address.
+      `route add ${services} dev eth0 src ${nodeAddress}`,
+      "route add unreachable default",
+    ].join("\n"),
+  });
+  await run(["sysctl", "-qw", "net.ipv4.ip_forward=1"], { where: node });
+}
+
+/** Removes the pair of links and with it the routes; does nothing where there is none. */
+export async function disconnect(): Promise<void> {
+  if ((await run(["ip", "-brief", "link"])).includes(`${link}@`)) await run(["ip", "link", "del", link]);
+}
+
+/** Refuses to go on where the machine already uses the lab's addresses. */
+export async function checkAddresses(): Promise<void> {
+  const routes = (await run(["ip", "-4", "route"])).split("\n");
+  const clash = routes.filter(
+    (route) => /^(10\.88\.|10\.96\.|10\.244\.)/.test(route) && !route.includes(` dev ${link}`),
+  );
+  if (clash.length > 0)
+    throw new Fault(
+      `The lab needs 10.88.0.0/24, ${services} and ${pods}, and this machine already has routes there:\n  ${clash.join("\n  ")}\nRemove them, or use a cluster of your own: pulumi up --stack dev`,
+    );
+}

@@ -1,0 +1,66 @@
+import { Listr } from "listr2";
+import { interruption } from "./command";
+import { describe, Fault } from "./fault";
+
+/** One named part of a lab command. */
+export interface Step {
+  readonly name: string;
+  /** Does the work; `report` tells what it is at. */
+  run(report: (text: string) => void): Promise<void>;
+  /** Removes what a failed or interrupted `run` leaves. */
+  undo?(): Promise<void>;
+}
+
+/** Seconds since `start` (milliseconds), for people. */
+function elapsed(start: number): string {
+  const seconds = (Date.now() - start) / 1000;
+  return seconds < 100
+    ? `${seconds.toFixed(1)} s`
+    : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+/** Runs steps in order and stops at the first that fails: a live list in a terminal, otherwise a line per event. */
+export async function runSteps(steps: readonly Step[]): Promise<void> {
+  const numbered = steps.map((step, index) => ({
+    step,
+    title: `step ${index + 1} of ${steps.length}, ${step.name}`,
+  }));
+  if (process.stdout.isTTY) {
+    await new Listr(
+      numbered.map(({ step, title }) => ({
+        title,
+        task: async (_, task): Promise<void> => {
+          const start = Date.now();
+          await attempt(step, (text) => (task.output = text));
+          task.title = `${title}, ${elapsed(start)}`;
+        },
+      })),
+      { registerSignalListeners: false, rendererOptions: { showErrorMessage: false, collapseErrors: false } },
+    ).run();
+    return;
+  }
+  for (const { step, title } of numbered) {
+    const start = Date.now();
+    console.log(title);
+    await attempt(step, (text) => {
+      console.log(`${title}: ${text}, ${elapsed(start)}`);
+    });
+    console.log(`${title}, done, ${elapsed(start)}`);
+  }
+}
+
+async function attempt(step: Step, report: (text: string) => void): Promise<void> {
+  try {
+    interruption.signal.throwIfAborted();
+    await step.run(report);
+    interruption.signal.throwIfAborted();
+  } catch (error) {
+    const interrupted = interruption.signal.aborted;
+    await step.undo?.();
+    throw new Fault(
+      interrupted
+        ? `Interrupted in "${step.name}". The same command goes on from there.`
+        : `"${step.name}" failed: ${describe(error)}`,
+    );
+  }
+}

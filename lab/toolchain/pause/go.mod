@@ -1,0 +1,3 @@
+module shopzier.example/lab/pause
+
+go 1.26.0
