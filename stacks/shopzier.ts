@@ -65,8 +65,8 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       injectionLabels: controlPlane.injectionLabels,
       image: c.profile,
       port: c.port,
-      ...(c.terminationGraceSeconds !== undefined && { graceSeconds: c.terminationGraceSeconds }),
-      ...(c.readyTimeoutSeconds !== undefined && { timeoutSeconds: c.readyTimeoutSeconds }),
+      graceSeconds: c.drainSeconds,
+      timeoutSeconds: c.readyTimeoutSeconds,
       versions: Object.fromEntries(
         Object.entries(c.versions).map(([name, v]) => [
           name,

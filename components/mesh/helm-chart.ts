@@ -5,7 +5,9 @@ export type HelmValues = Readonly<Record<string, unknown>>;
 export type ChartSource = { readonly repository: string } | { readonly directory: string };
 
 /** Istio's release chart repository (Istio docs, "Install with Helm"). */
-export const ISTIO_CHARTS: ChartSource = { repository: "https://istio-release.storage.googleapis.com/charts" };
+export const ISTIO_CHARTS: ChartSource = {
+  repository: "https://istio-release.storage.googleapis.com/charts",
+};
 
 /** The arguments by which a Release finds a chart. */
 export function chart(

@@ -164,8 +164,15 @@ export class IngressGateway extends pulumi.ComponentResource {
 
     const scheme = tls ? "https" : "http";
     this.pods = { namespace: namespaceName, labels: LABELS };
-    this.gateway = gateway.metadata.apply((m) => `${m.namespace ?? namespaceName}/${m.name ?? name}`);
-    this.url = this.clientUrl(name, serviceType, scheme, args.address, tls ? nodePorts.https : nodePorts.http, release);
+    this.gateway = gateway.metadata.apply((m) => `${m.namespace}/${m.name}`);
+    this.url = this.clientUrl(
+      name,
+      serviceType,
+      scheme,
+      args.address,
+      tls ? nodePorts.https : nodePorts.http,
+      release,
+    );
     this.registerOutputs({ url: this.url, gateway: this.gateway, pods: this.pods });
   }
 
@@ -187,7 +194,9 @@ export class IngressGateway extends pulumi.ComponentResource {
           return `${scheme}://${service}.${namespace}.svc.cluster.local`;
         });
       case ServiceType.LoadBalancer:
-        return k8s.core.v1.Service.get(`${name}-service`, id, { parent: this }).status.loadBalancer.ingress.apply(
+        return k8s.core.v1.Service.get(`${name}-service`, id, {
+          parent: this,
+        }).status.loadBalancer.ingress.apply(
           (ingress) => `${scheme}://${ingress[0]?.hostname ?? ingress[0]?.ip ?? "pending"}`,
         );
     }

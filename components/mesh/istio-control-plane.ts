@@ -112,8 +112,8 @@ export class IstioControlPlane extends pulumi.ComponentResource {
 
     this.namespace = istiod.status.namespace;
     this.version = istiod.status.version;
-    // By way of the release, so that what takes the labels comes after the injector.
-    this.injectionLabels = istiod.status.apply((): Record<string, string> =>
+    // Known in every preview; that what takes them comes after the injector is a matter of dependsOn.
+    this.injectionLabels = pulumi.output<Record<string, string>>(
       args.revision === undefined ? { "istio-injection": "enabled" } : { "istio.io/rev": args.revision },
     );
     this.registerOutputs({

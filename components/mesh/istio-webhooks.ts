@@ -17,7 +17,9 @@ export function webhooksAnswer(
   const hook = new pulumi.ResourceHook(name, async () => {
     const client = await import("@kubernetes/client-node");
     const { default: pWaitFor, TimeoutError } = await import("p-wait-for");
-    const api = client.KubernetesObjectApi.makeApiClient(loadKubeConfig(new client.KubeConfig(), args.cluster ?? {}));
+    const api = client.KubernetesObjectApi.makeApiClient(
+      loadKubeConfig(new client.KubeConfig(), args.cluster ?? {}),
+    );
     let answer = "";
     const refused = async (): Promise<boolean> => {
       try {
@@ -37,6 +39,7 @@ export function webhooksAnswer(
       throw new Error(
         `istiod's validation webhook did not answer within ${args.timeoutSeconds} s: ${answer}\n` +
           `Look at the pods of istiod in namespace ${args.namespace}, then run the same command again.`,
+        { cause: error },
       );
     }
   });
@@ -45,16 +48,18 @@ export function webhooksAnswer(
 
 /** Valid for the CRD's schema, refused by istiod: a host may not be empty. */
 function invalidGateway(namespace: string): KubernetesObject {
-  return {
+  const gateway = {
     apiVersion: "networking.istio.io/v1",
     kind: "Gateway",
     metadata: { name: "shopzier-mesh-webhook-probe", namespace },
     spec: { selector: {}, servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: [""] }] },
-  } as KubernetesObject;
+  };
+  return gateway as object;
 }
 
 function message(error: unknown): string {
-  const body = (error as ApiException<{ message?: string } | string>).body as { message?: string } | string | undefined;
+  const body = (error as ApiException<{ message?: string } | string>).body as
+    { message?: string } | string | undefined;
   if (typeof body === "string") {
     try {
       return (JSON.parse(body) as { message?: string }).message ?? body;

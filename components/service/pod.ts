@@ -60,7 +60,8 @@ export function servicePod(spec: PodSpec, args: ServicePodArgs): PodSpec {
     // Nothing in a service talks to the API server; the proxy brings a token of its own.
     automountServiceAccountToken: spec.automountServiceAccountToken ?? false,
     enableServiceLinks: spec.enableServiceLinks ?? false,
-    terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds ?? linger + (args.graceSeconds ?? 25) + 5,
+    terminationGracePeriodSeconds:
+      spec.terminationGracePeriodSeconds ?? linger + (args.graceSeconds ?? 25) + 5,
     securityContext: spec.securityContext ?? {
       ...(restricted && { runAsNonRoot: true }),
       seccompProfile: { type: "RuntimeDefault" },
@@ -86,4 +87,5 @@ export function podLabels(service: string, version: string): Record<string, stri
   return { app: service, [VERSION_LABEL]: version };
 }
 
-const hasPorts = (container: Container): boolean => Array.isArray(container.ports) && container.ports.length > 0;
+const hasPorts = (container: Container): boolean =>
+  Array.isArray(container.ports) && container.ports.length > 0;

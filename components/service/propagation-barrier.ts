@@ -47,7 +47,9 @@ export function propagationBarrier(name: string, args: PropagationBarrierArgs): 
   const before = new pulumi.ResourceHook(`${name}-endpoints`, async ({ newInputs, oldInputs }) => {
     const known = namedHosts((oldInputs as VirtualServiceInputs).spec);
     // A gateway may hold only the services that its routes name already (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
-    const wanted = routedClusters((newInputs as VirtualServiceInputs).spec).filter((c) => known.has(hostOf(c)));
+    const wanted = routedClusters((newInputs as VirtualServiceInputs).spec).filter((c) =>
+      known.has(hostOf(c)),
+    );
     await everyGateway(args, limit, "Nothing was changed.", async (proxies, pod, signal) => {
       const statuses = await proxies.admin<ClusterStatuses>(pod, "clusters?format=json", signal);
       const missing = clustersWithoutEndpoint(statuses, wanted);
@@ -63,18 +65,25 @@ export function propagationBarrier(name: string, args: PropagationBarrierArgs): 
     const gone = oldInputs
       ? [...namedClusters((oldInputs as VirtualServiceInputs).spec)].filter((c) => !named.has(c))
       : [];
-    await everyGateway(args, limit, "The new route is written; nothing was deleted.", async (proxies, pod, signal) => {
-      const dump = await proxies.admin<RouteConfigDump>(
-        pod,
-        "config_dump?resource=dynamic_route_configs",
-        signal,
-      );
-      const lag = routeLag(dump, metadata, expected);
-      if (lag !== undefined || gone.length === 0) return lag;
-      const statuses = await proxies.admin<ClusterStatuses>(pod, "clusters?format=json", signal);
-      const busy = gone.find((c) => requestsInFlight(statuses, c) > 0);
-      return busy && `still has ${requestsInFlight(statuses, busy)} requests in flight to ${subsetOf(busy)}`;
-    });
+    await everyGateway(
+      args,
+      limit,
+      "The new route is written; nothing was deleted.",
+      async (proxies, pod, signal) => {
+        const dump = await proxies.admin<RouteConfigDump>(
+          pod,
+          "config_dump?resource=dynamic_route_configs",
+          signal,
+        );
+        const lag = routeLag(dump, metadata, expected);
+        if (lag !== undefined || gone.length === 0) return lag;
+        const statuses = await proxies.admin<ClusterStatuses>(pod, "clusters?format=json", signal);
+        const busy = gone.find((c) => requestsInFlight(statuses, c) > 0);
+        return (
+          busy && `still has ${requestsInFlight(statuses, busy)} requests in flight to ${subsetOf(busy)}`
+        );
+      },
+    );
   });
   return { beforeUpdate: [before], afterCreate: [after], afterUpdate: [after] };
 }
@@ -93,7 +102,9 @@ async function everyGateway(
   const { default: pWaitFor, TimeoutError } = await import("p-wait-for");
   const signal = AbortSignal.timeout(limit);
   const proxies = await GatewayProxies.connect(args.gateway, args.cluster ?? {});
-  const selector = Object.entries(args.gateway.labels).map(([k, v]) => `${k}=${v}`).join(",");
+  const selector = Object.entries(args.gateway.labels)
+    .map(([k, v]) => `${k}=${v}`)
+    .join(",");
   let lagging: string[] = [];
   const settled = async (): Promise<boolean> => {
     const pods = await proxies.ready(signal);
@@ -104,7 +115,9 @@ async function everyGateway(
     const lags = await Promise.all(
       pods.map(async (pod) => {
         // A pod that cannot be asked lags until it answers, or is no longer ready.
-        const lag = await lagOf(proxies, pod, signal).catch((error: unknown) => `does not answer: ${reason(error)}`);
+        const lag = await lagOf(proxies, pod, signal).catch(
+          (error: unknown) => `does not answer: ${reason(error)}`,
+        );
         return lag === undefined ? [] : [`gateway pod ${pod} ${lag}`];
       }),
     );
@@ -120,6 +133,7 @@ async function everyGateway(
       `The gateways did not take up the routes within ${limit / 1000} s:\n` +
         why.map((line) => `  - ${line}`).join("\n") +
         `\n${state} Look at these pods and at istiod (istioctl proxy-status), then run the same command again.`,
+      { cause: error },
     );
   } finally {
     await proxies.close();

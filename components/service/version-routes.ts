@@ -57,11 +57,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
     });
     const metadata = { name: service.name, namespace: service.namespace };
 
-    const policy = new DestinationRule(
-      `${name}-policy`,
-      { metadata, spec: plan.policy },
-      { parent: this },
-    );
+    const policy = new DestinationRule(`${name}-policy`, { metadata, spec: plan.policy }, { parent: this });
     const subsets = Object.entries(plan.subsets).map(
       ([version, spec]) =>
         new DestinationRule(
@@ -74,7 +70,9 @@ export class VersionRoutes extends pulumi.ComponentResource {
       `${name}-route`,
       {
         metadata,
-        spec: pulumi.output(args.gateway).apply((gateway) => ({ ...plan.virtualService, gateways: [gateway] })),
+        spec: pulumi
+          .output(args.gateway)
+          .apply((gateway) => ({ ...plan.virtualService, gateways: [gateway] })),
       },
       {
         parent: this,

@@ -75,7 +75,9 @@ export class VersionedService extends pulumi.ComponentResource {
       inNamespace,
     );
 
-    for (const [version, { pod, scale = { replicas: 1 }, probes = args.probes }] of Object.entries(args.versions)) {
+    for (const [version, { pod, scale = { replicas: 1 }, probes = args.probes }] of Object.entries(
+      args.versions,
+    )) {
       const child = `${name}-${version}`;
       const labels = podLabels(service, version);
       const metadata = { name: `${service}-${version}`, namespace: args.namespace, labels };
@@ -140,7 +142,10 @@ export class VersionedService extends pulumi.ComponentResource {
               metrics: [
                 {
                   type: "Resource",
-                  resource: { name: "cpu", target: { type: "Utilization", averageUtilization: targetCpuPercent } },
+                  resource: {
+                    name: "cpu",
+                    target: { type: "Utilization", averageUtilization: targetCpuPercent },
+                  },
                 },
               ],
             },
@@ -160,6 +165,10 @@ export class VersionedService extends pulumi.ComponentResource {
     this.serviceName = pulumi.output(service);
     this.namespace = namespace.metadata.name;
     this.versions = pulumi.output(Object.keys(args.versions));
-    this.registerOutputs({ serviceName: this.serviceName, namespace: this.namespace, versions: this.versions });
+    this.registerOutputs({
+      serviceName: this.serviceName,
+      namespace: this.namespace,
+      versions: this.versions,
+    });
   }
 }

@@ -41,7 +41,10 @@ export interface ClusterStatuses {
     readonly name?: string;
     readonly host_statuses?: readonly {
       readonly stats?: readonly { readonly name?: string; readonly value?: string | number }[];
-      readonly health_status?: { readonly eds_health_status?: string; readonly failed_active_health_check?: boolean };
+      readonly health_status?: {
+        readonly eds_health_status?: string;
+        readonly failed_active_health_check?: boolean;
+      };
     }[];
   }[];
 }
@@ -72,7 +75,9 @@ export function expectedRoutes(spec: VirtualServiceSpec): RouteTable {
 export function namedClusters(spec: VirtualServiceSpec): ReadonlySet<string> {
   return new Set(
     spec.http.flatMap((rule) =>
-      rule.route.map((r) => clusterName(r.destination.host, r.destination.port?.number, r.destination.subset)),
+      rule.route.map((r) =>
+        clusterName(r.destination.host, r.destination.port?.number, r.destination.subset),
+      ),
     ),
   );
 }
@@ -120,7 +125,9 @@ export function routeLag(
 export function clustersWithoutEndpoint(statuses: ClusterStatuses, clusters: Iterable<string>): string[] {
   const ready = new Set(
     (statuses.cluster_statuses ?? [])
-      .filter((c) => c.host_statuses?.some((h) => (h.health_status?.eds_health_status ?? "HEALTHY") === "HEALTHY"))
+      .filter((c) =>
+        c.host_statuses?.some((h) => (h.health_status?.eds_health_status ?? "HEALTHY") === "HEALTHY"),
+      )
       .map((c) => c.name),
   );
   return [...clusters].filter((c) => !ready.has(c));
@@ -152,7 +159,8 @@ function envoyWeights(route: EnvoyRoute): ReadonlyMap<string, number> {
   return new Map(route.route?.cluster === undefined ? [] : [[route.route.cluster, 1]]);
 }
 
-const total = (weights: ReadonlyMap<string, number>): number => [...weights.values()].reduce((a, b) => a + b, 0);
+const total = (weights: ReadonlyMap<string, number>): number =>
+  [...weights.values()].reduce((a, b) => a + b, 0);
 
 function sameRatios(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean {
   if (a.size !== b.size) return false;

@@ -1,5 +1,5 @@
 import type { DestinationRuleSpec, LoadBalancerSettings } from "../istio/destination-rule";
-import type { HttpMatchRequest, StringMatch, VirtualServiceSpec } from "../istio/virtual-service";
+import type { HttpMatchRequest, VirtualServiceSpec } from "../istio/virtual-service";
 import type { ConsistentHash, LoadBalancer } from "./load-balancer";
 import { effectiveShares, integerWeights, type Shares, type Weights } from "./weights";
 

@@ -90,8 +90,9 @@ export function weightProblems(weights: Weights, versions: readonly string[]): W
       repairs: [],
     });
   }
-  // The sum says something only when every weight is known.
-  if (!readable || rests.length > 1 || entries.length === 0) return problems;
+  // The sum says something only when every weight is known and counts.
+  const undeclared = entries.some(([version]) => !versions.includes(version));
+  if (!readable || undeclared || rests.length > 1) return problems;
   const [rest] = rests;
   if (rest === undefined && sum !== WHOLE && (missing.length === 0 || sum > WHOLE)) {
     problems.push({

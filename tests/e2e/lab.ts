@@ -1,0 +1,291 @@
+/** The lab as the tests see it: the real engine, the cluster, the gateway. */
+import binomialQuantile from "@stdlib/stats-base-dists-binomial-quantile";
+import { execa } from "execa";
+import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import pWaitFor from "p-wait-for";
+import { Pool, type Dispatcher } from "undici";
+import { parse, stringify } from "yaml";
+
+export const ROOT = path.resolve(__dirname, "../..");
+export const NAMESPACE = "category";
+export const LIST = "/api/v1/category";
+
+/** A copy of the stack file: tests edit it as a user edits the original. */
+const STACK_FILE = path.join(ROOT, ".lab", "e2e", "Pulumi.lab.yaml");
+
+let environment: Record<string, string> | undefined;
+
+/** The shell exports of `npm run lab -- env`. */
+export function labEnvironment(): Record<string, string> {
+  environment ??= JSON.parse(readFileSync(path.join(ROOT, ".lab", "env.json"), "utf8")) as Record<
+    string,
+    string
+  >;
+  return environment;
+}
+
+interface Finished {
+  readonly exitCode: number | undefined;
+  readonly stdout: string;
+  /** Standard output and standard error, as they came. */
+  readonly all: string;
+}
+
+/** Runs a program of the lab's toolchain; never throws for an exit code. */
+export async function tool(file: string, ...args: string[]): Promise<Finished> {
+  const { exitCode, stdout, all } = await execa(file, args, {
+    cwd: ROOT,
+    env: labEnvironment(),
+    all: true,
+    reject: false,
+    stdin: "ignore",
+  });
+  return { exitCode, stdout, all };
+}
+
+/** Runs a program that must succeed and gives what it printed. */
+export async function must(file: string, ...args: string[]): Promise<string> {
+  const result = await tool(file, ...args);
+  assert.equal(result.exitCode, 0, `${file} ${args.join(" ")}\n${result.all}`);
+  return result.stdout;
+}
+
+export const kubectl = (...args: string[]): Promise<string> => must("kubectl", ...args);
+
+/** `kubectl get ... -o json`, parsed. */
+export async function get<T>(...args: string[]): Promise<T> {
+  return JSON.parse(await kubectl("get", ...args, "-o", "json")) as T;
+}
+
+/** A `pulumi` command on stack lab with the tests' stack file. */
+export async function pulumi(...args: string[]): Promise<Finished> {
+  return tool(
+    "pulumi",
+    ...args,
+    "--stack",
+    "lab",
+    "--config-file",
+    STACK_FILE,
+    "--non-interactive",
+    "--color",
+    "never",
+  );
+}
+
+/** `pulumi up` that must succeed; gives what it printed. */
+export async function up(...args: string[]): Promise<string> {
+  const result = await pulumi("up", "--yes", "--skip-preview", ...args);
+  assert.equal(result.exitCode, 0, result.all);
+  return result.all;
+}
+
+/** Edits one value as a user does. */
+export async function setConfig(key: string, value: string | number): Promise<void> {
+  const result = await pulumi("config", "set", "--path", `shopzier:${key}`, String(value));
+  assert.equal(result.exitCode, 0, result.all);
+}
+
+type Config = Record<string, unknown>;
+export interface CategoryConfig {
+  versions: Record<string, Record<string, unknown>>;
+  [key: string]: unknown;
+}
+
+/** Starts from the committed stack file, with `edit` done to what stands under `config:`. Nothing is deployed. */
+export function stackFile(
+  edit: (config: Config & { "shopzier:category": CategoryConfig }) => void = () => undefined,
+): void {
+  mkdirSync(path.dirname(STACK_FILE), { recursive: true });
+  copyFileSync(path.join(ROOT, "Pulumi.lab.yaml"), STACK_FILE);
+  const file = parse(readFileSync(STACK_FILE, "utf8")) as {
+    config: Config & { "shopzier:category": CategoryConfig };
+  };
+  edit(file.config);
+  writeFileSync(STACK_FILE, stringify(file));
+}
+
+/** Edits what stands under `config:` now. */
+export function editStackFile(
+  edit: (config: Config & { "shopzier:category": CategoryConfig }) => void,
+): void {
+  const file = parse(readFileSync(STACK_FILE, "utf8")) as {
+    config: Config & { "shopzier:category": CategoryConfig };
+  };
+  edit(file.config);
+  writeFileSync(STACK_FILE, stringify(file));
+}
+
+/** The lab as committed, deployed. */
+export async function baseline(edit?: Parameters<typeof stackFile>[0]): Promise<void> {
+  stackFile(edit);
+  await up();
+}
+
+interface Outputs {
+  readonly gatewayUrl: string;
+  readonly host: string;
+  readonly traffic: Record<string, number>;
+  readonly versions: string[];
+}
+export async function outputs(): Promise<Outputs> {
+  const result = await tool("pulumi", "stack", "output", "--json", "--stack", "lab");
+  assert.equal(result.exitCode, 0, result.all);
+  return JSON.parse(result.stdout) as Outputs;
+}
+
+export interface Answer {
+  /** When the request was sent, in milliseconds of the process clock. */
+  readonly at: number;
+  readonly status: number;
+  readonly version: string;
+  /** Why there is no status. */
+  readonly error?: string;
+}
+
+/** A client of the gateway. */
+export class Client {
+  private readonly pool: Pool;
+  private constructor(
+    url: string,
+    private readonly host: string,
+  ) {
+    this.pool = new Pool(url, { connections: 16, headersTimeout: 10_000, bodyTimeout: 10_000 });
+  }
+
+  static async open(): Promise<Client> {
+    const { gatewayUrl, host } = await outputs();
+    return new Client(gatewayUrl, host);
+  }
+
+  async request(
+    options: { path?: string; headers?: Record<string, string> } = {},
+  ): Promise<Dispatcher.ResponseData> {
+    return this.pool.request({
+      method: "GET",
+      path: options.path ?? LIST,
+      headers: { host: this.host, ...options.headers },
+    });
+  }
+
+  async ask(options: Parameters<Client["request"]>[0] = {}): Promise<Answer> {
+    const at = performance.now();
+    try {
+      const response = await this.request(options);
+      await response.body.dump();
+      return {
+        at,
+        status: response.statusCode,
+        version: String(response.headers["x-category-version"] ?? "none"),
+      };
+    } catch (error) {
+      return {
+        at,
+        status: 0,
+        version: "none",
+        error: error instanceof Error ? error.message : String(error),
+      };
+    }
+  }
+
+  /** `count` requests, sixteen at a time. */
+  async sample(count: number, options: Parameters<Client["request"]>[0] = {}): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    await Promise.all(
+      Array.from({ length: 16 }, async (_, lane) => {
+        for (let i = lane; i < count; i += 16) answers.push(await this.ask(options));
+      }),
+    );
+    return answers;
+  }
+
+  /** A steady load that does not wait for answers, as real users do not; `stop` gives every answer. */
+  load(perSecond: number): { stop: () => Promise<Answer[]>; count: () => number } {
+    const pending: Promise<Answer>[] = [];
+    const started = performance.now();
+    const timer = setInterval(() => {
+      const due = Math.floor(((performance.now() - started) / 1000) * perSecond);
+      while (pending.length < due) pending.push(this.ask());
+    }, 5);
+    return {
+      count: () => pending.length,
+      stop: () => {
+        clearInterval(timer);
+        return Promise.all(pending);
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.pool.close();
+  }
+}
+
+/** What was not a 200, with how often. */
+export function failures(answers: readonly Answer[]): Record<string, number> {
+  const found: Record<string, number> = {};
+  for (const a of answers) {
+    if (a.status !== 200) found[a.error ?? a.status] = (found[a.error ?? a.status] ?? 0) + 1;
+  }
+  return found;
+}
+
+export function countByVersion(answers: readonly Answer[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const a of answers) counts[a.version] = (counts[a.version] ?? 0) + 1;
+  return counts;
+}
+
+/**
+ * The counts fit the shares (percent): each within the binomial bounds that a right split leaves in one of a thousand
+ * cases, both sides together.
+ */
+export function assertSplit(answers: readonly Answer[], shares: Record<string, number>): void {
+  assert.deepEqual(failures(answers), {});
+  const counts = countByVersion(answers);
+  for (const version of new Set([...Object.keys(shares), ...Object.keys(counts)])) {
+    const p = (shares[version] ?? 0) / 100;
+    const low = binomialQuantile(0.0005, answers.length, p);
+    const high = binomialQuantile(0.9995, answers.length, p);
+    const seen = counts[version] ?? 0;
+    assert.ok(
+      seen >= low && seen <= high,
+      `${version}: ${seen} of ${answers.length}, expected ${low} to ${high}`,
+    );
+  }
+}
+
+/** Waits for a condition, at most `seconds`. */
+export async function until(
+  what: string,
+  condition: () => Promise<boolean> | boolean,
+  seconds = 60,
+): Promise<void> {
+  await pWaitFor(condition, {
+    interval: 100,
+    timeout: { milliseconds: seconds * 1000, message: `not within ${seconds} s: ${what}` },
+  });
+}
+
+interface PodList {
+  readonly items: readonly {
+    readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string };
+    readonly status: {
+      readonly podIP?: string;
+      readonly conditions?: readonly { type: string; status: string }[];
+    };
+  }[];
+}
+
+/** Pods that take traffic now. */
+export async function readyPods(namespace: string, selector: string): Promise<PodList["items"]> {
+  const { items } = await get<PodList>("pods", "-n", namespace, "-l", selector);
+  return items.filter(
+    (p) =>
+      p.metadata.deletionTimestamp === undefined &&
+      p.status.conditions?.some((c) => c.type === "Ready" && c.status === "True"),
+  );
+}
+export const gatewayPods = (): Promise<PodList["items"]> =>
+  readyPods("istio-ingress", "istio=ingressgateway");

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import {
+  assertSplit,
+  baseline,
+  Client,
+  editStackFile,
+  get,
+  kubectl,
+  must,
+  pulumi,
+  setConfig,
+  stackFile,
+  tool,
+  until,
+  up,
+} from "./lab";
+
+const seconds = (started: number): number => (performance.now() - started) / 1000;
+
+describe("the stack over its life", () => {
+  before(() => baseline());
+
+  it("`pulumi up` again changes nothing", async () => {
+    const again = await pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
+    assert.equal(again.exitCode, 0, again.all);
+  });
+
+  it("`pulumi refresh` finds no drift", async () => {
+    const refresh = await pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes");
+    assert.equal(refresh.exitCode, 0, refresh.all);
+  });
+
+  it("every Istio object passes `istioctl analyze`", async () => {
+    for (const namespace of ["category", "istio-ingress"]) {
+      const result = await tool("istioctl", "analyze", "-n", namespace, "--failure-threshold", "Warning");
+      assert.equal(result.exitCode, 0, result.all);
+    }
+  });
+
+  it("`pulumi destroy` leaves nothing of ours, and `up` works again", async () => {
+    const destroy = await pulumi("destroy", "--yes", "--skip-preview");
+    assert.equal(destroy.exitCode, 0, destroy.all);
+    const namespaces = await get<{ items: { metadata: { name: string } }[] }>("namespaces");
+    const ours = ["category", "istio-ingress", "istio-system"];
+    assert.deepEqual(
+      namespaces.items.map((n) => n.metadata.name).filter((n) => ours.includes(n)),
+      [],
+    );
+    await up();
+    const client = await Client.open();
+    assertSplit(await client.sample(1000), { v1: 80, v2: 20 });
+    await client.close();
+  });
+});
+
+describe("faults", () => {
+  before(() => baseline());
+  afterEach(() => baseline());
+
+  /** `up` fails within `limit` seconds and says all of `words`. */
+  async function failsWithin(limit: number, ...words: RegExp[]): Promise<void> {
+    const started = performance.now();
+    const result = await pulumi("up", "--yes", "--skip-preview");
+    assert.notEqual(result.exitCode, 0, result.all);
+    for (const word of words) assert.match(result.all, word);
+    assert.ok(seconds(started) < limit, `${seconds(started)} s`);
+  }
+
+  it("a pod that never gets ready ends with its name and the reason; traffic stays; the next up repairs it", async () => {
+    editStackFile((config) => {
+      const category = config["shopzier:category"];
+      const { v2 } = category.versions;
+      assert.ok(v2);
+      v2.readinessPath = "/never-ready";
+      category.readyTimeout = "20s";
+    });
+    await failsWithin(60, /category-v2/, /readiness|startup|unready|not ready/i);
+    const client = await Client.open();
+    assertSplit(await client.sample(1000), { v1: 80, v2: 20 });
+    await client.close();
+    stackFile();
+    await up();
+  });
+
+  it("an image that does not exist ends with the pod and the reason; the next up repairs it", async () => {
+    editStackFile((config) => {
+      const category = config["shopzier:category"];
+      const { v2 } = category.versions;
+      assert.ok(v2);
+      v2.image = "lab.internal/category-api:does-not-exist";
+      category.readyTimeout = "20s";
+    });
+    await failsWithin(60, /category-v2-[a-z0-9]+-[a-z0-9]+/, /ImagePullBackOff|ErrImagePull|does-not-exist/);
+    stackFile();
+    await up();
+  });
+
+  it("istiod scaled to zero ends with a message that names it; up works once it is back", async () => {
+    await kubectl("-n", "istio-system", "scale", "deployment/istiod", "--replicas=0");
+    await until("istiod has no pod", async () => {
+      const pods = await get<{ items: unknown[] }>("pods", "-n", "istio-system", "-l", "app=istiod");
+      return pods.items.length === 0;
+    });
+    await setConfig("traffic.weights.v2", 40);
+    await failsWithin(60, /istiod/, /webhook/);
+    await kubectl("-n", "istio-system", "scale", "deployment/istiod", "--replicas=1");
+    await must("kubectl", "-n", "istio-system", "rollout", "status", "deployment/istiod", "--timeout=60s");
+    await up();
+    const client = await Client.open();
+    assertSplit(await client.sample(1000), { v1: 60, v2: 40 });
+    await client.close();
+  });
+
+  it("no cluster ends at once with a plain message", async () => {
+    const started = performance.now();
+    const result = await tool(
+      "env",
+      "KUBECONFIG=/nonexistent",
+      "pulumi",
+      "preview",
+      "--stack",
+      "lab",
+      "--non-interactive",
+      "--color",
+      "never",
+    );
+    assert.notEqual(result.exitCode, 0, result.all);
+    assert.match(result.all, /kubeconfig|unreachable|cluster/i);
+    assert.doesNotMatch(result.all, /\n\s+at .*\(.*:\d+:\d+\)/, "no stack trace");
+    assert.ok(seconds(started) < 30);
+  });
+});

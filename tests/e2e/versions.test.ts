@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { freezeUpdates } from "./gateway-agent";
+import {
+  assertSplit,
+  baseline,
+  Client,
+  editStackFile,
+  failures,
+  gatewayPods,
+  get,
+  pulumi,
+  setConfig,
+  stackFile,
+  tool,
+  until,
+  up,
+} from "./lab";
+
+interface Named {
+  readonly items: readonly { readonly metadata: { readonly name: string } }[];
+}
+const namesOf = async (kind: string): Promise<string[]> =>
+  (await get<Named>(kind, "-n", "category")).items.map((i) => i.metadata.name).sort();
+
+/** v3 beside v1 and v2, with `weights`. */
+function withV3(weights: Record<string, number | string>): void {
+  editStackFile((config) => {
+    const { versions } = config["shopzier:category"];
+    versions.v3 = { ...versions.v2 };
+    config["shopzier:traffic"] = { weights };
+  });
+}
+
+/** v1 gone, v2 has it all. */
+function withoutV1(): void {
+  editStackFile((config) => {
+    delete config["shopzier:category"].versions.v1;
+    config["shopzier:traffic"] = { weights: { v2: 100 } };
+  });
+}
+
+describe("versions come and go", () => {
+  let client: Client;
+  before(async () => {
+    await baseline();
+    client = await Client.open();
+  });
+  after(() => client.close());
+
+  it("adds a version, shifts to it, removes the old one under 200 requests per second without losing one", async () => {
+    const load = client.load(200);
+    withV3({ v1: "rest", v2: 0, v3: 20 });
+    await up();
+    assertSplit(await client.sample(1000), { v1: 80, v2: 0, v3: 20 });
+
+    await setConfig("traffic.weights.v3", 100);
+    await up();
+    assertSplit(await client.sample(200), { v3: 100 });
+
+    editStackFile((config) => {
+      const { versions } = config["shopzier:category"];
+      config["shopzier:category"].versions = { v3: versions.v3 ?? {} };
+      config["shopzier:traffic"] = { weights: { v3: 100 } };
+    });
+    await up();
+    assert.deepEqual(await namesOf("deployments"), ["category-v3"]);
+    assert.deepEqual(await namesOf("destinationrules"), ["category", "category-v3"]);
+
+    // And back in one step: the old versions come, the new one goes.
+    stackFile();
+    await up();
+    assertSplit(await client.sample(1000), { v1: 80, v2: 20 });
+    assert.deepEqual(await namesOf("deployments"), ["category-v1", "category-v2"]);
+
+    const answers = await load.stop();
+    assert.ok(answers.length > 2000, `the load ran throughout: ${answers.length} requests`);
+    assert.deepEqual(failures(answers), {});
+  });
+
+  it("refuses to shift to a version without a healthy endpoint, and changes nothing", async () => {
+    await baseline();
+    await tool("kubectl", "-n", "category", "scale", "deployment/category-v2", "--replicas=0");
+    await until("v2 has no pod", async () => {
+      const pods = await get<Named>("pods", "-n", "category", "-l", "version=v2");
+      return pods.items.length === 0;
+    });
+    editStackFile((config) => {
+      config["shopzier:traffic"] = { weights: { v1: "rest", v2: 50 } };
+      config["shopzier:propagation"] = { timeout: "5s" };
+    });
+    const refused = await pulumi("up", "--yes", "--skip-preview");
+    assert.notEqual(refused.exitCode, 0, refused.all);
+    assert.match(refused.all, /knows no healthy endpoint of v2/);
+    assert.match(refused.all, /Nothing was changed/);
+    const route = await get<{ spec: { http: { route: { weight: number }[] }[] } }>(
+      "virtualservice/category",
+      "-n",
+      "category",
+    );
+    assert.deepEqual(
+      route.spec.http[0]?.route.map((r) => r.weight),
+      [80, 20],
+    );
+    await tool("kubectl", "-n", "category", "scale", "deployment/category-v2", "--replicas=1");
+    await until(
+      "v2 is back",
+      async () =>
+        (
+          await tool(
+            "kubectl",
+            "-n",
+            "category",
+            "rollout",
+            "status",
+            "deployment/category-v2",
+            "--timeout=60s",
+          )
+        ).exitCode === 0,
+    );
+    await up();
+    assertSplit(await client.sample(1000), { v1: 50, v2: 50 });
+  });
+
+  describe("with two gateway pods, one of which gets no updates", () => {
+    beforeEach(async () => {
+      stackFile((config) => {
+        (config["shopzier:gateway"] as Record<string, unknown>).replicas = 2;
+      });
+      await up();
+      await until("two gateway pods are ready", async () => (await gatewayPods()).length === 2);
+    });
+    after(async () => {
+      await baseline();
+    });
+
+    it("fails closed with its name, deletes nothing, loses nothing, and goes on once the pod is back", async () => {
+      const [pod] = await gatewayPods();
+      assert.ok(pod);
+      const load = client.load(200);
+      const frozen = freezeUpdates(pod.metadata.uid);
+      try {
+        withoutV1();
+        editStackFile((config) => {
+          config["shopzier:propagation"] = { timeout: "10s" };
+        });
+        const refused = await pulumi("up", "--yes", "--skip-preview");
+        assert.notEqual(refused.exitCode, 0, refused.all);
+        assert.ok(refused.all.includes(pod.metadata.name), refused.all);
+        assert.match(refused.all, /nothing was deleted/);
+        assert.deepEqual(await namesOf("deployments"), ["category-v1", "category-v2"]);
+        assert.deepEqual(await namesOf("destinationrules"), ["category", "category-v1", "category-v2"]);
+      } finally {
+        frozen.thaw();
+      }
+      await up();
+      assert.deepEqual(await namesOf("deployments"), ["category-v2"]);
+      assertSplit(await client.sample(300), { v2: 100 });
+      assert.deepEqual(failures(await load.stop()), {});
+    });
+
+    it("loses requests without the barrier, which proves that the barrier is what keeps them", async () => {
+      const [pod] = await gatewayPods();
+      assert.ok(pod);
+      const load = client.load(200);
+      const frozen = freezeUpdates(pod.metadata.uid);
+      try {
+        withoutV1();
+        editStackFile((config) => {
+          config["shopzier:propagation"] = { wait: false };
+        });
+        await up();
+        // v1's pods are gone now, and the frozen proxy still sends to them.
+        await until(
+          "a request fails",
+          async () => (await client.sample(50)).some((a) => a.status !== 200),
+          60,
+        );
+      } finally {
+        frozen.thaw();
+      }
+      const lost = failures(await load.stop());
+      assert.ok(Object.keys(lost).length > 0, "requests were lost");
+      await until("the gateway has recovered", async () =>
+        (await client.sample(50)).every((a) => a.status === 200),
+      );
+    });
+  });
+});

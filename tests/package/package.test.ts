@@ -1,0 +1,113 @@
+import { execa } from "execa";
+import assert from "node:assert/strict";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+const ROOT = path.resolve(__dirname, "../..");
+
+interface Manifest {
+  readonly dependencies?: Record<string, string>;
+  readonly devDependencies?: Record<string, string>;
+  readonly peerDependencies?: Record<string, string>;
+}
+const manifest = (folder: string): Manifest =>
+  JSON.parse(readFileSync(path.join(ROOT, folder, "package.json"), "utf8")) as Manifest;
+
+/** Runs the README's program against mocks and prints what it registered. */
+const DRIVER = `
+const pulumi = require("@pulumi/pulumi");
+const seen = [];
+pulumi.runtime.setMocks({
+  newResource: (r) => {
+    seen.push(r.type + " " + r.name);
+    const status = { name: r.inputs.name, namespace: r.inputs.namespace, loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } };
+    return { id: r.name + "-id", state: { ...r.inputs, status } };
+  },
+  call: (c) => c.inputs,
+}).then(() => {
+  // Pulumi's mocks cannot register hooks; the README says so.
+  Object.assign(pulumi.runtime.getMonitor(), { registerResourceHook: (_, done) => done(null, {}) });
+  return pulumi.runtime.runInPulumiStack(async () => require("./program.js"));
+}).then((outputs) => pulumi.output(outputs.url).apply((url) => console.log(JSON.stringify({ seen, url }))));
+`;
+
+describe("the npm package shopzier-mesh", () => {
+  let folder: string;
+  before(() => (folder = mkdtempSync(path.join(tmpdir(), "shopzier-package-"))));
+  after(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it("depends on neither kubernetesx nor this program", () => {
+    const { dependencies = {}, peerDependencies = {} } = manifest("components");
+    const names = [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
+    assert.deepEqual(names.sort(), [
+      "@kubernetes/client-node",
+      "@pulumi/kubernetes",
+      "@pulumi/pulumi",
+      "p-wait-for",
+    ]);
+  });
+
+  it("packs, installs elsewhere, type-checks strictly and builds the graph of its README", async () => {
+    const root = manifest(".");
+    const { stdout: packed } = await execa("npm", ["pack", "--json", "--pack-destination", folder], {
+      cwd: path.join(ROOT, "components"),
+    });
+    const [tarball] = JSON.parse(packed.slice(packed.indexOf("["))) as {
+      filename: string;
+      files: { path: string }[];
+    }[];
+    assert.ok(tarball);
+    const { filename, files } = tarball;
+    assert.ok(files.some((f) => f.path === "dist/index.d.ts"));
+    assert.deepEqual(
+      files.filter((f) => !/^(dist\/|package\.json$|README\.md$|LICENSE$)/.test(f.path)),
+      [],
+    );
+
+    const pinned = ["@pulumi/pulumi", "@pulumi/kubernetes", "typescript", "@types/node"].map((name) => {
+      const version = root.dependencies?.[name] ?? root.devDependencies?.[name];
+      assert.ok(version, name);
+      return [name, version] as const;
+    });
+    writeFileSync(
+      path.join(folder, "package.json"),
+      JSON.stringify({
+        private: true,
+        dependencies: { ...Object.fromEntries(pinned), "shopzier-mesh": `file:${filename}` },
+      }),
+    );
+    await execa("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"], {
+      cwd: folder,
+    });
+
+    const readme = readFileSync(path.join(ROOT, "components/README.md"), "utf8");
+    const program = /```ts\n([\s\S]*?)```/.exec(readme)?.[1];
+    assert.ok(program, "the README shows a program");
+    writeFileSync(path.join(folder, "program.ts"), program);
+    writeFileSync(path.join(folder, "driver.cjs"), DRIVER);
+    copyFileSync(path.join(ROOT, "tsconfig.json"), path.join(folder, "base.json"));
+    writeFileSync(
+      path.join(folder, "tsconfig.json"),
+      JSON.stringify({
+        extends: "./base.json",
+        compilerOptions: { noEmit: false, types: ["node"] },
+        include: ["program.ts"],
+      }),
+    );
+    await execa("npx", ["--no-install", "tsc", "-p", "."], { cwd: folder });
+    const { stdout } = await execa("node", ["driver.cjs"], { cwd: folder });
+    const { seen, url } = JSON.parse(stdout) as { seen: string[]; url: string };
+    assert.equal(url, "http://192.0.2.1");
+    for (const resource of [
+      "kubernetes:helm.sh/v3:Release istio-istiod",
+      "kubernetes:apps/v1:Deployment orders-v2-deployment",
+      "kubernetes:networking.istio.io/v1:VirtualService orders-routes-route",
+      "kubernetes:networking.istio.io/v1:DestinationRule orders-routes-v2-subset",
+    ]) {
+      assert.ok(seen.includes(resource), `${resource} in\n${seen.join("\n")}`);
+    }
+  });
+});

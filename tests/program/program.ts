@@ -1,0 +1,111 @@
+import * as pulumi from "@pulumi/pulumi";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { parse } from "yaml";
+
+export const ROOT = path.resolve(__dirname, "../..");
+const load = createRequire(__filename);
+export const STACKS = ["dev", "staging", "prod", "lab"] as const;
+
+/** One resource as the program registered it. */
+export interface Registered {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Record<string, unknown>;
+  /** Logical name of the parent; absent below the stack itself. */
+  readonly parent?: string;
+  /** Logical names of what `dependsOn` names. */
+  readonly dependsOn: readonly string[];
+  readonly hooks: readonly string[];
+}
+
+export interface Run {
+  /** In the order of registration. */
+  readonly resources: readonly Registered[];
+  readonly outputs: Record<string, unknown>;
+}
+
+/** What stands under `config:` in the stack file. */
+export function stackConfig(stack: string): Record<string, unknown> {
+  const file = readFileSync(path.join(ROOT, `Pulumi.${stack}.yaml`), "utf8");
+  return (parse(file) as { config: Record<string, unknown> }).config;
+}
+
+/**
+ * Runs the true `index.ts` without an engine, in update or preview mode. Outputs that a cluster would decide
+ * (`status`) are unknown in a preview.
+ */
+export async function runProgram(
+  config: Record<string, unknown>,
+  { stack = "test", preview = false }: { stack?: string; preview?: boolean } = {},
+): Promise<Run> {
+  const state = new Map<string, Record<string, unknown>>();
+  await pulumi.runtime.setMocks(
+    {
+      newResource: ({ type, name, inputs }) => {
+        const given = inputs as Record<string, unknown>;
+        state.set(name, given);
+        const status =
+          type === "kubernetes:helm.sh/v3:Release" && !preview
+            ? { status: { name: given.name, namespace: given.namespace, version: given.version } }
+            : type === "kubernetes:core/v1:Service" && !preview
+              ? { status: { loadBalancer: { ingress: [{ hostname: "gateway.example.com" }] } } }
+              : {};
+        return { id: preview ? undefined : `${name}-id`, state: { ...given, ...status } };
+      },
+      call: ({ inputs }) => inputs as Record<string, unknown>,
+    },
+    "shopzier",
+    stack,
+    preview,
+  );
+  // Pulumi's mocks cannot register hooks: the monitor that they put in place lacks the call.
+  Object.assign(pulumi.runtime.getMonitor() ?? {}, {
+    registerResourceHook: (_request: unknown, done: (error: null, reply: object) => void) => {
+      done(null, {});
+    },
+  });
+  pulumi.runtime.setAllConfig(
+    Object.fromEntries(
+      Object.entries(config).map(([k, v]) => [k, typeof v === "string" ? v : JSON.stringify(v)]),
+    ),
+  );
+  const registered: Omit<Registered, "inputs">[] = [];
+  const nameOf = (resource: pulumi.Resource): string => (resource as unknown as { __name: string }).__name;
+  const outputs = await pulumi.runtime.runInPulumiStack(() => {
+    pulumi.runtime.registerStackTransformation(({ type, name, opts }) => {
+      if (type !== "pulumi:pulumi:Stack") {
+        const hooks = (opts as pulumi.CustomResourceOptions).hooks ?? {};
+        const dependsOn = [opts.dependsOn ?? []].flat() as pulumi.Resource[];
+        registered.push({
+          type,
+          name,
+          ...(opts.parent && nameOf(opts.parent) !== `shopzier-${stack}` && { parent: nameOf(opts.parent) }),
+          dependsOn: dependsOn.map(nameOf),
+          hooks: Object.keys(hooks),
+        });
+      }
+      return undefined;
+    });
+    const entry = path.join(ROOT, "index.ts");
+    // The entry runs when it is loaded.
+    Reflect.deleteProperty(require.cache, entry);
+    return Promise.resolve({ ...(load(entry) as Record<string, unknown>) });
+  });
+  await pulumi.runtime.disconnect();
+  return {
+    resources: registered.map((r) => ({ ...r, inputs: state.get(r.name) ?? {} })),
+    outputs: (await resolved(outputs as Record<string, unknown>)) as Record<string, unknown>,
+  };
+}
+
+/** Waits for every output within; an unknown one becomes undefined. */
+function resolved(value: Record<string, unknown>): Promise<unknown> {
+  return new Promise((resolve) => {
+    const output = pulumi.output(value) as unknown as {
+      apply: (done: (v: unknown) => void, runWithUnknowns: boolean) => void;
+    };
+    output.apply(resolve, true);
+  });
+}

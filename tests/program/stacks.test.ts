@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { stringify } from "yaml";
+import { runProgram, stackConfig, STACKS, type Registered, type Run } from "./program";
+
+const GOLDEN = path.join(__dirname, "golden");
+
+/** A graph in a form that a person reviews: `UPDATE_GOLDEN=1 npm test` writes it anew. */
+function graph({ resources, outputs }: Run): string {
+  return stringify(
+    { resources: resources.map((r) => ({ ...r })), outputs },
+    { lineWidth: 110, aliasDuplicateObjects: false },
+  );
+}
+
+const byName = (run: Run): Map<string, Registered> => new Map(run.resources.map((r) => [r.name, r]));
+const names = (run: Run): string[] => run.resources.map((r) => r.name).sort();
+
+for (const stack of STACKS) {
+  describe(`stack ${stack}`, () => {
+    let update: Run;
+    let preview: Run;
+    before(async () => {
+      update = await runProgram(stackConfig(stack), { stack });
+      preview = await runProgram(stackConfig(stack), { stack, preview: true });
+    });
+
+    it("is the reviewed graph", () => {
+      const file = path.join(GOLDEN, `${stack}.yaml`);
+      if (process.env.UPDATE_GOLDEN) {
+        mkdirSync(GOLDEN, { recursive: true });
+        writeFileSync(file, graph(update));
+      }
+      assert.equal(graph(update), readFileSync(file, "utf8"));
+    });
+
+    it("shows in a preview on an empty cluster every input that it will write", () => {
+      assert.deepEqual(preview.resources, update.resources);
+    });
+
+    it("gives every resource a parent and a name that begins with its parent's", () => {
+      for (const { name, parent, type } of update.resources) {
+        if (parent === undefined) assert.match(type, /^shopzier-mesh:index:/, name);
+        else assert.ok(name === parent || name.startsWith(`${parent}-`), `${name} below ${parent}`);
+      }
+    });
+
+    it("writes Istio objects only after what must be there first", () => {
+      const all = byName(update);
+      const reaches = (from: string, to: string, seen = new Set<string>()): boolean => {
+        if (from === to) return true;
+        if (seen.has(from)) return false;
+        seen.add(from);
+        const r = all.get(from);
+        // A child is registered once its parent is, and the parent waits for what it depends on.
+        return [...(r?.dependsOn ?? []), ...(r?.parent === undefined ? [] : [r.parent])].some((n) =>
+          reaches(n, to, seen),
+        );
+      };
+      for (const [from, to] of [
+        ["istio-istiod", "istio-base"],
+        ["shop-release", "istio"],
+        ["shop-gateway", "shop-release"],
+        ["category-v1-deployment", "istio"],
+        ["category-routes-v1-subset", "istio"],
+        ["category-routes-route", "category-routes-v1-subset"],
+        ["category-routes-route", "category-routes-policy"],
+        ["category-routes-route", "category"],
+      ] as const) {
+        assert.ok(reaches(from, to), `${from} after ${to}`);
+      }
+    });
+
+    it("guards istiod by its webhooks and the route by the propagation barrier", () => {
+      const all = byName(update);
+      assert.deepEqual(all.get("istio-istiod")?.hooks, ["afterCreate", "afterUpdate"]);
+      assert.deepEqual(all.get("category-routes-route")?.hooks, [
+        "beforeUpdate",
+        "afterCreate",
+        "afterUpdate",
+      ]);
+    });
+
+    it("tells where and how the traffic goes", () => {
+      const { traffic, versions, host, gatewayUrl, loadBalancer } = update.outputs as {
+        traffic: Record<string, number>;
+        versions: string[];
+        host: string;
+        gatewayUrl: string;
+        loadBalancer: string;
+      };
+      assert.deepEqual(Object.keys(traffic).sort(), [...versions].sort());
+      assert.equal(
+        Object.values(traffic).reduce((a, b) => a + b, 0),
+        100,
+      );
+      assert.match(gatewayUrl, /^https?:\/\/[^/]+$/);
+      assert.ok(host.length > 0);
+      assert.equal(loadBalancer, "LEAST_REQUEST");
+    });
+  });
+}
+
+describe("an edit of a stack file", () => {
+  const base = (): Record<string, unknown> => structuredClone(stackConfig("lab"));
+  const category = (config: Record<string, unknown>) =>
+    config["shopzier:category"] as { versions: Record<string, Record<string, unknown>> };
+
+  async function changed(edit: (config: Record<string, unknown>) => void): Promise<{
+    added: string[];
+    removed: string[];
+    changed: string[];
+  }> {
+    const config = base();
+    edit(config);
+    const [a, b] = [await runProgram(base()), await runProgram(config)];
+    const [before, after] = [byName(a), byName(b)];
+    return {
+      added: names(b).filter((n) => !before.has(n)),
+      removed: names(a).filter((n) => !after.has(n)),
+      changed: names(b).filter((n) => {
+        const [x, y] = [before.get(n), after.get(n)];
+        if (!x || !y || x.type.startsWith("shopzier-mesh:")) return false;
+        return JSON.stringify(x.inputs) !== JSON.stringify(y.inputs);
+      }),
+    };
+  }
+
+  it("of one weight changes the VirtualService alone", async () => {
+    const diff = await changed((config) => {
+      config["shopzier:traffic"] = { weights: { v1: "rest", v2: 35 } };
+    });
+    assert.deepEqual(diff, { added: [], removed: [], changed: ["category-routes-route"] });
+  });
+
+  it("of the load balancer changes the shared policy alone", async () => {
+    const diff = await changed((config) => {
+      config["shopzier:loadBalancer"] = "RANDOM";
+    });
+    assert.deepEqual(diff, { added: [], removed: [], changed: ["category-routes-policy"] });
+  });
+
+  it("that adds a version adds its own resources and changes the VirtualService alone", async () => {
+    const diff = await changed((config) => {
+      category(config).versions.v3 = { ...category(config).versions.v2 };
+      config["shopzier:traffic"] = { weights: { v1: "rest", v2: 20, v3: 10 } };
+    });
+    assert.deepEqual(diff, {
+      added: ["category-routes-v3-subset", "category-v3-account", "category-v3-deployment"],
+      removed: [],
+      changed: ["category-routes-route"],
+    });
+  });
+
+  it("that removes a version removes its own resources and changes the VirtualService alone", async () => {
+    const diff = await changed((config) => {
+      delete category(config).versions.v1;
+      config["shopzier:traffic"] = { weights: { v2: 100 } };
+    });
+    assert.deepEqual(diff, {
+      added: [],
+      removed: ["category-routes-v1-subset", "category-v1-account", "category-v1-deployment"],
+      changed: ["category-routes-route"],
+    });
+  });
+
+  it("that switches waiting off takes the barrier from the route", async () => {
+    const config = base();
+    config["shopzier:propagation"] = { wait: false };
+    assert.deepEqual(byName(await runProgram(config)).get("category-routes-route")?.hooks, []);
+  });
+
+  it("that leaves the scale to an autoscaler takes replicas out of the Deployment", async () => {
+    const config = base();
+    const v1 = category(config).versions.v1 ?? {};
+    delete v1.replicas;
+    v1.autoscaler = { minReplicas: 2, maxReplicas: 4 };
+    const all = byName(await runProgram(config));
+    assert.equal(
+      (all.get("category-v1-deployment")?.inputs.spec as { replicas?: number }).replicas,
+      undefined,
+    );
+    assert.equal((all.get("category-v1-autoscaler")?.inputs.spec as { maxReplicas: number }).maxReplicas, 4);
+    assert.ok(all.has("category-v1-budget"));
+  });
+});

@@ -1,0 +1,78 @@
+/** Runs layers of tests one after the other and ends with one line that sums them: `npm test`, `make test`. */
+import { execa } from "execa";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+interface Layer {
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+  /** Whether the command runs mocha and counts its own tests; else it counts as one. */
+  readonly mocha?: true;
+}
+
+const mocha = (name: string, ...specs: string[]): Layer => ({
+  name,
+  command: ["mocha", "--reporter", "./tests/reporter.ts", ...specs],
+  mocha: true,
+});
+
+const FAST: readonly Layer[] = [
+  { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
+  { name: "lint", command: ["eslint", "--max-warnings", "0", "."] },
+  { name: "types", command: ["tsc", "-p", "."] },
+  mocha("unit", "tests/unit/**/*.test.ts"),
+  mocha("category API", "apps/category-api/tests/**/*.test.ts"),
+  mocha("program", "--timeout", "30s", "tests/program/**/*.test.ts"),
+];
+const SLOW: readonly Layer[] = [
+  mocha("package", "--timeout", "5m", "tests/package/**/*.test.ts"),
+  mocha("lab", "--timeout", "30m", "tests/lab/**/*.test.ts"),
+  mocha("e2e", "--timeout", "20m", "tests/e2e/**/*.test.ts"),
+];
+
+async function run(layers: readonly Layer[]): Promise<number> {
+  const folder = mkdtempSync(path.join(tmpdir(), "shopzier-tests-"));
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  try {
+    for (const layer of layers) {
+      const counts = path.join(folder, layer.name);
+      const started = Date.now();
+      console.log(`\n== ${layer.name}`);
+      const [file, ...args] = layer.command;
+      const { exitCode } = await execa(file, args, {
+        preferLocal: true,
+        stdio: "inherit",
+        reject: false,
+        env: { COUNTS_FILE: counts },
+      });
+      const { passes, failures, pending } = layer.mocha
+        ? counted(counts)
+        : { passes: exitCode === 0 ? 1 : 0, failures: 0, pending: 0 };
+      total.passed += passes;
+      total.skipped += pending;
+      // A run that breaks off without a failing test has failed all the same.
+      total.failed += Math.max(failures, exitCode === 0 ? 0 : 1);
+      console.log(
+        `== ${layer.name}: exit ${exitCode ?? "by signal"}, ${((Date.now() - started) / 1000).toFixed(1)} s`,
+      );
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
+  console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`);
+  return total.failed === 0 ? 0 : 1;
+}
+
+function counted(file: string): { passes: number; failures: number; pending: number } {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as { passes: number; failures: number; pending: number };
+  } catch {
+    return { passes: 0, failures: 0, pending: 0 };
+  }
+}
+
+void run(process.argv.includes("--all") ? [...FAST, ...SLOW] : FAST).then((code) => {
+  process.exitCode = code;
+});
