@@ -5,8 +5,29 @@ import { execa } from "execa";
 import { Fault } from "./fault";
 import { folders, shown } from "./folders";
 
-/** Aborted by ctrl-C and SIGTERM: every command that runs is killed, and no further one starts. */
-export const interruption = new AbortController();
+let interruption = new AbortController();
+
+/** Kills every command that runs, except those that are "kept", and lets no further one start. For ctrl-C and SIGTERM. */
+export function interrupt(): void {
+  interruption.abort();
+}
+
+/** Lets commands run again, for what tidies up after an interruption. Returns whether there was one. */
+export function endInterruption(): boolean {
+  const { aborted } = interruption.signal;
+  if (aborted) interruption = new AbortController();
+  return aborted;
+}
+
+/** Whether an interruption lasts. */
+export function isInterrupted(): boolean {
+  return interruption.signal.aborted;
+}
+
+/** Throws while an interruption lasts. */
+export function throwIfInterrupted(): void {
+  if (isInterrupted()) throw new Fault("interrupted");
+}
 
 export interface CommandOptions {
   readonly cwd?: string;
@@ -19,6 +40,8 @@ export interface CommandOptions {
   readonly log?: string;
   /** Called with each line that it prints. */
   readonly onLine?: (line: string) => void;
+  /** How many of its last lines the failure quotes. Default 12. */
+  readonly quotedLines?: number;
   /** Where it runs. Default "contained". */
   readonly where?: Where;
 }
@@ -67,8 +90,8 @@ export async function run(command: readonly string[], options: CommandOptions = 
   const { onLine } = options;
   if (onLine) readline.createInterface({ input: subprocess.all }).on("line", onLine);
   const result = await subprocess;
-  interruption.signal.throwIfAborted();
-  if (result.failed) throw new Fault(explain(command, result, log));
+  throwIfInterrupted();
+  if (result.failed) throw new Fault(explain(command, result, log, options.quotedLines ?? 12));
   return result.stdout;
 }
 
@@ -76,10 +99,11 @@ function explain(
   command: readonly string[],
   result: { readonly all: string; readonly exitCode?: number; readonly cause?: unknown },
   log: string | undefined,
+  quotedLines: number,
 ): string {
   const reason = result.cause instanceof Error ? result.cause.message : "was killed";
   const ended = result.exitCode === undefined ? reason : `ended with code ${result.exitCode}`;
-  const lines = result.all.trim().split("\n").slice(-12).filter(Boolean);
+  const lines = result.all.trim().split("\n").slice(-quotedLines).filter(Boolean);
   return [
     `\`${command.slice(0, 4).join(" ")}\` ${ended}${lines.length > 0 ? ":" : ""}`,
     ...lines.map((line) => `  ${line}`),
@@ -98,7 +122,7 @@ export async function until(
 ): Promise<void> {
   const end = Date.now() + seconds * 1000;
   while (!(await condition())) {
-    interruption.signal.throwIfAborted();
+    throwIfInterrupted();
     if (Date.now() > end) throw new Fault(`${what}: not within ${seconds} s`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

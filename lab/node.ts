@@ -155,7 +155,8 @@ export async function kubectl(args: readonly string[]): Promise<string> {
   return run(["kubectl", ...args], { env: kubectlEnvironment(), log: "kubectl" });
 }
 
-function kubectlEnvironment(): Record<string, string> {
+/** The variables with which kubectl works on the lab. */
+export function kubectlEnvironment(): Record<string, string> {
   return {
     PATH: `${folders.bin}:${process.env["PATH"] ?? ""}`,
     KUBECONFIG: kubeconfig,

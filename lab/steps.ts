@@ -1,5 +1,5 @@
 import { Listr } from "listr2";
-import { interruption } from "./command";
+import { endInterruption, throwIfInterrupted } from "./command";
 import { describe, Fault } from "./fault";
 
 /** One named part of a lab command. */
@@ -51,16 +51,18 @@ export async function runSteps(steps: readonly Step[]): Promise<void> {
 
 async function attempt(step: Step, report: (text: string) => void): Promise<void> {
   try {
-    interruption.signal.throwIfAborted();
+    throwIfInterrupted();
     await step.run(report);
-    interruption.signal.throwIfAborted();
+    throwIfInterrupted();
   } catch (error) {
-    const interrupted = interruption.signal.aborted;
-    await step.undo?.();
-    throw new Fault(
-      interrupted
-        ? `Interrupted in "${step.name}". The same command goes on from there.`
-        : `"${step.name}" failed: ${describe(error)}`,
-    );
+    const message = endInterruption()
+      ? `Interrupted in "${step.name}". The same command goes on from there.`
+      : `"${step.name}" failed: ${describe(error)}`;
+    try {
+      await step.undo?.();
+    } catch (left) {
+      throw new Fault(`${message}\nTidying up failed as well: ${describe(left)}`);
+    }
+    throw new Fault(message);
   }
 }

@@ -1,0 +1,199 @@
+import fs from "node:fs";
+import path from "node:path";
+import Table from "cli-table3";
+import { sweepCache } from "./cache";
+import { Fault } from "./fault";
+import { folders, shown } from "./folders";
+import { type ImageArchive, type ImageArchives, Images } from "./images";
+import { takeLock } from "./lock";
+import { checkAddresses } from "./network";
+import {
+  findNode,
+  importImage,
+  isHealthy,
+  kubectl,
+  markReady,
+  startKubernetes,
+  startNode,
+  stopNode,
+} from "./node";
+import { checkMachine, installPackages } from "./requirements";
+import { prepareStack, stackOutputs, updateStack } from "./stack";
+import { runSteps } from "./steps";
+import { Toolchain } from "./toolchain";
+import { measureSplit } from "./traffic";
+
+const requests = 1000;
+/** Which images the node has: reference to key. */
+const importedImages = path.join(folders.run, "images.json");
+
+/** Brings the lab to where real traffic splits as stack `lab` says, from whatever state it is in. */
+export async function up(): Promise<void> {
+  await takeLock("up");
+  let toolchain: Toolchain;
+  let images: ImageArchives;
+  let isKept = false;
+  let summary = "";
+  await runSteps([
+    {
+      name: "requirements",
+      async run(report) {
+        const machine = await checkMachine();
+        await installPackages(machine.missingPackages, report);
+        await checkAddresses();
+        const other = findNode()?.checkout ?? folders.checkout;
+        if (other !== folders.checkout)
+          throw new Fault(`The lab of ${other} is up, and a machine has room for one: run make down first.`);
+        sweepCache();
+      },
+    },
+    {
+      name: "programs",
+      async run(report) {
+        toolchain = await Toolchain.find();
+        await toolchain.build(new Images(toolchain).missingPrograms(), report);
+      },
+    },
+    {
+      name: "images",
+      async run(report) {
+        images = await new Images(toolchain).build(report);
+      },
+    },
+    {
+      name: "node",
+      async run(report) {
+        isKept = (await isHealthy()) && hasImages([...images.kubernetes, ...images.mesh]);
+        if (isKept) {
+          report("it runs already");
+          return;
+        }
+        await stopNode();
+        await startNode();
+      },
+      undo: stopNode,
+    },
+    {
+      name: "Kubernetes",
+      async run(report) {
+        if (isKept) await refreshCategory(images.category, report);
+        else await startCluster(images, report);
+      },
+      async undo() {
+        if (!isKept) await stopNode();
+      },
+    },
+    {
+      name: "pulumi up",
+      async run(report) {
+        await prepareStack(toolchain);
+        await updateStack(report);
+      },
+    },
+    {
+      name: "traffic",
+      async run(report) {
+        report(`${requests} requests through the gateway`);
+        summary = await measure();
+      },
+    },
+  ]);
+  console.log(summary);
+}
+
+/** Ends the lab; nothing of it stays but the cache and the logs.  */
+export async function down(): Promise<void> {
+  await takeLock("down");
+  const node = findNode();
+  await runSteps([{ name: "end the node", run: stopNode }]);
+  console.log(
+    node ? "The lab is down. Programs and images stay in the cache (make clean)." : "The lab was not up.",
+  );
+}
+
+/** Removes the cache; only while the lab is down. */
+export async function clean(): Promise<void> {
+  await takeLock("clean");
+  if (findNode()) throw new Fault("The lab is up and uses the cache: make down first.");
+  for (const folder of [folders.cache, folders.state]) {
+    fs.rmSync(folder, { recursive: true, force: true });
+    console.log(`removed ${shown(folder)}`);
+  }
+}
+
+async function startCluster(images: ImageArchives, report: (text: string) => void): Promise<void> {
+  report(`loading ${images.kubernetes.length} images`);
+  await Promise.all(images.kubernetes.map((image) => importImage(image.file)));
+  const others = Promise.all([...images.mesh, images.category].map((image) => importImage(image.file)));
+  await Promise.all([startKubernetes(report), others]);
+  rememberImages([...images.kubernetes, ...images.mesh, images.category]);
+  markReady();
+}
+
+/** Puts a changed category image into a cluster that runs, and replaces the pods that run the old one. */
+async function refreshCategory(image: ImageArchive, report: (text: string) => void): Promise<void> {
+  if (hasImages([image])) return;
+  report("loading the changed category image");
+  await importImage(image.file);
+  rememberImages([image]);
+  await kubectl(["--namespace=category", "delete", "pods", "--all", "--ignore-not-found"]);
+}
+
+function hasImages(images: readonly ImageArchive[]): boolean {
+  const present = readImages();
+  return images.every(({ reference, key }) => present[reference] === key);
+}
+
+function rememberImages(images: readonly ImageArchive[]): void {
+  const added = Object.fromEntries(images.map(({ reference, key }) => [reference, key]));
+  fs.writeFileSync(importedImages, JSON.stringify({ ...readImages(), ...added }));
+}
+
+function readImages(): Record<string, string> {
+  return fs.existsSync(importedImages)
+    ? (JSON.parse(fs.readFileSync(importedImages, "utf8")) as Record<string, string>)
+    : {};
+}
+
+async function measure(): Promise<string> {
+  const { gatewayUrl, host, traffic } = await stackOutputs();
+  const answers = await measureSplit(gatewayUrl, host, requests);
+  const table = new Table({
+    head: ["version", "configured", "measured", "pods ready"],
+    style: { head: [], border: [] },
+  });
+  for (const version of new Set([...Object.keys(traffic), ...answers.keys()]))
+    table.push([
+      version,
+      `${traffic[version] ?? 0} %`,
+      `${(((answers.get(version) ?? 0) / requests) * 100).toFixed(1)} %`,
+      await readyPods(version),
+    ]);
+  const [first = ""] = Object.keys(traffic).slice(-1);
+  return [
+    "",
+    `gateway: ${gatewayUrl} (host ${host})`,
+    table.toString(),
+    "Shift traffic with two lines:",
+    '  eval "$(npm run -s lab -- env)"',
+    `  pulumi config set --path 'shopzier:traffic.weights.${first}' 30 && pulumi up --yes`,
+  ].join("\n");
+}
+
+/** "ready/all" of a version's pods. */
+async function readyPods(version: string): Promise<string> {
+  const output = await kubectl([
+    "--namespace=category",
+    "get",
+    "pods",
+    `--selector=version=${version}`,
+    "--output=json",
+  ]);
+  const pods = (
+    JSON.parse(output) as { items: { status: { conditions?: { type: string; status: string }[] } }[] }
+  ).items;
+  const ready = pods.filter((pod) =>
+    pod.status.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
+  );
+  return `${ready.length}/${pods.length}`;
+}

@@ -1,0 +1,156 @@
+import fs from "node:fs";
+import path from "node:path";
+import { execa } from "execa";
+import { run } from "./command";
+import { Fault } from "./fault";
+import { folders } from "./folders";
+
+/** What the lab needs to know about the machine before it does anything. */
+export interface Machine {
+  readonly platform: string;
+  readonly architecture: string;
+  readonly isRoot: boolean;
+  readonly nodeVersion: string;
+  /** Output of `go version`; absent where there is no Go. */
+  readonly goVersion?: string | undefined;
+  /** Whether `python3` runs and can make virtual environments. */
+  readonly hasPython: boolean;
+  readonly hasApt: boolean;
+  /** OS packages of which a program is missing. */
+  readonly missingPackages: readonly string[];
+  /** Free space in GB where the cache and the cluster's data go. */
+  readonly freeGigabytes: number;
+  /** Whether the programs are in the cache: building them needs most of the space. */
+  readonly isCached: boolean;
+  readonly cache: string;
+  readonly checkout: string;
+}
+
+/** OS package of each program (or file) that the lab runs. */
+const packages: Readonly<Record<string, string>> = {
+  containerd: "containerd",
+  ctr: "containerd",
+  runc: "runc",
+  buildah: "buildah",
+  debootstrap: "debootstrap",
+  iptables: "iptables",
+  nft: "nftables",
+  ip: "iproute2",
+  conntrack: "conntrack",
+  mount: "mount",
+  nsenter: "util-linux",
+  setpriv: "util-linux",
+  sysctl: "procps",
+  "/usr/lib/cni/bridge": "containernetworking-plugins",
+};
+
+/** Free space that `up` needs, in GB: with Go's build cache when it builds, else for the cluster's data. */
+const gigabytes = { building: 12, cached: 3 };
+/** Folders over which the node and the image builds see private layers: nothing in them would be kept. */
+const layered = ["/etc", "/run", "/usr/libexec", "/var/lib", "/var/log"];
+
+/** Everything that keeps the lab from running on a machine, each with its repair; empty where it can run. */
+export function problemsOf(machine: Machine): string[] {
+  const problems: string[] = [];
+  if (machine.platform !== "linux" || machine.architecture !== "x64")
+    return [`it runs on Linux on x64 only; this is ${machine.platform} on ${machine.architecture}`];
+  if (!machine.isRoot) problems.push("it must be run by root: it makes namespaces, mounts and links");
+  if (isOlder(machine.nodeVersion, [20, 19]))
+    problems.push(`Node.js ${machine.nodeVersion} is too old: install 20.19 or newer`);
+  const go = /go(\d+)\.(\d+)/.exec(machine.goVersion ?? "");
+  if (!go) problems.push("Go is not on PATH: install Go 1.26 or newer");
+  else if (isOlder(`${go[1] ?? ""}.${go[2] ?? ""}`, [1, 26]))
+    problems.push(`Go ${go[1] ?? ""}.${go[2] ?? ""} is too old: install 1.26 or newer`);
+  if (!machine.hasPython)
+    problems.push("Python 3 with its venv module is missing: install python3 and python3-venv");
+  if (machine.missingPackages.length > 0 && !machine.hasApt)
+    problems.push(
+      `these packages are missing, and there is no apt-get to install them: ${machine.missingPackages.join(", ")}`,
+    );
+  const needed = machine.isCached ? gigabytes.cached : gigabytes.building;
+  if (machine.freeGigabytes < needed)
+    problems.push(
+      `too little disk: ${machine.freeGigabytes.toFixed(1)} GB are free for ${machine.cache} and ${machine.checkout}, ${needed} GB are needed`,
+    );
+  for (const folder of [machine.cache, machine.checkout])
+    if (layered.some((name) => folder.startsWith(`${name}/`)))
+      problems.push(
+        `${folder} may not be below ${layered.join(", ")}: move it (the cache follows XDG_CACHE_HOME)`,
+      );
+  return problems;
+}
+
+function isOlder(version: string, [major, minor]: readonly [number, number]): boolean {
+  const [foundMajor = 0, foundMinor = 0] = version.replace(/^v/, "").split(".").map(Number);
+  return foundMajor < major || (foundMajor === major && foundMinor < minor);
+}
+
+/** Refuses to go on where the lab cannot run: everything that is missing at once, and what to do instead. */
+export async function checkMachine(): Promise<Machine> {
+  const machine = await inspect();
+  const problems = problemsOf(machine);
+  if (problems.length > 0)
+    throw new Fault(
+      `The lab cannot run here:\n${problems.map((problem) => `  - ${problem}`).join("\n")}\n` +
+        "Repair that, or use a cluster of your own instead: pulumi up --stack dev",
+    );
+  return machine;
+}
+
+async function inspect(): Promise<Machine> {
+  fs.mkdirSync(folders.cache, { recursive: true });
+  const [go, python] = await Promise.all([
+    execa("go", ["version"], { reject: false, env: { GOTOOLCHAIN: "local" } }),
+    execa("python3", ["-c", "import ensurepip, venv"], { reject: false }),
+  ]);
+  const missing = Object.entries(packages).filter(([program]) => !isInstalled(program));
+  return {
+    platform: process.platform,
+    architecture: process.arch,
+    isRoot: process.getuid?.() === 0,
+    nodeVersion: process.version,
+    goVersion: go.failed ? undefined : go.stdout,
+    hasPython: !python.failed,
+    hasApt: isInstalled("apt-get"),
+    missingPackages: [...new Set(missing.map(([, name]) => name))],
+    freeGigabytes: Math.min(...[folders.cache, folders.checkout].map(freeGigabytes)),
+    isCached: fs.readdirSync(folders.cache).some((entry) => entry.startsWith("image-proxyv2-")),
+    cache: folders.cache,
+    checkout: folders.checkout,
+  };
+}
+
+function isInstalled(program: string): boolean {
+  // Root's own folders are not on everybody's PATH.
+  const search = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"];
+  return search.some((folder) => fs.existsSync(path.resolve(folder, program)));
+}
+
+function freeGigabytes(folder: string): number {
+  const { bavail, bsize } = fs.statfsSync(folder);
+  return (bavail * bsize) / 1e9;
+}
+
+/** Installs the OS packages that are missing; asks for new package lists only where the present ones don't do. */
+export async function installPackages(
+  names: readonly string[],
+  report: (text: string) => void,
+): Promise<void> {
+  if (names.length === 0) return;
+  const apt = (...args: string[]): Promise<string> =>
+    // Never cut in the middle: that would leave the machine's package system in need of repair.
+    run(["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", ...args], {
+      where: "kept",
+      env: { DEBIAN_FRONTEND: "noninteractive" },
+      log: "packages",
+    });
+  const install = (): Promise<string> => apt("install", "--yes", "--no-install-recommends", ...names);
+  report(`installing ${names.join(", ")}`);
+  try {
+    await install();
+  } catch {
+    report("fetching package lists");
+    await apt("update");
+    await install();
+  }
+}

@@ -1,0 +1,79 @@
+import fs from "node:fs";
+import path from "node:path";
+import { isInterrupted, run } from "./command";
+import { folders } from "./folders";
+import { kubectlEnvironment, markReady, markUnready } from "./node";
+import type { Toolchain } from "./toolchain";
+
+/** What the program puts out. */
+export interface StackOutputs {
+  readonly gatewayUrl: string;
+  readonly host: string;
+  /** Version to its configured share in percent. */
+  readonly traffic: Readonly<Record<string, number>>;
+}
+
+const pulumiHome = path.join(folders.run, "pulumi");
+const backend = path.join(folders.run, "stack");
+
+/** The variables with which plain `pulumi` and `kubectl` work on the lab. */
+export function stackEnvironment(): Record<string, string> {
+  return {
+    ...kubectlEnvironment(),
+    PULUMI_HOME: pulumiHome,
+    PULUMI_BACKEND_URL: `file://${backend}`,
+    PULUMI_STACK: "lab",
+    // No secret: the stack ends with the cluster. Pulumi.lab.yaml has the salt that goes with it.
+    PULUMI_CONFIG_PASSPHRASE: "lab",
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+    HELM_CACHE_HOME: path.join(folders.run, "helm"),
+    HELM_CONFIG_HOME: path.join(folders.run, "helm"),
+    HELM_DATA_HOME: path.join(folders.run, "helm"),
+  };
+}
+
+/** Gives Pulumi what it needs to work without a network: the provider's plugin, Istio's charts, a place for the stack's state. */
+export async function prepareStack(toolchain: Toolchain): Promise<void> {
+  for (const folder of [pulumiHome, backend]) fs.mkdirSync(folder, { recursive: true });
+  link(await toolchain.plugins(), path.join(pulumiHome, "plugins"));
+  link(path.join(await toolchain.istioFiles(), "charts"), folders.charts);
+  await pulumi(["stack", "select", "--create", "lab"]);
+}
+
+function link(target: string, name: string): void {
+  fs.rmSync(name, { recursive: true, force: true });
+  fs.symlinkSync(target, name);
+}
+
+/** Runs `pulumi up` on stack `lab`; `report` hears of each resource that is done. */
+export async function updateStack(report: (text: string) => void): Promise<void> {
+  // An update that is killed leaves a locked stack that doesn't know all that it made: the next `up` starts afresh then.
+  markUnready();
+  try {
+    await pulumi(["up", "--yes", "--skip-preview", "--non-interactive", "--color=never"], (line) => {
+      const done = /^\s*[-+~]+\s+(?:kubernetes:)?(\S+)\s+(\S+)\s+((?:creat|updat|delet|replac)ed)\b/.exec(
+        line,
+      );
+      if (done) report(`${done[3] ?? ""} ${done[1] ?? ""} ${done[2] ?? ""}`);
+    });
+  } finally {
+    if (!isInterrupted()) markReady();
+  }
+}
+
+/** The outputs of stack `lab` as the last update left them. */
+export async function stackOutputs(): Promise<StackOutputs> {
+  return JSON.parse(await pulumi(["stack", "output", "--json"])) as StackOutputs;
+}
+
+function pulumi(args: readonly string[], onLine?: (line: string) => void): Promise<string> {
+  return run(["pulumi", ...args], {
+    cwd: folders.checkout,
+    env: stackEnvironment(),
+    log: "pulumi",
+    quotedLines: 40,
+    ...(onLine && { onLine }),
+  });
+}

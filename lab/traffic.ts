@@ -1,0 +1,43 @@
+import { Pool } from "undici";
+import { until } from "./command";
+import { Fault } from "./fault";
+
+const path = "/api/v1/category";
+/** Header by which a response tells which version of the workload gave it. */
+const versionHeader = "x-category-version";
+
+/** Sends `count` requests for the category list through the gateway; returns how many each version answered. */
+export async function measureSplit(
+  gatewayUrl: string,
+  host: string,
+  count: number,
+): Promise<Map<string, number>> {
+  const gateway = new Pool(gatewayUrl, { connections: 8, headersTimeout: 10_000, bodyTimeout: 10_000 });
+  const send = async (): Promise<string | undefined> => {
+    const { statusCode, headers, body } = await gateway.request({ method: "GET", path, headers: { host } });
+    await body.dump();
+    return statusCode === 200 ? String(headers[versionHeader]) : undefined;
+  };
+  try {
+    await until(`An answer 200 from ${gatewayUrl}${path} for host ${host}`, 60, () =>
+      send().then(
+        (version) => version !== undefined,
+        () => false,
+      ),
+    );
+    const answers = new Map<string, number>();
+    let failed = 0;
+    await Promise.all(
+      Array.from({ length: count }, async () => {
+        const version = await send().catch(() => undefined);
+        if (version === undefined) failed += 1;
+        else answers.set(version, (answers.get(version) ?? 0) + 1);
+      }),
+    );
+    if (failed > 0)
+      throw new Fault(`${failed} of ${count} requests through ${gatewayUrl} failed: npm run lab -- status`);
+    return answers;
+  } finally {
+    await gateway.destroy();
+  }
+}
