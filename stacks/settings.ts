@@ -104,10 +104,10 @@ export interface CategorySettings {
   readonly profile: "category-api" | "shopizer";
   /** Version name (a DNS-1123 label) → workload; at least one; sorted by name. */
   readonly versions: Readonly<Record<string, VersionSettings>>;
-  /** How long a stopping pod may take, in whole seconds; the component's default when absent. */
-  readonly terminationGraceSeconds?: number;
-  /** How long the pods of a version may take to get ready, in whole seconds; the profile's when absent. */
-  readonly readyTimeoutSeconds?: number;
+  /** How long a stopping pod finishes its requests, in whole seconds. Default 25. */
+  readonly drainSeconds: number;
+  /** How long the pods of a version may take to get ready, in whole seconds. Default 180. */
+  readonly readyTimeoutSeconds: number;
 }
 
 /** The configuration of a stack, checked, with every default filled in. Deeply frozen. */
@@ -232,7 +232,7 @@ function findingsOf(issue: Issue): Finding[] {
 function settingsOf(c: Configuration): Settings {
   const { istio, gateway, category, propagation } = c;
   const { replicas, autoscaler, drain, tls, ...gatewayRest } = gateway;
-  const { terminationGrace, versions, ...categoryRest } = category;
+  const { drain: categoryDrain, readyTimeout, versions, ...categoryRest } = category;
   const weights = sorted(c.traffic.weights);
   return {
     production: c.production,
@@ -245,7 +245,8 @@ function settingsOf(c: Configuration): Settings {
     },
     category: {
       ...categoryRest,
-      ...(terminationGrace === undefined ? {} : { terminationGraceSeconds: terminationGrace }),
+      drainSeconds: categoryDrain,
+      readyTimeoutSeconds: readyTimeout,
       versions: Object.fromEntries(
         Object.entries(sorted(versions)).map(([name, version]) => {
           const { replicas, autoscaler, ...rest } = version;

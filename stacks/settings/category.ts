@@ -10,13 +10,13 @@ const version = object(
         const reference = typeof value === "string" ? imageReference(value) : undefined;
         if (reference !== undefined) return value as string;
         return refuse({
-          allowed: "an image reference: [registry/]name[:tag][@digest], the name in lowercase",
           ...(typeof value === "string" && imageReference(value.toLowerCase().trim()) !== undefined
             ? { repairs: [{ set: value.toLowerCase().trim() }] }
             : {}),
         });
       },
       {
+        title: "an image reference: [registry/]name[:tag][@digest], the name in lowercase",
         type: "string",
         minLength: 1,
         description: "Container image; in production with a tag other than latest, or a digest.",
@@ -37,10 +37,13 @@ const version = object(
           // Never the value: an environment is where secrets end up.
           return refuse({
             found: typeof value === "number" ? "a number with a fraction" : "something that is not text",
-            allowed: "text; a number with a fraction in quotes",
           });
         },
-        { type: ["string", "integer", "boolean"], description: "Value." },
+        {
+          title: "text; a number with a fraction in quotes",
+          type: ["string", "integer", "boolean"],
+          description: "Value.",
+        },
       ),
       "Environment variables of the container. They are stored in plain text: not for secrets.",
     ).prefault({}),
@@ -79,11 +82,24 @@ export const category = object(
       version,
       "Version name → workload. At least one; names are free.",
     ).prefault({}),
-    terminationGrace: duration("seconds", 1000, 3_600_000, {
-      description: "How long a stopping pod may take; the component's default when absent.",
-      range: 'from "1s" to "1h"',
-      example: "45s",
-    }).exactOptional(),
+    drain: withDefault(
+      duration("seconds", 0, 3_600_000, {
+        description: "How long a stopping pod finishes its requests.",
+        range: 'from "0s" to "1h"',
+        example: "25s",
+      }),
+      25,
+      "25s",
+    ),
+    readyTimeout: withDefault(
+      duration("seconds", 1000, 3_600_000, {
+        description: "How long the pods of a version may take to get ready; then the update fails.",
+        range: 'from "1s" to "1h"',
+        example: "180s",
+      }),
+      180,
+      "180s",
+    ),
   },
   "The category API and its versions.",
 ).meta({ required: ["host", "versions"] });

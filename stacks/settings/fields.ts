@@ -10,7 +10,8 @@ import { didYouMean, type Repair } from "./problem";
 
 /** What a field says about a value that it refuses. */
 export interface Refusal {
-  readonly allowed: string;
+  /** Default: the title of the field. */
+  readonly allowed?: string;
   /** Default: the value itself, when it is a scalar. */
   readonly found?: string;
   readonly hint?: string;
@@ -28,7 +29,7 @@ export interface FieldMeta {
 class Refused {
   constructor(readonly refusal: Refusal) {}
 }
-export const refuse = (refusal: Refusal): Refused => new Refused(refusal);
+export const refuse = (refusal: Refusal = {}): Refused => new Refused(refusal);
 
 /** A value in a message: scalars as they are, objects and lists never printed. */
 export function show(value: unknown): string {
@@ -36,18 +37,22 @@ export function show(value: unknown): string {
   if (value === null || value === "") return "an empty value";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "an object";
-  if (typeof value !== "string") return String(value);
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value !== "string") return `a ${typeof value}`;
   return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}...` : value);
 }
 
-/** A field from the function that reads it. */
-export function field<T>(read: (value: unknown) => T | Refused, { example, ...meta }: FieldMeta) {
+/** A field from the function that reads it; `title` says what is allowed. */
+export function field<T>(
+  read: (value: unknown) => T | Refused,
+  { example, ...meta }: FieldMeta & { readonly title: string },
+) {
   return z
     .unknown()
     .transform((value, context): T => {
       const result = read(value);
       if (!(result instanceof Refused)) return result;
-      const { allowed, ...params } = result.refusal;
+      const { allowed = meta.title, ...params } = result.refusal;
       context.addIssue({
         code: "custom",
         message: allowed,
@@ -115,22 +120,19 @@ export function numeric(value: unknown): number | undefined {
 }
 
 /** A whole number from `minimum` to `maximum`. */
-export function integer(minimum: number, maximum: number, meta: FieldMeta & { readonly rule?: string }) {
-  const { rule, ...rest } = meta;
-  const bounds = maximum === Infinity ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
+export function integer(minimum: number, maximum: number, meta: FieldMeta) {
   return field(
     (value) => {
       const n = numeric(value);
-      return n !== undefined && Number.isSafeInteger(n) && n >= minimum && n <= maximum
-        ? n
-        : refuse({ allowed: rule ?? `a whole number ${bounds}` });
+      return n !== undefined && Number.isSafeInteger(n) && n >= minimum && n <= maximum ? n : refuse();
     },
     {
+      title: `a whole number from ${minimum} to ${maximum}`,
       type: ["integer", "string"],
       pattern: "^-?\\d+$",
       minimum,
-      ...(maximum === Infinity ? {} : { maximum }),
-      ...rest,
+      maximum,
+      ...meta,
     },
   );
 }
@@ -141,13 +143,14 @@ export function flag(meta: FieldMeta) {
     (value) => {
       if (typeof value === "boolean") return value;
       if (value === "true" || value === "false") return value === "true";
-      const meant = ["yes", "on", "1", "no", "off", "0"].indexOf(String(value).toLowerCase());
+      const meant = ["yes", "on", "1", "no", "off", "0"].indexOf(
+        show(value).replaceAll('"', "").toLowerCase(),
+      );
       return refuse({
-        allowed: "true or false",
         ...(meant < 0 ? {} : { repairs: [{ set: meant < 3 }] }),
       });
     },
-    { type: ["boolean", "string"], enum: [true, false, "true", "false"], ...meta },
+    { title: "true or false", enum: [true, false, "true", "false"], ...meta },
   );
 }
 
@@ -164,12 +167,11 @@ export function choice<const O extends readonly string[]>(
       const near = typeof value === "string" ? didYouMean(value, options) : undefined;
       const set = note?.set ?? near;
       return refuse({
-        allowed: options.join(", "),
         ...(note ? { hint: note.hint } : near === undefined ? {} : { hint: `did you mean ${near}?` }),
         repairs: [set === undefined ? { set: options[0] ?? "", example: true } : { set }],
       });
     },
-    { enum: options, ...meta },
+    { title: options.join(", "), enum: options, ...meta },
   );
 }
 
@@ -192,11 +194,10 @@ export function text(
       if (typeof written === "string" && pattern.test(written)) return written;
       const meant = typeof written === "string" ? repair(written) : "";
       return refuse({
-        allowed,
         ...(meant !== written && pattern.test(meant) ? { repairs: [{ set: meant }] } : {}),
       });
     },
-    { type: "string", pattern: pattern.source, ...meta },
+    { title: allowed, type: "string", pattern: pattern.source, ...meta },
   );
 }
 
@@ -248,7 +249,7 @@ export function duration(
           : {}),
       });
     },
-    { type: "string", pattern: DURATION.source, ...rest },
+    { title: `a duration ${range}`, type: "string", pattern: DURATION.source, ...rest },
   );
 }
 
@@ -263,7 +264,6 @@ export function quantity(kind: "cpu" | "memory", meta: FieldMeta) {
       if (typeof written === "string" && pattern.test(written)) return written;
       const millibytes = kind === "memory" && typeof written === "string" && /^\d+m$/.test(written);
       return refuse({
-        allowed,
         ...(millibytes
           ? {
               hint: "m means a thousandth; a mebibyte is Mi",
@@ -272,7 +272,7 @@ export function quantity(kind: "cpu" | "memory", meta: FieldMeta) {
           : {}),
       });
     },
-    { type: ["string", "number"], pattern: pattern.source, ...meta },
+    { title: allowed, type: ["string", "number"], pattern: pattern.source, ...meta },
   );
 }
 

@@ -31,6 +31,4 @@ export function isImageHub(hub: string): boolean {
   return imageReference(`${hub}/pilot`) !== undefined;
 }
 
-export function isImageTag(tag: string): boolean {
-  return new RegExp(`^${TAG}$`).test(tag);
-}
+export const IMAGE_TAG = new RegExp(`^${TAG}$`);

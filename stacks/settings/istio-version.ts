@@ -15,6 +15,14 @@ const MINORS: Readonly<Record<string, Minor>> = {
   "1.29": { from: 2, ended: "2026-10-12" },
 };
 
+/** What is allowed, in words. */
+export const ISTIO_VERSIONS = Object.entries(MINORS)
+  .map(
+    ([minor, { from, ended }]) =>
+      `${minor}.${from} or later${ended === undefined ? "" : " (out of support)"}`,
+  )
+  .join(", ");
+
 /** Version that stands for a wrong one in repairs. */
 const DEFAULT = "1.31.0";
 
@@ -32,12 +40,6 @@ export function istioVersionRefusal(version: unknown): Refusal | undefined {
   const meant = [written.replace(/^v/, ""), `${written}.0`].find((w) => istioVersionIsKnown(w));
   const [first] = Object.keys(MINORS);
   return {
-    allowed: Object.entries(MINORS)
-      .map(
-        ([minor, { from, ended }]) =>
-          `${minor}.${from} or later${ended === undefined ? "" : " (out of support)"}`,
-      )
-      .join(", "),
     ...(parts !== undefined && first !== undefined && newer(parts.minor, first)
       ? { hint: "newer than this program knows" }
       : {}),

@@ -1,7 +1,7 @@
 import { LABEL, LABEL_RULE } from "./dns";
 import { field, freeForm, integer, object, refuse, text, withDefault } from "./fields";
-import { isImageHub, isImageTag } from "./image";
-import { istioVersionRefusal } from "./istio-version";
+import { IMAGE_TAG, isImageHub } from "./image";
+import { ISTIO_VERSIONS, istioVersionRefusal } from "./istio-version";
 import { autoscaler, resources } from "./pods";
 
 export const istio = object(
@@ -13,40 +13,24 @@ export const istio = object(
           return refusal === undefined ? (value as string) : refuse(refusal);
         },
         {
+          title: ISTIO_VERSIONS,
           type: "string",
           pattern: "^\\d+\\.\\d+\\.\\d+$",
-          description: "Version of Istio's charts and images: 1.31.x or 1.30.x.",
+          description: "Version of Istio's charts and images.",
         },
       ),
       "1.31.0",
     ),
-    hub: field(
-      (value) =>
-        typeof value === "string" && isImageHub(value)
-          ? value
-          : refuse({ allowed: "a registry host and path without tag, such as registry.example.com/istio" }),
-      {
-        type: "string",
-        description: "Where the nodes pull Istio's images from; Istio's own registry when absent.",
-        example: "registry.example.com/istio",
-      },
-    ).exactOptional(),
-    tag: field(
-      (value) =>
-        typeof value === "string" && isImageTag(value)
-          ? value
-          : refuse({
-              allowed: 'an image tag in quotes: letters, digits, "_", "." and "-"',
-              ...(typeof value === "number"
-                ? { hint: "YAML reads 1.30 without quotes as the number 1.3" }
-                : {}),
-            }),
-      {
-        type: "string",
-        description: "Tag of Istio's images; the charts' own when absent.",
-        example: "1.31.0",
-      },
-    ).exactOptional(),
+    hub: field((value) => (typeof value === "string" && isImageHub(value) ? value : refuse()), {
+      title: "a registry host and path without tag, such as registry.example.com/istio",
+      type: "string",
+      description: "Where the nodes pull Istio's images from; Istio's own registry when absent.",
+      example: "registry.example.com/istio",
+    }).exactOptional(),
+    tag: text(IMAGE_TAG, 'an image tag: letters, digits, "_", "." and "-"', {
+      description: "Tag of Istio's images; the charts' own when absent.",
+      example: "1.31.0",
+    }).exactOptional(),
     charts: withDefault(
       field(
         (value) => {
@@ -54,12 +38,11 @@ export const istio = object(
             return { repository: value };
           if (typeof value === "string" && value.trim() !== "" && !value.includes("://"))
             return { directory: value };
-          return refuse({
-            allowed: "the https URL of a chart repository, or the path of a folder with charts",
-          });
+          return refuse();
         },
         {
           type: "string",
+          title: "the https URL of a chart repository, or the path of a folder with charts",
           minLength: 1,
           description:
             "Chart repository (URL), or folder with `base`, `istiod` and `gateway` (path relative to the project).",

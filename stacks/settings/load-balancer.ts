@@ -46,18 +46,13 @@ export const loadBalancer = z
                   ...(ttl === undefined ? {} : { ttlMs: ttl }),
                 }))
                 .exactOptional(),
-              sourceIp: field(
-                (value) =>
-                  value === true || value === "true"
-                    ? (true as const)
-                    : refuse({ allowed: "true, or leave it out" }),
-                {
-                  enum: [true, "true"],
-                  description:
-                    "Hash the client's address as the gateway sees it (behind a load balancer it may be that of a node).",
-                  example: true,
-                },
-              ).exactOptional(),
+              sourceIp: field((value) => (value === true || value === "true" ? (true as const) : refuse()), {
+                title: "true, or leave it out",
+                enum: [true, "true"],
+                description:
+                  "Hash the client's address as the gateway sees it (behind a load balancer it may be that of a node).",
+                example: true,
+              }).exactOptional(),
               queryParameter: text(/^[^\s&=#?]+$/, "the name of a query parameter", {
                 description: "Hash the value of this query parameter.",
                 example: "user",
@@ -79,13 +74,13 @@ export const loadBalancer = z
                       return n !== undefined && isPrime(n) && n < 5_000_011
                         ? n
                         : refuse({
-                            allowed: "a prime number below 5000011",
                             ...(n !== undefined && n >= 2 && n < 5_000_011
                               ? { repairs: [{ set: primeUpTo(n) }] }
                               : {}),
                           });
                     },
                     {
+                      title: "a prime number below 5000011",
                       type: ["integer", "string"],
                       pattern: "^\\d+$",
                       minimum: 2,

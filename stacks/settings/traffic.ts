@@ -13,7 +13,6 @@ export const traffic = object(
           if (weight !== undefined) return weight;
           const percent = typeof value === "string" ? numeric(value.replace(/\s*%$/, "")) : undefined;
           return refuse({
-            allowed: 'a number from 0 to 100, or "rest"',
             ...(percent === undefined
               ? typeof value === "string" && didYouMean(value, ["rest"]) !== undefined
                 ? { hint: "did you mean rest?", repairs: [{ set: "rest" }] }
@@ -22,6 +21,7 @@ export const traffic = object(
           });
         },
         {
+          title: 'a number from 0 to 100, or "rest"',
           anyOf: [
             { type: "number", minimum: 0, maximum: 100, multipleOf: 0.01 },
             { const: "rest" },
