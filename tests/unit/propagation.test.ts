@@ -40,7 +40,9 @@ function dump(w: Weights, config = CONFIG): RouteConfigDump {
     route: only && others.length === 0 ? { cluster: only.name } : { weighted_clusters: { clusters } },
   };
   const foreign = { name: "default", route: { cluster: "PassthroughCluster" } };
-  return { configs: [{ route_config: { virtual_hosts: [{ routes: [route, route] }, { routes: [foreign] }] } }] };
+  return {
+    configs: [{ route_config: { virtual_hosts: [{ routes: [route, route] }, { routes: [foreign] }] } }],
+  };
 }
 
 const lag = (have: Weights, want: Weights) => routeLag(dump(have), IDENTITY, expectedRoutes(spec(want)));
@@ -107,7 +109,13 @@ describe("clusters of a route", () => {
         name: "a",
         host_statuses: [
           { stats: [{ name: "rq_active", value: "2" }], health_status: { eds_health_status: "HEALTHY" } },
-          { stats: [{ name: "rq_active", value: "1" }, { name: "rq_total", value: "9" }], health_status: {} },
+          {
+            stats: [
+              { name: "rq_active", value: "1" },
+              { name: "rq_total", value: "9" },
+            ],
+            health_status: {},
+          },
         ],
       },
       { name: "draining", host_statuses: [{ health_status: { eds_health_status: "DRAINING" } }] },

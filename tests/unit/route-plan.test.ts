@@ -103,9 +103,12 @@ describe("loadBalancerSettings", () => {
   });
 
   it("writes each key and each table of a consistent hash in Istio's words", () => {
-    assert.deepEqual(loadBalancerSettings({ consistentHash: { httpHeader: "x-user", ringHash: { minimumRingSize: 512 } } }), {
-      consistentHash: { httpHeaderName: "x-user", ringHash: { minimumRingSize: 512 } },
-    });
+    assert.deepEqual(
+      loadBalancerSettings({ consistentHash: { httpHeader: "x-user", ringHash: { minimumRingSize: 512 } } }),
+      {
+        consistentHash: { httpHeaderName: "x-user", ringHash: { minimumRingSize: 512 } },
+      },
+    );
     assert.deepEqual(
       loadBalancerSettings({ consistentHash: { httpCookie: { name: "shop", path: "/", ttlMs: 1500 } } }),
       { consistentHash: { httpCookie: { name: "shop", path: "/", ttl: "1.5s" } } },
