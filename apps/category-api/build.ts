@@ -1,0 +1,54 @@
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { build } from "esbuild";
+import { createSnapshot } from "./src/database";
+
+const DIST = join(__dirname, "dist");
+const SQL = join(__dirname, "sql");
+const PGLITE = require.resolve("@electric-sql/pglite");
+
+/** Writes dist/: the bundled server, PGlite's files, which it expects beside it, and the filled database. */
+export async function buildService(): Promise<void> {
+  await mkdir(DIST, { recursive: true });
+  await Promise.all([
+    build({
+      entryPoints: [join(__dirname, "src/server.ts")],
+      outfile: join(DIST, "server.js"),
+      bundle: true,
+      platform: "node",
+      target: "node20",
+      // Its ES module finds its files by import.meta.url, which a CommonJS bundle does not have.
+      alias: { "@electric-sql/pglite": PGLITE },
+      sourcemap: true,
+      sourcesContent: false,
+      logLevel: "warning",
+    }),
+    ...["pglite.wasm", "pglite.data", "initdb.wasm"].map((file) => copyFile(join(dirname(PGLITE), file), join(DIST, file))),
+    buildSnapshot(join(DIST, "store.tar")),
+  ]);
+}
+
+/** Making the database is by far the slowest step, so it is left out when nothing that it depends on has changed. */
+async function buildSnapshot(file: string): Promise<void> {
+  const sources = ["sql/schema.sql", "sql/seed.sql", "src/database.ts", "package.json"];
+  const hash = createHash("sha256");
+  for (const source of sources) hash.update(await readFile(join(__dirname, source)));
+  const stamp = hash.digest("hex");
+  const built = await readFile(`${file}.sha256`, "utf8").catch(() => "");
+  if (built === stamp) return;
+  await writeFile(`${file}.new`, await createSnapshot(SQL));
+  await rename(`${file}.new`, file);
+  await writeFile(`${file}.sha256`, stamp);
+}
+
+if (require.main === module) {
+  buildService().then(
+    // The embedded database has no end of its own.
+    () => process.exit(0),
+    (error: unknown) => {
+      console.error(`category-api: ${error instanceof Error ? error.message : String(error)}`);
+      process.exit(1);
+    },
+  );
+}

@@ -1,0 +1,78 @@
+import { EventEmitter, once } from "node:events";
+import { type ApiOptions, buildApi } from "./api";
+import { CategoryStore } from "./category-store";
+import { CONTRACTS } from "./contract";
+import type { Database } from "./database";
+import { parseSettings } from "./settings";
+
+/** What {@link runService} is given from outside. */
+export interface ServiceOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Called once, after the port is open, because it blocks the process for about a second. */
+  openDatabase(): Promise<Database>;
+}
+
+/**
+ * Runs the service until SIGTERM or SIGINT and returns once it has stopped: readiness turns to 503 at once, requests in
+ * flight finish within the grace, every connection is closed. A second signal ends the process at once.
+ * Throws when the settings are wrong, the port is taken or the database does not open.
+ */
+export async function runService({ env, openDatabase }: ServiceOptions): Promise<void> {
+  const settings = parseSettings(env);
+  const signal = new Promise<NodeJS.Signals>((resolve) => {
+    process.once("SIGTERM", resolve);
+    process.once("SIGINT", resolve);
+  });
+
+  let state: ReturnType<ApiOptions["state"]> = "starting";
+  let store: Promise<CategoryStore> | undefined;
+  const openStore = () => (store ??= openDatabase().then((database) => new CategoryStore(database)));
+  const api = buildApi({
+    contract: CONTRACTS[settings.contract],
+    version: settings.version,
+    logLevel: settings.logLevel,
+    store: openStore,
+    state: () => state,
+  });
+
+  let inFlight = 0;
+  const requests = new EventEmitter();
+  api.server.on("request", (_request, response) => {
+    inFlight += 1;
+    response.once("close", () => {
+      inFlight -= 1;
+      requests.emit("end");
+    });
+  });
+
+  await listen(api, settings.port);
+  const ready = openStore().then(() => {
+    if (state === "starting") state = "ready";
+    api.log.info({ version: settings.version, contract: settings.contract }, "ready");
+    return signal;
+  });
+  const received = await Promise.race([signal, ready]);
+
+  state = "stopping";
+  api.log.info({ signal: received, inFlight, grace: settings.shutdownGrace }, "stopping");
+  const limit = setTimeout(() => {
+    api.log.warn({ inFlight }, "the grace is over; requests in flight are cut off");
+    api.server.closeAllConnections();
+  }, settings.shutdownGrace * 1000);
+  // The port stays open while something is in flight, so that the probe sees the 503.
+  while (inFlight > 0) await once(requests, "end");
+  await api.close();
+  clearTimeout(limit);
+  api.log.info("stopped");
+}
+
+async function listen(api: ReturnType<typeof buildApi>, port: number): Promise<void> {
+  try {
+    await api.listen({ host: "0.0.0.0", port });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    throw new Error(`PORT ${port} is taken by another process; stop that process or set PORT to a free port`, {
+      cause: error,
+    });
+  }
+}
