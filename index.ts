@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterAccess } from "./components";
+import type { ClusterAccess } from "./components/index";
 import { parseSettings, SettingsError, type Settings } from "./stacks/settings";
 import { shopzier } from "./stacks/shopzier";
 

@@ -1,7 +1,7 @@
 import * as kx from "@pulumi/kubernetesx";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { categoryDefaults } from "../components";
+import { categoryDefaults } from "../components/index";
 import type { CategorySettings, VersionSettings } from "./settings";
 
 /**

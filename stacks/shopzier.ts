@@ -7,7 +7,7 @@ import {
   type ClusterAccess,
   type Scale,
   type ServiceProbes,
-} from "../components";
+} from "../components/index";
 import { categoryPod } from "./category-workload";
 import type { Settings, VersionSettings } from "./settings";
 

@@ -83,8 +83,9 @@ export class CategoryApi extends pulumi.ComponentResource {
     const defaults = categoryDefaults(args.image ?? CategoryImage["category-api"]);
     const port = args.port ?? 8080;
     const service = new VersionedService(
-      name,
+      `${name}-versions`,
       {
+        serviceName: name,
         namespace: args.namespace,
         injectionLabels: args.injectionLabels,
         port,

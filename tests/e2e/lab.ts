@@ -7,6 +7,7 @@ import path from "node:path";
 import pWaitFor from "p-wait-for";
 import { Pool, type Dispatcher } from "undici";
 import { parse, stringify } from "yaml";
+import { stackEnvironment } from "../../lab/stack";
 
 export const ROOT = path.resolve(__dirname, "../..");
 export const NAMESPACE = "category";
@@ -14,17 +15,6 @@ export const LIST = "/api/v1/category";
 
 /** A copy of the stack file: tests edit it as a user edits the original. */
 const STACK_FILE = path.join(ROOT, ".lab", "e2e", "Pulumi.lab.yaml");
-
-let environment: Record<string, string> | undefined;
-
-/** The shell exports of `npm run lab -- env`. */
-export function labEnvironment(): Record<string, string> {
-  environment ??= JSON.parse(readFileSync(path.join(ROOT, ".lab", "env.json"), "utf8")) as Record<
-    string,
-    string
-  >;
-  return environment;
-}
 
 interface Finished {
   readonly exitCode: number | undefined;
@@ -37,7 +27,7 @@ interface Finished {
 export async function tool(file: string, ...args: string[]): Promise<Finished> {
   const { exitCode, stdout, all } = await execa(file, args, {
     cwd: ROOT,
-    env: labEnvironment(),
+    env: stackEnvironment(),
     all: true,
     reject: false,
     stdin: "ignore",
@@ -154,7 +144,9 @@ export class Client {
     this.pool = new Pool(url, { connections: 16, headersTimeout: 10_000, bodyTimeout: 10_000 });
   }
 
-  static async open(): Promise<Client> {
+  /** To the gateway and host of the stack, unless told otherwise. */
+  static async open(target?: { url: string; host: string }): Promise<Client> {
+    if (target) return new Client(target.url, target.host);
     const { gatewayUrl, host } = await outputs();
     return new Client(gatewayUrl, host);
   }

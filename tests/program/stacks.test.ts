@@ -62,11 +62,11 @@ for (const stack of STACKS) {
         ["istio-istiod", "istio-base"],
         ["shop-release", "istio"],
         ["shop-gateway", "shop-release"],
-        ["category-v1-deployment", "istio"],
+        ["category-versions-v1-deployment", "istio"],
         ["category-routes-v1-subset", "istio"],
         ["category-routes-route", "category-routes-v1-subset"],
         ["category-routes-route", "category-routes-policy"],
-        ["category-routes-route", "category"],
+        ["category-routes-route", "category-versions"],
       ] as const) {
         assert.ok(reaches(from, to), `${from} after ${to}`);
       }
@@ -147,7 +147,7 @@ describe("an edit of a stack file", () => {
       config["shopzier:traffic"] = { weights: { v1: "rest", v2: 20, v3: 10 } };
     });
     assert.deepEqual(diff, {
-      added: ["category-routes-v3-subset", "category-v3-account", "category-v3-deployment"],
+      added: ["category-routes-v3-subset", "category-versions-v3-account", "category-versions-v3-deployment"],
       removed: [],
       changed: ["category-routes-route"],
     });
@@ -160,7 +160,11 @@ describe("an edit of a stack file", () => {
     });
     assert.deepEqual(diff, {
       added: [],
-      removed: ["category-routes-v1-subset", "category-v1-account", "category-v1-deployment"],
+      removed: [
+        "category-routes-v1-subset",
+        "category-versions-v1-account",
+        "category-versions-v1-deployment",
+      ],
       changed: ["category-routes-route"],
     });
   });
@@ -178,10 +182,13 @@ describe("an edit of a stack file", () => {
     v1.autoscaler = { minReplicas: 2, maxReplicas: 4 };
     const all = byName(await runProgram(config));
     assert.equal(
-      (all.get("category-v1-deployment")?.inputs.spec as { replicas?: number }).replicas,
+      (all.get("category-versions-v1-deployment")?.inputs.spec as { replicas?: number }).replicas,
       undefined,
     );
-    assert.equal((all.get("category-v1-autoscaler")?.inputs.spec as { maxReplicas: number }).maxReplicas, 4);
-    assert.ok(all.has("category-v1-budget"));
+    assert.equal(
+      (all.get("category-versions-v1-autoscaler")?.inputs.spec as { maxReplicas: number }).maxReplicas,
+      4,
+    );
+    assert.ok(all.has("category-versions-v1-budget"));
   });
 });
