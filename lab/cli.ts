@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { interrupt } from "./command";
 import { describe } from "./fault";
+import { folders } from "./folders";
 import { clean, down, up } from "./lifecycle";
 import { stackEnvironment } from "./stack";
 import { printLogs, printStatus } from "./status";
@@ -20,7 +21,8 @@ program
   .command("env")
   .description("shell exports for plain `pulumi` and `kubectl`")
   .action(() => {
-    for (const [name, value] of Object.entries(stackEnvironment())) console.log(`export ${name}='${value}'`);
+    for (const [name, value] of Object.entries({ ...stackEnvironment(), PATH: folders.bin }))
+      console.log(`export ${name}='${value}'${name === "PATH" ? ':"$PATH"' : ""}`);
   });
 program.command("clean").description("remove the cache and .lab").action(clean);
 

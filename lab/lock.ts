@@ -2,14 +2,13 @@ import net from "node:net";
 import { Fault } from "./fault";
 import { folders } from "./folders";
 
-// An abstract socket: one per machine, gone with the process that holds it, so a dead owner can't leave it behind.
-const address = "\0shopzier-mesh-lab";
-
 /**
  * Makes this process the only one on the machine that changes the lab: addresses, routes and cgroups exist once.
  * Refused at once, with the other's PID, command, folder and start, while another holds it.
  */
-export async function takeLock(command: string): Promise<void> {
+export async function takeLock(command: string, name = "shopzier-mesh-lab"): Promise<void> {
+  // An abstract socket: one per machine, gone with the process that holds it, so a dead owner can't leave it behind.
+  const address = `\0${name}`;
   const owner = `PID ${process.pid} (lab ${command}) in ${folders.checkout}, since ${new Date().toISOString()}`;
   const server = net.createServer((socket) => socket.on("error", () => undefined).end(owner));
   const taken = await new Promise<boolean>((resolve, reject) => {
@@ -23,12 +22,12 @@ export async function takeLock(command: string): Promise<void> {
   });
   if (!taken)
     throw new Fault(
-      `Another lab command is at work on this machine: ${await askOwner()}.\nWait for its end, or end it, and repeat the command.`,
+      `Another lab command is at work on this machine: ${await askOwner(address)}.\nWait for its end, or end it, and repeat the command.`,
     );
   server.unref();
 }
 
-function askOwner(): Promise<string> {
+function askOwner(address: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = net.connect(address).setEncoding("utf8");
     let text = "";

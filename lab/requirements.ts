@@ -98,7 +98,6 @@ export async function checkMachine(): Promise<Machine> {
 }
 
 async function inspect(): Promise<Machine> {
-  fs.mkdirSync(folders.cache, { recursive: true });
   const [go, python] = await Promise.all([
     execa("go", ["version"], { reject: false, env: { GOTOOLCHAIN: "local" } }),
     execa("python3", ["-c", "import ensurepip, venv"], { reject: false }),
@@ -114,7 +113,9 @@ async function inspect(): Promise<Machine> {
     hasApt: isInstalled("apt-get"),
     missingPackages: [...new Set(missing.map(([, name]) => name))],
     freeGigabytes: Math.min(...[folders.cache, folders.checkout].map(freeGigabytes)),
-    isCached: fs.readdirSync(folders.cache).some((entry) => entry.startsWith("image-proxyv2-")),
+    isCached:
+      fs.existsSync(folders.cache) &&
+      fs.readdirSync(folders.cache).some((entry) => entry.startsWith("image-proxyv2-")),
     cache: folders.cache,
     checkout: folders.checkout,
   };
@@ -127,6 +128,7 @@ function isInstalled(program: string): boolean {
 }
 
 function freeGigabytes(folder: string): number {
+  if (!fs.existsSync(folder)) return freeGigabytes(path.dirname(folder));
   const { bavail, bsize } = fs.statfsSync(folder);
   return (bavail * bsize) / 1e9;
 }

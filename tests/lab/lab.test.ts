@@ -1,0 +1,194 @@
+import { execa } from "execa";
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import pWaitFor from "p-wait-for";
+import { lab } from "./lab-command";
+import { labProcesses, machineState, pretendOwnKubernetes } from "./machine";
+
+async function waitUntilGone(describeLeft: () => string[]): Promise<void> {
+  await pWaitFor(() => describeLeft().length === 0, {
+    timeout: { milliseconds: 10_000, message: `still there:\n${describeLeft().join("\n")}` },
+  });
+}
+
+/** Makes an empty file system of its own and gives its folder; `remove` unmounts it. */
+async function smallDisk(size: string): Promise<{ readonly folder: string; remove(): Promise<void> }> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "lab-disk-"));
+  await execa("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", folder]);
+  return {
+    folder,
+    async remove() {
+      await execa("umount", [folder]);
+      fs.rmdirSync(folder);
+    },
+  };
+}
+
+describe("lab", function () {
+  before(async () => {
+    const { exitCode, output } = await lab(["down"]).end();
+    assert.equal(exitCode, 0, output);
+  });
+
+  describe("where it cannot run", () => {
+    it("says what is missing and what to do instead, all at once", async () => {
+      const disk = await smallDisk("50m");
+      try {
+        const { exitCode, output } = await lab(["up"], {
+          wrapper: ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+          env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent", XDG_CACHE_HOME: disk.folder },
+        }).end();
+        assert.equal(exitCode, 1, output);
+        for (const expected of [
+          /must be run by root/,
+          /Go is not on PATH: install Go 1\.26/,
+          /too little disk: 0\.1 GB are free/,
+          /pulumi up --stack dev/,
+        ])
+          assert.match(output, expected);
+        assert.doesNotMatch(output, /\n {4}at /);
+      } finally {
+        await disk.remove();
+      }
+    });
+  });
+
+  describe("with an empty cache", () => {
+    it("leaves no process when it is killed while it builds, and ends plainly on a full disk", async () => {
+      const disk = await smallDisk("20g");
+      const env = { XDG_CACHE_HOME: disk.folder };
+      const unfinished = path.join(disk.folder, "shopzier-mesh", "unfinished");
+      const builders = (): string[] => labProcesses().filter((command) => command.includes(disk.folder));
+      try {
+        const killed = lab(["up"], { env });
+        await killed.line(/programs: building pulumi,/);
+        await pWaitFor(() => builders().length > 0, { timeout: 20_000 });
+        killed.kill("SIGKILL");
+        await killed.end();
+        await waitUntilGone(builders);
+        assert.notDeepEqual(fs.readdirSync(unfinished), []);
+
+        const full = lab(["up"], { env });
+        await full.line(/programs: building pulumi,/);
+        const { bavail, bsize } = fs.statfsSync(disk.folder);
+        await execa("fallocate", [
+          "--length",
+          String(bavail * bsize - 20e6),
+          path.join(disk.folder, "filler"),
+        ]);
+        const { exitCode, output } = await full.end();
+        assert.equal(exitCode, 1, output);
+        assert.match(output, /"programs" failed: [^]*A disk is full/);
+        assert.deepEqual(fs.readdirSync(unfinished), []);
+      } finally {
+        await disk.remove();
+      }
+    });
+  });
+
+  describe("on this machine", () => {
+    let state: Awaited<ReturnType<typeof machineState>>;
+    let removeOwn: () => void;
+    before(async () => {
+      removeOwn = pretendOwnKubernetes();
+      state = await machineState();
+    });
+    after(() => {
+      removeOwn();
+    });
+
+    it("refuses a second command at once and names the first; a killed one holds nobody up", async () => {
+      const first = lab(["up"]);
+      await first.line(/, node\n/);
+      const start = Date.now();
+      const second = await lab(["up"]).end();
+      assert.ok(Date.now() - start < 5000);
+      assert.equal(second.exitCode, 1);
+      assert.match(second.output, new RegExp(`PID ${first.pid} \\(lab up\\) in ${process.cwd()}, since `));
+      first.kill("SIGKILL");
+      await first.end();
+    });
+
+    it("tidies up when it is interrupted while Kubernetes starts", async () => {
+      const interrupted = lab(["up"]);
+      await interrupted.line(/Kubernetes: kubeadm init/);
+      interrupted.kill("SIGINT");
+      const { exitCode, output } = await interrupted.end();
+      assert.equal(exitCode, 1);
+      assert.match(output, /Interrupted in "Kubernetes"\. The same command goes on from there\./);
+      await waitUntilGone(labProcesses);
+    });
+
+    it("leaves only the node when it is killed during pulumi up", async () => {
+      const killed = lab(["up"]);
+      await killed.line(/pulumi up: created/);
+      killed.kill("SIGKILL");
+      await killed.end();
+      await waitUntilGone(() => runningPulumi());
+    });
+
+    it("comes up after that, and stays within 15 s when it is up already", async () => {
+      const first = await lab(["up"]).end();
+      assert.equal(first.exitCode, 0, first.output);
+      assert.match(first.output, /gateway: http:\/\/10\.88\.0\.1:30080/);
+      const start = Date.now();
+      const again = await lab(["up"]).end();
+      assert.equal(again.exitCode, 0, again.output);
+      assert.match(again.output, /node: it runs already/);
+      assert.ok(Date.now() - start < 15_000, `${Date.now() - start} ms`);
+      assert.equal((await execa("git", ["status", "--porcelain", "Pulumi.lab.yaml"])).stdout, "");
+    });
+
+    it("puts no work aside: status is clean, and env suffices for pulumi and kubectl", async () => {
+      const status = await lab(["status"]).end();
+      assert.equal(status.exitCode, 0, status.output);
+      const { output } = await lab(["env"]).end();
+      const shell = await execa("bash", [
+        "-c",
+        `${output}\nkubectl get nodes --no-headers && pulumi stack --show-name`,
+      ]);
+      assert.match(shell.stdout, /^lab +Ready[^]*\nlab$/);
+    });
+
+    it("starts afresh after a crash of the node", async () => {
+      const pid = fs
+        .readdirSync("/proc")
+        .find((name) => /^\d+$/.test(name) && readCommand(name).startsWith("containerd --config /run/lab"));
+      assert.ok(pid);
+      process.kill(Number(pid), "SIGKILL");
+      const { exitCode, output } = await lab(["up"]).end();
+      assert.equal(exitCode, 0, output);
+    });
+
+    it("down gives everything back", async () => {
+      const { exitCode, output } = await lab(["down"]).end();
+      assert.equal(exitCode, 0, output);
+      assert.deepEqual(await machineState(), state);
+      assert.equal(fs.existsSync(".lab/run"), false);
+    });
+
+    it("down again has nothing to do", async () => {
+      const { exitCode, output } = await lab(["down"]).end();
+      assert.equal(exitCode, 0);
+      assert.match(output, /was not up/);
+    });
+  });
+});
+
+function readCommand(pid: string): string {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
+
+function runningPulumi(): string[] {
+  return fs
+    .readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(readCommand)
+    .filter((command) => /^pulumi up|pulumi-(language-nodejs|resource-kubernetes)/.test(command));
+}

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { type Machine, problemsOf } from "../../lab/requirements";
+
+const machine: Machine = {
+  platform: "linux",
+  architecture: "x64",
+  isRoot: true,
+  nodeVersion: "v20.19.0",
+  goVersion: "go version go1.26.0 linux/amd64",
+  hasPython: true,
+  hasApt: true,
+  missingPackages: ["containerd"],
+  freeGigabytes: 12,
+  isCached: false,
+  cache: "/root/.cache/shopzier-mesh",
+  checkout: "/work/shopzier",
+};
+
+describe("lab requirements", () => {
+  it("has no objection to a machine at the limits, with packages that apt can install", () => {
+    assert.deepEqual(problemsOf(machine), []);
+    assert.deepEqual(problemsOf({ ...machine, isCached: true, freeGigabytes: 3 }), []);
+  });
+
+  const cases: readonly [Partial<Machine>, RegExp][] = [
+    [{ platform: "darwin" }, /Linux on x64 only; this is darwin on x64/],
+    [{ architecture: "arm64" }, /Linux on x64 only; this is linux on arm64/],
+    [{ isRoot: false }, /by root/],
+    [{ nodeVersion: "v20.18.3" }, /Node\.js v20\.18\.3 is too old: install 20\.19/],
+    [{ nodeVersion: "v18.20.0" }, /Node\.js v18\.20\.0 is too old/],
+    [{ goVersion: undefined }, /Go is not on PATH: install Go 1\.26/],
+    [{ goVersion: "go version go1.25.9 linux/amd64" }, /Go 1\.25 is too old: install 1\.26/],
+    [{ hasPython: false }, /python3-venv/],
+    [{ hasApt: false, missingPackages: ["runc", "buildah"] }, /no apt-get to install them: runc, buildah/],
+    [{ freeGigabytes: 11.94 }, /11\.9 GB are free for .*, 12 GB are needed/],
+    [{ isCached: true, freeGigabytes: 2.9 }, /2\.9 GB are free for .*, 3 GB are needed/],
+    [
+      { cache: "/var/lib/ci/.cache/shopzier-mesh" },
+      /\/var\/lib\/ci\/\.cache\/shopzier-mesh may not be below/,
+    ],
+    [{ checkout: "/run/build" }, /\/run\/build may not be below/],
+  ];
+  for (const [change, message] of cases)
+    it(`names ${JSON.stringify(change)}`, () => {
+      const problems = problemsOf({ ...machine, ...change });
+      assert.equal(problems.length, 1);
+      assert.match(problems[0] ?? "", message);
+    });
+
+  it("names everything at once", () => {
+    const bare = {
+      ...machine,
+      isRoot: false,
+      goVersion: undefined,
+      hasPython: false,
+      hasApt: false,
+      freeGigabytes: 1,
+    };
+    assert.equal(problemsOf(bare).length, 5);
+  });
+});
