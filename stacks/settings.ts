@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { LoadBalancer } from "../components/traffic/load-balancer";
 import { effectiveShares, type Shares, type Weights } from "../components/traffic/weights";
-import { show } from "./settings/fields";
+import { isObject, show } from "./settings/fields";
 import { istioVersionWarnings } from "./settings/istio-version";
 import { didYouMean, problemOf, SettingsError, type Finding } from "./settings/problem";
 import { findings } from "./settings/rules";
@@ -158,7 +158,11 @@ const checked = configuration.superRefine(
 export function parseSettings(config: Readonly<Record<string, unknown>>, stack: string): Settings {
   const result = checked.safeParse(readable(config), { reportInput: true });
   if (result.success) return deepFreeze(settingsOf(result.data));
-  const problems = result.error.issues.flatMap(findingsOf).map((finding) => problemOf(finding, stack));
+  const found = result.error.issues.flatMap(findingsOf);
+  const problems = found
+    // What is missing because its key is misspelt is no second problem.
+    .filter(({ path }) => !found.some(({ insteadOf }) => insteadOf?.every((key, i) => key === path[i])))
+    .map((finding) => problemOf(finding, stack));
   throw new SettingsError(
     stack,
     problems.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)),
@@ -181,9 +185,7 @@ function readable(config: Readonly<Record<string, unknown>>): Record<string, unk
       return value;
     }
   };
-  return Object.fromEntries(
-    Object.entries({ category: {}, traffic: {}, ...config }).map(([key, value]) => [key, read(key, value)]),
-  );
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, read(key, value)]));
 }
 
 function unset(value: unknown, path: readonly PropertyKey[]): void {
@@ -202,14 +204,19 @@ function findingsOf(issue: Issue): Finding[] {
       return [{ path, allowed, ...(issue.params as Omit<Finding, "path" | "allowed">) }];
     case "unrecognized_keys":
       return issue.keys.map((key) => {
+        const at = [...path, key];
         const near = didYouMean(key, allowed.split(", "));
+        const taken = near !== undefined && !isEmpty((issue.input as Record<string, unknown>)[near]);
         return {
-          path: [...path, key],
+          path: at,
           found: "an unknown key",
           allowed,
           ...(near === undefined
-            ? { repairs: [{ remove: [...path, key] }] }
-            : { hint: `did you mean ${near}?`, repairs: [{ say: `rename it to ${near}` }] }),
+            ? {}
+            : { hint: `did you mean ${near}?${taken ? " That key is there too." : ""}` }),
+          ...(near === undefined || taken
+            ? { repairs: [{ remove: at }] }
+            : { repairs: [{ say: `rename it to ${near}` }], insteadOf: [...path, near] }),
         };
       });
     case "invalid_union": {
@@ -227,6 +234,11 @@ function findingsOf(issue: Issue): Finding[] {
       return [{ path, found, allowed, repairs: [repair] }];
     }
   }
+}
+
+/** Whether there is nothing, or an object without entries: Pulumi.yaml has that as the default of objects. */
+function isEmpty(value: unknown): boolean {
+  return value === undefined || (isObject(value) && Object.keys(value).length === 0);
 }
 
 function settingsOf(c: Configuration): Settings {

@@ -56,7 +56,7 @@ export function weightProblems(weights: Weights, versions: readonly string[]): W
         version,
         found: String(weight),
         allowed: 'a number from 0 to 100, or "rest"',
-        repairs: [],
+        repairs: Number.isNaN(weight) ? [] : [{ version, weight: weight < 0 ? 0 : 100 }],
       });
     } else if (!decimals(weight)) {
       problems.push({
@@ -73,21 +73,22 @@ export function weightProblems(weights: Weights, versions: readonly string[]): W
   const readable = numbers.every(([, w]) => w >= 0 && w <= 100 && decimals(w));
   const sum = numbers.reduce((s, [, w]) => s + units(w), 0);
   const missing = versions.filter((version) => !Object.hasOwn(weights, version));
-  for (const version of missing) {
-    const left = readable && missing.length === 1 && rests.length === 0 && sum <= WHOLE ? WHOLE - sum : 0;
+  missing.forEach((version, i) => {
+    const left = readable && missing.length === 1 && sum <= WHOLE ? percent(WHOLE - sum) : 0;
+    const first = i === 0 && rests.length === 0;
     problems.push({
       version,
       found: "no weight for a declared version",
       allowed: "a weight for every declared version (0 keeps it deployed without traffic)",
-      repairs: [{ version, weight: percent(left) }],
+      repairs: [{ version, weight: first ? (missing.length > 1 ? "rest" : left) : 0 }],
     });
-  }
+  });
 
   if (rests.length > 1) {
     problems.push({
       found: `"rest" for ${rests.join(" and ")}`,
       allowed: 'at most one version may say "rest"',
-      repairs: [],
+      repairs: rests.length === 2 && readable ? rests.map((version) => ({ version, weight: 0 })) : [],
     });
   }
   // The sum says something only when every weight is known and counts.

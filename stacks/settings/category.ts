@@ -29,7 +29,11 @@ const version = object(
     }).exactOptional(),
     autoscaler: autoscaler.exactOptional(),
     env: map(
-      { pattern: /^[A-Za-z_][A-Za-z0-9_]*$/, allowed: "letters, digits and _, not a digit first" },
+      {
+        pattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
+        allowed: "letters, digits and _, not a digit first",
+        of: "variable",
+      },
       field(
         (value) => {
           if (typeof value === "string" || typeof value === "boolean" || Number.isSafeInteger(value))
@@ -37,6 +41,7 @@ const version = object(
           // Never the value: an environment is where secrets end up.
           return refuse({
             found: typeof value === "number" ? "a number with a fraction" : "something that is not text",
+            repairs: [{ say: "write it as text in quotes" }],
           });
         },
         {
@@ -66,10 +71,13 @@ export const category = object(
       hostOf,
     ),
     namespace: withDefault(
-      text(LABEL, LABEL_RULE, { description: "Kubernetes namespace of the workloads." }),
+      text(LABEL, LABEL_RULE, { description: "Kubernetes namespace of the workloads.", example: "category" }),
       "category",
     ),
-    port: withDefault(integer(1, 65535, { description: "Port on which the containers listen." }), 8080),
+    port: withDefault(
+      integer(1, 65535, { description: "Port on which the containers listen.", example: 8080 }),
+      8080,
+    ),
     profile: withDefault(
       choice(["category-api", "shopizer"], {
         description:
@@ -78,7 +86,7 @@ export const category = object(
       "category-api",
     ),
     versions: map(
-      { pattern: LABEL, allowed: LABEL_RULE },
+      { pattern: LABEL, allowed: LABEL_RULE, of: "version" },
       version,
       "Version name → workload. At least one; names are free.",
     ).prefault({}),

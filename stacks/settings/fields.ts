@@ -83,12 +83,12 @@ export function object<S extends z.ZodRawShape>(shape: S, description: string) {
 
 /** Names that the user chooses → values. */
 export function map<V extends z.ZodType>(
-  names: { readonly pattern: RegExp; readonly allowed: string },
+  names: { readonly pattern: RegExp; readonly allowed: string; readonly of: string },
   value: V,
   description: string,
 ) {
   return z
-    .record(z.string(), value, { error: () => "an object: names, each with its value" })
+    .record(z.string(), value, { error: () => `an object with an entry for each ${names.of}` })
     .superRefine(
       (entries, context) => {
         for (const name of Object.keys(entries)) {
@@ -154,7 +154,7 @@ export function flag(meta: FieldMeta) {
   );
 }
 
-/** One of some names. */
+/** One of some names. `notes` are for names that users know from elsewhere. */
 export function choice<const O extends readonly string[]>(
   options: O,
   meta: FieldMeta,
@@ -163,15 +163,13 @@ export function choice<const O extends readonly string[]>(
   return field(
     (value): O[number] | Refused => {
       if (options.includes(value as O[number])) return value as O[number];
-      const note = notes[String(value)];
-      const near = typeof value === "string" ? didYouMean(value, options) : undefined;
-      const set = note?.set ?? near;
-      return refuse({
-        ...(note ? { hint: note.hint } : near === undefined ? {} : { hint: `did you mean ${near}?` }),
-        repairs: [set === undefined ? { set: options[0] ?? "", example: true } : { set }],
-      });
+      const near =
+        typeof value === "string" ? didYouMean(value, [...options, ...Object.keys(notes)]) : undefined;
+      if (near === undefined) return refuse();
+      const { hint, set } = notes[near] ?? { hint: `did you mean ${near}?`, set: near };
+      return refuse({ hint, repairs: [{ set }] });
     },
-    { title: options.join(", "), enum: options, ...meta },
+    { title: options.join(", "), enum: options, example: options[0] ?? "", ...meta },
   );
 }
 

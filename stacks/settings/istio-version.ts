@@ -17,10 +17,10 @@ const MINORS: Readonly<Record<string, Minor>> = {
 
 /** What is allowed, in words. */
 export const ISTIO_VERSIONS = Object.entries(MINORS)
-  .map(
-    ([minor, { from, ended }]) =>
-      `${minor}.${from} or later${ended === undefined ? "" : " (out of support)"}`,
-  )
+  .map(([minor, { from, ended }]) => {
+    const patches = from === 0 ? `${minor}.x` : `${minor}.${from} and later patches`;
+    return ended === undefined ? patches : `${patches} (out of support)`;
+  })
   .join(", ");
 
 /** Version that stands for a wrong one in repairs. */

@@ -1,6 +1,6 @@
 import { LABEL, LABEL_RULE } from "./dns";
 import { field, freeForm, integer, object, refuse, text, withDefault } from "./fields";
-import { IMAGE_TAG, isImageHub } from "./image";
+import { IMAGE_TAG, imageReference, isImageHub } from "./image";
 import { ISTIO_VERSIONS, istioVersionRefusal } from "./istio-version";
 import { autoscaler, resources } from "./pods";
 
@@ -21,12 +21,19 @@ export const istio = object(
       ),
       "1.31.0",
     ),
-    hub: field((value) => (typeof value === "string" && isImageHub(value) ? value : refuse()), {
-      title: "a registry host and path without tag, such as registry.example.com/istio",
-      type: "string",
-      description: "Where the nodes pull Istio's images from; Istio's own registry when absent.",
-      example: "registry.example.com/istio",
-    }).exactOptional(),
+    hub: field(
+      (value) => {
+        if (typeof value === "string" && isImageHub(value)) return value;
+        const name = typeof value === "string" ? imageReference(value)?.name : undefined;
+        return refuse(name === undefined ? {} : { repairs: [{ set: name }] });
+      },
+      {
+        title: "a registry host and path without tag, such as registry.example.com/istio",
+        type: "string",
+        description: "Where the nodes pull Istio's images from; Istio's own registry when absent.",
+        example: "registry.example.com/istio",
+      },
+    ).exactOptional(),
     tag: text(IMAGE_TAG, 'an image tag: letters, digits, "_", "." and "-"', {
       description: "Tag of Istio's images; the charts' own when absent.",
       example: "1.31.0",

@@ -9,7 +9,7 @@ export const loadBalancer = z
     [
       choice(
         ALGORITHMS,
-        { description: "An algorithm by its Istio name." },
+        { description: "An algorithm by its Istio name.", example: "LEAST_REQUEST" },
         {
           LEAST_CONN: {
             hint: "Istio has deprecated LEAST_CONN; it means LEAST_REQUEST",
@@ -118,7 +118,9 @@ function hashRules(hash: object, context: z.core.$RefinementCtx): void {
     });
   };
   const keys = KEYS.filter((key) => key in hash);
-  if (keys.length !== 1) {
+  // A misspelt key is reported as such; it may be the one that is missing.
+  const misspelt = context.issues.some((issue) => issue.code === "unrecognized_keys");
+  if (keys.length > 1 || (keys.length === 0 && !misspelt)) {
     report(
       keys,
       `exactly one key: ${KEYS.join(", ")}`,

@@ -25,7 +25,10 @@ export const autoscaler = object(
     minReplicas: integer(1, 1000, { description: "Fewest pods.", example: 2 }),
     maxReplicas: integer(1, 1000, { description: "Most pods.", example: 5 }),
     targetCpuPercent: withDefault(
-      integer(1, 100, { description: "CPU utilization to hold, in percent of the CPU request." }),
+      integer(1, 100, {
+        description: "CPU utilization to hold, in percent of the CPU request.",
+        example: 80,
+      }),
       80,
     ),
   },

@@ -19,6 +19,8 @@ export interface Finding {
   readonly allowed: string;
   readonly hint?: string;
   readonly repairs?: readonly Repair[];
+  /** The path that a misspelt key stands for. */
+  readonly insteadOf?: Path;
 }
 
 /** One thing that is wrong with a stack's configuration. */

@@ -227,7 +227,7 @@ function* productionFindings(c: PartialConfiguration, shares: Shares | undefined
         path: [...path, "image"],
         found: `${show(version?.image)}, ${reference.tag === undefined ? "without a tag" : "a tag that moves"}`,
         allowed: "a tag other than latest, or a digest, in production",
-        hint: "with latest, pods of one version can run different code and a rollback brings nothing back",
+        hint: "latest (also meant by no tag) moves: pods of one version would run different code",
         repairs: [{ set: `${reference.name}:1.0.0`, example: true }],
       };
     }

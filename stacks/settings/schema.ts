@@ -18,8 +18,9 @@ export const configuration = object(
     ),
     istio: istio.prefault({}),
     gateway: gateway.prefault({}),
-    category,
-    traffic,
+    // Without these an absent object is reported as a whole, and not by what it needs.
+    category: category.prefault({} as z.input<typeof category>),
+    traffic: traffic.prefault({} as z.input<typeof traffic>),
     loadBalancer: loadBalancer.default("LEAST_REQUEST"),
     propagation: object(
       {
@@ -44,7 +45,7 @@ export const configuration = object(
     ).prefault({}),
   },
   "Settings of the stack.",
-);
+).meta({ required: ["category", "traffic"] });
 
 /** The configuration with its fields read, before the rules that span several of them. */
 export type Configuration = z.output<typeof configuration>;

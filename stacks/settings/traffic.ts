@@ -6,7 +6,7 @@ import { didYouMean } from "./problem";
 export const traffic = object(
   {
     weights: map(
-      { pattern: LABEL, allowed: LABEL_RULE },
+      { pattern: LABEL, allowed: LABEL_RULE, of: "version" },
       field(
         (value): Weight | ReturnType<typeof refuse> => {
           const weight = value === "rest" ? value : numeric(value);

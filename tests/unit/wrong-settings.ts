@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { parse } from "yaml";
+
+/** A wrong stack file and what is said about it. */
+export interface WrongSettings {
+  readonly title: string;
+  /** Stack file that `config` is merged over. Default dev. */
+  readonly stack?: "dev" | "prod";
+  /** The lines of the stack file that are wrong. */
+  readonly config: string;
+  /** The report without its first line. */
+  readonly report: string;
+}
+
+type Config = Readonly<Record<string, unknown>>;
+
+const file = parse(readFileSync(path.join(__dirname, "wrong-settings.yaml"), "utf8")) as {
+  readonly stacks: Readonly<Record<"dev" | "prod", Config>>;
+  readonly sections: readonly { readonly name: string; readonly entries: readonly WrongSettings[] }[];
+};
+
+/** The wrong stack files, by what they are about. */
+export const WRONG_SETTINGS = file.sections;
+
+/** The right stack files that they are based on; keys without namespace. */
+export const RIGHT_SETTINGS = file.stacks;
+
+/** What Pulumi gives a program for a wrong stack file. */
+export function wrongConfig({ stack = "dev", config }: WrongSettings): Record<string, unknown> {
+  return asPulumiGives(merge(file.stacks[stack], withoutNamespace(parse(config) as Config)));
+}
+
+/** The configuration of a stack file, as Pulumi gives it to a program. */
+export function stackFileConfig(text: string): Record<string, unknown> {
+  return asPulumiGives(withoutNamespace((parse(text) as { config: Config }).config));
+}
+
+function withoutNamespace(config: Config): Config {
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [key.replace(/^shopzier:/, ""), value]),
+  );
+}
+
+/** Objects become JSON text, scalars text, and no value empty text. */
+function asPulumiGives(config: Config): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [
+      key,
+      typeof value === "string" ? value : value === null ? "" : JSON.stringify(value),
+    ]),
+  );
+}
+
+/** JSON merge patch (RFC 7386) below the top level. */
+function merge(base: unknown, patch: unknown): Config {
+  const merged: Record<string, unknown> = { ...(base as Config) };
+  for (const [key, value] of Object.entries(patch as Config)) {
+    const object = typeof value === "object" && value !== null && !Array.isArray(value);
+    if (value === null && typeof merged[key] !== "undefined") Reflect.deleteProperty(merged, key);
+    else merged[key] = object ? merge(typeof merged[key] === "object" ? merged[key] : {}, value) : value;
+  }
+  return merged;
+}
