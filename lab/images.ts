@@ -23,7 +23,7 @@ const kubernetes = `v${versions.kubernetes}`;
 const bin = "/usr/local/bin";
 
 // Static pods call their program by name; the rest needs an entry point.
-const kubernetesImages: readonly ProgramImage[] = [
+const controlPlaneImages: readonly ProgramImage[] = [
   { reference: "pause:3.10", base: "scratch", programs: { pause: "/pause" }, entrypoint: "/pause" },
   ...(["kube-apiserver", "kube-controller-manager", "kube-scheduler"] as const).map((name): ProgramImage => ({
     reference: `${name}:${kubernetes}`,
@@ -31,6 +31,9 @@ const kubernetesImages: readonly ProgramImage[] = [
     programs: { [name]: `${bin}/${name}` },
   })),
   { reference: `etcd:${versions.etcd}`, base: "scratch", programs: { etcd: `${bin}/etcd` } },
+];
+
+const otherImages: readonly ProgramImage[] = [
   { reference: `kube-proxy:${kubernetes}`, base: "base", programs: { "kube-proxy": `${bin}/kube-proxy` } },
   {
     reference: `coredns:v${versions.coredns}`,
@@ -38,9 +41,6 @@ const kubernetesImages: readonly ProgramImage[] = [
     programs: { coredns: "/coredns" },
     entrypoint: "/coredns",
   },
-];
-
-const meshImages: readonly ProgramImage[] = [
   {
     reference: `pilot:${versions.istio}`,
     base: "scratch",
@@ -74,9 +74,9 @@ export interface ImageArchive {
 
 /** All images of the lab. */
 export interface ImageArchives {
-  /** Without these there is no cluster. */
-  readonly kubernetes: readonly ImageArchive[];
-  readonly mesh: readonly ImageArchive[];
+  /** What `kubeadm init` starts at once. */
+  readonly controlPlane: readonly ImageArchive[];
+  readonly others: readonly ImageArchive[];
   readonly category: ImageArchive;
 }
 
@@ -88,7 +88,7 @@ export class Images {
 
   /** Programs that must be built before {@link build}. */
   missingPrograms(): ProgramName[] {
-    const missing = [...kubernetesImages, ...meshImages].filter(
+    const missing = [...controlPlaneImages, ...otherImages].filter(
       (image) => !fs.existsSync(this.archive(image).file),
     );
     return missing.flatMap((image) => Object.keys(image.programs) as ProgramName[]);
@@ -98,7 +98,7 @@ export class Images {
   async build(report: (text: string) => void): Promise<ImageArchives> {
     const builder = new Builder();
     try {
-      for (const image of [...kubernetesImages, ...meshImages]) {
+      for (const image of [...controlPlaneImages, ...otherImages]) {
         const { key, file } = this.archive(image);
         if (fs.existsSync(file)) continue;
         const base = image.base === "scratch" ? "scratch" : await this.base(builder, report);
@@ -117,8 +117,8 @@ export class Images {
       }
       const category = await this.category(builder, report);
       return {
-        kubernetes: kubernetesImages.map((image) => this.archive(image)),
-        mesh: meshImages.map((image) => this.archive(image)),
+        controlPlane: controlPlaneImages.map((image) => this.archive(image)),
+        others: otherImages.map((image) => this.archive(image)),
         category,
       };
     } finally {
@@ -164,7 +164,7 @@ export class Images {
     const node = process.execPath;
     const nodeKey = contentHash(this.baseKey, process.version, String(fs.statSync(node).size));
     const lock = fs.readFileSync(path.join(folders.checkout, "package-lock.json"));
-    const key = contentHash(nodeKey, hashFolder(categorySources, ["node_modules", "dist"]), lock);
+    const key = contentHash(nodeKey, hashFolder(categorySources, ["node_modules", "dist", "tests"]), lock);
     const folder = await cached("image-category-api", key, async (unfinished) => {
       const nodeFolder = await cached("image-node", nodeKey, async (unfinishedNode) => {
         const base = await this.base(builder, report);

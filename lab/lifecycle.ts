@@ -63,7 +63,7 @@ export async function up(): Promise<void> {
     {
       name: "node",
       async run(report) {
-        isKept = (await isHealthy()) && hasImages([...images.kubernetes, ...images.mesh]);
+        isKept = (await isHealthy()) && hasImages([...images.controlPlane, ...images.others]);
         if (isKept) {
           report("it runs already");
           return;
@@ -122,11 +122,13 @@ export async function clean(): Promise<void> {
 }
 
 async function startCluster(images: ImageArchives, report: (text: string) => void): Promise<void> {
-  report(`loading ${images.kubernetes.length} images`);
-  await Promise.all(images.kubernetes.map((image) => importImage(image.file)));
-  const others = Promise.all([...images.mesh, images.category].map((image) => importImage(image.file)));
-  await Promise.all([startKubernetes(report), others]);
-  rememberImages([...images.kubernetes, ...images.mesh, images.category]);
+  const load = (archives: readonly ImageArchive[]): Promise<unknown> =>
+    Promise.all(archives.map(({ file }) => importImage(file)));
+  report("loading images");
+  await load(images.controlPlane);
+  // The rest is there by the time that kubeadm asks for the first of it.
+  await Promise.all([startKubernetes(report), load([...images.others, images.category])]);
+  rememberImages([...images.controlPlane, ...images.others, images.category]);
   markReady();
 }
 
