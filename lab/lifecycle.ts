@@ -32,8 +32,11 @@ export async function up(): Promise<void> {
   await takeLock("up");
   let toolchain: Toolchain;
   let images: ImageArchives;
-  let isKept = false;
+  let isNew = false;
   let summary = "";
+  const undo = async (): Promise<void> => {
+    if (isNew) await stopNode();
+  };
   await runSteps([
     {
       name: "requirements",
@@ -41,9 +44,12 @@ export async function up(): Promise<void> {
         const machine = await checkMachine();
         await installPackages(machine.missingPackages, report);
         await checkAddresses();
-        const other = findNode()?.checkout ?? folders.checkout;
-        if (other !== folders.checkout)
-          throw new Fault(`The lab of ${other} is up, and a machine has room for one: run make down first.`);
+        const node = findNode();
+        if (!node) fs.rmSync(folders.logs, { recursive: true, force: true });
+        else if (node.checkout !== folders.checkout)
+          throw new Fault(
+            `The lab of ${node.checkout} is up, and a machine has room for one: make down first.`,
+          );
         sweepCache();
       },
     },
@@ -63,25 +69,23 @@ export async function up(): Promise<void> {
     {
       name: "node",
       async run(report) {
-        isKept = (await isHealthy()) && hasImages([...images.controlPlane, ...images.others]);
-        if (isKept) {
+        if ((await isHealthy()) && hasImages([...images.controlPlane, ...images.others])) {
           report("it runs already");
           return;
         }
+        isNew = true;
         await stopNode();
         await startNode();
       },
-      undo: stopNode,
+      undo,
     },
     {
       name: "Kubernetes",
       async run(report) {
-        if (isKept) await refreshCategory(images.category, report);
-        else await startCluster(images, report);
+        if (isNew) await startCluster(images, report);
+        else await refreshCategory(images.category, report);
       },
-      async undo() {
-        if (!isKept) await stopNode();
-      },
+      undo,
     },
     {
       name: "pulumi up",

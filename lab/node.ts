@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { run, until } from "./command";
+import { run, throwIfInterrupted, until } from "./command";
 import { Fault } from "./fault";
 import { folders, shown } from "./folders";
 import { connect, disconnect } from "./network";
@@ -40,16 +40,19 @@ export function findNode(): RunningNode | undefined {
 /** Whether this checkout's node runs, was brought up to the end, and its API server answers. */
 export async function isHealthy(): Promise<boolean> {
   if (findNode()?.checkout !== folders.checkout || !fs.existsSync(ready)) return false;
-  return run(["kubectl", "get", "--raw=/readyz", "--request-timeout=5s"], { env: kubectlEnvironment() }).then(
+  const answers = await run(["kubectl", "get", "--raw=/readyz", "--request-timeout=5s"], {
+    env: kubectlEnvironment(),
+  }).then(
     () => true,
     () => false,
   );
+  throwIfInterrupted();
+  return answers;
 }
 
 /** Starts PID 1 of the node with containerd below it, and joins it to the machine's network. */
 export async function startNode(): Promise<void> {
   const data = path.join(folders.run, "containerd");
-  fs.rmSync(folders.logs, { recursive: true, force: true });
   for (const folder of [folders.logs, data]) fs.mkdirSync(folder, { recursive: true });
   makeCgroups();
   const log = fs.openSync(path.join(folders.logs, "node.log"), "a");
