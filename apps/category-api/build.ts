@@ -24,7 +24,9 @@ export async function buildService(): Promise<void> {
       sourcesContent: false,
       logLevel: "warning",
     }),
-    ...["pglite.wasm", "pglite.data", "initdb.wasm"].map((file) => copyFile(join(dirname(PGLITE), file), join(DIST, file))),
+    ...["pglite.wasm", "pglite.data", "initdb.wasm"].map((file) =>
+      copyFile(join(dirname(PGLITE), file), join(DIST, file)),
+    ),
     buildSnapshot(join(DIST, "store.tar")),
   ]);
 }
@@ -43,12 +45,8 @@ async function buildSnapshot(file: string): Promise<void> {
 }
 
 if (require.main === module) {
-  buildService().then(
-    // The embedded database has no end of its own.
-    () => process.exit(0),
-    (error: unknown) => {
-      console.error(`category-api: ${error instanceof Error ? error.message : String(error)}`);
-      process.exit(1);
-    },
-  );
+  buildService().catch((error: unknown) => {
+    console.error(`category-api: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(1);
+  });
 }

@@ -1,4 +1,10 @@
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from "fastify";
+import {
+  fastify,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from "fastify";
 import { listAll, listCategories, nest } from "./category-list";
 import { parseListQuery, type QueryString, single } from "./category-query";
 import type { CategoryStore, Store } from "./category-store";
@@ -10,9 +16,9 @@ import type { Settings } from "./settings";
 export interface ApiOptions extends Pick<Settings, "version" | "logLevel"> {
   readonly contract: Contract;
   /** Requests that come before it is open wait for it. */
-  store(): Promise<CategoryStore>;
+  readonly store: () => Promise<CategoryStore>;
   /** Decides the answers of the readiness probe and whether connections are kept. */
-  state(): "starting" | "ready" | "stopping";
+  readonly state: () => "starting" | "ready" | "stopping";
 }
 
 type CategoryRequest = FastifyRequest<{ Querystring: QueryString; Params: Record<string, string> }>;
@@ -43,7 +49,8 @@ export function buildApi({ contract, version, logLevel, store, state }: ApiOptio
       "access-control-allow-origin": request.headers.origin ?? "*",
       "access-control-allow-credentials": "true",
       "access-control-allow-methods": "POST, GET, PUT, OPTIONS, DELETE, PATCH",
-      "access-control-allow-headers": "X-Auth-Token, Content-Type, Authorization, Cache-Control, X-Requested-With",
+      "access-control-allow-headers":
+        "X-Auth-Token, Content-Type, Authorization, Cache-Control, X-Requested-With",
     });
   };
 
@@ -173,7 +180,9 @@ export function buildApi({ contract, version, logLevel, store, state }: ApiOptio
     const { categories, storeId, language } = await open(request);
     const rows = await categories.byId(storeId, id, language);
     const family = familyOf(rows);
-    const tree = nest(rows.filter((row) => row.wanted).map((row) => readable(contract, row, family, language)));
+    const tree = nest(
+      rows.filter((row) => row.wanted).map((row) => readable(contract, row, family, language)),
+    );
     const found = tree.find((category) => String(category.id) === id);
     if (!found) {
       throw new NotFound(

@@ -24,7 +24,7 @@ export interface ListOptions {
 
 /**
  * Turns one page of the flat list into Shopizer's answer. A row is nested only under a parent of the same page;
- * without the filter `admin` the roots remain, so a child whose parent is on another page is lost, as in Shopizer.
+ * without the filter `admin` only roots remain, by sort order, so a child whose parent is on another page is lost, as in Shopizer.
  * @param categories the page in order, and ancestors of its rows (not `wanted`)
  * @param total rows of all pages
  */
@@ -41,9 +41,10 @@ export function listCategories(
       .filter((category) => category.visible || !filters.has("visible"))
       .map((category) => readable(contract, category, family, language)),
   );
+  const byId = [...shown].sort((a, b) => a.id - b.id);
   const answered = filters.has("admin")
-    ? [...shown].sort((a, b) => a.id - b.id)
-    : shown.filter((category) => category.depth === 0);
+    ? byId
+    : byId.filter((category) => category.depth === 0).sort((a, b) => a.sortOrder - b.sortOrder);
   return {
     totalPages: filters.has("featured") ? 1 : Math.ceil(total / count),
     number: filters.has("admin") ? page.length : answered.length,

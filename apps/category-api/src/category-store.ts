@@ -1,4 +1,4 @@
-import type { Database } from "./database";
+import type { Database, Parameter } from "./database";
 
 /** A description of a category or manufacturer in one language, with the field names and order of the API. */
 export interface Description {
@@ -76,9 +76,12 @@ const MANUFACTURER_DESCRIPTION = description(
   "'friendlyUrl', null, 'keyWords', null, 'highlights', null, 'metaDescription', null, 'title', null",
 );
 
+/** Shopizer's order of rows: lineages as text, so every category comes before those below it, and id 100 before id 99. */
+const ORDER = 'c.lineage collate "C", c.sort_order, c.id';
+
 /**
  * One statement that answers the categories in the expression `wanted(id)` and all their ancestors,
- * ordered by depth, sort order and id. Parameter $1 is the language of the descriptions, null for all.
+ * in the order of {@link ORDER}. Parameter $1 is the language of the descriptions, null for all.
  */
 const withAncestors = (expressions: string, columns = "") => `
 with recursive ${expressions},
@@ -96,19 +99,19 @@ select ${columns} coalesce(json_agg(json_build_object(
     from category_description d
     where d.category_id = c.id and ($1::text is null or d.language = $1)
   )
-) order by c.depth, c.sort_order, c.id), '[]') as categories
+) order by ${ORDER}), '[]') as categories
 from shown join category c on c.id = shown.id join store s on s.id = c.store_id`;
 
 const PAGE = withAncestors(
   `matching as (
-    select c.id, c.depth, c.sort_order
+    select c.id, c.lineage, c.sort_order
     from category c join category_description d on d.category_id = c.id and d.language = $1
     where c.store_id = $2::bigint
       and ($3::text is null or strpos(d.name, $3) > 0)
       and (not $4::boolean or c.featured)
   ),
   wanted as (
-    select id from matching order by depth, sort_order, id
+    select c.id from matching c order by ${ORDER}
     limit $6::bigint offset coalesce($5::bigint, 0) * coalesce($6::bigint, 0)
   )`,
   "(select count(*)::int from matching) as total,",
@@ -178,13 +181,13 @@ export class CategoryStore {
 
   /** The store with this code; `language` is looked up on the way. */
   async findStore(code: string, language: string | null): Promise<Store | undefined> {
-    const { rows } = await this.database.query<Store>(STORE, [code, language]);
-    return rows[0];
+    const [store] = await this.database.query<Store>(STORE, [code, language]);
+    return store;
   }
 
-  /** A page of the flat list of all depths, ordered by depth, sort order and id, and the length of that list. */
+  /** A page of the flat list of all depths, with the ancestors of its rows, and the length of that list. */
   async page(storeId: string, request: PageRequest): Promise<{ total: number; categories: Category[] }> {
-    const { rows } = await this.database.query<{ total: number; categories: Category[] }>(PAGE, [
+    const [page] = await this.database.query<{ total: number; categories: Category[] }>(PAGE, [
       request.language,
       storeId,
       request.name ?? null,
@@ -192,7 +195,7 @@ export class CategoryStore {
       request.page,
       request.page === null ? null : request.count,
     ]);
-    return rows[0] ?? { total: 0, categories: [] };
+    return page ?? { total: 0, categories: [] };
   }
 
   /** The category with all descendants and ancestors; empty when it is missing or not described in the language. */
@@ -216,22 +219,21 @@ export class CategoryStore {
     categoryId: string,
     language: string | null,
   ): Promise<Manufacturer[] | undefined> {
-    const { rows } = await this.database.query<{ found: boolean; manufacturers: Manufacturer[] }>(MANUFACTURERS, [
-      language,
-      storeId,
-      categoryId,
-    ]);
-    return rows[0]?.found ? rows[0].manufacturers : undefined;
+    const [answer] = await this.database.query<{ found: boolean; manufacturers: Manufacturer[] }>(
+      MANUFACTURERS,
+      [language, storeId, categoryId],
+    );
+    return answer?.found ? answer.manufacturers : undefined;
   }
 
   /** There is a category with this id in the store. */
   async exists(storeId: string, categoryId: string): Promise<boolean> {
-    const { rows } = await this.database.query(EXISTS, [storeId, categoryId]);
+    const rows = await this.database.query(EXISTS, [storeId, categoryId]);
     return rows.length > 0;
   }
 
-  private async categories(sql: string, parameters: unknown[]): Promise<Category[]> {
-    const { rows } = await this.database.query<{ categories: Category[] }>(sql, parameters);
-    return rows[0]?.categories ?? [];
+  private async categories(sql: string, parameters: Parameter[]): Promise<Category[]> {
+    const [answer] = await this.database.query<{ categories: Category[] }>(sql, parameters);
+    return answer?.categories ?? [];
   }
 }

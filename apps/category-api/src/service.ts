@@ -9,7 +9,7 @@ import { parseSettings } from "./settings";
 export interface ServiceOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Called once, after the port is open, because it blocks the process for about a second. */
-  openDatabase(): Promise<Database>;
+  readonly openDatabase: () => Promise<Database>;
 }
 
 /**
@@ -25,13 +25,13 @@ export async function runService({ env, openDatabase }: ServiceOptions): Promise
   });
 
   let state: ReturnType<ApiOptions["state"]> = "starting";
-  let store: Promise<CategoryStore> | undefined;
-  const openStore = () => (store ??= openDatabase().then((database) => new CategoryStore(database)));
+  let opening: Promise<Database> | undefined;
+  const database = () => (opening ??= openDatabase());
   const api = buildApi({
     contract: CONTRACTS[settings.contract],
     version: settings.version,
     logLevel: settings.logLevel,
-    store: openStore,
+    store: async () => new CategoryStore(await database()),
     state: () => state,
   });
 
@@ -46,7 +46,7 @@ export async function runService({ env, openDatabase }: ServiceOptions): Promise
   });
 
   await listen(api, settings.port);
-  const ready = openStore().then(() => {
+  const ready = database().then(() => {
     if (state === "starting") state = "ready";
     api.log.info({ version: settings.version, contract: settings.contract }, "ready");
     return signal;
@@ -63,6 +63,7 @@ export async function runService({ env, openDatabase }: ServiceOptions): Promise
   while (inFlight > 0) await once(requests, "end");
   await api.close();
   clearTimeout(limit);
+  await (await database()).close();
   api.log.info("stopped");
 }
 
@@ -71,8 +72,11 @@ async function listen(api: ReturnType<typeof buildApi>, port: number): Promise<v
     await api.listen({ host: "0.0.0.0", port });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
-    throw new Error(`PORT ${port} is taken by another process; stop that process or set PORT to a free port`, {
-      cause: error,
-    });
+    throw new Error(
+      `PORT ${port} is taken by another process; stop that process or set PORT to a free port`,
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -7,7 +7,8 @@ const wholeNumber = (least: number, most: number, unit: string) =>
   z
     .string()
     .refine((text) => /^\d+$/.test(text) && Number(text) >= least && Number(text) <= most, {
-      error: (issue) => `is "${String(issue.input)}"; allowed: a whole number from ${least} to ${most}${unit}`,
+      error: (issue) =>
+        `is "${String(issue.input)}"; allowed: a whole number from ${least} to ${most}${unit}`,
     })
     .transform(Number);
 

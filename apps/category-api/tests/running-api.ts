@@ -1,0 +1,67 @@
+import type { AddressInfo } from "node:net";
+import { type Dispatcher, Pool } from "undici";
+import { type ApiOptions, buildApi } from "../src/api";
+import { CategoryStore } from "../src/category-store";
+import { CONTRACTS } from "../src/contract";
+import type { Database } from "../src/database";
+
+/** An answer as it came over the wire. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Dispatcher.ResponseData["headers"];
+  readonly text: string;
+}
+
+/** The API on a free loopback port. */
+export class RunningApi {
+  private constructor(
+    private readonly api: ReturnType<typeof buildApi>,
+    private readonly pool: Pool,
+  ) {}
+
+  static async start(
+    contract: keyof typeof CONTRACTS,
+    database: Database,
+    options: Partial<ApiOptions> = {},
+  ): Promise<RunningApi> {
+    const store = new CategoryStore(database);
+    const api = buildApi({
+      contract: CONTRACTS[contract],
+      version: "v-test",
+      logLevel: "silent",
+      store: () => Promise.resolve(store),
+      state: () => "ready",
+      ...options,
+    });
+    await api.listen({ host: "127.0.0.1", port: 0 });
+    const { port } = api.server.address() as AddressInfo;
+    return new RunningApi(api, new Pool(`http://127.0.0.1:${port}`));
+  }
+
+  async request(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    headers: Record<string, string> = {},
+    body?: string,
+  ): Promise<Answer> {
+    const response = await this.pool.request({
+      method,
+      path,
+      headers,
+      ...(body === undefined ? {} : { body }),
+    });
+    return { status: response.statusCode, headers: response.headers, text: await response.body.text() };
+  }
+
+  /** Body of a GET that must succeed. */
+  async json(path: string): Promise<unknown> {
+    const { status, text } = await this.request("GET", path);
+    if (status !== 200) throw new Error(`GET ${path} answered ${status}: ${text}`);
+    return JSON.parse(text);
+  }
+
+  async stop(): Promise<void> {
+    await this.pool.close();
+    await this.api.close();
+  }
+}
