@@ -1,0 +1,69 @@
+/** What a measure found: ours, what it is compared with, and whether the target is met. */
+export interface Result {
+  readonly name: string;
+  readonly ours: string;
+  readonly against: string;
+  readonly ratio: string;
+  readonly target: string;
+  readonly met: boolean | undefined;
+}
+
+/** Runs `work` and gives its wall time in seconds. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return (performance.now() - started) / 1000;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const [low = NaN, high = NaN] =
+    sorted.length % 2 ? [sorted[middle], sorted[middle]] : sorted.slice(middle - 1);
+  return (low + high) / 2;
+}
+
+/** Medians of both sides, taken in turn so that the machine's mood falls on both. */
+export async function inTurn(
+  rounds: number,
+  ours: (round: number) => Promise<number>,
+  theirs: (round: number) => Promise<number>,
+): Promise<{ ours: number; theirs: number }> {
+  const [a, b]: [number[], number[]] = [[], []];
+  for (let round = 0; round < rounds; round++) {
+    a.push(await ours(round));
+    b.push(await theirs(round));
+  }
+  return { ours: median(a), theirs: median(b) };
+}
+
+const seconds = (s: number): string => `${s.toFixed(2)} s`;
+
+/** Two times beside each other, with the largest ratio that is good enough. */
+export function ratio(
+  name: string,
+  { ours, theirs }: { ours: number; theirs: number },
+  limit: number,
+): Result {
+  const value = ours / theirs;
+  return {
+    name,
+    ours: seconds(ours),
+    against: seconds(theirs),
+    ratio: value.toFixed(2),
+    target: `≤ ${limit}`,
+    met: value <= limit,
+  };
+}
+
+/** One time with the largest that is good enough. */
+export function atMost(name: string, value: number, limit: number): Result {
+  return {
+    name,
+    ours: seconds(value),
+    against: "-",
+    ratio: "-",
+    target: `≤ ${limit} s`,
+    met: value <= limit,
+  };
+}
