@@ -175,7 +175,7 @@ const OBJECTS = ["istio", "gateway", "category", "traffic", "propagation"];
  * `config` with JSON text read. Pulumi gives an object as JSON text, and a key without a value as empty text: for an
  * object that is one without entries.
  */
-function readable(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function readable(config: Readonly<Record<string, unknown>>): unknown {
   const read = (key: string, value: unknown): unknown => {
     if (OBJECTS.includes(key) && (value === "" || value === null)) return {};
     if (typeof value !== "string" || !value.startsWith("{")) return value;
@@ -185,7 +185,15 @@ function readable(config: Readonly<Record<string, unknown>>): Record<string, unk
       return value;
     }
   };
-  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, read(key, value)]));
+  return ordered(Object.fromEntries(Object.entries(config).map(([key, value]) => [key, read(key, value)])));
+}
+
+/** With the keys of objects by name: what follows, down to pod specs, does not depend on how a file was written. */
+function ordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ordered);
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, ordered(inner)]));
 }
 
 function unset(value: unknown, path: readonly PropertyKey[]): void {
@@ -245,7 +253,7 @@ function settingsOf(c: Configuration): Settings {
   const { istio, gateway, category, propagation } = c;
   const { replicas, autoscaler, drain, tls, ...gatewayRest } = gateway;
   const { drain: categoryDrain, readyTimeout, versions, ...categoryRest } = category;
-  const weights = sorted(c.traffic.weights);
+  const weights = c.traffic.weights;
   return {
     production: c.production,
     istio,
@@ -260,7 +268,7 @@ function settingsOf(c: Configuration): Settings {
       drainSeconds: categoryDrain,
       readyTimeoutSeconds: readyTimeout,
       versions: Object.fromEntries(
-        Object.entries(sorted(versions)).map(([name, version]) => {
+        Object.entries(versions).map(([name, version]) => {
           const { replicas, autoscaler, ...rest } = version;
           return [name, { ...rest, ...scaleOf(replicas, autoscaler) }];
         }),
@@ -275,11 +283,6 @@ function settingsOf(c: Configuration): Settings {
 
 function scaleOf(replicas: number | undefined, autoscaler: Autoscaler | undefined): Scale {
   return autoscaler === undefined ? { replicas: replicas ?? 1 } : { autoscaler };
-}
-
-/** By name: an order that does not depend on how a file was written keeps previews quiet. */
-function sorted<T>(record: Readonly<Record<string, T>>): Record<string, T> {
-  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function deepFreeze<T>(value: T): T {

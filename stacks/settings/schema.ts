@@ -21,7 +21,7 @@ export const configuration = object(
     // Without these an absent object is reported as a whole, and not by what it needs.
     category: category.prefault({} as z.input<typeof category>),
     traffic: traffic.prefault({} as z.input<typeof traffic>),
-    loadBalancer: loadBalancer.default("LEAST_REQUEST"),
+    loadBalancer: withDefault(loadBalancer, "LEAST_REQUEST"),
     propagation: object(
       {
         wait: withDefault(

@@ -23,7 +23,7 @@ export const traffic = object(
         {
           title: 'a number from 0 to 100, or "rest"',
           anyOf: [
-            { type: "number", minimum: 0, maximum: 100, multipleOf: 0.01 },
+            { type: "number", minimum: 0, maximum: 100 },
             { const: "rest" },
             { type: "string", pattern: "^\\d+(\\.\\d{1,2})?$" },
           ],
