@@ -12,23 +12,28 @@ const PGLITE = require.resolve("@electric-sql/pglite");
 export async function buildService(): Promise<void> {
   await mkdir(DIST, { recursive: true });
   await Promise.all([
-    build({
-      entryPoints: [join(__dirname, "src/server.ts")],
-      outfile: join(DIST, "server.js"),
-      bundle: true,
-      platform: "node",
-      target: "node20",
-      // Its ES module finds its files by import.meta.url, which a CommonJS bundle does not have.
-      alias: { "@electric-sql/pglite": PGLITE },
-      sourcemap: true,
-      sourcesContent: false,
-      logLevel: "warning",
-    }),
+    bundle(join(__dirname, "src/server.ts"), join(DIST, "server.js")),
     ...["pglite.wasm", "pglite.data", "initdb.wasm"].map((file) =>
       copyFile(join(dirname(PGLITE), file), join(DIST, file)),
     ),
     buildSnapshot(join(DIST, "store.tar")),
   ]);
+}
+
+/** Bundles a program that opens the database; PGlite's files must lie beside the result. */
+export async function bundle(entryPoint: string, outfile: string): Promise<void> {
+  await build({
+    entryPoints: [entryPoint],
+    outfile,
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    // Its ES module finds its files by import.meta.url, which a CommonJS bundle does not have.
+    alias: { "@electric-sql/pglite": PGLITE },
+    sourcemap: true,
+    sourcesContent: false,
+    logLevel: "warning",
+  });
 }
 
 /** Making the database is by far the slowest step, so it is left out when nothing that it depends on has changed. */

@@ -1,4 +1,3 @@
-import { openAsBlob } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messages, PGlite, protocol, types } from "@electric-sql/pglite";
@@ -55,7 +54,7 @@ export async function createSnapshot(sqlFolder: string): Promise<Buffer> {
 
 /** Opens an embedded database in memory, filled from an archive of {@link createSnapshot}. Nothing is written to disk. */
 export async function openSnapshot(file: string): Promise<Database> {
-  return new EmbeddedDatabase(await PGlite.create({ loadDataDir: await openAsBlob(file) }));
+  return new EmbeddedDatabase(await PGlite.create({ loadDataDir: new Blob([await readFile(file)]) }));
 }
 
 interface Statement {

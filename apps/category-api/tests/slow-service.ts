@@ -1,0 +1,35 @@
+import { once } from "node:events";
+import { join } from "node:path";
+import { openSnapshot } from "../src/database";
+import { runService } from "../src/service";
+
+// The service as it is, but its database opens, and then answers, only when the parent process says so.
+const message = async (expected: string) => {
+  while ((await once(process, "message"))[0] !== expected);
+};
+const open = message("open");
+const answer = message("answer");
+
+runService({
+  env: process.env,
+  openDatabase: async () => {
+    await open;
+    const database = await openSnapshot(join(__dirname, "store.tar"));
+    return {
+      query: async (sql, parameters) => {
+        process.send?.("waiting");
+        await answer;
+        return database.query(sql, parameters);
+      },
+      close: () => database.close(),
+    };
+  },
+}).then(
+  () => {
+    process.disconnect();
+  },
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);
