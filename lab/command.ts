@@ -105,7 +105,7 @@ function explain(
   const ended = result.exitCode === undefined ? reason : `ended with code ${result.exitCode}`;
   const lines = result.all.trim().split("\n").slice(-quotedLines).filter(Boolean);
   return [
-    `\`${command.slice(0, 4).join(" ")}\` ${ended}${lines.length > 0 ? ":" : ""}`,
+    `\`${command.slice(0, 2).join(" ")}\` ${ended}${lines.length > 0 ? ":" : ""}`,
     ...lines.map((line) => `  ${line}`),
     ...(/no space left on device/i.test(result.all)
       ? ["A disk is full: free some space and repeat the command."]

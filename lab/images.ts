@@ -241,13 +241,13 @@ class Builder {
     fs.rmSync(this.storage, { recursive: true, force: true });
   }
 
-  private async buildah(...args: readonly string[]): Promise<void> {
+  private async buildah(command: string, ...args: readonly string[]): Promise<void> {
     const places = [
       `--root=${this.storage}/root`,
       `--runroot=${this.storage}/run`,
       "--storage-driver=overlay",
     ];
-    await run(["buildah", ...places, ...args], {
+    await run(["buildah", command, ...places, ...args], {
       where: "layered",
       env: { BUILDAH_ISOLATION: "chroot" },
       log: "images",

@@ -1,4 +1,4 @@
-import { run } from "./command";
+import { run, until } from "./command";
 import { Fault } from "./fault";
 
 /** The node's address, as seen from the machine and from pods. */
@@ -33,9 +33,13 @@ export async function connect(node: number): Promise<void> {
   await run(["sysctl", "-qw", "net.ipv4.ip_forward=1"], { where: node });
 }
 
-/** Removes the pair of links and with it the routes; does nothing where there is none. */
-export async function disconnect(): Promise<void> {
-  if ((await run(["ip", "-brief", "link"])).includes(`${link}@`)) await run(["ip", "link", "del", link]);
+/** Waits for the end of the pair of links, and with it of the routes: the kernel removes it with the node's namespace. */
+export async function disconnected(): Promise<void> {
+  await until(
+    `The end of link ${link}`,
+    30,
+    async () => !(await run(["ip", "-brief", "link"])).includes(`${link}@`),
+  );
 }
 
 /** Refuses to go on where the machine already uses the lab's addresses. */

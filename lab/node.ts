@@ -4,7 +4,7 @@ import path from "node:path";
 import { run, throwIfInterrupted, until } from "./command";
 import { Fault } from "./fault";
 import { folders, shown } from "./folders";
-import { connect, disconnect } from "./network";
+import { connect, disconnected } from "./network";
 
 const init = path.join(__dirname, "node", "init.sh");
 const cgroup = "shopzier-mesh-lab";
@@ -147,7 +147,7 @@ export async function stopNode(): Promise<void> {
       () => !fs.existsSync(`/proc/${node.pid}`),
     );
   }
-  await disconnect();
+  await disconnected();
   for (const root of cgroupRoots()) await removeCgroup(path.join(root, cgroup));
   for (const checkout of new Set([folders.checkout, node?.checkout ?? folders.checkout]))
     fs.rmSync(path.join(checkout, ".lab", "run"), { recursive: true, force: true, maxRetries: 20 });
