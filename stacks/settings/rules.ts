@@ -18,7 +18,7 @@ export type PartialConfiguration = Partially<Configuration>;
 
 interface PartialScale {
   readonly replicas?: number;
-  readonly autoscaler?: { readonly minReplicas?: number; readonly maxReplicas?: number };
+  readonly autoscaler?: { readonly minReplicas?: number; readonly maxReplicas?: number } | undefined;
 }
 
 /** Everything that is wrong between the settings of `c`. */
@@ -43,9 +43,11 @@ export function* findings(c: PartialConfiguration): Generator<Finding> {
   if (c.production === true) yield* productionFindings(c, shares);
 }
 
-/** Fewest pods of a scale; undefined when it cannot be told. */
-const fewest = (scale: PartialScale | undefined): number | undefined =>
-  scale?.autoscaler === undefined ? (scale?.replicas ?? 1) : scale.autoscaler.minReplicas;
+/** Fewest pods of a scale; undefined when it cannot be told, because what says it had a problem of its own. */
+function fewest(scale: PartialScale): number | undefined {
+  if ("autoscaler" in scale) return scale.autoscaler?.minReplicas;
+  return "replicas" in scale ? scale.replicas : 1;
+}
 
 function* scaleFindings(path: Path, scale: PartialScale | undefined): Generator<Finding> {
   const { replicas, autoscaler } = scale ?? {};
@@ -240,8 +242,9 @@ function* twoPods(
   allowed: string,
   hint: string,
 ): Generator<Finding> {
+  if (scale === undefined) return;
   const pods = fewest(scale);
-  if (scale === undefined || pods === undefined || pods >= 2) return;
+  if (pods === undefined || pods >= 2) return;
   const at = [...path, ...(scale.autoscaler === undefined ? ["replicas"] : ["autoscaler", "minReplicas"])];
   yield { path: at, found: String(pods), allowed, hint, repairs: [{ set: 2 }] };
 }
