@@ -12,7 +12,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-// A read-only database of a few kilobytes in memory: PostgreSQL's defaults would cost 500 MB and 3 s more.
+// A database of a few kilobytes in memory; with PostgreSQL's defaults the process takes twice as much.
 const MEMORY_SETTINGS = [
   "shared_buffers=1MB",
   "wal_buffers=32kB",

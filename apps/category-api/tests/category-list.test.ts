@@ -182,7 +182,7 @@ describe("list of categories", () => {
           }
         }),
       ),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 
