@@ -1,6 +1,6 @@
 import type { CoreV1Api, KubeConfig, PortForward, V1Pod } from "@kubernetes/client-node";
 import { existsSync } from "node:fs";
-import { createServer, type AddressInfo, type Server } from "node:net";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { ClusterAccess } from "./cluster-access";
 
 /** The gateway pods of one deployment: where they run and by which labels they are found. */
@@ -15,6 +15,7 @@ const ADMIN_PORT = 15000;
 /** Reads Envoy's own answers in the gateway pods, through the Kubernetes API's port forwarding. */
 export class GatewayProxies {
   private readonly forwards = new Map<string, Promise<Server>>();
+  private readonly sockets = new Set<Socket>();
 
   private constructor(
     private readonly pods: GatewayPods,
@@ -50,20 +51,28 @@ export class GatewayProxies {
   }
 
   async close(): Promise<void> {
-    for (const server of this.forwards.values()) {
-      const open = await server;
-      open.close();
-      open.emit("shopzier:end");
-    }
+    for (const socket of this.sockets) socket.destroy();
+    for (const server of this.forwards.values()) (await server).close();
   }
 
+  /** A loopback port that leads to the admin port of a pod; one forwarding for each connection to it. */
   private listen(pod: string): Promise<Server> {
     const server = createServer((socket) => {
-      server.once("shopzier:end", () => socket.destroy());
+      this.sockets.add(socket);
+      const { namespace } = this.pods;
+      this.forward.portForward(namespace, pod, [ADMIN_PORT], socket, null, socket).then(
+        (connection: unknown) => {
+          const end = (): void => {
+            this.sockets.delete(socket);
+            (connection as { close: () => void }).close();
+          };
+          if (socket.destroyed) end();
+          else socket.once("close", end);
+        },
+        (error: unknown) => socket.destroy(error as Error),
+      );
+      // Whoever asked over this connection is told by the broken connection.
       socket.on("error", () => socket.destroy());
-      this.forward
-        .portForward(this.pods.namespace, pod, [ADMIN_PORT], socket, null, socket)
-        .catch((error: unknown) => socket.destroy(error as Error));
     });
     return new Promise((resolve, reject) => {
       server.once("error", reject).listen(0, "127.0.0.1", () => {

@@ -1,7 +1,11 @@
 import type { ApiException, KubernetesObject } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
+import { setTimeout } from "node:timers/promises";
 import type { ClusterAccess } from "./cluster-access";
 import { loadKubeConfig } from "./gateway-proxies";
+
+/** How often the webhook is asked again. */
+const POLL_MS = 100;
 
 /**
  * Hooks for istiod's release that hold back everything after it until its webhooks answer.
@@ -16,7 +20,7 @@ export function webhooksAnswer(
 ): pulumi.ResourceHookBinding {
   const hook = new pulumi.ResourceHook(name, async () => {
     const client = await import("@kubernetes/client-node");
-    const { default: pWaitFor, TimeoutError } = await import("p-wait-for");
+    const signal = AbortSignal.timeout(args.timeoutSeconds * 1000);
     const api = client.KubernetesObjectApi.makeApiClient(
       loadKubeConfig(new client.KubeConfig(), args.cluster ?? {}),
     );
@@ -33,9 +37,8 @@ export function webhooksAnswer(
       }
     };
     try {
-      await pWaitFor(refused, { interval: 100, timeout: { milliseconds: args.timeoutSeconds * 1000 } });
+      while (!(await refused())) await setTimeout(POLL_MS, undefined, { signal });
     } catch (error) {
-      if (!(error instanceof TimeoutError)) throw error;
       throw new Error(
         `istiod's validation webhook did not answer within ${args.timeoutSeconds} s: ${answer}\n` +
           `Look at the pods of istiod in namespace ${args.namespace}, then run the same command again.`,
@@ -54,7 +57,7 @@ function invalidGateway(namespace: string): KubernetesObject {
     metadata: { name: "shopzier-mesh-webhook-probe", namespace },
     spec: { selector: {}, servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: [""] }] },
   };
-  return gateway as object;
+  return gateway;
 }
 
 function message(error: unknown): string {

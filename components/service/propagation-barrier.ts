@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { setTimeout } from "node:timers/promises";
 import type { VirtualServiceSpec } from "../istio/virtual-service";
 import type { ClusterAccess } from "../mesh/cluster-access";
 import { GatewayProxies, type GatewayPods } from "../mesh/gateway-proxies";
@@ -99,19 +100,14 @@ async function everyGateway(
   state: string,
   lagOf: (proxies: GatewayProxies, pod: string, signal: AbortSignal) => Promise<string | undefined>,
 ): Promise<void> {
-  const { default: pWaitFor, TimeoutError } = await import("p-wait-for");
   const signal = AbortSignal.timeout(limit);
   const proxies = await GatewayProxies.connect(args.gateway, args.cluster ?? {});
   const selector = Object.entries(args.gateway.labels)
-    .map(([k, v]) => `${k}=${v}`)
+    .map(([key, value]) => `${key}=${value}`)
     .join(",");
-  let lagging: string[] = [];
+  let lagging = ["no pod was asked"];
   const settled = async (): Promise<boolean> => {
     const pods = await proxies.ready(signal);
-    if (pods.length === 0) {
-      lagging = [`no pod in namespace ${args.gateway.namespace} with ${selector} is ready`];
-      return false;
-    }
     const lags = await Promise.all(
       pods.map(async (pod) => {
         // A pod that cannot be asked lags until it answers, or is no longer ready.
@@ -121,17 +117,21 @@ async function everyGateway(
         return lag === undefined ? [] : [`gateway pod ${pod} ${lag}`];
       }),
     );
-    // A limit reached while a pod is asked must not overwrite what the pod lacked.
-    if (!signal.aborted || lagging.length === 0) lagging = lags.flat();
+    // What the limit broke off says less than what was seen before.
+    signal.throwIfAborted();
+    lagging =
+      pods.length > 0
+        ? lags.flat()
+        : [`no pod in namespace ${args.gateway.namespace} with ${selector} is ready`];
     return lagging.length === 0;
   };
   try {
-    await pWaitFor(settled, { interval: POLL_MS, timeout: { milliseconds: limit } });
+    while (!(await settled())) await setTimeout(POLL_MS, undefined, { signal });
   } catch (error) {
-    const why = error instanceof TimeoutError || signal.aborted ? lagging : [...lagging, reason(error)];
+    if (!signal.aborted) lagging = [reason(error)];
     throw new Error(
       `The gateways did not take up the routes within ${limit / 1000} s:\n` +
-        why.map((line) => `  - ${line}`).join("\n") +
+        lagging.map((line) => `  - ${line}`).join("\n") +
         `\n${state} Look at these pods and at istiod (istioctl proxy-status), then run the same command again.`,
       { cause: error },
     );

@@ -4,7 +4,7 @@ import { execa } from "execa";
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import pWaitFor from "p-wait-for";
+import { setTimeout as pause } from "node:timers/promises";
 import { Pool, type Dispatcher } from "undici";
 import { parse, stringify } from "yaml";
 import { stackEnvironment } from "../../lab/stack";
@@ -254,10 +254,12 @@ export async function until(
   condition: () => Promise<boolean> | boolean,
   seconds = 60,
 ): Promise<void> {
-  await pWaitFor(condition, {
-    interval: 100,
-    timeout: { milliseconds: seconds * 1000, message: `not within ${seconds} s: ${what}` },
-  });
+  const signal = AbortSignal.timeout(seconds * 1000);
+  try {
+    while (!(await condition())) await pause(100, undefined, { signal });
+  } catch (error) {
+    throw signal.aborted ? new Error(`not within ${seconds} s: ${what}`, { cause: error }) : error;
+  }
 }
 
 interface PodList {
