@@ -2,6 +2,7 @@ import fs from "node:fs";
 import path from "node:path";
 import readline from "node:readline";
 import { execa } from "execa";
+import pWaitFor from "p-wait-for";
 import { Fault } from "./fault";
 import { folders, shown } from "./folders";
 
@@ -120,10 +121,10 @@ export async function until(
   seconds: number,
   condition: () => Promise<boolean> | boolean,
 ): Promise<void> {
-  const end = Date.now() + seconds * 1000;
-  while (!(await condition())) {
-    throwIfInterrupted();
-    if (Date.now() > end) throw new Fault(`${what}: not within ${seconds} s`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  const message = new Fault(`${what}: not within ${seconds} s`);
+  await pWaitFor(condition, {
+    interval: 100,
+    timeout: { milliseconds: seconds * 1000, message },
+    signal: interruption.signal,
+  });
 }

@@ -6,7 +6,6 @@ import { Fault } from "./fault";
 import { folders, shown } from "./folders";
 import { type ImageArchive, type ImageArchives, Images } from "./images";
 import { takeLock } from "./lock";
-import { checkAddresses } from "./network";
 import {
   findNode,
   importImage,
@@ -43,7 +42,6 @@ export async function up(): Promise<void> {
       async run(report) {
         const machine = await checkMachine();
         await installPackages(machine.missingPackages, report);
-        await checkAddresses();
         const node = findNode();
         if (!node) fs.rmSync(folders.logs, { recursive: true, force: true });
         else if (node.checkout !== folders.checkout)
@@ -105,7 +103,7 @@ export async function up(): Promise<void> {
   console.log(summary);
 }
 
-/** Ends the lab; nothing of it stays but the cache and the logs.  */
+/** Ends the lab; nothing of it stays but the cache and the logs. */
 export async function down(): Promise<void> {
   await takeLock("down");
   const node = findNode();
@@ -141,8 +139,11 @@ async function refreshCategory(image: ImageArchive, report: (text: string) => vo
   if (hasImages([image])) return;
   report("loading the changed category image");
   await importImage(image.file);
+  await kubectl(["--namespace=category", "delete", "pods", "--all"]);
+  const deployments = await kubectl(["--namespace=category", "get", "deployments", "--output=name"]);
+  for (const name of deployments.split("\n").filter(Boolean))
+    await kubectl(["--namespace=category", "rollout", "status", name, "--timeout=120s"]);
   rememberImages([image]);
-  await kubectl(["--namespace=category", "delete", "pods", "--all", "--ignore-not-found"]);
 }
 
 function hasImages(images: readonly ImageArchive[]): boolean {
@@ -175,31 +176,19 @@ async function measure(): Promise<string> {
       `${(((answers.get(version) ?? 0) / requests) * 100).toFixed(1)} %`,
       await readyPods(version),
     ]);
-  const [first = ""] = Object.keys(traffic).slice(-1);
+  const [newest = ""] = Object.keys(traffic).slice(-1);
   return [
     "",
     `gateway: ${gatewayUrl} (host ${host})`,
     table.toString(),
     "Shift traffic with two lines:",
     '  eval "$(npm run -s lab -- env)"',
-    `  pulumi config set --path 'shopzier:traffic.weights.${first}' 30 && pulumi up --yes`,
+    `  pulumi config set --path 'shopzier:traffic.weights.${newest}' 30 && pulumi up --yes`,
   ].join("\n");
 }
 
 /** "ready/all" of a version's pods. */
-async function readyPods(version: string): Promise<string> {
-  const output = await kubectl([
-    "--namespace=category",
-    "get",
-    "pods",
-    `--selector=version=${version}`,
-    "--output=json",
-  ]);
-  const pods = (
-    JSON.parse(output) as { items: { status: { conditions?: { type: string; status: string }[] } }[] }
-  ).items;
-  const ready = pods.filter((pod) =>
-    pod.status.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
-  );
-  return `${ready.length}/${pods.length}`;
+function readyPods(version: string): Promise<string> {
+  const counts = "--output=jsonpath={range .items[*]}{.status.readyReplicas}/{.spec.replicas}{end}";
+  return kubectl(["--namespace=category", "get", "deployments", `--selector=version=${version}`, counts]);
 }

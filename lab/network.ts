@@ -1,5 +1,4 @@
 import { run, until } from "./command";
-import { Fault } from "./fault";
 
 /** The node's address, as seen from the machine and from pods. */
 export const nodeAddress = "10.88.0.1";
@@ -42,14 +41,8 @@ export async function disconnected(): Promise<void> {
   );
 }
 
-/** Refuses to go on where the machine already uses the lab's addresses. */
-export async function checkAddresses(): Promise<void> {
-  const routes = (await run(["ip", "-4", "route"])).split("\n");
-  const clash = routes.filter(
-    (route) => /^(10\.88\.|10\.96\.|10\.244\.)/.test(route) && !route.includes(` dev ${link}`),
-  );
-  if (clash.length > 0)
-    throw new Fault(
-      `The lab needs 10.88.0.0/24, ${services} and ${pods}, and this machine already has routes there:\n  ${clash.join("\n  ")}\nRemove them, or use a cluster of your own: pulumi up --stack dev`,
-    );
+/** The routes by which this machine already uses the lab's addresses for something else. */
+export async function clashingRoutes(): Promise<string[]> {
+  const routes = (await run(["ip", "-4", "route"], { where: "plain" })).split("\n");
+  return routes.filter((route) => /^10\.(88|96|244)\./.test(route) && !route.includes(` dev ${link}`));
 }

@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { run, throwIfInterrupted, until } from "./command";
+import { type CommandOptions, run, throwIfInterrupted, until } from "./command";
 import { Fault } from "./fault";
 import { folders, shown } from "./folders";
 import { connect, disconnected } from "./network";
 
 const init = path.join(__dirname, "node", "init.sh");
+const namespaces = ["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--mount-proc"];
 const cgroup = "shopzier-mesh-lab";
 
 /** Credentials of the cluster's administrator, once Kubernetes runs. */
@@ -40,12 +41,7 @@ export function findNode(): RunningNode | undefined {
 /** Whether this checkout's node runs, was brought up to the end, and its API server answers. */
 export async function isHealthy(): Promise<boolean> {
   if (findNode()?.checkout !== folders.checkout || !fs.existsSync(ready)) return false;
-  const answers = await run(["kubectl", "get", "--raw=/readyz", "--request-timeout=5s"], {
-    env: kubectlEnvironment(),
-  }).then(
-    () => true,
-    () => false,
-  );
+  const answers = await succeeds(kubectl(["get", "--raw=/readyz", "--request-timeout=5s"]));
   throwIfInterrupted();
   return answers;
 }
@@ -57,67 +53,30 @@ export async function startNode(): Promise<void> {
   makeCgroups();
   const log = fs.openSync(path.join(folders.logs, "node.log"), "a");
   // Not by run(): this is the one process that shall outlive this command.
-  const outside = spawn(
-    "unshare",
-    [
-      "--mount",
-      "--pid",
-      "--net",
-      "--uts",
-      "--ipc",
-      "--fork",
-      "--mount-proc",
-      "bash",
-      init,
-      data,
-      folders.logs,
-      folders.bin,
-    ],
-    { cwd: "/", detached: true, stdio: ["ignore", log, log] },
-  );
+  const outside = spawn("unshare", [...namespaces, "bash", init, data, folders.logs, folders.bin], {
+    cwd: "/",
+    detached: true,
+    stdio: ["ignore", log, log],
+  });
   outside.unref();
   fs.closeSync(log);
-  const failed = (): never => {
-    throw new Fault(
-      `The node ended at once.\nRead ${shown(path.join(folders.logs, "node.log"))} and containerd.log there.`,
-    );
-  };
-  await until(
-    "The node's first process",
-    10,
-    () => findNode() !== undefined || (outside.exitCode !== null && failed()),
-  );
+  await until("The node's first process", 10, () => findNode() !== undefined || outside.exitCode !== null);
   await connect(nodePid());
-  await until("containerd (see .lab/logs/containerd.log)", 30, async () => {
-    if (findNode() === undefined) failed();
-    return inNode(["ctr", "version"]).then(
-      () => true,
-      () => false,
-    );
-  });
+  await until("containerd (see .lab/logs/containerd.log)", 30, () => succeeds(inNode(["ctr", "version"])));
 }
 
 /** Loads an archive of an image into the node. */
 export async function importImage(archive: string): Promise<void> {
-  await run(["ctr", "--namespace=k8s.io", "images", "import", "-"], {
-    where: nodePid(),
-    inputFile: archive,
-    log: "images-import",
-  });
+  const options = { inputFile: archive, log: "images-import" };
+  await inNode(["ctr", "--namespace=k8s.io", "images", "import", "-"], options);
 }
 
 /** Makes the node a cluster of one; its images must be there. */
 export async function startKubernetes(report: (text: string) => void): Promise<void> {
   report("kubeadm init");
-  await inNode(
-    [
-      path.join(folders.bin, "kubeadm"),
-      "init",
-      "--config=/run/lab/kubeadm.yaml",
-      "--ignore-preflight-errors=all",
-    ],
-    "kubeadm",
-  );
+  const kubeadm = path.join(folders.bin, "kubeadm");
+  const config = "--config=/run/lab/kubeadm.yaml";
+  await inNode([kubeadm, "init", config, "--ignore-preflight-errors=all"], { log: "kubeadm" });
   fs.writeFileSync(kubeconfig, await inNode(["cat", "/etc/kubernetes/admin.conf"]), { mode: 0o600 });
   report("node and DNS");
   await kubectl(["apply", "--filename", path.join(__dirname, "node", "coredns.yaml")]);
@@ -168,14 +127,24 @@ export function kubectlEnvironment(): Record<string, string> {
   };
 }
 
+function succeeds(command: Promise<unknown>): Promise<boolean> {
+  return command.then(
+    () => true,
+    () => false,
+  );
+}
+
 function nodePid(): number {
   const node = findNode();
-  if (!node) throw new Fault("The lab's node does not run: make up");
+  if (!node)
+    throw new Fault(
+      `The node does not run, or has ended.\nRead node.log and containerd.log in ${shown(folders.logs)}.`,
+    );
   return node.pid;
 }
 
-function inNode(command: readonly string[], log?: string): Promise<string> {
-  return run(command, { where: nodePid(), ...(log === undefined ? {} : { log }) });
+function inNode(command: readonly string[], options: CommandOptions = {}): Promise<string> {
+  return run(command, { ...options, where: nodePid() });
 }
 
 /** The root of every cgroup hierarchy: several in version 1, one in version 2. */
@@ -191,19 +160,25 @@ function cgroupRoots(): string[] {
 /** Makes the cgroup below which the kubelet puts its own, apart from those of a Kubernetes that the machine may have. */
 function makeCgroups(): void {
   for (const root of cgroupRoots()) {
-    try {
-      fs.mkdirSync(path.join(root, cgroup), { recursive: true });
-    } catch {
-      // A hierarchy that this machine doesn't let us use: the kubelet names it if it needs it.
-    }
     const controllers = path.join(root, "cgroup.subtree_control");
-    for (const controller of ["cpu", "cpuset", "memory", "pids", "io", "hugetlb"])
-      if (fs.existsSync(controllers))
-        try {
+    // A hierarchy or a controller that this machine doesn't let us use: the kubelet names it if it needs it.
+    attempt(() => {
+      fs.mkdirSync(path.join(root, cgroup));
+    });
+    if (fs.existsSync(controllers))
+      for (const controller of ["cpu", "cpuset", "memory", "pids", "io", "hugetlb"])
+        attempt(() => {
           fs.writeFileSync(controllers, `+${controller}`);
-        } catch {
-          // Not in this hierarchy.
-        }
+        });
+  }
+}
+
+function attempt(action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -212,12 +187,9 @@ async function removeCgroup(folder: string): Promise<void> {
   for (const entry of fs.readdirSync(folder, { withFileTypes: true }))
     if (entry.isDirectory()) await removeCgroup(path.join(folder, entry.name));
   // The kernel needs a moment after the last process has gone.
-  await until(`The end of cgroup ${folder}`, 20, () => {
-    try {
+  await until(`The end of cgroup ${folder}`, 20, () =>
+    attempt(() => {
       fs.rmdirSync(folder);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+    }),
+  );
 }

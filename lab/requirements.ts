@@ -4,6 +4,7 @@ import { execa } from "execa";
 import { run } from "./command";
 import { Fault } from "./fault";
 import { folders } from "./folders";
+import { clashingRoutes } from "./network";
 
 /** What the lab needs to know about the machine before it does anything. */
 export interface Machine {
@@ -18,6 +19,8 @@ export interface Machine {
   readonly hasApt: boolean;
   /** OS packages of which a program is missing. */
   readonly missingPackages: readonly string[];
+  /** Routes by which the machine already uses the lab's addresses. */
+  readonly clashingRoutes: readonly string[];
   /** Free space in GB where the cache and the cluster's data go. */
   readonly freeGigabytes: number;
   /** Whether the programs are in the cache: building them needs most of the space. */
@@ -67,6 +70,10 @@ export function problemsOf(machine: Machine): string[] {
     problems.push(
       `these packages are missing, and there is no apt-get to install them: ${machine.missingPackages.join(", ")}`,
     );
+  if (machine.clashingRoutes.length > 0)
+    problems.push(
+      `the machine already has routes to the lab's addresses: ${machine.clashingRoutes.join("; ")}`,
+    );
   const needed = machine.isCached ? gigabytes.cached : gigabytes.building;
   if (machine.freeGigabytes < needed)
     problems.push(
@@ -112,6 +119,7 @@ async function inspect(): Promise<Machine> {
     hasPython: !python.failed,
     hasApt: isInstalled("apt-get"),
     missingPackages: [...new Set(missing.map(([, name]) => name))],
+    clashingRoutes: isInstalled("ip") ? await clashingRoutes() : [],
     freeGigabytes: Math.min(...[folders.cache, folders.checkout].map(freeGigabytes)),
     isCached:
       fs.existsSync(folders.cache) &&

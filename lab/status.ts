@@ -7,42 +7,27 @@ import { findNode, isHealthy, kubectl } from "./node";
 
 interface Pod {
   readonly metadata: { readonly name: string; readonly namespace: string };
-  readonly status: {
-    readonly phase: string;
-    readonly containerStatuses?: readonly ContainerStatus[];
-  };
+  readonly status: { readonly phase: string; readonly containerStatuses?: readonly ContainerStatus[] };
 }
 
 interface ContainerStatus {
   readonly name: string;
   readonly ready: boolean;
   readonly restartCount: number;
-  readonly state: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
+  readonly state: { readonly waiting?: { readonly reason?: string } };
 }
 
 /** Tells what runs, what is broken and which log to read; exit code 1 where something is broken. */
 export async function printStatus(): Promise<void> {
   const node = findNode();
-  if (!node) {
-    console.log(
-      `The lab is down: make up${fs.existsSync(folders.logs) ? ` (logs of the last one: ${shown(folders.logs)})` : ""}`,
-    );
-    process.exitCode = 1;
-    return;
-  }
-  if (node.checkout !== folders.checkout) {
-    console.log(`The lab of ${node.checkout} is up (PID ${node.pid}); this checkout has none.`);
-    process.exitCode = 1;
-    return;
-  }
-  if (!(await isHealthy())) {
-    console.log(
+  if (!node) throw new Fault(`The lab is down: make up (logs, if there are any: ${shown(folders.logs)})`);
+  if (node.checkout !== folders.checkout)
+    throw new Fault(`The lab of ${node.checkout} is up (PID ${node.pid}); this checkout has none.`);
+  if (!(await isHealthy()))
+    throw new Fault(
       `The node runs (PID ${node.pid}), but Kubernetes is not complete or does not answer: make up starts it afresh.\n` +
-        `Read ${["kubeadm", "kubelet", "containerd"].map((name) => shown(path.join(folders.logs, `${name}.log`))).join(", ")}`,
+        `Read kubeadm.log, kubelet.log and containerd.log in ${shown(folders.logs)}.`,
     );
-    process.exitCode = 1;
-    return;
-  }
   const { items } = JSON.parse(await kubectl(["get", "pods", "--all-namespaces", "--output=json"])) as {
     items: Pod[];
   };
@@ -51,18 +36,15 @@ export async function printStatus(): Promise<void> {
     style: { head: [], border: [] },
   });
   let broken = 0;
-  for (const pod of items) {
-    const containers = pod.status.containerStatuses ?? [];
+  for (const { metadata, status } of items) {
+    const containers = status.containerStatuses ?? [];
     const bad = containers.filter(({ ready }) => !ready);
-    const name = `${pod.metadata.namespace}/${pod.metadata.name}`;
-    const wrong = bad.map(({ name, state }) => `${name}: ${state.waiting?.reason ?? "not ready"}`).join(", ");
-    if (containers.length === 0 || bad.length > 0) broken += 1;
-    table.push([
-      name,
-      `${containers.length - bad.length}/${containers.length}`,
-      containers.reduce((sum, { restartCount }) => sum + restartCount, 0),
-      wrong || (containers.length === 0 ? pod.status.phase : ""),
-    ]);
+    const reasons = bad.map(({ name, state }) => `${name}: ${state.waiting?.reason ?? "not ready"}`);
+    if (containers.length === 0) reasons.push(status.phase);
+    if (reasons.length > 0) broken += 1;
+    const ready = `${containers.length - bad.length}/${containers.length}`;
+    const restarts = containers.reduce((sum, { restartCount }) => sum + restartCount, 0);
+    table.push([`${metadata.namespace}/${metadata.name}`, ready, restarts, reasons.join(", ")]);
   }
   console.log(`The lab is up (node PID ${node.pid}, ${shown(folders.run)}).`);
   console.log(table.toString());

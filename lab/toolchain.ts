@@ -23,45 +23,39 @@ interface GoProgram {
   readonly source: string;
   readonly tags?: string;
   /** Variables that the linker sets: without them the programs don't know their version. */
-  readonly stamps?: Readonly<Record<string, string>>;
-  /** Puts files into the copy of the module folder that the source embeds. */
+  readonly stamps?: readonly string[];
+  /** Puts files that the source embeds into the copy of the module folder. */
   readonly prepare?: (folder: string) => Promise<void>;
+}
+
+function stamps(package_: string, values: Readonly<Record<string, string>>): string[] {
+  return Object.entries(values).map(([name, value]) => `-X ${package_}.${name}=${value}`);
 }
 
 const pulumi = {
   tags: "osusergo,grpcnotrace",
-  stamps: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${versions.pulumi}` },
+  stamps: stamps("github.com/pulumi/pulumi/sdk/v3/go/common/version", { Version: `v${versions.pulumi}` }),
 };
 
 function kubernetes(name: string): GoProgram {
-  const [major = "", minor = ""] = versions.kubernetes.split(".");
-  const version = {
-    gitMajor: major,
-    gitMinor: minor,
-    gitVersion: `v${versions.kubernetes}`,
-    gitTreeState: "clean",
-    buildDate: "2026-01-01T00:00:00Z",
-  };
+  const [gitMajor = "", gitMinor = ""] = versions.kubernetes.split(".");
+  const gitVersion = `v${versions.kubernetes}`;
+  const values = { gitMajor, gitMinor, gitVersion, gitTreeState: "clean", buildDate: "2026-01-01T00:00:00Z" };
   const packages = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"];
-  const stamps = packages.flatMap((name) =>
-    Object.entries(version).map(([key, value]) => [`${name}.${key}`, value]),
-  );
   return {
     module: "kube",
     source: `k8s.io/kubernetes/cmd/${name}`,
-    stamps: Object.fromEntries(stamps) as Record<string, string>,
+    stamps: packages.flatMap((package_) => stamps(package_, values)),
   };
 }
 
 function istio(source: string): GoProgram {
-  const stamps = { buildVersion: versions.istio, buildTag: versions.istio, buildStatus: "Clean" };
+  const values = { buildVersion: versions.istio, buildTag: versions.istio, buildStatus: "Clean" };
   return {
     module: "istio",
     source: `${istioModule}/${source}`,
     tags: "vtprotobuf,disable_pgv",
-    stamps: Object.fromEntries(
-      Object.entries(stamps).map(([key, value]) => [`${istioModule}/pkg/version.${key}`, value]),
-    ),
+    stamps: stamps(`${istioModule}/pkg/version`, values),
   };
 }
 
@@ -71,7 +65,7 @@ const goPrograms = {
   "pulumi-resource-kubernetes": {
     module: "provider",
     source: ".",
-    stamps: { [`${providerModule}/pkg/version.Version`]: `v${versions.pulumiKubernetes}` },
+    stamps: stamps(`${providerModule}/pkg/version`, { Version: `v${versions.pulumiKubernetes}` }),
     prepare: embedProviderSchema,
   },
   kubectl: kubernetes("kubectl"),
@@ -92,27 +86,16 @@ const goPrograms = {
 /** A program that the lab runs: on the machine, or in an image. */
 export type ProgramName = keyof typeof goPrograms | "envoy";
 
-/** The programs that a user of the lab gets on `PATH`. */
-const onPath: readonly ProgramName[] = [
-  "pulumi",
-  "pulumi-language-nodejs",
-  "kubectl",
-  "kubeadm",
-  "kubelet",
-  "istioctl",
-];
+/** The programs in `.lab/bin`: those of a user of the lab, and those of its node. */
+const clients: readonly ProgramName[] = ["pulumi", "pulumi-language-nodejs", "kubectl", "istioctl"];
+const onPath: readonly ProgramName[] = [...clients, "kubeadm", "kubelet"];
 const plugin: ProgramName = "pulumi-resource-kubernetes";
 
 const sources = path.join(__dirname, "toolchain");
 const goEnvironment = { GOTOOLCHAIN: "local", CGO_ENABLED: "0", GOFLAGS: "-trimpath", GOGC: "400" };
 
-function buildFlags(program: GoProgram): string[] {
-  const stamps = Object.entries(program.stamps ?? {}).map(([name, value]) => `-X ${name}=${value}`);
-  return [
-    ...(program.tags === undefined ? [] : ["-tags", program.tags]),
-    "-ldflags",
-    ["-s -w", ...stamps].join(" "),
-  ];
+function buildFlags({ tags, stamps = [] }: GoProgram): string[] {
+  return [...(tags === undefined ? [] : ["-tags", tags]), "-ldflags", ["-s -w", ...stamps].join(" ")];
 }
 
 /** What is built, and where it is or will be in the cache. */

@@ -13,12 +13,16 @@ async function waitUntilGone(describeLeft: () => string[]): Promise<void> {
   });
 }
 
-/** Makes an empty file system of its own and gives its folder; `remove` unmounts it. */
-async function smallDisk(size: string): Promise<{ readonly folder: string; remove(): Promise<void> }> {
+/** An empty file system in memory; `fill` leaves no room on it, `remove` unmounts it. */
+async function smallDisk(size: string) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "lab-disk-"));
   await execa("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", folder]);
   return {
     folder,
+    async fill() {
+      const { blocks, bfree, bsize } = fs.statfsSync(folder);
+      await execa("mount", ["-o", `remount,size=${(blocks - bfree) * bsize + 5e6}`, folder]);
+    },
     async remove() {
       await execa("umount", [folder]);
       fs.rmdirSync(folder);
@@ -57,7 +61,7 @@ describe("lab", function () {
 
   describe("with an empty cache", () => {
     it("leaves no process when it is killed while it builds, and ends plainly on a full disk", async () => {
-      const disk = await smallDisk("20g");
+      const disk = await smallDisk("13g");
       const env = { XDG_CACHE_HOME: disk.folder };
       const unfinished = path.join(disk.folder, "shopzier-mesh", "unfinished");
       const builders = (): string[] => labProcesses().filter((command) => command.includes(disk.folder));

@@ -10,6 +10,7 @@ const machine: Machine = {
   hasPython: true,
   hasApt: true,
   missingPackages: ["containerd"],
+  clashingRoutes: [],
   freeGigabytes: 12,
   isCached: false,
   cache: "/root/.cache/shopzier-mesh",
@@ -32,6 +33,10 @@ describe("lab requirements", () => {
     [{ goVersion: "go version go1.25.9 linux/amd64" }, /Go 1\.25 is too old: install 1\.26/],
     [{ hasPython: false }, /python3-venv/],
     [{ hasApt: false, missingPackages: ["runc", "buildah"] }, /no apt-get to install them: runc, buildah/],
+    [
+      { clashingRoutes: ["10.88.0.0/16 dev cni-podman0"] },
+      /already has routes .*: 10\.88\.0\.0\/16 dev cni-podman0$/,
+    ],
     [{ freeGigabytes: 11.94 }, /11\.9 GB are free for .*, 12 GB are needed/],
     [{ isCached: true, freeGigabytes: 2.9 }, /2\.9 GB are free for .*, 3 GB are needed/],
     [
