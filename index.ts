@@ -13,6 +13,7 @@ function readSettings(): Settings {
       .filter(([key]) => key.startsWith(prefix))
       .map(([key, value]) => [key.slice(prefix.length), value]),
   );
+  refuseSecrets(Object.keys(config).map((key) => prefix + key));
   try {
     const settings = parseSettings(config, pulumi.getStack());
     for (const warning of settings.warnings) void pulumi.log.warn(warning);
@@ -20,6 +21,20 @@ function readSettings(): Settings {
   } catch (error) {
     // A RunError is shown without a stack: what is wrong is in the stack file, not here.
     throw error instanceof SettingsError ? new pulumi.RunError(error.message) : error;
+  }
+}
+
+/** Settings reach the cluster and the state in clear: what was given as a secret must not become one of them. */
+function refuseSecrets(keys: readonly string[]): void {
+  // By this variable the engine tells the program which keys it has decrypted.
+  const secret = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS ?? "[]") as string[];
+  const refused = keys.filter((key) => secret.includes(key));
+  if (refused.length > 0) {
+    throw new pulumi.RunError(
+      `${refused.join(", ")}: found a secret value\n` +
+        "  allowed: values that may be read by anyone who may read the cluster or the state\n" +
+        "  repair:  keep it in a Kubernetes Secret and set the key again without --secret",
+    );
   }
 }
 

@@ -1,7 +1,34 @@
+import type { ApiException, KubeConfig } from "@kubernetes/client-node";
+import { existsSync } from "node:fs";
+
 /** Which cluster, when it is not the one of the ambient kubeconfig (`KUBECONFIG`, `~/.kube/config`, in-cluster). */
 export interface ClusterAccess {
   /** Contents of a kubeconfig, or a path to one. */
   readonly kubeconfig?: string;
   /** Context within the kubeconfig; default: its current context. */
   readonly context?: string;
+}
+
+/** The ambient kubeconfig, or the one that `access` names. */
+export function loadKubeConfig(config: KubeConfig, access: ClusterAccess): KubeConfig {
+  const { kubeconfig, context } = access;
+  if (kubeconfig === undefined) config.loadFromDefault();
+  else if (existsSync(kubeconfig)) config.loadFromFile(kubeconfig);
+  else config.loadFromString(kubeconfig);
+  if (context !== undefined) config.setCurrentContext(context);
+  return config;
+}
+
+/** What the API server, or whatever failed on the way to it, has to say. */
+export function apiMessage(error: unknown): string {
+  const body = (error as ApiException<{ message?: string } | string>).body as
+    { message?: string } | string | undefined;
+  if (typeof body === "string") {
+    try {
+      return (JSON.parse(body) as { message?: string }).message ?? body;
+    } catch {
+      return body;
+    }
+  }
+  return body?.message ?? (error instanceof Error ? error.message : String(error));
 }

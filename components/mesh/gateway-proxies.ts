@@ -1,7 +1,6 @@
-import type { CoreV1Api, KubeConfig, PortForward, V1Pod } from "@kubernetes/client-node";
-import { existsSync } from "node:fs";
+import type { CoreV1Api, PortForward, V1Pod } from "@kubernetes/client-node";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import type { ClusterAccess } from "./cluster-access";
+import { loadKubeConfig, type ClusterAccess } from "./cluster-access";
 
 /** The gateway pods of one deployment: where they run and by which labels they are found. */
 export interface GatewayPods {
@@ -80,16 +79,6 @@ export class GatewayProxies {
       });
     });
   }
-}
-
-/** The ambient kubeconfig, or the one that `access` names. */
-export function loadKubeConfig(config: KubeConfig, access: ClusterAccess): KubeConfig {
-  const { kubeconfig, context } = access;
-  if (kubeconfig === undefined) config.loadFromDefault();
-  else if (existsSync(kubeconfig)) config.loadFromFile(kubeconfig);
-  else config.loadFromString(kubeconfig);
-  if (context !== undefined) config.setCurrentContext(context);
-  return config;
 }
 
 function isReady(pod: V1Pod): boolean {

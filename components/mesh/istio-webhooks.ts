@@ -1,8 +1,7 @@
-import type { ApiException, KubernetesObject } from "@kubernetes/client-node";
+import type { KubernetesObject } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
 import { setTimeout } from "node:timers/promises";
-import type { ClusterAccess } from "./cluster-access";
-import { loadKubeConfig } from "./gateway-proxies";
+import { apiMessage, loadKubeConfig, type ClusterAccess } from "./cluster-access";
 
 /** How often the webhook is asked again. */
 const POLL_MS = 100;
@@ -31,7 +30,7 @@ export function webhooksAnswer(
         answer = "the webhook is not called yet: an invalid Gateway is accepted";
         return false;
       } catch (error) {
-        answer = message(error);
+        answer = apiMessage(error);
         // "admission webhook ... denied the request" is istiod's own verdict; "failed calling webhook" is not.
         return answer.includes("denied the request");
       }
@@ -58,17 +57,4 @@ function invalidGateway(namespace: string): KubernetesObject {
     spec: { selector: {}, servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: [""] }] },
   };
   return gateway;
-}
-
-function message(error: unknown): string {
-  const body = (error as ApiException<{ message?: string } | string>).body as
-    { message?: string } | string | undefined;
-  if (typeof body === "string") {
-    try {
-      return (JSON.parse(body) as { message?: string }).message ?? body;
-    } catch {
-      return body;
-    }
-  }
-  return body?.message ?? String(error);
 }

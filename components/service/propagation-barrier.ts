@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { setTimeout } from "node:timers/promises";
 import type { VirtualServiceSpec } from "../istio/virtual-service";
-import type { ClusterAccess } from "../mesh/cluster-access";
+import { apiMessage, type ClusterAccess } from "../mesh/cluster-access";
 import { GatewayProxies, type GatewayPods } from "../mesh/gateway-proxies";
 import {
   clustersWithoutEndpoint,
@@ -112,7 +112,7 @@ async function everyGateway(
       pods.map(async (pod) => {
         // A pod that cannot be asked lags until it answers, or is no longer ready.
         const lag = await lagOf(proxies, pod, signal).catch(
-          (error: unknown) => `does not answer: ${reason(error)}`,
+          (error: unknown) => `does not answer: ${apiMessage(error)}`,
         );
         return lag === undefined ? [] : [`gateway pod ${pod} ${lag}`];
       }),
@@ -128,7 +128,14 @@ async function everyGateway(
   try {
     while (!(await settled())) await setTimeout(POLL_MS, undefined, { signal });
   } catch (error) {
-    if (!signal.aborted) lagging = [reason(error)];
+    if (!signal.aborted) {
+      throw new Error(
+        `The gateways could not be asked for their routes: ${apiMessage(error)}\n${state} ` +
+          `Waiting needs the right to list pods and to create pods/portforward in namespace ${args.gateway.namespace}. ` +
+          "Where that cannot be had, switch it off: shopzier:propagation: { wait: false }.",
+        { cause: error },
+      );
+    }
     throw new Error(
       `The gateways did not take up the routes within ${limit / 1000} s:\n` +
         lagging.map((line) => `  - ${line}`).join("\n") +
@@ -138,10 +145,4 @@ async function everyGateway(
   } finally {
     await proxies.close();
   }
-}
-
-function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
-  return error.message + cause;
 }

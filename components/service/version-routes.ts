@@ -56,6 +56,12 @@ export class VersionRoutes extends pulumi.ComponentResource {
       loadBalancer: args.loadBalancer ?? LoadBalancerAlgorithm.LEAST_REQUEST,
     });
     const metadata = { name: service.name, namespace: service.namespace };
+    if (!propagation) {
+      void pulumi.log.warn(
+        "Nothing waits for the gateways: a version that is removed may be deleted while they still send to it.",
+        this,
+      );
+    }
 
     const policy = new DestinationRule(`${name}-policy`, { metadata, spec: plan.policy }, { parent: this });
     const subsets = Object.entries(plan.subsets).map(
