@@ -28,6 +28,7 @@ const FAST: readonly Layer[] = [
 const SLOW: readonly Layer[] = [
   mocha("package", "--timeout", "5m", "tests/package/**/*.test.ts"),
   mocha("lab", "--timeout", "30m", "tests/lab/**/*.test.ts"),
+  { name: "lab up", command: ["npm", "run", "-s", "lab", "--", "up"] },
   mocha("e2e", "--timeout", "20m", "tests/e2e/**/*.test.ts"),
 ];
 

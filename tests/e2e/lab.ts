@@ -141,7 +141,7 @@ export class Client {
     url: string,
     private readonly host: string,
   ) {
-    this.pool = new Pool(url, { connections: 16, headersTimeout: 10_000, bodyTimeout: 10_000 });
+    this.pool = new Pool(url, { connections: 16, headersTimeout: 30_000, bodyTimeout: 30_000 });
   }
 
   /** To the gateway and host of the stack, unless told otherwise. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { freezeUpdates } from "./gateway-agent";
+import { freezeService, freezeUpdates } from "./frozen-process";
 import {
   assertSplit,
   baseline,
@@ -9,11 +9,13 @@ import {
   gatewayPods,
   get,
   pulumi,
+  readyPods,
   setConfig,
   stackFile,
   tool,
   until,
   up,
+  type Answer,
 } from "./lab";
 
 interface Named {
@@ -77,6 +79,32 @@ describe("versions come and go", () => {
     assert.deepEqual(failures(answers), {});
   });
 
+  it("waits for requests in flight to a version that goes", async () => {
+    await baseline((config) => {
+      config["shopzier:traffic"] = { weights: { v1: 50, v2: 50 } };
+    });
+    const [pod] = await readyPods("category", "version=v1");
+    assert.ok(pod);
+    const thaw = freezeService(pod.metadata.uid);
+    const answers: Promise<Answer>[] = [];
+    try {
+      for (let i = 0; i < 20; i++) answers.push(client.ask());
+      withoutV1();
+      editStackFile((config) => {
+        config["shopzier:propagation"] = { timeout: "4s" };
+      });
+      const held = await pulumi("up", "--yes", "--skip-preview");
+      assert.notEqual(held.exitCode, 0, held.all);
+      assert.match(held.all, /still has \d+ requests in flight to v1/);
+      assert.deepEqual(await namesOf("deployments"), ["category-v1", "category-v2"]);
+    } finally {
+      thaw();
+    }
+    assert.deepEqual(failures(await Promise.all(answers)), {});
+    await up();
+    assert.deepEqual(await namesOf("deployments"), ["category-v2"]);
+  });
+
   it("refuses to shift to a version without a healthy endpoint, and changes nothing", async () => {
     await baseline();
     await tool("kubectl", "-n", "category", "scale", "deployment/category-v2", "--replicas=0");
@@ -137,7 +165,7 @@ describe("versions come and go", () => {
       const [pod] = await gatewayPods();
       assert.ok(pod);
       const load = client.load(200);
-      const frozen = freezeUpdates(pod.metadata.uid);
+      const thaw = freezeUpdates(pod.metadata.uid);
       try {
         withoutV1();
         editStackFile((config) => {
@@ -150,7 +178,7 @@ describe("versions come and go", () => {
         assert.deepEqual(await namesOf("deployments"), ["category-v1", "category-v2"]);
         assert.deepEqual(await namesOf("destinationrules"), ["category", "category-v1", "category-v2"]);
       } finally {
-        frozen.thaw();
+        thaw();
       }
       await up();
       assert.deepEqual(await namesOf("deployments"), ["category-v2"]);
@@ -162,7 +190,7 @@ describe("versions come and go", () => {
       const [pod] = await gatewayPods();
       assert.ok(pod);
       const load = client.load(200);
-      const frozen = freezeUpdates(pod.metadata.uid);
+      const thaw = freezeUpdates(pod.metadata.uid);
       try {
         withoutV1();
         editStackFile((config) => {
@@ -176,7 +204,7 @@ describe("versions come and go", () => {
           60,
         );
       } finally {
-        frozen.thaw();
+        thaw();
       }
       const lost = failures(await load.stop());
       assert.ok(Object.keys(lost).length > 0, "requests were lost");
