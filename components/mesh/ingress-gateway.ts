@@ -43,7 +43,7 @@ export interface IngressGatewayArgs {
   /** Default: one replica, without autoscaling. With two or more a disruption budget keeps one at least. */
   readonly scale?: Scale;
   readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
-  /** How long a pod that ends goes on serving open connections, in seconds. Default 30. */
+  /** How long a pod that ends may go on serving open connections, in seconds: at least 5. Default 30. */
   readonly drainSeconds?: number;
   readonly imagePullPolicy?: "Always" | "IfNotPresent" | "Never";
   /** Helm values of the chart, merged last over ours. */
@@ -57,9 +57,6 @@ export interface IngressGatewayArgs {
 /** The chart's own names and its `istio` label; a Gateway object finds the pods by the label. */
 const RELEASE = "istio-ingressgateway";
 const LABELS = { istio: "ingressgateway" };
-
-/** Beyond the drain, for the proxy itself to end. */
-const TERMINATION_MARGIN_SECONDS = 10;
 
 /**
  * An Istio ingress gateway: the chart `gateway` under the fixed name `istio-ingressgateway`, and the Gateway object
@@ -129,11 +126,13 @@ export class IngressGateway extends pulumi.ComponentResource {
                   : []),
               ],
             },
-            // The proxy ends once it has no open connection left, at the latest after the drain.
+            // The proxy ends once it has no open connection left; when its time is over, the kubelet ends it.
             podAnnotations: {
-              "proxy.istio.io/config": JSON.stringify({ terminationDrainDuration: `${drain}s` }),
+              "proxy.istio.io/config": JSON.stringify({
+                proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true" },
+              }),
             },
-            terminationGracePeriodSeconds: drain + TERMINATION_MARGIN_SECONDS,
+            terminationGracePeriodSeconds: drain,
           },
           args.values,
         ),

@@ -26,6 +26,9 @@ export interface PropagationBarrierArgs {
   readonly timeoutSeconds?: number;
 }
 
+const ROUTES = "config_dump?resource=dynamic_route_configs";
+const CLUSTERS = "clusters?format=json";
+
 /** How often Envoy is asked again. */
 const POLL_MS = 50;
 
@@ -37,9 +40,9 @@ interface VirtualServiceInputs {
 /**
  * Hooks for a VirtualService that make `pulumi up` wait for the gateways (resource hooks: Pulumi concepts, "Hooks").
  *
- * Before the write: every ready gateway pod has a healthy endpoint for each version that is about to get traffic.
- * After it: every ready gateway pod routes as just written, and requests in flight to versions that the route no
- * longer names have ended. Pulumi deletes after all updates, so nothing that still gets traffic is deleted.
+ * Before an update: every ready gateway pod has a healthy endpoint for each version that is about to get traffic.
+ * After it, and after the creation: every ready gateway pod routes as just written, to healthy endpoints, and requests
+ * in flight to versions that the route no longer names have ended. Pulumi deletes after all updates, so nothing that still gets traffic is deleted.
  *
  * Beyond the limit the update fails with the names of the pods that lag. Previews run no hooks.
  */
@@ -51,42 +54,39 @@ export function propagationBarrier(name: string, args: PropagationBarrierArgs): 
     const wanted = routedClusters((newInputs as VirtualServiceInputs).spec).filter((c) =>
       known.has(hostOf(c)),
     );
-    await everyGateway(args, limit, "Nothing was changed.", async (proxies, pod, signal) => {
-      const statuses = await proxies.admin<ClusterStatuses>(pod, "clusters?format=json", signal);
-      const missing = clustersWithoutEndpoint(statuses, wanted);
-      return missing.length === 0
-        ? undefined
-        : `knows no healthy endpoint of ${missing.map(subsetOf).join(", ")}`;
-    });
+    await everyGateway(args, limit, "Nothing was changed.", async (proxies, pod, signal) =>
+      endpointLag(await proxies.admin<ClusterStatuses>(pod, CLUSTERS, signal), wanted),
+    );
   });
   const after = new pulumi.ResourceHook(`${name}-routes`, async ({ newInputs, oldInputs }) => {
     const { metadata, spec } = newInputs as VirtualServiceInputs;
     const expected = expectedRoutes(spec);
+    const wanted = routedClusters(spec);
     const named = namedClusters(spec);
     const gone = oldInputs
       ? [...namedClusters((oldInputs as VirtualServiceInputs).spec)].filter((c) => !named.has(c))
       : [];
-    await everyGateway(
-      args,
-      limit,
-      "The new route is written; nothing was deleted.",
-      async (proxies, pod, signal) => {
-        const dump = await proxies.admin<RouteConfigDump>(
-          pod,
-          "config_dump?resource=dynamic_route_configs",
-          signal,
-        );
-        const lag = routeLag(dump, metadata, expected);
-        if (lag !== undefined || gone.length === 0) return lag;
-        const statuses = await proxies.admin<ClusterStatuses>(pod, "clusters?format=json", signal);
-        const busy = gone.find((c) => requestsInFlight(statuses, c) > 0);
-        return (
-          busy && `still has ${requestsInFlight(statuses, busy)} requests in flight to ${subsetOf(busy)}`
-        );
-      },
-    );
+    const state = "The new route is written; nothing was deleted.";
+    await everyGateway(args, limit, state, async (proxies, pod, signal) => {
+      const lag = routeLag(await proxies.admin<RouteConfigDump>(pod, ROUTES, signal), metadata, expected);
+      if (lag !== undefined) return lag;
+      const statuses = await proxies.admin<ClusterStatuses>(pod, CLUSTERS, signal);
+      return endpointLag(statuses, wanted) ?? flightLag(statuses, gone);
+    });
   });
   return { beforeUpdate: [before], afterCreate: [after], afterUpdate: [after] };
+}
+
+function endpointLag(statuses: ClusterStatuses, wanted: readonly string[]): string | undefined {
+  const missing = clustersWithoutEndpoint(statuses, wanted);
+  if (missing.length > 0) return `knows no healthy endpoint of ${missing.map(subsetOf).join(", ")}`;
+}
+
+function flightLag(statuses: ClusterStatuses, gone: readonly string[]): string | undefined {
+  const busy = gone.filter((c) => requestsInFlight(statuses, c) > 0);
+  if (busy.length > 0) {
+    return `still has ${busy.map((c) => `${requestsInFlight(statuses, c)} requests in flight to ${subsetOf(c)}`).join(", ")}`;
+  }
 }
 
 /**

@@ -112,17 +112,14 @@ describe("faults", () => {
   });
 
   it("no cluster ends at once with a plain message", async () => {
+    await setConfig("traffic.weights.v2", 40);
     const started = performance.now();
-    const result = await tool(
-      "env",
-      "KUBECONFIG=/nonexistent",
-      "pulumi",
-      "preview",
-      "--stack",
-      "lab",
-      "--non-interactive",
-      "--color",
-      "never",
+    const result = await pulumi(
+      "up",
+      "--yes",
+      "--skip-preview",
+      "--config",
+      "kubernetes:kubeconfig=/nonexistent",
     );
     assert.notEqual(result.exitCode, 0, result.all);
     assert.match(result.all, /kubeconfig|unreachable|cluster/i);
