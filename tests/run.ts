@@ -17,9 +17,11 @@ const mocha = (name: string, ...specs: string[]): Layer => ({
   mocha: true,
 });
 
-const FAST: readonly Layer[] = [
-  { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
+const LINT: readonly Layer[] = [
   { name: "lint", command: ["eslint", "--max-warnings", "0", "."] },
+  { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
+];
+const FAST: readonly Layer[] = [
   { name: "types", command: ["tsc", "-p", "."] },
   mocha("unit", "tests/unit/**/*.test.ts"),
   mocha("category API", "apps/category-api/tests/**/*.test.ts"),
@@ -32,32 +34,49 @@ const SLOW: readonly Layer[] = [
   mocha("e2e", "--timeout", "20m", "tests/e2e/**/*.test.ts"),
 ];
 
-async function run(layers: readonly Layer[]): Promise<number> {
+interface Total {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** Runs layers in order; with `show` their output comes as they run, else each one's when it has ended. */
+async function run(layers: readonly Layer[], folder: string, total: Total, show: boolean): Promise<void> {
+  for (const layer of layers) {
+    const counts = path.join(folder, layer.name);
+    const started = Date.now();
+    if (show) console.log(`\n== ${layer.name}`);
+    const [file, ...args] = layer.command;
+    const { exitCode, all } = await execa(file, args, {
+      preferLocal: true,
+      stdin: "ignore",
+      stdout: show ? "inherit" : "pipe",
+      stderr: show ? "inherit" : "pipe",
+      all: true,
+      reject: false,
+      env: { COUNTS_FILE: counts, ...(process.stdout.isTTY && { FORCE_COLOR: "1" }) },
+    });
+    const { passes, failures, pending } = layer.mocha
+      ? counted(counts)
+      : { passes: exitCode === 0 ? 1 : 0, failures: 0, pending: 0 };
+    total.passed += passes;
+    total.skipped += pending;
+    // A run that breaks off without a failing test has failed all the same.
+    total.failed += Math.max(failures, exitCode === 0 ? 0 : 1);
+    if (!show) console.log(`\n== ${layer.name}\n${all ?? ""}`);
+    console.log(
+      `== ${layer.name}: exit ${exitCode ?? "by signal"}, ${((Date.now() - started) / 1000).toFixed(1)} s`,
+    );
+  }
+}
+
+async function main(all: boolean): Promise<number> {
   const folder = mkdtempSync(path.join(tmpdir(), "shopzier-tests-"));
   const total = { passed: 0, failed: 0, skipped: 0 };
   try {
-    for (const layer of layers) {
-      const counts = path.join(folder, layer.name);
-      const started = Date.now();
-      console.log(`\n== ${layer.name}`);
-      const [file, ...args] = layer.command;
-      const { exitCode } = await execa(file, args, {
-        preferLocal: true,
-        stdio: "inherit",
-        reject: false,
-        env: { COUNTS_FILE: counts },
-      });
-      const { passes, failures, pending } = layer.mocha
-        ? counted(counts)
-        : { passes: exitCode === 0 ? 1 : 0, failures: 0, pending: 0 };
-      total.passed += passes;
-      total.skipped += pending;
-      // A run that breaks off without a failing test has failed all the same.
-      total.failed += Math.max(failures, exitCode === 0 ? 0 : 1);
-      console.log(
-        `== ${layer.name}: exit ${exitCode ?? "by signal"}, ${((Date.now() - started) / 1000).toFixed(1)} s`,
-      );
-    }
+    // Two at a time: lint alone takes as long as the rest.
+    await Promise.all([run(LINT, folder, total, false), run(FAST, folder, total, false)]);
+    if (all) await run(SLOW, folder, total, true);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -74,6 +93,6 @@ function counted(file: string): { passes: number; failures: number; pending: num
   }
 }
 
-void run(process.argv.includes("--all") ? [...FAST, ...SLOW] : FAST).then((code) => {
+void main(process.argv.includes("--all")).then((code) => {
   process.exitCode = code;
 });

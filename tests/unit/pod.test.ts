@@ -11,7 +11,8 @@ const pod = (over: object = {}, more: Partial<ServicePodArgs> = {}) =>
     { containers: [{ name: "category", image: "example.com/category:1", ...over }] },
     { ...args, ...more },
   );
-const first = (spec: ReturnType<typeof pod>) => (spec.containers as unknown as Record<string, unknown>[])[0] ?? {};
+const first = (spec: ReturnType<typeof pod>) =>
+  (spec.containers as unknown as Record<string, unknown>[])[0] ?? {};
 
 describe("servicePod", () => {
   it("is what Pod Security restricted asks for", () => {
