@@ -30,5 +30,8 @@ export function apiMessage(error: unknown): string {
       return body;
     }
   }
-  return body?.message ?? (error instanceof Error ? error.message : String(error));
+  if (body?.message !== undefined) return body.message;
+  if (!(error instanceof Error)) return String(error);
+  // What fetch has to say is in the cause.
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }

@@ -84,7 +84,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
         ...release,
         name: "istiod",
         ...chart("istiod", args.version, args.charts),
-        values: mergeValues(
+        values: withMetricsProvider(
           validation,
           {
             global: {
@@ -122,4 +122,17 @@ export class IstioControlPlane extends pulumi.ComponentResource {
       injectionLabels: this.injectionLabels,
     });
   }
+}
+
+/**
+ * Merged values in which naming a default provider for tracing or access logs does not take away the metrics.
+ *
+ * istiod's chart names `prometheus` as provider of metrics only where `meshConfig.defaultProviders` is empty (istio/istio
+ * #51384): any other entry makes all `istio_*` metrics vanish without an error. An empty list still switches them off.
+ */
+export function withMetricsProvider(...layers: readonly (HelmValues | undefined)[]): HelmValues {
+  const values = mergeValues(...layers);
+  const { meshConfig } = values as { meshConfig?: { defaultProviders?: HelmValues } };
+  if (!meshConfig?.defaultProviders || "metrics" in meshConfig.defaultProviders) return values;
+  return mergeValues(values, { meshConfig: { defaultProviders: { metrics: ["prometheus"] } } });
 }

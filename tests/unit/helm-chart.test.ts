@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { chart, ISTIO_CHARTS, mergeValues } from "../../components/mesh/helm-chart";
+import { withMetricsProvider } from "../../components/mesh/istio-control-plane";
 import { scaleValues } from "../../components/mesh/scale";
 
 describe("chart", () => {
@@ -51,5 +52,19 @@ describe("scaleValues", () => {
     assert.deepEqual(scaleValues(scale, "gateway"), {
       autoscaling: { enabled: true, minReplicas: 2, maxReplicas: 5, targetCPUUtilizationPercentage: 80 },
     });
+  });
+});
+
+describe("withMetricsProvider", () => {
+  const providers = (given: object) =>
+    withMetricsProvider({ meshConfig: { defaultProviders: given } }).meshConfig;
+  it("keeps the metrics when another default provider is named", () => {
+    assert.deepEqual(providers({ tracing: ["jaeger"] }), {
+      defaultProviders: { tracing: ["jaeger"], metrics: ["prometheus"] },
+    });
+  });
+  it("leaves alone who says what provides the metrics, or that nothing does", () => {
+    assert.deepEqual(providers({ metrics: [] }), { defaultProviders: { metrics: [] } });
+    assert.deepEqual(withMetricsProvider({ a: 1 }, undefined), { a: 1 });
   });
 });

@@ -43,8 +43,9 @@ describe("weights", function () {
 
   it("accepts every split of 100 percent", () => {
     fc.assert(
-      fc.property(validWeights, (weights) => { assert.deepEqual(weightProblems(weights, Object.keys(weights)), []); },
-      ),
+      fc.property(validWeights, (weights) => {
+        assert.deepEqual(weightProblems(weights, Object.keys(weights)), []);
+      }),
     );
   });
 

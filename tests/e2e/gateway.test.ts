@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { execa } from "execa";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { Agent, request } from "undici";
+import { baseline, get, kubectl, LIST, must, outputs, stackFile, tool, up } from "./lab";
+
+const HOST = "shop.lab.internal";
+const NODE = "10.88.0.1";
+
+describe("the gateway", () => {
+  after(() => baseline());
+
+  it("answers 404 for other hosts and for what is not the category API", async () => {
+    await baseline();
+    const { gatewayUrl } = await outputs();
+    const status = async (host: string, path_: string): Promise<number> => {
+      const { statusCode, body } = await request(gatewayUrl + path_, { headers: { host } });
+      await body.dump();
+      return statusCode;
+    };
+    assert.equal(await status(HOST, LIST), 200);
+    assert.equal(await status(HOST, `${LIST}/`), 200);
+    assert.equal(await status(HOST, "/actuator/health/ping"), 200);
+    for (const hidden of ["/actuator", "/actuator/env", "/actuator/health", "/api/v1/categories", "/"]) {
+      assert.equal(await status(HOST, hidden), 404, hidden);
+    }
+    assert.equal(await status("other.example.com", LIST), 404);
+  });
+
+  it("takes several replicas with a disruption budget", async () => {
+    stackFile((config) => {
+      (config["shopzier:gateway"] as Record<string, unknown>).replicas = 2;
+    });
+    await up();
+    const budgets = await get<{ items: { spec: { minAvailable?: number } }[] }>("pdb", "-n", "istio-ingress");
+    assert.deepEqual(
+      budgets.items.map((b) => b.spec.minAvailable),
+      [1],
+    );
+  });
+
+  describe("with a certificate", () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "shopzier-tls-"));
+    const [key, certificate] = [path.join(folder, "tls.key"), path.join(folder, "tls.crt")];
+    before(async () => {
+      await execa("openssl", [
+        ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", `/CN=${HOST}`],
+        ...["-addext", `subjectAltName=DNS:${HOST}`, "-keyout", key, "-out", certificate],
+      ]);
+      await baseline();
+      await kubectl(
+        "-n",
+        "istio-ingress",
+        "create",
+        "secret",
+        "tls",
+        "shop-tls",
+        `--key=${key}`,
+        `--cert=${certificate}`,
+      );
+    });
+    after(async () => {
+      await tool("kubectl", "-n", "istio-ingress", "delete", "secret", "shop-tls");
+      rmSync(folder, { recursive: true });
+    });
+
+    it("serves HTTPS that a client verifies, sends plain HTTP there, and refuses TLS 1.1", async () => {
+      stackFile((config) => {
+        Object.assign(config["shopzier:gateway"] as object, { tls: { credentialName: "shop-tls" } });
+      });
+      await up();
+      assert.equal((await outputs()).gatewayUrl, `https://${NODE}:30443`);
+
+      const trusting = (maxVersion: "TLSv1.1" | "TLSv1.3"): Agent =>
+        new Agent({
+          // OpenSSL itself refuses TLS 1.1 above this level, and then the gateway would not be asked.
+          connect: {
+            ca: readFileSync(certificate, "utf8"),
+            servername: HOST,
+            ciphers: "DEFAULT@SECLEVEL=0",
+            minVersion: "TLSv1.1",
+            maxVersion,
+          },
+        });
+      const secure = await request(`https://${NODE}:30443${LIST}`, {
+        headers: { host: HOST },
+        dispatcher: trusting("TLSv1.3"),
+      });
+      assert.equal(secure.statusCode, 200);
+      assert.match(String(secure.headers["x-category-version"]), /^v[12]$/);
+      await secure.body.dump();
+      await assert.rejects(
+        request(`https://${NODE}:30443${LIST}`, { headers: { host: HOST }, dispatcher: trusting("TLSv1.1") }),
+      );
+
+      const plain = await request(`http://${NODE}:30080${LIST}`, { headers: { host: HOST } });
+      await plain.body.dump();
+      assert.equal(plain.statusCode, 301);
+      assert.equal(plain.headers.location, `https://${HOST}${LIST}`);
+      await must("istioctl", "analyze", "-n", "istio-ingress", "--failure-threshold", "Error");
+    });
+  });
+});
