@@ -18,7 +18,7 @@ import {
   up,
 } from "../tests/e2e/lab";
 import { helmProgram } from "./helm";
-import { atMost, inTurn, ratio, timed, type Result } from "./measure";
+import { atMost, inTurn, median, ratio, timed, type Result } from "./measure";
 import { serviceRate } from "./service";
 
 const EMPTY = path.join(ROOT, "bench/empty");
@@ -156,6 +156,15 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
     await baseline();
     const times = await inTurn(5, withVersions(50), withVersions(2));
     return ratio("`preview` with 50 versions, against 2", times, 1.5);
+  },
+
+  async "wrong-file"() {
+    stackFile((config) => {
+      config["shopzier:traffic"] = { weights: { v1: 80, v2: 19 } };
+    });
+    const times: number[] = [];
+    for (let round = 0; round < 5; round++) times.push(await timed(() => pulumi("preview")));
+    return atMost("`pulumi preview` of a wrong stack file, until its report", median(times), 5);
   },
 
   service: serviceRate,
