@@ -106,8 +106,8 @@ export interface CategorySettings {
   readonly versions: Readonly<Record<string, VersionSettings>>;
   /** How long a stopping pod finishes its requests, in whole seconds. Default 25. */
   readonly drainSeconds: number;
-  /** How long the pods of a version may take to get ready, in whole seconds. Default 180. */
-  readonly readyTimeoutSeconds: number;
+  /** How long the pods of a version may take to get ready, in whole seconds; by the profile when absent. */
+  readonly readyTimeoutSeconds?: number;
 }
 
 /** The configuration of a stack, checked, with every default filled in. Deeply frozen. */
@@ -266,7 +266,7 @@ function settingsOf(c: Configuration): Settings {
     category: {
       ...categoryRest,
       drainSeconds: categoryDrain,
-      readyTimeoutSeconds: readyTimeout,
+      ...(readyTimeout !== undefined && { readyTimeoutSeconds: readyTimeout }),
       versions: Object.fromEntries(
         Object.entries(versions).map(([name, version]) => {
           const { replicas, autoscaler, ...rest } = version;

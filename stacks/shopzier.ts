@@ -66,7 +66,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       image: c.profile,
       port: c.port,
       graceSeconds: c.drainSeconds,
-      timeoutSeconds: c.readyTimeoutSeconds,
+      ...(c.readyTimeoutSeconds !== undefined && { timeoutSeconds: c.readyTimeoutSeconds }),
       versions: Object.fromEntries(
         Object.entries(c.versions).map(([name, v]) => [
           name,

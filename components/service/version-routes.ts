@@ -5,7 +5,7 @@ import type { ClusterAccess } from "../mesh/cluster-access";
 import type { GatewayPods } from "../mesh/gateway-proxies";
 import { LoadBalancerAlgorithm, type LoadBalancer } from "../traffic/load-balancer";
 import { planRoutes, type RoutedPath, type RoutedService } from "../traffic/route-plan";
-import type { Shares, Weights } from "../traffic/weights";
+import { weightProblems, type Shares, type Weights } from "../traffic/weights";
 import { propagationBarrier } from "./propagation-barrier";
 
 export interface VersionRoutesArgs {
@@ -47,6 +47,15 @@ export class VersionRoutes extends pulumi.ComponentResource {
   constructor(name: string, args: VersionRoutesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("shopzier-mesh:index:VersionRoutes", name, args, opts);
     const { service, propagation } = args;
+    const problems = weightProblems(args.weights, Object.keys(args.weights));
+    if (problems.length > 0) {
+      const words = problems.map(
+        (p) =>
+          `weights${p.version === undefined ? "" : `.${p.version}`}: found ${p.found}; allowed: ${p.allowed}`,
+      );
+      // A ResourceError is shown without a stack.
+      throw new pulumi.ResourceError(`VersionRoutes "${name}": ${words.join("; ")}`, this);
+    }
     const plan = planRoutes({
       service,
       hosts: args.hosts,

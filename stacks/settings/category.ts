@@ -99,15 +99,12 @@ export const category = object(
       25,
       "25s",
     ),
-    readyTimeout: withDefault(
-      duration("seconds", 1000, 3_600_000, {
-        description: "How long the pods of a version may take to get ready; then the update fails.",
-        range: 'from "1s" to "1h"',
-        example: "180s",
-      }),
-      180,
-      "180s",
-    ),
+    readyTimeout: duration("seconds", 1000, 3_600_000, {
+      description:
+        "How long the pods of a version may take to get ready; then the update fails. When absent 180s, for profile shopizer 600s.",
+      range: 'from "1s" to "1h"',
+      example: "180s",
+    }).exactOptional(),
   },
   "The category API and its versions.",
 ).meta({ required: ["host", "versions"] });

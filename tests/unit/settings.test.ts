@@ -149,7 +149,6 @@ describe("settings: what they become", function () {
           v2: { image: "registry.example.com/category-api:1.0.0", replicas: 1, env: {} },
         },
         drainSeconds: 25,
-        readyTimeoutSeconds: 180,
       },
       traffic: { weights: { v1: "rest", v2: 20 }, shares: { v1: 80, v2: 20 } },
       loadBalancer: "LEAST_REQUEST",
