@@ -78,8 +78,9 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       weights: settings.traffic.weights,
       loadBalancer: settings.loadBalancer,
       ...(settings.propagation.wait && {
-        propagation: { pods: gateway.pods, cluster, timeoutSeconds: settings.propagation.timeoutSeconds },
+        propagation: { pods: gateway.pods, timeoutSeconds: settings.propagation.timeoutSeconds },
       }),
+      cluster,
     },
     { dependsOn: [controlPlane] },
   );

@@ -30,6 +30,7 @@ export interface CategoryApiArgs {
   readonly weights: VersionRoutesArgs["weights"];
   readonly loadBalancer?: VersionRoutesArgs["loadBalancer"];
   readonly propagation?: VersionRoutesArgs["propagation"];
+  readonly cluster?: VersionRoutesArgs["cluster"];
   /** How long the pods of a version may take to get ready, in seconds. Default 180; 600 for `shopizer`. */
   readonly timeoutSeconds?: number;
 }
@@ -79,7 +80,9 @@ export class CategoryApi extends pulumi.ComponentResource {
   readonly versions: pulumi.Output<string[]>;
 
   constructor(name: string, args: CategoryApiArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:CategoryApi", name, args, opts);
+    // Component inputs are kept in the state: a kubeconfig may not be among them.
+    const { cluster, ...inputs } = args;
+    super("shopzier-mesh:index:CategoryApi", name, inputs, opts);
     const defaults = categoryDefaults(args.image ?? CategoryImage["category-api"]);
     const port = args.port ?? 8080;
     const service = new VersionedService(
@@ -107,6 +110,7 @@ export class CategoryApi extends pulumi.ComponentResource {
         weights: args.weights,
         ...(args.loadBalancer && { loadBalancer: args.loadBalancer }),
         ...(args.propagation && { propagation: args.propagation }),
+        ...(cluster && { cluster }),
       },
       { parent: this, dependsOn: [service] },
     );

@@ -42,7 +42,9 @@ export class IstioControlPlane extends pulumi.ComponentResource {
   readonly injectionLabels: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: IstioControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:IstioControlPlane", name, args, opts);
+    // Component inputs are kept in the state: a kubeconfig may not be among them.
+    const { cluster, ...inputs } = args;
+    super("shopzier-mesh:index:IstioControlPlane", name, inputs, opts);
     const namespaceName = args.namespace ?? "istio-system";
     const timeout = args.timeoutSeconds ?? 180;
     const namespace = new k8s.core.v1.Namespace(
@@ -105,7 +107,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
         hooks: webhooksAnswer(`${name}-webhooks`, {
           namespace: namespaceName,
           timeoutSeconds: timeout,
-          ...(args.cluster && { cluster: args.cluster }),
+          ...(cluster && { cluster }),
         }),
       },
     );

@@ -27,10 +27,11 @@ export interface VersionRoutesArgs {
    */
   readonly propagation?: {
     readonly pods: GatewayPods;
-    readonly cluster?: ClusterAccess;
     /** Default 60. */
     readonly timeoutSeconds?: number;
   };
+  /** The cluster whose gateway pods are asked; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
 }
 
 /**
@@ -45,7 +46,9 @@ export class VersionRoutes extends pulumi.ComponentResource {
   readonly shares: pulumi.Output<Shares>;
 
   constructor(name: string, args: VersionRoutesArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:VersionRoutes", name, args, opts);
+    // Component inputs are kept in the state: a kubeconfig may not be among them.
+    const { cluster, ...inputs } = args;
+    super("shopzier-mesh:index:VersionRoutes", name, inputs, opts);
     const { service, propagation } = args;
     const problems = weightProblems(args.weights, Object.keys(args.weights));
     if (problems.length > 0) {
@@ -95,7 +98,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
         ...(propagation && {
           hooks: propagationBarrier(`${name}-propagation`, {
             gateway: propagation.pods,
-            ...(propagation.cluster && { cluster: propagation.cluster }),
+            ...(cluster && { cluster }),
             ...(propagation.timeoutSeconds !== undefined && { timeoutSeconds: propagation.timeoutSeconds }),
           }),
         }),

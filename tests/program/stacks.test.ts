@@ -102,6 +102,17 @@ for (const stack of STACKS) {
   });
 }
 
+it("a kubeconfig in the configuration reaches no input of any resource, and so not the state", async () => {
+  const marker = "users: [{ user: { token: not-for-the-state } }]";
+  const run = await runProgram({
+    ...stackConfig("dev"),
+    "kubernetes:kubeconfig": marker,
+    "kubernetes:context": "here",
+  });
+  assert.ok(run.resources.length > 0);
+  assert.doesNotMatch(JSON.stringify(run), /not-for-the-state/);
+});
+
 describe("an edit of a stack file", () => {
   const base = (): Record<string, unknown> => structuredClone(stackConfig("lab"));
   const category = (config: Record<string, unknown>) =>
