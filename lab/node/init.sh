@@ -30,5 +30,5 @@ containerd --config /run/lab/containerd.toml >&3 2>&1 &
   exec kubelet $KUBELET_KUBEADM_ARGS --config=/var/lib/kubelet/config.yaml \
     --bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf
 ) >&4 2>&1 &
-# As PID 1 the shell also reaps the orphans of containers.
-wait
+# A node without one of the two is broken: it ends as a whole. As PID 1 the shell also reaps the orphans of containers.
+wait -n

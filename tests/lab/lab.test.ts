@@ -62,7 +62,9 @@ describe("lab", function () {
   describe("with an empty cache", () => {
     it("leaves no process when it is killed while it builds, and ends plainly on a full disk", async () => {
       const disk = await smallDisk("13g");
-      const env = { XDG_CACHE_HOME: disk.folder };
+      // Go's own cache stays where it is: it is not what this is about.
+      const { stdout: GOCACHE } = await execa("go", ["env", "GOCACHE"]);
+      const env = { XDG_CACHE_HOME: disk.folder, GOCACHE };
       const unfinished = path.join(disk.folder, "shopzier-mesh", "unfinished");
       const builders = (): string[] => labProcesses().filter((command) => command.includes(disk.folder));
       try {
@@ -162,6 +164,8 @@ describe("lab", function () {
         .find((name) => /^\d+$/.test(name) && readCommand(name).startsWith("containerd --config /run/lab"));
       assert.ok(pid);
       process.kill(Number(pid), "SIGKILL");
+      await waitUntilGone(labProcesses);
+      assert.equal((await lab(["status"]).end()).exitCode, 1);
       const { exitCode, output } = await lab(["up"]).end();
       assert.equal(exitCode, 0, output);
     });
