@@ -31,7 +31,10 @@ export async function runSteps(steps: readonly Step[]): Promise<void> {
         title,
         task: async (_, task): Promise<void> => {
           const start = Date.now();
-          await attempt(step, (text) => (task.output = text));
+          const tick = setInterval(() => (task.title = `${title}, ${elapsed(start)}`), 1000);
+          await attempt(step, (text) => (task.output = text)).finally(() => {
+            clearInterval(tick);
+          });
           task.title = `${title}, ${elapsed(start)}`;
         },
       })),

@@ -177,6 +177,15 @@ describe("lab", function () {
       assert.equal(fs.existsSync(".lab/run"), false);
     });
 
+    it("clean removes the cache", async () => {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), "lab-clean-"));
+      fs.mkdirSync(path.join(folder, "shopzier-mesh", "pulumi-0"), { recursive: true });
+      const { exitCode, output } = await lab(["clean"], { env: { XDG_CACHE_HOME: folder } }).end();
+      assert.equal(exitCode, 0, output);
+      assert.deepEqual(fs.readdirSync(folder), []);
+      fs.rmdirSync(folder);
+    });
+
     it("down again has nothing to do", async () => {
       const { exitCode, output } = await lab(["down"]).end();
       assert.equal(exitCode, 0);
