@@ -11,6 +11,9 @@ export interface GatewayPods {
 /** Envoy's admin port; it listens on the pod's loopback only. */
 const ADMIN_PORT = 15000;
 
+/** Not at the top of the file: a preview never needs it. */
+const loadClient = (): Promise<typeof import("@kubernetes/client-node")> => import("@kubernetes/client-node");
+
 /** Reads Envoy's own answers in the gateway pods, through the Kubernetes API's port forwarding. */
 export class GatewayProxies {
   private readonly forwards = new Map<string, Promise<Server>>();
@@ -22,9 +25,14 @@ export class GatewayProxies {
     private readonly forward: PortForward,
   ) {}
 
+  /** Loads what {@link connect} needs while the engine is at work elsewhere: it takes as long as Pulumi's own SDK. */
+  static preload(): void {
+    // What goes wrong here goes wrong again in connect, where somebody waits for it.
+    loadClient().catch(() => undefined);
+  }
+
   static async connect(pods: GatewayPods, access: ClusterAccess): Promise<GatewayProxies> {
-    // Loaded here, not at the top: it takes as long as Pulumi's own SDK, and a preview never needs it.
-    const client = await import("@kubernetes/client-node");
+    const client = await loadClient();
     const config = loadKubeConfig(new client.KubeConfig(), access);
     return new GatewayProxies(pods, config.makeApiClient(client.CoreV1Api), new client.PortForward(config));
   }
