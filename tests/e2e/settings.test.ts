@@ -22,7 +22,7 @@ describe("a wrong stack file", () => {
       assert.match(result.all, /shopzier:traffic\.weights\n\s+found: +weights that sum to 99/);
       assert.match(result.all, /pulumi config set --stack lab --path 'shopzier:traffic\.weights\.v2' 20/);
       assert.match(result.all, /LEAST_REQUEST/);
-      assert.match(result.all, /shopzier:category\b/, "did you mean");
+      assert.match(result.all, /did you mean category\?/);
       assert.doesNotMatch(result.all, /\n\s+at .*\(.*:\d+:\d+\)/, "a stack trace");
       assert.deepEqual(await state(), before);
     });
