@@ -41,7 +41,11 @@ describe("lab", function () {
       const disk = await smallDisk("50m");
       try {
         const { exitCode, output } = await lab(["up"], {
-          wrapper: ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+          // Somebody else who may nevertheless read this checkout, wherever it is.
+          wrapper: [
+            ...["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+            ...["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"],
+          ],
           env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent", XDG_CACHE_HOME: disk.folder },
         }).end();
         assert.equal(exitCode, 1, output);
