@@ -1,5 +1,6 @@
 import type { ApiException, KubeConfig } from "@kubernetes/client-node";
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 
 /** Which cluster, when it is not the one of the ambient kubeconfig (`KUBECONFIG`, `~/.kube/config`, in-cluster). */
 export interface ClusterAccess {
@@ -7,6 +8,20 @@ export interface ClusterAccess {
   readonly kubeconfig?: string;
   /** Context within the kubeconfig; default: its current context. */
   readonly context?: string;
+}
+
+const BUNDLE = "shopzier-mesh/dist/kubernetes-client.cjs";
+
+/**
+ * The Kubernetes client. Not imported at the top of a file: a preview never needs it, and its nine hundred files take as
+ * long to load as Pulumi's own SDK. As one file, where that is built, they take a sixth.
+ */
+export async function loadKubernetesClient(): Promise<typeof import("@kubernetes/client-node")> {
+  try {
+    return createRequire(__filename)(BUNDLE) as typeof import("@kubernetes/client-node");
+  } catch {
+    return import("@kubernetes/client-node");
+  }
 }
 
 /** The ambient kubeconfig, or the one that `access` names. */

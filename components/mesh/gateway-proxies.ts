@@ -1,6 +1,6 @@
 import type { CoreV1Api, PortForward, V1Pod } from "@kubernetes/client-node";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { loadKubeConfig, type ClusterAccess } from "./cluster-access";
+import { loadKubeConfig, loadKubernetesClient, type ClusterAccess } from "./cluster-access";
 
 /** The gateway pods of one deployment: where they run and by which labels they are found. */
 export interface GatewayPods {
@@ -10,9 +10,6 @@ export interface GatewayPods {
 
 /** Envoy's admin port; it listens on the pod's loopback only. */
 const ADMIN_PORT = 15000;
-
-/** Not at the top of the file: a preview never needs it. */
-const loadClient = (): Promise<typeof import("@kubernetes/client-node")> => import("@kubernetes/client-node");
 
 /** Reads Envoy's own answers in the gateway pods, through the Kubernetes API's port forwarding. */
 export class GatewayProxies {
@@ -25,14 +22,8 @@ export class GatewayProxies {
     private readonly forward: PortForward,
   ) {}
 
-  /** Loads what {@link connect} needs while the engine is at work elsewhere: it takes as long as Pulumi's own SDK. */
-  static preload(): void {
-    // What goes wrong here goes wrong again in connect, where somebody waits for it.
-    loadClient().catch(() => undefined);
-  }
-
   static async connect(pods: GatewayPods, access: ClusterAccess): Promise<GatewayProxies> {
-    const client = await loadClient();
+    const client = await loadKubernetesClient();
     const config = loadKubeConfig(new client.KubeConfig(), access);
     return new GatewayProxies(pods, config.makeApiClient(client.CoreV1Api), new client.PortForward(config));
   }

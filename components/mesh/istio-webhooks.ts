@@ -1,7 +1,7 @@
 import type { KubernetesObject } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
 import { setTimeout } from "node:timers/promises";
-import { apiMessage, loadKubeConfig, type ClusterAccess } from "./cluster-access";
+import { apiMessage, loadKubeConfig, loadKubernetesClient, type ClusterAccess } from "./cluster-access";
 
 /** How often the webhook is asked again. */
 const POLL_MS = 100;
@@ -18,7 +18,7 @@ export function webhooksAnswer(
   args: { readonly namespace: string; readonly cluster?: ClusterAccess; readonly timeoutSeconds: number },
 ): pulumi.ResourceHookBinding {
   const hook = new pulumi.ResourceHook(name, async () => {
-    const client = await import("@kubernetes/client-node");
+    const client = await loadKubernetesClient();
     const signal = AbortSignal.timeout(args.timeoutSeconds * 1000);
     const api = client.KubernetesObjectApi.makeApiClient(
       loadKubeConfig(new client.KubeConfig(), args.cluster ?? {}),

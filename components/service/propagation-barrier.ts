@@ -48,7 +48,6 @@ interface VirtualServiceInputs {
  */
 export function propagationBarrier(name: string, args: PropagationBarrierArgs): pulumi.ResourceHookBinding {
   const limit = (args.timeoutSeconds ?? 60) * 1000;
-  if (!pulumi.runtime.isDryRun()) GatewayProxies.preload();
   const before = new pulumi.ResourceHook(`${name}-endpoints`, async ({ newInputs, oldInputs }) => {
     const known = namedHosts((oldInputs as VirtualServiceInputs).spec);
     // A gateway may hold only the services that its routes name already (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
