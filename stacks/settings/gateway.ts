@@ -48,9 +48,10 @@ export const gateway = object(
       "HTTPS; no HTTPS when absent.",
     ).exactOptional(),
     drain: withDefault(
-      duration("seconds", 0, 3_600_000, {
-        description: "How long a stopping gateway pod finishes its requests.",
-        range: 'from "0s" to "1h"',
+      // Istio's agent never drains for less than five seconds.
+      duration("seconds", 5000, 3_600_000, {
+        description: "How long a stopping gateway pod may go on serving open connections.",
+        range: 'from "5s" to "1h"',
         example: "30s",
       }),
       30,
