@@ -29,7 +29,11 @@ pulumi.runtime.setMocks({
   // Pulumi's mocks cannot register hooks; the README says so.
   Object.assign(pulumi.runtime.getMonitor(), { registerResourceHook: (_, done) => done(null, {}) });
   return pulumi.runtime.runInPulumiStack(async () => require("./program.js"));
-}).then((outputs) => pulumi.output(outputs.url).apply((url) => console.log(JSON.stringify({ seen, url }))));
+}).then(async (outputs) => {
+  // Waits for every registration.
+  await pulumi.runtime.disconnect();
+  pulumi.output(outputs.url).apply((url) => console.log(JSON.stringify({ seen, url })));
+});
 `;
 
 describe("the npm package shopzier-mesh", () => {
