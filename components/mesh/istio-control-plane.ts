@@ -71,7 +71,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
           validation,
           {
             global: { istioNamespace: namespaceName },
-            // The default validator calls the istiod of this revision (facts: chart value defaultRevision).
+            // The default validator calls the istiod of this revision.
             defaultRevision: args.revision ?? "default",
           },
           args.values?.base,

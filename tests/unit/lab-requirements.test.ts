@@ -13,8 +13,8 @@ const machine: Machine = {
   clashingRoutes: [],
   freeGigabytes: 12,
   isCached: false,
-  cache: "/root/.cache/shopzier-mesh",
-  checkout: "/work/shopzier",
+  cache: "/home/ada/.cache/shopzier-mesh",
+  checkout: "/srv/shopzier",
 };
 
 describe("lab requirements", () => {
