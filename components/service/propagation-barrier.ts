@@ -44,7 +44,8 @@ interface VirtualServiceInputs {
  * After it, and after the creation: every ready gateway pod routes as just written, to healthy endpoints, and requests
  * in flight to versions that the route no longer names have ended. Pulumi deletes after all updates, so nothing that still gets traffic is deleted.
  *
- * Beyond the limit the update fails with the names of the pods that lag. Previews run no hooks.
+ * Beyond the limit the update fails with the names of the pods that lag. Previews run no hooks. Known limit: the run
+ * after such a failure finds the route unchanged and does not ask again before it deletes.
  */
 export function propagationBarrier(name: string, args: PropagationBarrierArgs): pulumi.ResourceHookBinding {
   const limit = (args.timeoutSeconds ?? 60) * 1000;
@@ -66,7 +67,10 @@ export function propagationBarrier(name: string, args: PropagationBarrierArgs): 
     const gone = oldInputs
       ? [...namedClusters((oldInputs as VirtualServiceInputs).spec)].filter((c) => !named.has(c))
       : [];
-    const state = "The new route is written; nothing was deleted.";
+    // A failed hook does not undo the write: the engine keeps the route as updated, and hooks run on changes only.
+    const state =
+      "The new route is written; nothing was deleted. The next run takes the route as done and deletes " +
+      "without asking again, so repair this first.";
     await everyGateway(args, limit, state, async (proxies, pod, signal) => {
       const lag = routeLag(await proxies.admin<RouteConfigDump>(pod, ROUTES, signal), metadata, expected);
       if (lag !== undefined) return lag;
