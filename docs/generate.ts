@@ -186,7 +186,7 @@ function errorCatalogue(): string {
       ),
     ].join("\n"),
   );
-  return `<!-- Written by \`npm run docs\` from tests/unit/wrong-settings.yaml; edit there. -->
+  return `<!-- Written by \`npm run docs\` from tests/unit/wrong-settings/; edit there. -->
 
 # Errors in a stack file
 

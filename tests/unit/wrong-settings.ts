@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parse } from "yaml";
 
@@ -15,20 +15,26 @@ export interface WrongSettings {
 
 type Config = Readonly<Record<string, unknown>>;
 
-const file = parse(readFileSync(path.join(__dirname, "wrong-settings.yaml"), "utf8")) as {
-  readonly stacks: Readonly<Record<"dev" | "prod", Config>>;
-  readonly sections: readonly { readonly name: string; readonly entries: readonly WrongSettings[] }[];
-};
+const FOLDER = path.join(__dirname, "wrong-settings");
+const read = (file: string): unknown => parse(readFileSync(path.join(FOLDER, file), "utf8"));
 
-/** The wrong stack files, by what they are about. */
-export const WRONG_SETTINGS = file.sections;
+interface Section {
+  readonly name: string;
+  readonly entries: readonly WrongSettings[];
+}
+
+/** The wrong stack files, by what they are about: a file each. */
+export const WRONG_SETTINGS = readdirSync(FOLDER)
+  .filter((file) => file !== "stacks.yaml")
+  .sort()
+  .map((file) => read(file) as Section);
 
 /** The right stack files that they are based on; keys without namespace. */
-export const RIGHT_SETTINGS = file.stacks;
+export const RIGHT_SETTINGS = read("stacks.yaml") as Readonly<Record<"dev" | "prod", Config>>;
 
 /** What Pulumi gives a program for a wrong stack file. */
 export function wrongConfig({ stack = "dev", config }: WrongSettings): Record<string, unknown> {
-  return asPulumiGives(merge(file.stacks[stack], withoutNamespace(parse(config) as Config)));
+  return asPulumiGives(merge(RIGHT_SETTINGS[stack], withoutNamespace(parse(config) as Config)));
 }
 
 /** The configuration of a stack file, as Pulumi gives it to a program. */
