@@ -8,6 +8,13 @@ export interface GatewayPods {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** The pods' labels as the Kubernetes API and kubectl take them. */
+export function labelSelector({ labels }: GatewayPods): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+}
+
 /** Envoy's admin port; it listens on the pod's loopback only. */
 const ADMIN_PORT = 15000;
 
@@ -30,11 +37,11 @@ export class GatewayProxies {
 
   /** Names of the pods that take traffic now: ready and not on their way out. */
   async ready(signal: AbortSignal): Promise<string[]> {
-    const labelSelector = Object.entries(this.pods.labels)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(",");
     signal.throwIfAborted();
-    const { items } = await this.api.listNamespacedPod({ namespace: this.pods.namespace, labelSelector });
+    const { items } = await this.api.listNamespacedPod({
+      namespace: this.pods.namespace,
+      labelSelector: labelSelector(this.pods),
+    });
     return items.filter(isReady).map((pod) => pod.metadata?.name ?? "");
   }
 

@@ -1,15 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { setTimeout } from "node:timers/promises";
-import type { VirtualServiceSpec } from "../istio/virtual-service";
+import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
 import { apiMessage, type ClusterAccess } from "../mesh/cluster-access";
-import { GatewayProxies, type GatewayPods } from "../mesh/gateway-proxies";
+import { GatewayProxies, labelSelector, type GatewayPods } from "../mesh/gateway-proxies";
 import {
   clustersWithoutEndpoint,
   expectedRoutes,
   hostOf,
-  namedClusters,
+  inFlightToUnrouted,
   namedHosts,
-  requestsInFlight,
   routedClusters,
   routeLag,
   subsetOf,
@@ -32,53 +31,122 @@ const CLUSTERS = "clusters?format=json";
 /** How often Envoy is asked again. */
 const POLL_MS = 50;
 
-interface VirtualServiceInputs {
+interface WrittenVirtualService {
   readonly metadata: VirtualServiceIdentity;
   readonly spec: VirtualServiceSpec;
 }
 
+/** What one gateway pod still lacks, in words; undefined once it lacks nothing. */
+type LagOf = (proxies: GatewayProxies, pod: string, signal: AbortSignal) => Promise<string | undefined>;
+
 /**
- * Hooks for a VirtualService that make `pulumi up` wait for the gateways (resource hooks: Pulumi concepts, "Hooks").
+ * Makes `pulumi up` wait for the gateways, on both sides of the write of a VirtualService.
  *
- * Before an update: every ready gateway pod has a healthy endpoint for each version that is about to get traffic.
- * After it, and after the creation: every ready gateway pod routes as just written, to healthy endpoints, and requests
- * in flight to versions that the route no longer names have ended. Pulumi deletes after all updates, so nothing that still gets traffic is deleted.
- *
- * Beyond the limit the update fails with the names of the pods that lag. Previews run no hooks. Known limit: the run
- * after such a failure finds the route unchanged and does not ask again before it deletes.
+ * Pulumi deletes only after the program has ended well, so what {@link routed} holds up or refuses holds every
+ * deletion, in each run until the gateways have the routes. (A hook after the update would hold it once: the engine
+ * keeps a resource whose after-hook failed as updated and sees no change in the next run.) In a preview nothing is asked.
  */
-export function propagationBarrier(name: string, args: PropagationBarrierArgs): pulumi.ResourceHookBinding {
-  const limit = (args.timeoutSeconds ?? 60) * 1000;
-  const before = new pulumi.ResourceHook(`${name}-endpoints`, async ({ newInputs, oldInputs }) => {
-    const known = namedHosts((oldInputs as VirtualServiceInputs).spec);
-    // A gateway may hold only the services that its routes name already (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
-    const wanted = routedClusters((newInputs as VirtualServiceInputs).spec).filter((c) =>
-      known.has(hostOf(c)),
-    );
-    await everyGateway(args, limit, "Nothing was changed.", async (proxies, pod, signal) =>
-      endpointLag(await proxies.admin<ClusterStatuses>(pod, CLUSTERS, signal), wanted),
-    );
-  });
-  const after = new pulumi.ResourceHook(`${name}-routes`, async ({ newInputs, oldInputs }) => {
-    const { metadata, spec } = newInputs as VirtualServiceInputs;
-    const expected = expectedRoutes(spec);
-    const wanted = routedClusters(spec);
-    const named = namedClusters(spec);
-    const gone = oldInputs
-      ? [...namedClusters((oldInputs as VirtualServiceInputs).spec)].filter((c) => !named.has(c))
-      : [];
-    // A failed hook does not undo the write: the engine keeps the route as updated, and hooks run on changes only.
-    const state =
-      "The new route is written; nothing was deleted. The next run takes the route as done and deletes " +
-      "without asking again, so repair this first.";
-    await everyGateway(args, limit, state, async (proxies, pod, signal) => {
-      const lag = routeLag(await proxies.admin<RouteConfigDump>(pod, ROUTES, signal), metadata, expected);
-      if (lag !== undefined) return lag;
-      const statuses = await proxies.admin<ClusterStatuses>(pod, CLUSTERS, signal);
-      return endpointLag(statuses, wanted) ?? flightLag(statuses, gone);
+export class PropagationBarrier {
+  /** For the VirtualService, before its update: what is about to get traffic has a healthy endpoint in every gateway. */
+  readonly beforeUpdate: pulumi.ResourceHook;
+  private readonly proxies: Promise<GatewayProxies> | undefined;
+
+  constructor(
+    name: string,
+    private readonly args: PropagationBarrierArgs,
+  ) {
+    // Unit tests with Pulumi's mocks have no engine, and no cluster that could be asked.
+    const writes = !pulumi.runtime.isDryRun() && pulumi.runtime.getEngine() !== undefined;
+    // The connections are made while the engine is still comparing.
+    if (writes) this.proxies = GatewayProxies.connect(args.gateway, args.cluster ?? {});
+    // Whoever waits for the connection is told.
+    this.proxies?.catch(() => undefined);
+    this.beforeUpdate = new pulumi.ResourceHook(`${name}-endpoints`, async ({ newInputs, oldInputs }) => {
+      const known = namedHosts((oldInputs as WrittenVirtualService).spec);
+      // A gateway may hold only the services that its routes name already (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
+      const wanted = routedClusters((newInputs as WrittenVirtualService).spec).filter((c) =>
+        known.has(hostOf(c)),
+      );
+      await this.everyGateway("Nothing was changed.", async (proxies, pod, signal) =>
+        endpointLag(await proxies.admin<ClusterStatuses>(pod, CLUSTERS, signal), wanted),
+      );
     });
-  });
-  return { beforeUpdate: [before], afterCreate: [after], afterUpdate: [after] };
+  }
+
+  /**
+   * Resolves once every ready gateway pod routes as `route` was written, to healthy endpoints, and requests in flight
+   * to versions that no route names any more have ended; rejects beyond the limit, naming the pods that lag.
+   */
+  routed(route: VirtualService): pulumi.Output<void> {
+    return pulumi.all([route.metadata, route.spec]).apply(async ([metadata, spec]) => {
+      if (this.proxies === undefined) return;
+      const expected = expectedRoutes(spec);
+      const wanted = routedClusters(spec);
+      try {
+        await this.everyGateway("Nothing was deleted.", async (proxies, pod, signal) => {
+          const routes = await proxies.admin<RouteConfigDump>(pod, ROUTES, signal);
+          const lag = routeLag(routes, metadata, expected);
+          if (lag !== undefined) return lag;
+          const statuses = await proxies.admin<ClusterStatuses>(pod, CLUSTERS, signal);
+          return endpointLag(statuses, wanted) ?? flightLag(inFlightToUnrouted(routes, statuses, spec));
+        });
+      } catch (error) {
+        // A RunError is shown without a stack.
+        throw new pulumi.RunError(apiMessage(error));
+      }
+      await (await this.proxies).close();
+    });
+  }
+
+  /**
+   * Asks every ready gateway pod until each has nothing left to say.
+   *
+   * @throws Error naming each pod that lags and what it lacks, when the limit is reached or no pod is ready.
+   */
+  private async everyGateway(state: string, lagOf: LagOf): Promise<void> {
+    const { gateway, timeoutSeconds = 60 } = this.args;
+    const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+    let lagging = ["no pod was asked"];
+    const settled = async (): Promise<boolean> => {
+      const proxies = await this.proxies;
+      if (!proxies) return true;
+      const pods = await proxies.ready(signal);
+      const lags = await Promise.all(
+        pods.map(async (pod) => {
+          // A pod that cannot be asked lags until it answers, or is no longer ready.
+          const lag = await lagOf(proxies, pod, signal).catch(
+            (error: unknown) => `does not answer: ${apiMessage(error)}`,
+          );
+          return lag === undefined ? [] : [`gateway pod ${pod} ${lag}`];
+        }),
+      );
+      // What the limit broke off says less than what was seen before.
+      signal.throwIfAborted();
+      lagging =
+        pods.length > 0
+          ? lags.flat()
+          : [`no pod in namespace ${gateway.namespace} with ${labelSelector(gateway)} is ready`];
+      return lagging.length === 0;
+    };
+    try {
+      while (!(await settled())) await setTimeout(POLL_MS, undefined, { signal });
+    } catch (error) {
+      if (!signal.aborted) {
+        throw new Error(
+          `The gateways could not be asked for their routes: ${apiMessage(error)}\n${state} ` +
+            `Waiting needs the right to list pods and to create pods/portforward in namespace ${gateway.namespace}. ` +
+            "Where that cannot be had, switch it off: shopzier:propagation: { wait: false }.",
+          { cause: error },
+        );
+      }
+      throw new Error(
+        `The gateways did not take up the routes within ${timeoutSeconds} s:\n` +
+          lagging.map((line) => `  - ${line}`).join("\n") +
+          `\n${state} Look at these pods and at istiod (istioctl proxy-status), then run the same command again.`,
+        { cause: error },
+      );
+    }
+  }
 }
 
 function endpointLag(statuses: ClusterStatuses, wanted: readonly string[]): string | undefined {
@@ -86,67 +154,7 @@ function endpointLag(statuses: ClusterStatuses, wanted: readonly string[]): stri
   if (missing.length > 0) return `knows no healthy endpoint of ${missing.map(subsetOf).join(", ")}`;
 }
 
-function flightLag(statuses: ClusterStatuses, gone: readonly string[]): string | undefined {
-  const busy = gone.filter((c) => requestsInFlight(statuses, c) > 0);
-  if (busy.length > 0) {
-    return `still has ${busy.map((c) => `${requestsInFlight(statuses, c)} requests in flight to ${subsetOf(c)}`).join(", ")}`;
-  }
-}
-
-/**
- * Asks every ready gateway pod until each has nothing left to say.
- *
- * @throws Error naming each pod that lags and what it lacks, when the limit is reached or no pod is ready.
- */
-async function everyGateway(
-  args: PropagationBarrierArgs,
-  limit: number,
-  state: string,
-  lagOf: (proxies: GatewayProxies, pod: string, signal: AbortSignal) => Promise<string | undefined>,
-): Promise<void> {
-  const signal = AbortSignal.timeout(limit);
-  const proxies = await GatewayProxies.connect(args.gateway, args.cluster ?? {});
-  const selector = Object.entries(args.gateway.labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(",");
-  let lagging = ["no pod was asked"];
-  const settled = async (): Promise<boolean> => {
-    const pods = await proxies.ready(signal);
-    const lags = await Promise.all(
-      pods.map(async (pod) => {
-        // A pod that cannot be asked lags until it answers, or is no longer ready.
-        const lag = await lagOf(proxies, pod, signal).catch(
-          (error: unknown) => `does not answer: ${apiMessage(error)}`,
-        );
-        return lag === undefined ? [] : [`gateway pod ${pod} ${lag}`];
-      }),
-    );
-    // What the limit broke off says less than what was seen before.
-    signal.throwIfAborted();
-    lagging =
-      pods.length > 0
-        ? lags.flat()
-        : [`no pod in namespace ${args.gateway.namespace} with ${selector} is ready`];
-    return lagging.length === 0;
-  };
-  try {
-    while (!(await settled())) await setTimeout(POLL_MS, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) {
-      throw new Error(
-        `The gateways could not be asked for their routes: ${apiMessage(error)}\n${state} ` +
-          `Waiting needs the right to list pods and to create pods/portforward in namespace ${args.gateway.namespace}. ` +
-          "Where that cannot be had, switch it off: shopzier:propagation: { wait: false }.",
-        { cause: error },
-      );
-    }
-    throw new Error(
-      `The gateways did not take up the routes within ${limit / 1000} s:\n` +
-        lagging.map((line) => `  - ${line}`).join("\n") +
-        `\n${state} Look at these pods and at istiod (istioctl proxy-status), then run the same command again.`,
-      { cause: error },
-    );
-  } finally {
-    await proxies.close();
-  }
+function flightLag(busy: ReadonlyMap<string, number>): string | undefined {
+  if (busy.size === 0) return undefined;
+  return `still has ${[...busy].map(([version, count]) => `${count} requests in flight to ${version}`).join(", ")}`;
 }

@@ -6,7 +6,7 @@ import type { GatewayPods } from "../mesh/gateway-proxies";
 import { LoadBalancerAlgorithm, type LoadBalancer } from "../traffic/load-balancer";
 import { planRoutes, type RoutedPath, type RoutedService } from "../traffic/route-plan";
 import { weightProblems, type Shares, type Weights } from "../traffic/weights";
-import { propagationBarrier } from "./propagation-barrier";
+import { PropagationBarrier } from "./propagation-barrier";
 
 export interface VersionRoutesArgs {
   /** The service whose versions get the traffic. */
@@ -22,7 +22,7 @@ export interface VersionRoutesArgs {
   /** Default LEAST_REQUEST. */
   readonly loadBalancer?: LoadBalancer;
   /**
-   * The gateway pods that `pulumi up` waits for, see {@link propagationBarrier}. Left out, nothing waits and a version
+   * The gateway pods that `pulumi up` waits for, see {@link PropagationBarrier}. Left out, nothing waits and a version
    * that is removed may be deleted while a gateway still sends to it.
    */
   readonly propagation?: {
@@ -84,7 +84,14 @@ export class VersionRoutes extends pulumi.ComponentResource {
           { parent: this },
         ),
     );
-    new VirtualService(
+    const barrier =
+      propagation &&
+      new PropagationBarrier(`${name}-propagation`, {
+        gateway: propagation.pods,
+        ...(cluster && { cluster }),
+        ...(propagation.timeoutSeconds !== undefined && { timeoutSeconds: propagation.timeoutSeconds }),
+      });
+    const route = new VirtualService(
       `${name}-route`,
       {
         metadata,
@@ -95,16 +102,10 @@ export class VersionRoutes extends pulumi.ComponentResource {
       {
         parent: this,
         dependsOn: [policy, ...subsets],
-        ...(propagation && {
-          hooks: propagationBarrier(`${name}-propagation`, {
-            gateway: propagation.pods,
-            ...(cluster && { cluster }),
-            ...(propagation.timeoutSeconds !== undefined && { timeoutSeconds: propagation.timeoutSeconds }),
-          }),
-        }),
+        ...(barrier && { hooks: { beforeUpdate: [barrier.beforeUpdate] } }),
       },
     );
-    this.shares = pulumi.output(plan.shares);
+    this.shares = barrier ? barrier.routed(route).apply(() => plan.shares) : pulumi.output(plan.shares);
     this.registerOutputs({ shares: this.shares });
   }
 }

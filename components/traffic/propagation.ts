@@ -4,7 +4,7 @@
  * Pure: takes the spec and the parsed bodies of Envoy's admin endpoints `config_dump?resource=dynamic_route_configs`
  * and `clusters?format=json` (Envoy docs, "Administration interface").
  */
-import type { VirtualServiceSpec } from "../istio/virtual-service";
+import type { Destination, HttpMatchRequest, VirtualServiceSpec } from "../istio/virtual-service";
 
 /** Route name → Envoy cluster name → weight. What a VirtualService comes to in a proxy. */
 export type RouteTable = ReadonlyMap<string, ReadonlyMap<string, number>>;
@@ -28,6 +28,7 @@ interface EnvoyRoute {
   readonly name?: string;
   readonly route?: {
     readonly cluster?: string;
+    readonly request_mirror_policies?: readonly { readonly cluster?: string }[];
     readonly weighted_clusters?: {
       readonly clusters?: readonly { readonly name?: string; readonly weight?: number }[];
     };
@@ -54,30 +55,41 @@ export function clusterName(host: string, port: number | undefined, subset: stri
   return `outbound|${port ?? ""}|${subset ?? ""}|${host}`;
 }
 
-/** The routes that a proxy has once it has taken up `spec`; weight 0 is left out, as Istio leaves it out. */
+/**
+ * The routes that a proxy has once it has taken up `spec`; weight 0 is left out, as Istio leaves it out. A redirect and
+ * a direct response are routes to no cluster. Rules of one name (what one setting comes to) lead to the same clusters.
+ */
 export function expectedRoutes(spec: VirtualServiceSpec): RouteTable {
+  // Istio leaves out whatever stands below a match that takes every request.
+  const last = spec.http.findIndex((rule) => !rule.match || rule.match.some(takesEverything));
+  const rules = last < 0 ? spec.http : spec.http.slice(0, last + 1);
   return new Map(
-    spec.http.map((rule, index) => [
-      rule.name ?? String(index),
-      new Map(
-        rule.route
-          .filter((r) => rule.route.length === 1 || (r.weight ?? 0) > 0)
-          .map((r) => [
-            clusterName(r.destination.host, r.destination.port?.number, r.destination.subset),
-            rule.route.length === 1 ? 1 : (r.weight ?? 0),
-          ]),
-      ),
-    ]),
+    rules.flatMap((rule, index) => {
+      const route = rule.route ?? [];
+      const weights = new Map(
+        route
+          .filter((r) => route.length === 1 || (r.weight ?? 0) > 0)
+          .map((r) => [clusterOf(r.destination), route.length === 1 ? 1 : (r.weight ?? 0)]),
+      );
+      const names = rule.match?.map((match) => match.name) ?? [undefined];
+      return names.map((match) => [[rule.name ?? String(index), match].filter(Boolean).join("."), weights]);
+    }),
   );
 }
 
-/** Every cluster that `spec` names, those of weight 0 too. */
+/** Istio: IsCatchAllRoute. */
+function takesEverything({ name, uri, ...conditions }: HttpMatchRequest): boolean {
+  const path = uri === undefined || uri.prefix === "/" || uri.regex === ".*";
+  return path && Object.keys(conditions).length === 0;
+}
+
+const clusterOf = ({ host, port, subset }: Destination): string => clusterName(host, port?.number, subset);
+
+/** Every cluster that `spec` names, those of weight 0 and those that only get copies too. */
 export function namedClusters(spec: VirtualServiceSpec): ReadonlySet<string> {
   return new Set(
     spec.http.flatMap((rule) =>
-      rule.route.map((r) =>
-        clusterName(r.destination.host, r.destination.port?.number, r.destination.subset),
-      ),
+      [...(rule.route ?? []), ...(rule.mirrors ?? [])].map(({ destination }) => clusterOf(destination)),
     ),
   );
 }
@@ -133,8 +145,41 @@ export function clustersWithoutEndpoint(statuses: ClusterStatuses, clusters: Ite
   return [...clusters].filter((c) => !ready.has(c));
 }
 
+/** Every cluster to which some route of the proxy sends or copies requests. */
+function clustersInRoutes(dump: RouteConfigDump): ReadonlySet<string> {
+  const routes = (dump.configs ?? [])
+    .flatMap(({ route_config }) => route_config?.virtual_hosts ?? [])
+    .flatMap((host) => host.routes ?? []);
+  return new Set(
+    routes.flatMap((route) => [
+      ...envoyWeights(route).keys(),
+      ...(route.route?.request_mirror_policies ?? []).map((mirror) => mirror.cluster ?? ""),
+    ]),
+  );
+}
+
+/**
+ * Versions that neither `spec` nor any route of the proxy names any more, with how many requests the proxy still has in
+ * flight to each: what was routed away and may be deleted once they have ended.
+ */
+export function inFlightToUnrouted(
+  dump: RouteConfigDump,
+  statuses: ClusterStatuses,
+  spec: VirtualServiceSpec,
+): ReadonlyMap<string, number> {
+  const hosts = namedHosts(spec);
+  const kept = new Set([...namedClusters(spec), ...clustersInRoutes(dump)]);
+  return new Map(
+    (statuses.cluster_statuses ?? [])
+      .map(({ name = "" }) => name)
+      .filter((name) => hosts.has(hostOf(name)) && subsetOf(name) !== name && !kept.has(name))
+      .map((name) => [subsetOf(name), requestsInFlight(statuses, name)] as const)
+      .filter(([, count]) => count > 0),
+  );
+}
+
 /** Requests in flight from this proxy to `cluster`. */
-export function requestsInFlight(statuses: ClusterStatuses, cluster: string): number {
+function requestsInFlight(statuses: ClusterStatuses, cluster: string): number {
   return (statuses.cluster_statuses ?? [])
     .filter((c) => c.name === cluster)
     .flatMap((c) => c.host_statuses ?? [])

@@ -75,11 +75,7 @@ for (const stack of STACKS) {
     it("guards istiod by its webhooks and the route by the propagation barrier", () => {
       const all = byName(update);
       assert.deepEqual(all.get("istio-istiod")?.hooks, ["afterCreate", "afterUpdate"]);
-      assert.deepEqual(all.get("category-routes-route")?.hooks, [
-        "beforeUpdate",
-        "afterCreate",
-        "afterUpdate",
-      ]);
+      assert.deepEqual(all.get("category-routes-route")?.hooks, ["beforeUpdate"]);
     });
 
     it("tells where and how the traffic goes", () => {

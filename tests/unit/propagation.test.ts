@@ -3,8 +3,8 @@ import fc from "fast-check";
 import {
   clustersWithoutEndpoint,
   expectedRoutes,
+  inFlightToUnrouted,
   namedClusters,
-  requestsInFlight,
   routedClusters,
   routeLag,
   type RouteConfigDump,
@@ -131,9 +131,44 @@ describe("clusters of a route", () => {
     ]);
   });
 
-  it("count requests in flight over all endpoints; Envoy leaves out zeros", () => {
-    assert.equal(requestsInFlight(statuses, "a"), 3);
-    assert.equal(requestsInFlight(statuses, "draining"), 0);
-    assert.equal(requestsInFlight(statuses, "unknown"), 0);
+  it("count requests in flight to versions that nothing routes to any more", () => {
+    const busy = (subset: string, active = "2") => ({
+      name: `outbound|8080|${subset}|${HOST}`,
+      host_statuses: [
+        { stats: [{ name: "rq_active", value: active }] },
+        {
+          stats: [
+            { name: "rq_active", value: "1" },
+            { name: "rq_total", value: "9" },
+          ],
+        },
+        // Envoy leaves out zeros.
+        { stats: [] },
+      ],
+    });
+    const all = {
+      cluster_statuses: [
+        ...["v1", "v2", "v3", "v4", "v5", ""].map((subset) => busy(subset)),
+        { ...busy("v6"), name: "outbound|8080|v6|other.shop.svc.cluster.local" },
+        { name: `outbound|8080|v7|${HOST}` },
+      ],
+    };
+    const routes = dump({ v1: 60, v2: 40 });
+    const mirror = { route: { cluster: "other", request_mirror_policies: [{ cluster: busy("v4").name }] } };
+    const withMirror: RouteConfigDump = {
+      configs: [...(routes.configs ?? []), { route_config: { virtual_hosts: [{ routes: [mirror] }] } }],
+    };
+    // v3 is named at weight 0; v4 is somebody's mirror; v5 is gone.
+    assert.deepEqual(
+      inFlightToUnrouted(withMirror, all, spec({ v1: 60, v2: 40, v3: 0 })),
+      new Map([["v5", 3]]),
+    );
+    assert.deepEqual(
+      inFlightToUnrouted(routes, all, spec({ v1: 60, v2: 40, v3: 0 })),
+      new Map([
+        ["v4", 3],
+        ["v5", 3],
+      ]),
+    );
   });
 });

@@ -7,7 +7,7 @@ import { planRoutes, VersionedService } from "../../../components/index";
 import { DestinationRule } from "../../../components/istio/destination-rule";
 import { Gateway } from "../../../components/istio/gateway";
 import { VirtualService } from "../../../components/istio/virtual-service";
-import { propagationBarrier } from "../../../components/service/propagation-barrier";
+import { PropagationBarrier } from "../../../components/service/propagation-barrier";
 
 const config = new pulumi.Config();
 const versions = config.requireObject<string[]>("versions");
@@ -64,8 +64,10 @@ const rule = new DestinationRule(
   },
   { dependsOn: [service] },
 );
-new VirtualService(
+const barrier = new PropagationBarrier("single-propagation", { gateway: GATEWAY });
+const route = new VirtualService(
   "route",
   { metadata, spec: plan.virtualService },
-  { dependsOn: [rule, gateway], hooks: propagationBarrier("single-propagation", { gateway: GATEWAY }) },
+  { dependsOn: [rule, gateway], hooks: { beforeUpdate: [barrier.beforeUpdate] } },
 );
+export const routed = barrier.routed(route);
