@@ -1,17 +1,30 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { IstioObject, type IstioObjectArgs } from "./custom-resource";
 
-/** Matches a URI or a header value: exactly one of the three. */
+/** Matches a value as a whole: exactly one of the three. A regex is RE2, at most 1024 characters. */
 export interface StringMatch {
   readonly exact?: string;
   readonly prefix?: string;
   readonly regex?: string;
 }
 
+/** All conditions of one match must hold (Istio: HTTPMatchRequest). */
 export interface HttpMatchRequest {
   readonly name?: string;
   readonly uri?: StringMatch;
+  readonly method?: StringMatch;
+  /** With the port, when the client sends one. */
+  readonly authority?: StringMatch;
+  /** Header name, in lowercase → match; an empty match asks for presence alone. */
   readonly headers?: Readonly<Record<string, StringMatch>>;
+  /** Not this value; an empty match asks for absence. */
+  readonly withoutHeaders?: Readonly<Record<string, StringMatch>>;
+  /** An empty match asks for presence alone. */
+  readonly queryParams?: Readonly<Record<string, StringMatch>>;
+  /** Namespace of the calling proxy: at a gateway that of the gateway itself. */
+  readonly sourceNamespace?: string;
+  /** Port of the listener. */
+  readonly port?: number;
 }
 
 export interface Destination {
@@ -27,10 +40,91 @@ export interface HttpRouteDestination {
   readonly weight?: number;
 }
 
+/** Istio: HTTPRedirect. */
+export interface HttpRedirect {
+  readonly uri?: string;
+  readonly authority?: string;
+  readonly scheme?: "http" | "https";
+  readonly port?: number;
+  readonly redirectCode?: number;
+}
+
+/** Istio: HTTPDirectResponse. */
+export interface HttpDirectResponse {
+  readonly status: number;
+  readonly body?: { readonly string: string };
+}
+
+/** Istio: HTTPRewrite. `uri` replaces what the match matched: the prefix, or the whole path. */
+export interface HttpRewrite {
+  readonly uri?: string;
+  readonly uriRegexRewrite?: { readonly match: string; readonly rewrite: string };
+  readonly authority?: string;
+}
+
+/** Istio: Headers.HeaderOperations. */
+export interface HeaderOperations {
+  readonly set?: Readonly<Record<string, string>>;
+  readonly add?: Readonly<Record<string, string>>;
+  readonly remove?: readonly string[];
+}
+
+/** Istio: CorsPolicy. */
+export interface CorsPolicySpec {
+  readonly allowOrigins: readonly StringMatch[];
+  readonly allowMethods?: readonly string[];
+  readonly allowHeaders?: readonly string[];
+  readonly exposeHeaders?: readonly string[];
+  readonly maxAge?: string;
+  readonly allowCredentials?: boolean;
+  readonly unmatchedPreflights?: "FORWARD" | "IGNORE";
+}
+
+/** Istio: Percent, 0.0001 to 100. */
+export interface Percent {
+  readonly value: number;
+}
+
+/** Istio: HTTPRetry. */
+export interface HttpRetry {
+  readonly attempts: number;
+  readonly perTryTimeout?: string;
+  readonly retryOn?: string;
+  readonly retryRemoteLocalities?: boolean;
+  readonly retryIgnorePreviousHosts?: boolean;
+  readonly backoff?: string;
+}
+
+/** Istio: HTTPFaultInjection. */
+export interface HttpFault {
+  readonly delay?: { readonly fixedDelay: string; readonly percentage: Percent };
+  readonly abort?: {
+    readonly httpStatus?: number;
+    readonly grpcStatus?: string;
+    readonly percentage: Percent;
+  };
+}
+
+/** Istio: HTTPMirrorPolicy. */
+export interface HttpMirror {
+  readonly destination: Destination;
+  readonly percentage?: Percent;
+}
+
+/** One rule: requests that match go to `route`, or are answered by `redirect` or `directResponse` (exactly one). */
 export interface HttpRoute {
   readonly name?: string;
   readonly match?: readonly HttpMatchRequest[];
-  readonly route: readonly HttpRouteDestination[];
+  readonly route?: readonly HttpRouteDestination[];
+  readonly redirect?: HttpRedirect;
+  readonly directResponse?: HttpDirectResponse;
+  readonly rewrite?: HttpRewrite;
+  readonly headers?: { readonly request?: HeaderOperations; readonly response?: HeaderOperations };
+  readonly corsPolicy?: CorsPolicySpec;
+  readonly timeout?: string;
+  readonly retries?: HttpRetry;
+  readonly fault?: HttpFault;
+  readonly mirrors?: readonly HttpMirror[];
 }
 
 /** networking.istio.io/v1 VirtualServiceSpec, the part that we write. */

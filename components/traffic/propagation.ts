@@ -78,9 +78,9 @@ export function expectedRoutes(spec: VirtualServiceSpec): RouteTable {
 }
 
 /** Istio: IsCatchAllRoute. */
-function takesEverything({ name, uri, ...conditions }: HttpMatchRequest): boolean {
+function takesEverything({ uri, ...others }: HttpMatchRequest): boolean {
   const path = uri === undefined || uri.prefix === "/" || uri.regex === ".*";
-  return path && Object.keys(conditions).length === 0;
+  return path && Object.keys(others).every((key) => key === "name");
 }
 
 const clusterOf = ({ host, port, subset }: Destination): string => clusterName(host, port?.number, subset);
@@ -214,6 +214,7 @@ function sameRatios(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, numbe
 }
 
 function describe(weights: ReadonlyMap<string, number>): string {
+  if (weights.size === 0) return "to no version";
   const sum = total(weights);
   return [...weights].map(([c, w]) => `${subsetOf(c)} ${Number(((100 * w) / sum).toFixed(2))} %`).join(", ");
 }

@@ -1,7 +1,20 @@
 import type { DestinationRuleSpec, LoadBalancerSettings } from "../istio/destination-rule";
-import type { HttpMatchRequest, VirtualServiceSpec } from "../istio/virtual-service";
+import type { Destination, HttpMatchRequest, HttpRoute, VirtualServiceSpec } from "../istio/virtual-service";
 import type { ConsistentHash, LoadBalancer } from "./load-balancer";
+import { istioMatch, type RequestMatch } from "./matches";
+import { confine, uriMatches, type RoutedPath } from "./paths";
+import {
+  answerPolicySpec,
+  effectivePolicies,
+  policySpec,
+  redirectSpec,
+  responseSpec,
+  type TrafficPolicies,
+  type TrafficRule,
+} from "./rules";
 import { effectiveShares, integerWeights, type Shares, type Weights } from "./weights";
+
+export type { RoutedPath } from "./paths";
 
 /** The service that routes lead to. */
 export interface RoutedService {
@@ -10,9 +23,6 @@ export interface RoutedService {
   /** Port of the Kubernetes Service. */
   readonly port: number;
 }
-
-/** A path that is routed: itself alone, or with everything below it. */
-export type RoutedPath = { readonly exact: string } | { readonly prefix: string };
 
 export interface RouteRequest {
   readonly service: RoutedService;
@@ -24,6 +34,10 @@ export interface RouteRequest {
   readonly paths?: readonly RoutedPath[];
   readonly weights: Weights;
   readonly loadBalancer: LoadBalancer;
+  /** Tried in order before the rest, which goes by `weights`. */
+  readonly rules?: readonly TrafficRule[];
+  /** For the rest, and for each rule that has none of its own. */
+  readonly policies?: TrafficPolicies;
 }
 
 /** Every Istio object that a {@link RouteRequest} comes to. */
@@ -51,32 +65,33 @@ export function serviceHost(service: Pick<RoutedService, "name" | "namespace">):
  * A version of weight 0 stays in the route, so that its cluster stays known to the gateway. A lone version is
  * routed without a weight: Istio ignores the weight of a lone destination (VirtualService, HTTPRouteDestination).
  *
- * @throws RangeError when the weights cannot be used (see {@link effectiveShares}).
+ * @throws RangeError when the weights cannot be used (see {@link effectiveShares}), or a rule names a version without
+ * a weight.
  */
 export function planRoutes(request: RouteRequest): RoutePlan {
   const host = serviceHost(request.service);
   const shares = effectiveShares(request.weights);
-  const weights = Object.entries(integerWeights(shares));
-  const route = weights.map(([version, weight]) => ({
-    destination: { host, subset: version, port: { number: request.service.port } },
-    ...(weights.length > 1 && { weight }),
-  }));
+  const to = (version: string): Destination => {
+    if (!Object.hasOwn(shares, version))
+      throw new RangeError(`a rule names version "${version}", which has no weight`);
+    return { host, subset: version, port: { number: request.service.port } };
+  };
+  const rest: HttpRoute = {
+    name: request.service.name,
+    ...conditions(matches([{}], request.paths)),
+    route: split(shares, to),
+    ...policySpec(request.policies ?? {}, to),
+  };
   return {
     shares,
     virtualService: {
       hosts: request.hosts,
       gateways: request.gateways,
-      http: [
-        {
-          name: request.service.name,
-          ...(request.paths && { match: request.paths.flatMap(pathMatches) }),
-          route,
-        },
-      ],
+      http: [...(request.rules ?? []).flatMap((rule) => ruleRoutes(rule, request, to)), rest],
     },
     policy: { host, trafficPolicy: { loadBalancer: loadBalancerSettings(request.loadBalancer) } },
     subsets: Object.fromEntries(
-      weights.map(([version]) => [
+      Object.keys(shares).map((version) => [
         version,
         { host, subsets: [{ name: version, labels: { [VERSION_LABEL]: version } }] },
       ]),
@@ -84,12 +99,66 @@ export function planRoutes(request: RouteRequest): RoutePlan {
   };
 }
 
-/** Istio's prefix is textual (`/a` matches `/ab` too): the path itself and what is below it are two matches. */
-function pathMatches(path: RoutedPath): HttpMatchRequest[] {
-  if ("exact" in path) return [{ uri: { exact: path.exact } }];
-  const base = path.prefix.replace(/\/+$/, "");
-  const below = { uri: { prefix: `${base}/` } };
-  return base === "" ? [below] : [{ uri: { exact: base } }, below];
+/**
+ * A rule in Istio's words.
+ *
+ * Only the routed paths reach the service, by whatever rule: a rule that sends to a version is confined to them. What
+ * the gateway answers itself reaches nothing and may have any path.
+ */
+function ruleRoutes(
+  { name, match, action, rewrite, policies }: TrafficRule,
+  request: RouteRequest,
+  to: (version: string) => Destination,
+): HttpRoute[] {
+  const effective = effectivePolicies(request.policies ?? {}, policies);
+  if ("redirect" in action || "respond" in action) {
+    const answer =
+      "redirect" in action
+        ? { redirect: redirectSpec(action.redirect) }
+        : { directResponse: responseSpec(action.respond) };
+    return [{ name, ...conditions(matches(match, undefined)), ...answer, ...answerPolicySpec(effective) }];
+  }
+  const any = matches(match, request.paths);
+  if (any.length === 0) throw new RangeError(`rule "${name}" matches no path that reaches the service`);
+  const route =
+    "to" in action ? [{ destination: to(action.to) }] : split(effectiveShares(action.weights), to);
+  const spec = { route, ...policySpec(effective, to) };
+  const host = rewrite?.host === undefined ? {} : { authority: rewrite.host };
+  if (rewrite?.path === undefined) {
+    return [{ name, ...conditions(any), ...(rewrite && { rewrite: host }), ...spec }];
+  }
+  // Envoy replaces what was matched, so the path itself and what is below it are rewritten differently.
+  const root = rewrite.path.replace(/\/+$/, "");
+  return any.map((one) => ({
+    name,
+    ...conditions([one]),
+    rewrite: { uri: one.uri?.prefix === undefined ? root || "/" : `${root}/`, ...host },
+    ...spec,
+  }));
+}
+
+/** Matches for what of `any` lies within `paths`: one without conditions is every request, none at all no request. */
+function matches(any: readonly RequestMatch[], paths: readonly RoutedPath[] | undefined): HttpMatchRequest[] {
+  return (any.length === 0 ? [{}] : any).flatMap((match: RequestMatch) => {
+    const { path } = match;
+    const others = istioMatch(match);
+    if (!paths && path === undefined) return [others];
+    const confined = paths ? confine(path, paths) : path === undefined ? [] : [path];
+    return confined.flatMap(uriMatches).map((uri) => ({ uri, ...others }));
+  });
+}
+
+/** A rule without a match is about every request. */
+function conditions(any: readonly HttpMatchRequest[]): Pick<HttpRoute, "match"> {
+  return any.some((match) => Object.keys(match).length === 0) ? {} : { match: any };
+}
+
+function split(shares: Shares, to: (version: string) => Destination): NonNullable<HttpRoute["route"]> {
+  const weights = Object.entries(integerWeights(shares));
+  return weights.map(([version, weight]) => ({
+    destination: to(version),
+    ...(weights.length > 1 && { weight }),
+  }));
 }
 
 /** A load balancer in Istio's words (DestinationRule, LoadBalancerSettings). */

@@ -31,7 +31,7 @@ const spec = (w: Weights) =>
 function dump(w: Weights, config = CONFIG): RouteConfigDump {
   const [rule] = spec(w).http;
   const clusters = (rule?.route ?? [])
-    .filter((r) => rule?.route.length === 1 || (r.weight ?? 0) > 0)
+    .filter((r) => rule?.route?.length === 1 || (r.weight ?? 0) > 0)
     .map((r) => ({ name: `outbound|8080|${r.destination.subset ?? ""}|${HOST}`, weight: r.weight ?? 0 }));
   const [only, ...others] = clusters;
   const route = {

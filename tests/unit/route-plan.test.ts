@@ -14,7 +14,7 @@ const request = (over: Partial<RouteRequest> = {}): RouteRequest => ({
 });
 
 const destinations = (w: Weights) =>
-  planRoutes(request({ weights: w })).virtualService.http.flatMap((rule) => rule.route);
+  planRoutes(request({ weights: w })).virtualService.http.flatMap((rule) => rule.route ?? []);
 
 describe("planRoutes", () => {
   it("routes to fully qualified subsets of the service", () => {

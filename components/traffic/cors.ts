@@ -1,0 +1,36 @@
+import type { CorsPolicySpec, StringMatch } from "../istio/virtual-service";
+import { literal } from "./matches";
+
+/** Which pages of other origins a browser lets use the answers (WHATWG Fetch, "CORS protocol"). */
+export interface CorsPolicy {
+  /** Origins (`https://shop.example.com`), `https://*.example.com` for every host below it, or `*` for any. */
+  readonly origins: readonly string[];
+  readonly methods?: readonly string[];
+  /** Request headers that a page may send. */
+  readonly headers?: readonly string[];
+  /** Response headers that a page may read. */
+  readonly expose?: readonly string[];
+  /** How long a browser may remember the answer to a preflight, in seconds. */
+  readonly maxAgeSeconds?: number;
+  /** Whether a page may send cookies; not with origin `*`. */
+  readonly credentials?: boolean;
+}
+
+/** In Istio's words. The gateway answers every preflight, that of a foreign origin too, without asking a version. */
+export function corsSpec(cors: CorsPolicy): CorsPolicySpec {
+  return {
+    allowOrigins: cors.origins.map(originMatch),
+    ...(cors.methods && { allowMethods: cors.methods }),
+    ...(cors.headers && { allowHeaders: cors.headers }),
+    ...(cors.expose && { exposeHeaders: cors.expose }),
+    ...(cors.maxAgeSeconds !== undefined && { maxAge: `${cors.maxAgeSeconds}s` }),
+    ...(cors.credentials !== undefined && { allowCredentials: cors.credentials }),
+    unmatchedPreflights: "IGNORE",
+  };
+}
+
+/** Envoy takes exact "*" as any origin. */
+function originMatch(origin: string): StringMatch {
+  const [scheme = "", host] = origin.split("://*");
+  return host === undefined ? { exact: origin } : { regex: `${literal(scheme)}://[^/:]+${literal(host)}` };
+}

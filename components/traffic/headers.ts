@@ -1,0 +1,30 @@
+import type { HeaderOperations, HttpRoute } from "../istio/virtual-service";
+
+/** Header names → values for `set` (replaces) and `add` (appends), names for `remove`. Not `host`, which is rewritten. */
+export type HeaderChanges = HeaderOperations;
+
+/** Changes of headers on the way to a version (`request`) and on the way back (`response`). */
+export interface HeaderPolicy {
+  readonly request?: HeaderChanges;
+  readonly response?: HeaderChanges;
+}
+
+/** In Istio's words. What the gateway answers itself has a response alone. */
+export function headersSpec(
+  policy: HeaderPolicy,
+  answered: "by a version" | "by the gateway",
+): Partial<HttpRoute> {
+  const { request, response } = policy;
+  const headers = {
+    ...(request && answered === "by a version" && { request: literalValues(request) }),
+    ...(response && { response: literalValues(response) }),
+  };
+  return Object.keys(headers).length > 0 ? { headers } : {};
+}
+
+/** Envoy reads %...% in a value as a command (custom request and response headers); here a percent sign is one. */
+function literalValues({ set, add, remove }: HeaderChanges): HeaderOperations {
+  const escaped = (values: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.replaceAll("%", "%%")]));
+  return { ...(set && { set: escaped(set) }), ...(add && { add: escaped(add) }), ...(remove && { remove }) };
+}

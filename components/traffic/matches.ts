@@ -1,0 +1,80 @@
+/** Which requests a rule is about, as a user writes it and as Istio takes it. */
+import type { HttpMatchRequest, StringMatch } from "../istio/virtual-service";
+
+/** A value as a whole: exactly one of the three. A regex is RE2, at most 1024 characters, and has to match all of the value. */
+export type ValueMatch =
+  { readonly exact: string } | { readonly prefix: string } | { readonly regex: string };
+
+/** A value, or `present`: that there is one at all, empty or not. */
+export type FieldMatch = ValueMatch | { readonly present: true };
+
+/**
+ * A path without its query: `exact`; `prefix`, which ends at a path separator ("/a" is "/a" and "/a/b", not "/ab"); or
+ * `regex`. Paths are case-sensitive.
+ */
+export type PathMatch = ValueMatch;
+
+/** Names → what their values have to be. Header names are case-insensitive, cookie names are not. */
+export type FieldMatches = Readonly<Record<string, FieldMatch>>;
+
+/** Conditions on one request; all of them must hold. Without any, every request matches. */
+export interface RequestMatch {
+  /** The host that the client asks for, without port, in lowercase; `*.example.com` for every host below it. */
+  readonly host?: string;
+  readonly path?: PathMatch;
+  /** One method or any of several. */
+  readonly method?: string | readonly string[];
+  readonly headers?: FieldMatches;
+  readonly cookies?: FieldMatches;
+  /** Query parameters; the first of several of one name counts, undecoded (Envoy: QueryParameterMatcher). */
+  readonly query?: FieldMatches;
+  /** Requests of which none of these is true. A missing header or cookie counts as empty, except for `present`. */
+  readonly without?: { readonly headers?: FieldMatches; readonly cookies?: FieldMatches };
+  /** Requests from sidecars in this namespace to the service itself; never from the gateway. */
+  readonly sourceNamespace?: string;
+}
+
+/** The longest regex that Istio takes. */
+export const REGEX_LIMIT = 1024;
+
+/** `match` in Istio's words, without its path. */
+export function istioMatch(match: RequestMatch): Omit<HttpMatchRequest, "uri"> {
+  const { host, method, query, sourceNamespace } = match;
+  const headers = headerMatches(match.headers, match.cookies);
+  const withoutHeaders = headerMatches(match.without?.headers, match.without?.cookies);
+  return {
+    ...(method !== undefined && { method: methodMatch([method].flat()) }),
+    ...(host !== undefined && { authority: { regex: hostRegex(host) } }),
+    ...(headers && { headers }),
+    ...(withoutHeaders && { withoutHeaders }),
+    ...(query && {
+      queryParams: Object.fromEntries(Object.entries(query).map(([k, m]) => [k, fieldMatch(m)])),
+    }),
+    ...(sourceNamespace !== undefined && { sourceNamespace }),
+  };
+}
+
+const fieldMatch = (match: FieldMatch): StringMatch => ("present" in match ? {} : match);
+
+/** Text as a regex (RE2) that matches just it. */
+export const literal = (text: string): string =>
+  text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, (c) => (c === "/" ? c : `\\${c}`));
+
+const methodMatch = (methods: readonly string[]): StringMatch =>
+  methods.length === 1 ? { exact: methods[0] ?? "" } : { regex: methods.map(literal).join("|") };
+
+/** Hosts are case-insensitive, and a client may send the port with the name. */
+function hostRegex(host: string): string {
+  const name = host.startsWith("*.") ? `[^:]+${literal(host.slice(1))}` : literal(host);
+  return `(?i)${name}(?::\\d+)?`;
+}
+
+function headerMatches(
+  headers: FieldMatches | undefined,
+  cookies: FieldMatches | undefined,
+): Readonly<Record<string, StringMatch>> | undefined {
+  const entries = Object.entries(headers ?? {}).map(
+    ([name, match]) => [name.toLowerCase(), fieldMatch(match)] as const,
+  );
+  return entries.length === 0 && !cookies ? undefined : Object.fromEntries(entries);
+}

@@ -1,0 +1,105 @@
+import type { Destination, HttpDirectResponse, HttpRedirect, HttpRoute } from "../istio/virtual-service";
+import { corsSpec, type CorsPolicy } from "./cors";
+import { headersSpec, type HeaderPolicy } from "./headers";
+import type { RequestMatch } from "./matches";
+import type { Weights } from "./weights";
+
+/**
+ * What is done with a request beside choosing where it goes. All of it applies to requests that are sent to a version;
+ * redirects and direct responses are answered by the gateway itself.
+ */
+export interface TrafficPolicies {
+  readonly headers?: HeaderPolicy;
+  readonly cors?: CorsPolicy;
+}
+
+/** Policies of one rule: each replaces the one of the same name that holds for all traffic; "none" switches that off. */
+export type RulePolicies = {
+  readonly [K in keyof TrafficPolicies]?: NonNullable<TrafficPolicies[K]> | "none";
+};
+
+/** Sends the client elsewhere; what is left out stays as in the request, the query always does. */
+export interface Redirect {
+  /** 301 (the default), 302, 303, 307 or 308. */
+  readonly status?: number;
+  /** Replaces the whole path. */
+  readonly path?: string;
+  readonly host?: string;
+  readonly scheme?: "http" | "https";
+  readonly port?: number;
+}
+
+/** Answered by the gateway without asking the service. */
+export interface DirectResponse {
+  readonly status: number;
+  readonly body?: string;
+}
+
+/** Changes the request on its way to the version. */
+export interface Rewrite {
+  /** Replaces what the rule's path matched: the prefix of a prefix match, else the whole path. */
+  readonly path?: string;
+  readonly host?: string;
+}
+
+/** Where the requests of a rule go. */
+export type RuleAction =
+  /** One version. */
+  | { readonly to: string }
+  /** Percent per version, summing to 100; versions that get nothing may be left out. */
+  | { readonly weights: Weights }
+  | { readonly redirect: Redirect }
+  | { readonly respond: DirectResponse };
+
+/** Rules are tried in order; the first that matches decides, with its policies. */
+export interface TrafficRule {
+  /** A DNS label, unique among the rules; the route name in access logs. */
+  readonly name: string;
+  /** Any of these. */
+  readonly match: readonly RequestMatch[];
+  readonly action: RuleAction;
+  readonly rewrite?: Rewrite;
+  readonly policies?: RulePolicies;
+}
+
+/** The policies that hold for a rule. */
+export function effectivePolicies(all: TrafficPolicies, own: RulePolicies = {}): TrafficPolicies {
+  const entries = Object.entries({ ...all, ...own });
+  return Object.fromEntries(entries.filter(([, policy]) => policy !== "none"));
+}
+
+/** Policies in Istio's words, for a rule that sends requests to versions. `to` is the destination of a version. */
+export function policySpec(
+  policies: TrafficPolicies,
+  _to: (version: string) => Destination,
+): Partial<HttpRoute> {
+  const { headers, cors } = policies;
+  return {
+    ...(headers && headersSpec(headers, "by a version")),
+    ...(cors && { corsPolicy: corsSpec(cors) }),
+  };
+}
+
+/** Policies in Istio's words, for a rule that the gateway answers itself: those that concern an answer. */
+export function answerPolicySpec({ headers, cors }: TrafficPolicies): Partial<HttpRoute> {
+  return {
+    ...(headers && headersSpec(headers, "by the gateway")),
+    ...(cors && { corsPolicy: corsSpec(cors) }),
+  };
+}
+
+/** A redirect in Istio's words. */
+export function redirectSpec({ status, path, host, scheme, port }: Redirect): HttpRedirect {
+  return {
+    ...(scheme !== undefined && { scheme }),
+    ...(host !== undefined && { authority: host }),
+    ...(port !== undefined && { port }),
+    ...(path !== undefined && { uri: path }),
+    redirectCode: status ?? 301,
+  };
+}
+
+/** A direct response in Istio's words. */
+export function responseSpec({ status, body }: DirectResponse): HttpDirectResponse {
+  return { status, ...(body !== undefined && { body: { string: body } }) };
+}
