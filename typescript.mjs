@@ -15,3 +15,16 @@ Module._extensions[".ts"] = (module, file) => {
   });
   module._compile(outputFiles[0].text, file);
 };
+
+// Pulumi's SDK loads npm's dependency resolver, a third of its own loading time, for functions that are sent to a cloud: this
+// program has none. Here it is loaded when it is asked for.
+const load = Module._load;
+Module._load = (request, ...rest) => {
+  if (request !== "@npmcli/arborist") return load(request, ...rest);
+  return {
+    __esModule: true,
+    get Arborist() {
+      return load(request, ...rest).Arborist;
+    },
+  };
+};

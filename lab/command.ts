@@ -1,8 +1,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import readline from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 import { execa } from "execa";
-import pWaitFor from "p-wait-for";
 import { Fault } from "./fault";
 import { folders, shown } from "./folders";
 
@@ -121,10 +121,9 @@ export async function until(
   seconds: number,
   condition: () => Promise<boolean> | boolean,
 ): Promise<void> {
-  const message = new Fault(`${what}: not within ${seconds} s`);
-  await pWaitFor(condition, {
-    interval: 100,
-    timeout: { milliseconds: seconds * 1000, message },
-    signal: interruption.signal,
-  });
+  const deadline = performance.now() + seconds * 1000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Fault(`${what}: not within ${seconds} s`);
+    await pause(100, undefined, { signal: interruption.signal });
+  }
 }

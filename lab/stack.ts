@@ -27,7 +27,6 @@ export function stackEnvironment(): Record<string, string> {
     PULUMI_CONFIG_PASSPHRASE: "lab",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-    PULUMI_NODEJS_TRANSPILE_ONLY: "true",
     HELM_CACHE_HOME: path.join(folders.run, "helm"),
     HELM_CONFIG_HOME: path.join(folders.run, "helm"),
     HELM_DATA_HOME: path.join(folders.run, "helm"),

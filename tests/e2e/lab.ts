@@ -4,9 +4,9 @@ import { execa } from "execa";
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { Pool, type Dispatcher } from "undici";
 import { parse, stringify } from "yaml";
+import { until as untilWithin } from "../../lab/command";
 import { stackEnvironment } from "../../lab/stack";
 
 export const ROOT = path.resolve(__dirname, "../..");
@@ -254,12 +254,7 @@ export async function until(
   condition: () => Promise<boolean> | boolean,
   seconds = 60,
 ): Promise<void> {
-  const signal = AbortSignal.timeout(seconds * 1000);
-  try {
-    while (!(await condition())) await pause(100, undefined, { signal });
-  } catch (error) {
-    throw signal.aborted ? new Error(`not within ${seconds} s: ${what}`, { cause: error }) : error;
-  }
+  await untilWithin(what, seconds, condition);
 }
 
 interface PodList {

@@ -3,14 +3,12 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import pWaitFor from "p-wait-for";
+import { until } from "../../lab/command";
 import { lab } from "./lab-command";
 import { labProcesses, machineState, pretendOwnKubernetes } from "./machine";
 
 async function waitUntilGone(describeLeft: () => string[]): Promise<void> {
-  await pWaitFor(() => describeLeft().length === 0, {
-    timeout: { milliseconds: 10_000, message: `still there:\n${describeLeft().join("\n")}` },
-  });
+  await until(`An end of ${describeLeft().join("\n")}`, 10, () => describeLeft().length === 0);
 }
 
 /** An empty file system in memory; `fill` leaves no room on it, `remove` unmounts it. */
@@ -74,7 +72,7 @@ describe("lab", function () {
       try {
         const killed = lab(["up"], { env });
         await killed.line(/programs: building pulumi,/);
-        await pWaitFor(() => builders().length > 0, { timeout: 20_000 });
+        await until("A build", 20, () => builders().length > 0);
         killed.kill("SIGKILL");
         await killed.end();
         await waitUntilGone(builders);
