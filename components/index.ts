@@ -5,6 +5,15 @@ export { ISTIO_CHARTS, type ChartSource, type HelmValues } from "./mesh/helm-cha
 export * from "./mesh/ingress-gateway";
 export * from "./mesh/istio-control-plane";
 export type { Autoscaler, Scale } from "./mesh/scale";
+export * from "./observability/access-logs";
+export type { Collector, CollectorAccess } from "./observability/collector";
+export * from "./observability/jaeger";
+export * from "./observability/mesh-telemetry";
+export * from "./observability/metrics";
+export * from "./observability/prometheus";
+export * from "./observability/queries";
+export * from "./observability/rules";
+export * from "./observability/tracing";
 export type { ServiceProbes } from "./service/pod";
 export * from "./service/version-routes";
 export * from "./service/versioned-service";

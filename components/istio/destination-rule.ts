@@ -14,6 +14,8 @@ export interface LoadBalancerSettings {
 }
 
 export interface TrafficPolicy {
+  /** TLS that proxies originate towards a host outside the mesh. */
+  readonly tls?: { readonly mode: "SIMPLE"; readonly sni?: string };
   readonly loadBalancer?: LoadBalancerSettings;
 }
 
@@ -21,6 +23,7 @@ export interface TrafficPolicy {
 export interface Subset {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly trafficPolicy?: TrafficPolicy;
 }
 
 /** networking.istio.io/v1 DestinationRuleSpec, the part that we write. */

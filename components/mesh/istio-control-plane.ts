@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import type { ExtensionProvider, SecretVariable } from "../observability/tracing";
 import type { ClusterAccess } from "./cluster-access";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
 import { webhooksAnswer } from "./istio-webhooks";
@@ -18,6 +19,12 @@ export interface IstioControlPlaneArgs {
   /** Default: one replica, without autoscaling. */
   readonly scale?: Scale;
   readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
+  /** Providers that Telemetry and AuthorizationPolicy objects name. One of the same name in `values` replaces its like. */
+  readonly extensionProviders?: readonly ExtensionProvider[];
+  /** Envoy statistics beyond Istio's own choice, as regular expressions. Pods take up a change when they are made anew. */
+  readonly proxyStats?: readonly string[];
+  /** Environment variables of istiod that come from Secrets. */
+  readonly secretVariables?: readonly SecretVariable[];
   /** Helm values merged last over ours, by chart. */
   readonly values?: { readonly base?: HelmValues; readonly istiod?: HelmValues };
   /** Default `istio-system`. */
@@ -86,7 +93,8 @@ export class IstioControlPlane extends pulumi.ComponentResource {
         ...release,
         name: "istiod",
         ...chart("istiod", args.version, args.charts),
-        values: withMetricsProvider(
+        values: istiodValues(
+          args,
           validation,
           {
             global: {
@@ -97,6 +105,9 @@ export class IstioControlPlane extends pulumi.ComponentResource {
             ...(args.revision !== undefined && { revision: args.revision }),
             ...scaleValues(args.scale ?? { replicas: 1 }, "istiod"),
             ...(args.resources && { resources: args.resources }),
+            ...(args.proxyStats?.length && {
+              meshConfig: { defaultConfig: { proxyStatsMatcher: { inclusionRegexps: args.proxyStats } } },
+            }),
           },
           args.values?.istiod,
         ),
@@ -124,6 +135,31 @@ export class IstioControlPlane extends pulumi.ComponentResource {
       injectionLabels: this.injectionLabels,
     });
   }
+}
+
+type Named = { readonly name: string };
+
+/** Merged values with the lists that we and the user both may add to: Helm would take the last one as a whole. */
+function istiodValues(
+  args: Pick<IstioControlPlaneArgs, "extensionProviders" | "secretVariables">,
+  ...layers: readonly (HelmValues | undefined)[]
+): HelmValues {
+  const values = withMetricsProvider(...layers);
+  const { meshConfig, envVarFrom } = values as {
+    meshConfig?: { extensionProviders?: readonly Named[] };
+    envVarFrom?: readonly Named[];
+  };
+  const providers = joinByName(args.extensionProviders, meshConfig?.extensionProviders);
+  const variables = joinByName(args.secretVariables, envVarFrom);
+  return mergeValues(values, {
+    ...(providers.length > 0 && { meshConfig: { extensionProviders: providers } }),
+    ...(variables.length > 0 && { envVarFrom: variables }),
+  });
+}
+
+/** Both lists; of two entries with one name the latter's. */
+function joinByName(ours: readonly Named[] = [], theirs: readonly Named[] = []): readonly Named[] {
+  return [...ours.filter(({ name }) => !theirs.some((their) => their.name === name)), ...theirs];
 }
 
 /**

@@ -1,0 +1,21 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { IstioObject, type IstioObjectArgs } from "./custom-resource";
+
+/** networking.istio.io/v1 ServiceEntrySpec, the part that we write. */
+export interface ServiceEntrySpec {
+  readonly hosts: readonly string[];
+  readonly location: "MESH_EXTERNAL" | "MESH_INTERNAL";
+  readonly resolution: "DNS" | "STATIC" | "NONE";
+  /** Addresses, for resolution `STATIC`. */
+  readonly endpoints?: readonly { readonly address: string }[];
+  /** Namespaces that see it; `.` for its own. Default: all. */
+  readonly exportTo?: readonly string[];
+  readonly ports: readonly { readonly number: number; readonly name: string; readonly protocol: string }[];
+}
+
+/** A host outside the cluster that proxies know (Istio: ServiceEntry). */
+export class ServiceEntry extends IstioObject<ServiceEntrySpec> {
+  constructor(name: string, args: IstioObjectArgs<ServiceEntrySpec>, opts?: pulumi.CustomResourceOptions) {
+    super(name, "networking.istio.io/v1", "ServiceEntry", args, opts);
+  }
+}

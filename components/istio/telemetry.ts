@@ -1,0 +1,62 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { IstioObject, type IstioObjectArgs } from "./custom-resource";
+
+/** An extension provider of the mesh, by name. */
+export interface ProviderRef {
+  readonly name: string;
+}
+
+/** Which spans proxies report, and to whom. */
+export interface Tracing {
+  readonly providers?: readonly ProviderRef[];
+  /** Percent, 0 to 100. */
+  readonly randomSamplingPercentage?: number;
+  readonly disableSpanReporting?: boolean;
+  readonly customTags?: Readonly<
+    Record<
+      string,
+      | { readonly literal: { readonly value: string } }
+      | { readonly header: { readonly name: string; readonly defaultValue?: string } }
+      | { readonly environment: { readonly name: string; readonly defaultValue?: string } }
+    >
+  >;
+}
+
+/** Which requests proxies log, and where. */
+export interface AccessLogging {
+  readonly providers: readonly ProviderRef[];
+  /** Logged is what this CEL expression is true for; everything without it. */
+  readonly filter?: { readonly expression: string };
+}
+
+/** A change of Istio's own metrics. */
+export interface MetricsOverride {
+  readonly match: { readonly metric: string };
+  readonly disabled?: boolean;
+  readonly tagOverrides?: Readonly<
+    Record<
+      string,
+      { readonly operation: "UPSERT"; readonly value: string } | { readonly operation: "REMOVE" }
+    >
+  >;
+}
+
+export interface Metrics {
+  readonly providers: readonly ProviderRef[];
+  readonly overrides?: readonly MetricsOverride[];
+}
+
+/** telemetry.istio.io/v1 TelemetrySpec, the part that we write. */
+export interface TelemetrySpec {
+  readonly selector?: { readonly matchLabels: Readonly<Record<string, string>> };
+  readonly tracing?: readonly Tracing[];
+  readonly accessLogging?: readonly AccessLogging[];
+  readonly metrics?: readonly Metrics[];
+}
+
+/** What proxies report, of a mesh (in its root namespace), a namespace or a workload (Istio: Telemetry). */
+export class Telemetry extends IstioObject<TelemetrySpec> {
+  constructor(name: string, args: IstioObjectArgs<TelemetrySpec>, opts?: pulumi.CustomResourceOptions) {
+    super(name, "telemetry.istio.io/v1", "Telemetry", args, opts);
+  }
+}

@@ -1,0 +1,64 @@
+import * as pulumi from "@pulumi/pulumi";
+import { DestinationRule } from "../istio/destination-rule";
+import { ServiceEntry } from "../istio/service-entry";
+import { Telemetry, type TelemetrySpec } from "../istio/telemetry";
+import type { AccessLogPlan } from "./access-logs";
+import type { CollectorAccess } from "./collector";
+import type { Metrics } from "../istio/telemetry";
+import type { TracingPlan } from "./tracing";
+
+export interface MeshTelemetryArgs {
+  /** From `planTracing`; its extension provider and variables go to the control plane. */
+  readonly tracing?: TracingPlan;
+  /** From `planAccessLogs`; its extension provider goes to the control plane. */
+  readonly accessLogs?: AccessLogPlan;
+  /** From `planMetrics`. */
+  readonly metrics?: Metrics;
+  /** Istio's root namespace: that of the control plane. Default `istio-system`. */
+  readonly rootNamespace?: string;
+}
+
+/**
+ * What the proxies of a mesh report: one Telemetry object for the mesh, one for each namespace that differs, and what it
+ * takes to reach a collector outside the cluster. Make it depend on the control plane.
+ *
+ * Istio takes one object without selector for each namespace; a second one of the same namespace makes both uncertain
+ * (analyzer message IST0160).
+ */
+export class MeshTelemetry extends pulumi.ComponentResource {
+  constructor(name: string, args: MeshTelemetryArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:MeshTelemetry", name, args, opts);
+    const { tracing, accessLogs, metrics, rootNamespace = "istio-system" } = args;
+    const inThis = { parent: this };
+    const mesh: TelemetrySpec = {
+      ...(tracing && { tracing: [tracing.mesh] }),
+      ...(accessLogs && { accessLogging: [accessLogs.mesh] }),
+      ...(metrics && { metrics: [metrics] }),
+    };
+    const collectors = new Map<string, CollectorAccess>();
+    for (const access of [tracing?.access, accessLogs?.access]) {
+      if (access) collectors.set(access.host, access);
+    }
+    for (const [host, { serviceEntry, destinationRule }] of collectors) {
+      const metadata = { name: `collector-${host.replaceAll(".", "-")}`, namespace: rootNamespace };
+      new ServiceEntry(`${name}-${host}`, { metadata, spec: serviceEntry }, inThis);
+      if (destinationRule)
+        new DestinationRule(`${name}-${host}-tls`, { metadata, spec: destinationRule }, inThis);
+    }
+    if (Object.keys(mesh).length > 0) {
+      new Telemetry(
+        `${name}-mesh`,
+        { metadata: { name: "mesh-default", namespace: rootNamespace }, spec: mesh },
+        inThis,
+      );
+    }
+    for (const [namespace, spec] of Object.entries(tracing?.namespaces ?? {})) {
+      new Telemetry(
+        `${name}-${namespace}`,
+        { metadata: { name: "tracing", namespace }, spec: { tracing: [spec] } },
+        inThis,
+      );
+    }
+    this.registerOutputs({});
+  }
+}

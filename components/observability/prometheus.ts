@@ -1,0 +1,150 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { chart, mergeValues, type ChartSource, type HelmValues } from "../mesh/helm-chart";
+import type { RuleGroup } from "./rules";
+
+/** The chart repository of the Prometheus community. */
+export const PROMETHEUS_CHARTS: ChartSource = {
+  repository: "https://prometheus-community.github.io/helm-charts",
+};
+
+/** An image by name and tag. */
+export interface ContainerImage {
+  readonly repository: string;
+  readonly tag: string;
+}
+
+/** A persistent volume. */
+export interface Storage {
+  /** Kubernetes quantity, such as `10Gi`. */
+  readonly size: string;
+  /** Default: the cluster's default class. */
+  readonly storageClass?: string;
+}
+
+export interface PrometheusArgs {
+  /** Version of chart `prometheus`. Default 29.27.0 (Prometheus 3.14). */
+  readonly version?: string;
+  /** Where the chart comes from; default: the community's chart repository. */
+  readonly charts?: ChartSource;
+  /** Default: the chart's. */
+  readonly image?: ContainerImage;
+  /** How long samples are kept, as Prometheus writes it. Default `15d`. */
+  readonly retention?: string;
+  /** Default: none; what was measured is lost with the pod. */
+  readonly storage?: Storage;
+  /** Seconds between two scrapes of a target and two evaluations of a rule. Default 15. */
+  readonly intervalSeconds?: number;
+  readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
+  readonly rules?: readonly RuleGroup[];
+  /** Helm values of the chart, merged last over ours. */
+  readonly values?: HelmValues;
+  /** Made by this component. Default `prometheus`. */
+  readonly namespace?: string;
+  /** How long the release may take to get ready, in seconds. Default 180. */
+  readonly timeoutSeconds?: number;
+}
+
+const NAME = "prometheus";
+const PORT = 9090;
+const RULES = { configMap: "prometheus-rules", folder: "/etc/prometheus-rules" };
+
+/**
+ * Prometheus, by the chart of its community, for a mesh under strict mutual TLS.
+ *
+ * It has no sidecar and no certificate: the chart's own jobs read pods by their `prometheus.io` annotations, which the
+ * injector points at the merged metrics of proxy and application on port 15020. That port takes plain HTTP whatever the
+ * mesh demands, and no authorization policy reaches it. Rules are in a ConfigMap of their own, so that a preview shows
+ * which rule changes; Prometheus takes a change up by itself.
+ */
+export class Prometheus extends pulumi.ComponentResource {
+  /** URL within the cluster. */
+  readonly url: pulumi.Output<string>;
+
+  constructor(name: string, args: PrometheusArgs = {}, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:Prometheus", name, args, opts);
+    const namespaceName = args.namespace ?? NAME;
+    const interval = args.intervalSeconds ?? 15;
+    const namespace = new k8s.core.v1.Namespace(
+      `${name}-namespace`,
+      { metadata: { name: namespaceName } },
+      { parent: this },
+    );
+    const rules = new k8s.core.v1.ConfigMap(
+      `${name}-rules`,
+      {
+        metadata: { name: RULES.configMap, namespace: namespaceName },
+        // JSON is YAML; a line for each part, so that a preview shows what changes.
+        data: { "rules.yml": JSON.stringify({ groups: args.rules ?? [] }, undefined, 2) },
+      },
+      { parent: this, dependsOn: [namespace] },
+    );
+    const release = new k8s.helm.v3.Release(
+      `${name}-release`,
+      {
+        name: NAME,
+        namespace: namespace.metadata.name,
+        timeout: args.timeoutSeconds ?? 180,
+        cleanupOnFail: true,
+        ...chart("prometheus", args.version ?? "29.27.0", args.charts ?? PROMETHEUS_CHARTS),
+        values: mergeValues(prometheusValues(args, interval), args.values),
+      },
+      { parent: this, dependsOn: [rules] },
+    );
+    this.url = pulumi.interpolate`http://${NAME}.${release.status.namespace}.svc.cluster.local:${PORT}`;
+    this.registerOutputs({ url: this.url });
+  }
+}
+
+function prometheusValues(args: PrometheusArgs, interval: number): HelmValues {
+  const { storage } = args;
+  return {
+    // What else the chart brings: pages, metrics of nodes and of Kubernetes objects, a gateway for batch jobs.
+    alertmanager: { enabled: false },
+    "kube-state-metrics": { enabled: false },
+    "prometheus-node-exporter": { enabled: false },
+    "prometheus-pushgateway": { enabled: false },
+    // Prometheus looks for changed files itself.
+    configmapReload: { prometheus: { enabled: false } },
+    server: {
+      // Service names and ports that Istio's documents, Kiali and Grafana expect.
+      fullnameOverride: NAME,
+      service: { servicePort: PORT },
+      ...(args.image && { image: args.image }),
+      retention: args.retention ?? "15d",
+      ...(args.resources && { resources: args.resources }),
+      global: {
+        scrape_interval: `${interval}s`,
+        // Prometheus refuses a time-out that is longer than the interval.
+        scrape_timeout: `${Math.min(interval, 10)}s`,
+        evaluation_interval: `${interval}s`,
+      },
+      persistentVolume: storage
+        ? {
+            enabled: true,
+            size: storage.size,
+            ...(storage.storageClass !== undefined && { storageClass: storage.storageClass }),
+          }
+        : { enabled: false },
+      readinessProbeInitialDelay: 0,
+      extraFlags: [
+        "web.enable-lifecycle",
+        "enable-feature=auto-reload-config",
+        `config.auto-reload-interval=${interval}s`,
+      ],
+      podLabels: { "sidecar.istio.io/inject": "false" },
+      extraConfigmapMounts: [
+        { name: "rules", configMap: RULES.configMap, mountPath: RULES.folder, readOnly: true },
+      ],
+    },
+    serverFiles: {
+      "prometheus.yml": {
+        rule_files: [
+          "/etc/config/recording_rules.yml",
+          "/etc/config/alerting_rules.yml",
+          `${RULES.folder}/*.yml`,
+        ],
+      },
+    },
+  };
+}
