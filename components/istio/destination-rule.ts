@@ -11,12 +11,54 @@ export interface LoadBalancerSettings {
     readonly ringHash?: { readonly minimumRingSize?: number };
     readonly maglev?: { readonly tableSize: number };
   };
+  readonly warmup?: {
+    readonly duration: string;
+    readonly aggression?: number;
+    readonly minimumPercent?: number;
+  };
+  readonly localityLbSetting?: {
+    readonly enabled?: boolean;
+    readonly distribute?: readonly {
+      readonly from: string;
+      readonly to: Readonly<Record<string, number>>;
+    }[];
+    readonly failover?: readonly { readonly from: string; readonly to: string }[];
+  };
 }
 
+/** Istio reads a 0 as no limit. */
+export interface ConnectionPoolSettings {
+  readonly tcp?: { readonly maxConnections?: number };
+  readonly http?: {
+    readonly http1MaxPendingRequests?: number;
+    /** Of HTTP/1.1 too. */
+    readonly http2MaxRequests?: number;
+    readonly maxRequestsPerConnection?: number;
+    readonly maxRetries?: number;
+  };
+}
+
+export interface OutlierDetectionSettings {
+  readonly consecutive5xxErrors?: number;
+  readonly consecutiveGatewayErrors?: number;
+  readonly interval?: string;
+  readonly baseEjectionTime?: string;
+  readonly maxEjectionPercent?: number;
+}
+
+export interface RetryBudgetSettings {
+  readonly percent: number;
+  readonly minRetryConcurrency: number;
+}
+
+/** A subset's block replaces the rule's block of the same name as a whole; what it leaves out it inherits. */
 export interface TrafficPolicy {
   /** TLS that proxies originate towards a host outside the mesh. */
   readonly tls?: { readonly mode: "SIMPLE"; readonly sni?: string };
   readonly loadBalancer?: LoadBalancerSettings;
+  readonly connectionPool?: ConnectionPoolSettings;
+  readonly outlierDetection?: OutlierDetectionSettings;
+  readonly retryBudget?: RetryBudgetSettings;
 }
 
 /** A version of a service, as the labels of its pods. */

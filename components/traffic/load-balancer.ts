@@ -1,4 +1,12 @@
-/** How a proxy picks one of the endpoints of a version. Source: Istio DestinationRule, LoadBalancerSettings. */
+/**
+ * How a proxy picks one of the endpoints of a version.
+ *
+ * Sources: Istio DestinationRule, LoadBalancerSettings and LocalityLoadBalancerSetting; Envoy, LeastRequestLbConfig.
+ */
+import type { LoadBalancerSettings } from "../istio/destination-rule";
+import { duration } from "../istio/duration";
+import type { EnvoyConfigPatch } from "../istio/envoy-filter";
+import type { PolicyProblem } from "./policy-problem";
 
 /** The algorithms without a key, by Istio's names. LEAST_REQUEST is Istio's default and ours. */
 export const LoadBalancerAlgorithm = {
@@ -33,4 +41,217 @@ export interface ConsistentHash {
   readonly maglev?: { readonly tableSize?: number };
 }
 
-export type LoadBalancer = LoadBalancerAlgorithm | { readonly consistentHash: ConsistentHash };
+/** Slow start: a new endpoint gets its share little by little. */
+export interface Warmup {
+  /** Milliseconds until it has its whole share. */
+  readonly durationMs: number;
+  /** Form of the rise: 1 (the default) is a straight line, more is steeper at first. Below 1 needs Istio 1.31. */
+  readonly aggression?: number;
+  /** Share to begin with, in percent of the whole one: 0 to 100. Default 10. */
+  readonly minimumPercent?: number;
+}
+
+/**
+ * Where requests go by the place of the endpoints: exactly one of the two. A locality is `region`, `region/zone` or
+ * `region/zone/subzone`; `*` in the last place stands for all.
+ */
+export interface Locality {
+  /** Locality of the gateway pod → localities of endpoints → percent, whole, summing to 100. Others get nothing. */
+  readonly distribute?: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Region → region that takes over when it has no healthy endpoints left. Needs outlier detection. */
+  readonly failover?: Readonly<Record<string, string>>;
+}
+
+/** An algorithm or a consistent hash, and how it is used. */
+export interface TunedLoadBalancer {
+  /** Default LEAST_REQUEST. Not together with `consistentHash`. */
+  readonly algorithm?: LoadBalancerAlgorithm;
+  readonly consistentHash?: ConsistentHash;
+  /** How many random endpoints LEAST_REQUEST compares, at least 2 (the default). */
+  readonly choiceCount?: number;
+  /** For ROUND_ROBIN and LEAST_REQUEST. */
+  readonly warmup?: Warmup;
+  /**
+   * Default: endpoints nearest to the gateway pod first, if there is outlier detection, and all alike if not. "none":
+   * all alike.
+   */
+  readonly locality?: Locality | "none";
+}
+
+export type LoadBalancer = LoadBalancerAlgorithm | TunedLoadBalancer;
+
+const tuned = (balancer: LoadBalancer): TunedLoadBalancer =>
+  typeof balancer === "string" ? { algorithm: balancer } : balancer;
+
+function algorithmOf({ algorithm, consistentHash }: TunedLoadBalancer): LoadBalancerAlgorithm | undefined {
+  return consistentHash ? undefined : (algorithm ?? "LEAST_REQUEST");
+}
+
+/** A load balancer in Istio's words, all but the choice count (see {@link choiceCountPatch}). */
+export function loadBalancerSettings(balancer: LoadBalancer): LoadBalancerSettings {
+  const { consistentHash, warmup, locality, ...rest } = tuned(balancer);
+  return {
+    ...(consistentHash
+      ? { consistentHash: hashSettings(consistentHash) }
+      : { simple: algorithmOf(rest) ?? "LEAST_REQUEST" }),
+    ...(warmup && {
+      warmup: {
+        duration: duration(warmup.durationMs),
+        aggression: warmup.aggression ?? 1,
+        minimumPercent: warmup.minimumPercent ?? 10,
+      },
+    }),
+    ...(locality !== undefined && { localityLbSetting: localitySettings(locality) }),
+  };
+}
+
+function hashSettings(hash: ConsistentHash): NonNullable<LoadBalancerSettings["consistentHash"]> {
+  return {
+    ...(hash.httpHeader !== undefined && { httpHeaderName: hash.httpHeader }),
+    ...(hash.httpCookie && {
+      httpCookie: {
+        name: hash.httpCookie.name,
+        ...(hash.httpCookie.path !== undefined && { path: hash.httpCookie.path }),
+        ...(hash.httpCookie.ttlMs !== undefined && { ttl: duration(hash.httpCookie.ttlMs) }),
+      },
+    }),
+    ...(hash.sourceIp && { useSourceIp: true }),
+    ...(hash.queryParameter !== undefined && { httpQueryParameterName: hash.queryParameter }),
+    ...(hash.ringHash && { ringHash: hash.ringHash }),
+    // Istio requires the size once maglev is named; 65537 is Envoy's default.
+    ...(hash.maglev && { maglev: { tableSize: hash.maglev.tableSize ?? 65537 } }),
+  };
+}
+
+function localitySettings(
+  locality: Locality | "none",
+): NonNullable<LoadBalancerSettings["localityLbSetting"]> {
+  if (locality === "none") return { enabled: false };
+  const { distribute, failover } = locality;
+  return {
+    enabled: true,
+    ...(distribute && { distribute: Object.entries(distribute).map(([from, to]) => ({ from, to })) }),
+    ...(failover && { failover: Object.entries(failover).map(([from, to]) => ({ from, to })) }),
+  };
+}
+
+/** The choice count for a gateway's Envoy cluster, which Istio has no field for; undefined when it is Envoy's own. */
+export function choiceCountPatch(balancer: LoadBalancer, cluster: string): EnvoyConfigPatch | undefined {
+  const { choiceCount } = tuned(balancer);
+  if (choiceCount === undefined) return undefined;
+  return {
+    applyTo: "CLUSTER",
+    match: { context: "GATEWAY", cluster: { name: cluster } },
+    patch: { operation: "MERGE", value: { least_request_lb_config: { choice_count: choiceCount } } },
+  };
+}
+
+/** What is wrong with a load balancer, by the names `loadBalancer` and, where pods that fail matter, `circuitBreaker`. */
+export function loadBalancerProblems(balancer: LoadBalancer, outlierDetection: boolean): PolicyProblem[] {
+  const { algorithm, consistentHash, choiceCount, warmup, locality } = tuned(balancer);
+  const at = (...path: string[]): string[] => ["loadBalancer", ...path];
+  if (algorithm !== undefined && consistentHash) {
+    return [
+      {
+        path: at(),
+        found: "both algorithm and consistentHash",
+        allowed: "one of the two",
+        repairs: [{ remove: at("algorithm") }, { remove: at("consistentHash") }],
+      },
+    ];
+  }
+  const how = consistentHash ? "a consistent hash" : (algorithm ?? "LEAST_REQUEST");
+  const problems: PolicyProblem[] = [];
+  const useless = (key: string, only: readonly string[]): void => {
+    problems.push({
+      path: at(key),
+      found: `${key} with ${how}`,
+      allowed: `${key} with ${only.join(" or ")} only`,
+      repairs: [
+        { remove: at(key) },
+        ...(consistentHash ? [] : [{ path: at("algorithm"), set: only[0] ?? "" }]),
+      ],
+    });
+  };
+  if (choiceCount !== undefined && how !== "LEAST_REQUEST") useless("choiceCount", ["LEAST_REQUEST"]);
+  if (warmup && how !== "LEAST_REQUEST" && how !== "ROUND_ROBIN")
+    useless("warmup", ["LEAST_REQUEST", "ROUND_ROBIN"]);
+  if (locality === undefined || locality === "none") return problems;
+  if (how === "PASSTHROUGH") useless("locality", ["LEAST_REQUEST", "ROUND_ROBIN", "RANDOM"]);
+  return [...problems, ...localityProblems(locality, outlierDetection)];
+}
+
+function localityProblems({ distribute, failover }: Locality, outlierDetection: boolean): PolicyProblem[] {
+  const at = (...path: string[]): string[] => ["loadBalancer", "locality", ...path];
+  const problems: PolicyProblem[] = [];
+  if ((distribute === undefined) === (failover === undefined)) {
+    problems.push({
+      path: at(),
+      found: distribute ? "both distribute and failover" : "neither distribute nor failover",
+      allowed: "one of the two",
+      repairs: distribute ? [{ remove: at("distribute") }, { remove: at("failover") }] : [{ remove: at() }],
+    });
+  }
+  problems.push(...overlaps(Object.keys(distribute ?? {}), at("distribute")));
+  for (const [from, to] of Object.entries(distribute ?? {})) {
+    const path = at("distribute", from);
+    problems.push(...overlaps(Object.keys(to), path));
+    const sum = Object.values(to).reduce((a, b) => a + b, 0);
+    const last = Object.entries(to).at(-1);
+    if (sum === 100 || Number.isNaN(sum)) continue;
+    const fill = 100 - sum + (last?.[1] ?? 0);
+    problems.push({
+      path,
+      found: last ? `a sum of ${sum} percent` : "no locality",
+      allowed: "percentages that sum to 100",
+      repairs: last && fill >= 1 && fill <= 100 ? [{ path: [...path, last[0]], set: fill }] : [],
+    });
+  }
+  for (const [from, to] of Object.entries(failover ?? {})) {
+    if (from !== to) continue;
+    problems.push({
+      path: at("failover", from),
+      found: "the region itself",
+      allowed: "another region",
+      repairs: [{ remove: at("failover", from) }],
+    });
+  }
+  if (failover && !outlierDetection) {
+    problems.push({
+      path: at("failover"),
+      found: "failover without outlier detection",
+      allowed: "failover with circuitBreaker.outlierDetection",
+      hint: "without it the gateway does not notice that a region fails",
+      repairs: [
+        { path: ["circuitBreaker", "outlierDetection", "consecutive5xxErrors"], set: 5 },
+        { remove: at("failover") },
+      ],
+    });
+  }
+  return problems;
+}
+
+/** Istio refuses localities of which one lies in another. */
+function overlaps(localities: readonly string[], path: readonly string[]): PolicyProblem[] {
+  return localities.flatMap((inner) => {
+    const outer = localities.find((other) => other !== inner && covers(other, inner));
+    return outer === undefined
+      ? []
+      : [
+          {
+            path: [...path, inner],
+            found: `${inner}, which lies in ${outer}`,
+            allowed: "localities that do not overlap",
+            repairs: [{ remove: [...path, inner] }, { remove: [...path, outer] }],
+          },
+        ];
+  });
+}
+
+/** "eu" and "eu/*" are the same: all zones of a region. */
+function covers(outer: string, inner: string): boolean {
+  const parts = (locality: string): string[] => locality.split("/").filter((part) => part !== "*");
+  const [a, b] = [parts(outer), parts(inner)];
+  if (a.length === b.length && outer > inner) return false;
+  return a.every((part, i) => part === b[i]);
+}

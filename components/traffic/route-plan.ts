@@ -1,17 +1,21 @@
-import type { DestinationRuleSpec, LoadBalancerSettings } from "../istio/destination-rule";
+import type { DestinationRuleSpec } from "../istio/destination-rule";
+import type { EnvoyConfigPatch } from "../istio/envoy-filter";
 import type { Destination, HttpMatchRequest, HttpRoute, VirtualServiceSpec } from "../istio/virtual-service";
-import type { ConsistentHash, LoadBalancer } from "./load-balancer";
+import type { CircuitBreaker } from "./circuit-breaker";
+import { choiceCountPatch, type LoadBalancer } from "./load-balancer";
 import { istioMatch, type RequestMatch } from "./matches";
 import { confine, uriMatches, type RoutedPath } from "./paths";
+import { clusterName } from "./propagation";
 import {
   answerPolicySpec,
   effectivePolicies,
-  policySpec,
   redirectSpec,
   responseSpec,
+  withPolicies,
   type TrafficPolicies,
   type TrafficRule,
 } from "./rules";
+import { sharedPolicy, subsetPolicy, type VersionPolicies } from "./version-policies";
 import { effectiveShares, integerWeights, type Shares, type Weights } from "./weights";
 
 export type { RoutedPath } from "./paths";
@@ -38,6 +42,12 @@ export interface RouteRequest {
   readonly rules?: readonly TrafficRule[];
   /** For the rest, and for each rule that has none of its own. */
   readonly policies?: TrafficPolicies;
+  /** For all versions. */
+  readonly circuitBreaker?: CircuitBreaker;
+  /** Version → what it does otherwise than all of them. */
+  readonly versions?: Readonly<Record<string, VersionPolicies>>;
+  /** Version → how many pods it has at least. Default 1. */
+  readonly pods?: Readonly<Record<string, number>>;
 }
 
 /** Every Istio object that a {@link RouteRequest} comes to. */
@@ -45,8 +55,10 @@ export interface RoutePlan {
   readonly virtualService: VirtualServiceSpec;
   /** The rule that carries the policy all versions share. */
   readonly policy: DestinationRuleSpec;
-  /** One rule for each version with its subset alone: it can come before and go after the route that names it. */
+  /** One rule for each version with its subset and what that does otherwise: it can come before and go after the route that names it. */
   readonly subsets: Readonly<Record<string, DestinationRuleSpec>>;
+  /** What Istio has no field for, for an EnvoyFilter of the gateway. */
+  readonly clusterPatches: readonly EnvoyConfigPatch[];
   /** What each version gets, in percent. */
   readonly shares: Shares;
 }
@@ -80,21 +92,35 @@ export function planRoutes(request: RouteRequest): RoutePlan {
     name: request.service.name,
     ...conditions(matches([{}], request.paths)),
     route: split(shares, to),
-    ...policySpec(request.policies ?? {}, to),
   };
+  const { loadBalancer, circuitBreaker, versions = {}, pods = {} } = request;
   return {
     shares,
     virtualService: {
       hosts: request.hosts,
       gateways: request.gateways,
-      http: [...(request.rules ?? []).flatMap((rule) => ruleRoutes(rule, request, to)), rest],
+      http: [
+        ...(request.rules ?? []).flatMap((rule) => ruleRoutes(rule, request, to)),
+        ...withPolicies(rest, request.policies ?? {}, to),
+      ],
     },
-    policy: { host, trafficPolicy: { loadBalancer: loadBalancerSettings(request.loadBalancer) } },
+    policy: { host, trafficPolicy: sharedPolicy(loadBalancer, circuitBreaker) },
     subsets: Object.fromEntries(
-      Object.keys(shares).map((version) => [
-        version,
-        { host, subsets: [{ name: version, labels: { [VERSION_LABEL]: version } }] },
-      ]),
+      Object.keys(shares).map((version) => {
+        const trafficPolicy = subsetPolicy(versions[version] ?? {}, circuitBreaker, pods[version] ?? 1);
+        const labels = { [VERSION_LABEL]: version };
+        return [
+          version,
+          { host, subsets: [{ name: version, labels, ...(trafficPolicy && { trafficPolicy }) }] },
+        ];
+      }),
+    ),
+    clusterPatches: Object.keys(shares).flatMap(
+      (version) =>
+        choiceCountPatch(
+          versions[version]?.loadBalancer ?? loadBalancer,
+          clusterName(host, request.service.port, version),
+        ) ?? [],
     ),
   };
 }
@@ -122,19 +148,20 @@ function ruleRoutes(
   if (any.length === 0) throw new RangeError(`rule "${name}" matches no path that reaches the service`);
   const route =
     "to" in action ? [{ destination: to(action.to) }] : split(effectiveShares(action.weights), to);
-  const spec = { route, ...policySpec(effective, to) };
   const host = rewrite?.host === undefined ? {} : { authority: rewrite.host };
   if (rewrite?.path === undefined) {
-    return [{ name, ...conditions(any), ...(rewrite && { rewrite: host }), ...spec }];
+    return withPolicies(
+      { name, ...conditions(any), ...(rewrite && { rewrite: host }), route },
+      effective,
+      to,
+    );
   }
   // Envoy replaces what was matched, so the path itself and what is below it are rewritten differently.
   const root = rewrite.path.replace(/\/+$/, "");
-  return any.map((one) => ({
-    name,
-    ...conditions([one]),
-    rewrite: { uri: one.uri?.prefix === undefined ? root || "/" : `${root}/`, ...host },
-    ...spec,
-  }));
+  return any.flatMap((one) => {
+    const uri = one.uri?.prefix === undefined ? root || "/" : `${root}/`;
+    return withPolicies({ name, ...conditions([one]), rewrite: { uri, ...host }, route }, effective, to);
+  });
 }
 
 /** Matches for what of `any` lies within `paths`: one without conditions is every request, none at all no request. */
@@ -159,29 +186,4 @@ function split(shares: Shares, to: (version: string) => Destination): NonNullabl
     destination: to(version),
     ...(weights.length > 1 && { weight }),
   }));
-}
-
-/** A load balancer in Istio's words (DestinationRule, LoadBalancerSettings). */
-export function loadBalancerSettings(balancer: LoadBalancer): LoadBalancerSettings {
-  return typeof balancer === "string"
-    ? { simple: balancer }
-    : { consistentHash: consistentHash(balancer.consistentHash) };
-}
-
-function consistentHash(hash: ConsistentHash): NonNullable<LoadBalancerSettings["consistentHash"]> {
-  return {
-    ...(hash.httpHeader !== undefined && { httpHeaderName: hash.httpHeader }),
-    ...(hash.httpCookie && {
-      httpCookie: {
-        name: hash.httpCookie.name,
-        ...(hash.httpCookie.path !== undefined && { path: hash.httpCookie.path }),
-        ...(hash.httpCookie.ttlMs !== undefined && { ttl: `${hash.httpCookie.ttlMs / 1000}s` }),
-      },
-    }),
-    ...(hash.sourceIp && { useSourceIp: true }),
-    ...(hash.queryParameter !== undefined && { httpQueryParameterName: hash.queryParameter }),
-    ...(hash.ringHash && { ringHash: hash.ringHash }),
-    // Istio requires the size once maglev is named; 65537 is Envoy's default.
-    ...(hash.maglev && { maglev: { tableSize: hash.maglev.tableSize ?? 65537 } }),
-  };
 }

@@ -1,7 +1,12 @@
 import type { Destination, HttpDirectResponse, HttpRedirect, HttpRoute } from "../istio/virtual-service";
+import { duration } from "../istio/duration";
 import { corsSpec, type CorsPolicy } from "./cors";
+import { httpFault, type Fault } from "./fault";
 import { headersSpec, type HeaderPolicy } from "./headers";
 import type { RequestMatch } from "./matches";
+import { splitByMethod } from "./methods";
+import { httpMirror, type Mirror } from "./mirror";
+import { httpRetry, retriesOfWrites, type Retries } from "./retries";
 import type { Weights } from "./weights";
 
 /**
@@ -11,6 +16,11 @@ import type { Weights } from "./weights";
 export interface TrafficPolicies {
   readonly headers?: HeaderPolicy;
   readonly cors?: CorsPolicy;
+  /** How long a request may take in all, retries included, in milliseconds. Default: no limit. Late is answered 504. */
+  readonly timeoutMs?: number;
+  readonly retries?: Retries;
+  readonly mirror?: Mirror;
+  readonly fault?: Fault;
 }
 
 /** Policies of one rule: each replaces the one of the same name that holds for all traffic; "none" switches that off. */
@@ -62,22 +72,39 @@ export interface TrafficRule {
   readonly policies?: RulePolicies;
 }
 
-/** The policies that hold for a rule. */
+/** The policies that hold for a rule. Without retries of its own choice, "none" included, Istio would make its own. */
 export function effectivePolicies(all: TrafficPolicies, own: RulePolicies = {}): TrafficPolicies {
   const entries = Object.entries({ ...all, ...own });
-  return Object.fromEntries(entries.filter(([, policy]) => policy !== "none"));
+  return {
+    ...Object.fromEntries(entries.filter(([, policy]) => policy !== "none")),
+    ...(own.retries === "none" && { retries: { attempts: 0 } }),
+  };
 }
 
-/** Policies in Istio's words, for a rule that sends requests to versions. `to` is the destination of a version. */
-export function policySpec(
+/**
+ * `route`, which sends requests to versions, with its policies in Istio's words. `to` is the destination of a version.
+ *
+ * Two routes of one name where requests that may write are treated otherwise than those that only read.
+ */
+export function withPolicies(
+  route: HttpRoute,
   policies: TrafficPolicies,
-  _to: (version: string) => Destination,
-): Partial<HttpRoute> {
-  const { headers, cors } = policies;
-  return {
+  to: (version: string) => Destination,
+): HttpRoute[] {
+  const { headers, cors, timeoutMs, retries, mirror, fault } = policies;
+  const all: HttpRoute = {
+    ...route,
     ...(headers && headersSpec(headers, "by a version")),
     ...(cors && { corsPolicy: corsSpec(cors) }),
+    ...(timeoutMs !== undefined && { timeout: duration(timeoutMs) }),
+    ...(fault && { fault: httpFault(fault) }),
   };
+  const copies = mirror && { mirrors: [httpMirror(mirror, to)] };
+  const copiesWrites = mirror?.writes === true ? copies : undefined;
+  const ofWrites = retriesOfWrites(retries);
+  return ofWrites === retries && copiesWrites === copies
+    ? [{ ...all, ...httpRetry(retries), ...copies }]
+    : splitByMethod(all, { ...httpRetry(retries), ...copies }, { ...httpRetry(ofWrites), ...copiesWrites });
 }
 
 /** Policies in Istio's words, for a rule that the gateway answers itself: those that concern an answer. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { loadBalancerSettings, planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
+import { loadBalancerSettings } from "../../components/traffic/load-balancer";
+import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
 import type { Weights } from "../../components/traffic/weights";
 import { weights } from "./arbitraries";
 

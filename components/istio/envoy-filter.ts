@@ -1,0 +1,40 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { IstioObject, type IstioObjectArgs } from "./custom-resource";
+
+/** What a patch changes, found by its place in Envoy's configuration. */
+export interface EnvoyPatchMatch {
+  readonly context: "GATEWAY" | "SIDECAR_INBOUND";
+  readonly listener?: {
+    readonly portNumber?: number;
+    readonly filterChain?: {
+      readonly filter: { readonly name: string; readonly subFilter?: { readonly name: string } };
+    };
+  };
+  readonly routeConfiguration?: {
+    readonly vhost: { readonly domainName: string; readonly route: { readonly name: string } };
+  };
+  readonly cluster?: { readonly name: string };
+}
+
+export interface EnvoyConfigPatch {
+  readonly applyTo: "HTTP_FILTER" | "NETWORK_FILTER" | "HTTP_ROUTE" | "CLUSTER";
+  readonly match: EnvoyPatchMatch;
+  readonly patch: {
+    readonly operation: "INSERT_BEFORE" | "MERGE";
+    /** A piece of Envoy's configuration, of the type that `applyTo` says. */
+    readonly value: Readonly<Record<string, unknown>>;
+  };
+}
+
+/** networking.istio.io/v1alpha3 EnvoyFilterSpec, the part that we write. */
+export interface EnvoyFilterSpec {
+  readonly workloadSelector: { readonly labels: Readonly<Record<string, string>> };
+  readonly configPatches: readonly EnvoyConfigPatch[];
+}
+
+/** Changes to what istiod generates for the proxies of some pods of its own namespace (Istio: EnvoyFilter). */
+export class EnvoyFilter extends IstioObject<EnvoyFilterSpec> {
+  constructor(name: string, args: IstioObjectArgs<EnvoyFilterSpec>, opts?: pulumi.CustomResourceOptions) {
+    super(name, "networking.istio.io/v1alpha3", "EnvoyFilter", args, opts);
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * When a request is tried again, and how long it may take in all.
+ *
+ * Sources: Istio VirtualService, HTTPRetry; Envoy, router filter, x-envoy-retry-on.
+ */
+import { duration } from "../istio/duration";
+import type { HttpRetry, HttpRoute } from "../istio/virtual-service";
+import type { PolicyProblem } from "./policy-problem";
+
+/** Conditions by their Istio names. A status code is one too, and means an answer of the service with that code. */
+export const RetryCondition = {
+  /** No connection could be made. */
+  "connect-failure": "connect-failure",
+  /** The service refused the HTTP/2 stream, unprocessed. */
+  "refused-stream": "refused-stream",
+  /** The connection broke before the request was sent. */
+  "reset-before-request": "reset-before-request",
+  /** No answer: the connection broke, or a try took longer than its timeout. */
+  reset: "reset",
+  /** 502, 503, 504 or no answer. */
+  "gateway-error": "gateway-error",
+  /** Any 5xx or no answer. */
+  "5xx": "5xx",
+  /** 409. */
+  "retriable-4xx": "retriable-4xx",
+  /** A proxy on the way limited the rate. */
+  "envoy-ratelimited": "envoy-ratelimited",
+  /** gRPC status in the headers of the answer. */
+  cancelled: "cancelled",
+  "deadline-exceeded": "deadline-exceeded",
+  internal: "internal",
+  "resource-exhausted": "resource-exhausted",
+  unavailable: "unavailable",
+} as const;
+export type RetryCondition = (typeof RetryCondition)[keyof typeof RetryCondition];
+
+/** Conditions under which the service cannot have seen the request: it may be tried again whatever it does. */
+export const UNSEEN: readonly (RetryCondition | number)[] = [
+  "connect-failure",
+  "refused-stream",
+  "reset-before-request",
+];
+
+/** Conditions under which a try that took longer than its timeout is tried again. */
+const TIMED_OUT: readonly (RetryCondition | number)[] = ["gateway-error", "reset", "5xx"];
+
+/** Codes of answers that may be retried: the errors that Istio knows. */
+export const RETRIABLE_STATUS_CODES: readonly number[] = [
+  ...Array.from({ length: 19 }, (_, i) => 400 + i),
+  ...[421, 422, 423, 424, 425, 426, 428, 429, 431, 451],
+  ...[500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511],
+];
+
+export interface Retries {
+  /** How often a request is tried again after its first try; 0 switches retries off, Istio's own too. */
+  readonly attempts: number;
+  /** Limit of a single try, the first one included, in milliseconds. Default: none but that of the request. */
+  readonly perTryTimeoutMs?: number;
+  /**
+   * Names or status codes. Default: those of {@link UNSEEN}. Under any other condition the service may have done what
+   * it was asked for, so that only safe methods (GET, HEAD, OPTIONS) are retried, unless `writes` says otherwise.
+   */
+  readonly on?: readonly (RetryCondition | number)[];
+  /** Retry requests by every method under every condition of `on`. Default false. */
+  readonly writes?: boolean;
+}
+
+/** Retries in Istio's words. Without any, Istio makes two, under conditions in which the service saw nothing. */
+export function httpRetry(retries: Retries | undefined): Pick<HttpRoute, "retries"> {
+  if (!retries) return {};
+  const { attempts, perTryTimeoutMs, on = UNSEEN } = retries;
+  if (attempts === 0) return { retries: { attempts } };
+  const retry: HttpRetry = {
+    attempts,
+    ...(perTryTimeoutMs !== undefined && { perTryTimeout: duration(perTryTimeoutMs) }),
+    retryOn: on.join(","),
+  };
+  return { retries: retry };
+}
+
+/** What of `retries` holds for requests that may write: nothing that could do their work twice. */
+export function retriesOfWrites(retries: Retries | undefined): Retries | undefined {
+  if (!retries || retries.writes === true || retries.attempts === 0) return retries;
+  const { attempts, on = UNSEEN } = retries;
+  const unseen = on.filter((condition) => UNSEEN.includes(condition));
+  if (unseen.length === on.length) return retries;
+  // Without a retry that follows, a limit of the try would be one of the request.
+  return unseen.length === 0 ? { attempts: 0 } : { attempts, on: unseen };
+}
+
+/** What is wrong between retries and the timeout of the request, by the names `retries` and `timeout`. */
+export function retryProblems(retries: Retries | undefined, timeoutMs: number | undefined): PolicyProblem[] {
+  const { attempts = 0, perTryTimeoutMs, on = UNSEEN } = retries ?? {};
+  if (attempts === 0 || perTryTimeoutMs === undefined) return [];
+  const problems: PolicyProblem[] = [];
+  if (!on.some((condition) => TIMED_OUT.includes(condition))) {
+    problems.push({
+      path: ["retries", "perTryTimeout"],
+      found: `${duration(perTryTimeoutMs)}, and no condition that retries a try which took longer`,
+      allowed: `a timeout of a try with one of ${TIMED_OUT.join(", ")} in on`,
+      hint: "a status code is that of an answer: a try without answer has none",
+      repairs: [{ remove: ["retries", "perTryTimeout"] }],
+    });
+  }
+  const tries = attempts + 1;
+  if (timeoutMs !== undefined && tries * perTryTimeoutMs > timeoutMs) {
+    const fewer = Math.floor(timeoutMs / perTryTimeoutMs) - 1;
+    const shorter = Math.floor(timeoutMs / tries);
+    problems.push({
+      path: ["retries"],
+      found: `${tries} tries of ${duration(perTryTimeoutMs)} each, for a request that may take ${duration(timeoutMs)}`,
+      allowed: `(attempts + 1) × perTryTimeout of at most the timeout of the request`,
+      hint: "the last tries would be cut off, or never made",
+      repairs: [
+        ...(fewer >= 1 ? [{ path: ["retries", "attempts"], set: fewer }] : []),
+        ...(shorter >= 1 ? [{ path: ["retries", "perTryTimeout"], set: written(shorter) }] : []),
+        { path: ["timeout"], set: written(tries * perTryTimeoutMs) },
+      ],
+    });
+  }
+  return problems;
+}
+
+/** A duration as a user would write it. */
+const written = (ms: number): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);
