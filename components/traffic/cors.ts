@@ -1,5 +1,5 @@
 import type { CorsPolicySpec, StringMatch } from "../istio/virtual-service";
-import { literal } from "./matches";
+import { literal } from "./regex";
 
 /** Which pages of other origins a browser lets use the answers (WHATWG Fetch, "CORS protocol"). */
 export interface CorsPolicy {

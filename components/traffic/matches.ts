@@ -1,5 +1,6 @@
 /** Which requests a rule is about, as a user writes it and as Istio takes it. */
 import type { HttpMatchRequest, StringMatch } from "../istio/virtual-service";
+import { embedded, literal } from "./regex";
 
 /** A value as a whole: exactly one of the three. A regex is RE2, at most 1024 characters, and has to match all of the value. */
 export type ValueMatch =
@@ -34,14 +35,12 @@ export interface RequestMatch {
   readonly sourceNamespace?: string;
 }
 
-/** The longest regex that Istio takes. */
-export const REGEX_LIMIT = 1024;
-
 /** `match` in Istio's words, without its path. */
 export function istioMatch(match: RequestMatch): Omit<HttpMatchRequest, "uri"> {
   const { host, method, query, sourceNamespace } = match;
-  const headers = headerMatches(match.headers, match.cookies);
-  const withoutHeaders = headerMatches(match.without?.headers, match.without?.cookies);
+  const { without = {}, cookies } = match;
+  const headers = headerMatches(match.headers, cookies && allCookies(cookies));
+  const withoutHeaders = headerMatches(without.headers, without.cookies && anyCookie(without.cookies));
   return {
     ...(method !== undefined && { method: methodMatch([method].flat()) }),
     ...(host !== undefined && { authority: { regex: hostRegex(host) } }),
@@ -56,10 +55,6 @@ export function istioMatch(match: RequestMatch): Omit<HttpMatchRequest, "uri"> {
 
 const fieldMatch = (match: FieldMatch): StringMatch => ("present" in match ? {} : match);
 
-/** Text as a regex (RE2) that matches just it. */
-export const literal = (text: string): string =>
-  text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, (c) => (c === "/" ? c : `\\${c}`));
-
 const methodMatch = (methods: readonly string[]): StringMatch =>
   methods.length === 1 ? { exact: methods[0] ?? "" } : { regex: methods.map(literal).join("|") };
 
@@ -70,11 +65,52 @@ function hostRegex(host: string): string {
 }
 
 function headerMatches(
-  headers: FieldMatches | undefined,
-  cookies: FieldMatches | undefined,
+  headers: FieldMatches = {},
+  cookie?: StringMatch,
 ): Readonly<Record<string, StringMatch>> | undefined {
-  const entries = Object.entries(headers ?? {}).map(
-    ([name, match]) => [name.toLowerCase(), fieldMatch(match)] as const,
+  const entries = Object.entries(headers).map(([name, m]) => [name.toLowerCase(), fieldMatch(m)] as const);
+  if (cookie) entries.push(["cookie", cookie]);
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
+
+/**
+ * Cookies stand in one header in any order, and a header has one regex: all of `cookies` is one alternative for each
+ * order of them.
+ *
+ * @throws RangeError for a regex that cannot be part of another (see {@link embedded}).
+ */
+export function allCookies(cookies: FieldMatches): StringMatch {
+  const orders = permutations(Object.entries(cookies).map(cookieRegex)).map((order) =>
+    order.join(";(?:.*;)?\\s*"),
   );
-  return entries.length === 0 && !cookies ? undefined : Object.fromEntries(entries);
+  return inCookieHeader(orders);
+}
+
+/** Any of `cookies`. */
+function anyCookie(cookies: FieldMatches): StringMatch {
+  return inCookieHeader(Object.entries(cookies).map(cookieRegex));
+}
+
+const inCookieHeader = (alternatives: readonly string[]): StringMatch => ({
+  regex: `(?:.*;\\s*)?${alternatives.length === 1 ? (alternatives[0] ?? "") : `(?:${alternatives.join("|")})`}(?:;.*)?`,
+});
+
+function cookieRegex([name, match]: readonly [string, FieldMatch]): string {
+  return `${literal(name)}=${cookieValue(match)}`;
+}
+
+function cookieValue(match: FieldMatch): string {
+  if ("present" in match) return "[^;]*";
+  if ("exact" in match) return literal(match.exact);
+  if ("prefix" in match) return `${literal(match.prefix)}[^;]*`;
+  const value = embedded(match.regex, ";");
+  if (value === undefined) throw new RangeError(`${match.regex} cannot be told from the cookies around it`);
+  return value;
+}
+
+function permutations<T>(items: readonly T[]): T[][] {
+  if (items.length < 2) return [[...items]];
+  return items.flatMap((item, i) =>
+    permutations([...items.slice(0, i), ...items.slice(i + 1)]).map((rest) => [item, ...rest]),
+  );
 }

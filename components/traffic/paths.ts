@@ -1,5 +1,6 @@
 import type { StringMatch } from "../istio/virtual-service";
 import type { PathMatch } from "./matches";
+import { regexStart } from "./regex";
 
 /** A path that is routed: itself alone, or with everything below it. */
 export type RoutedPath = { readonly exact: string } | { readonly prefix: string };
@@ -25,29 +26,6 @@ export function confine(path: PathMatch | undefined, routed: readonly RoutedPath
   if (routed.some((r) => within(path, r))) return [path];
   // A regex has no part that could be said in one match.
   return "regex" in path || "exact" in path ? [] : routed.filter((r) => within(r, path));
-}
-
-/** Text that whatever `regex` matches begins with; empty when that cannot be told. */
-export function regexStart(regex: string): string {
-  if (hasAlternative(regex)) return "";
-  const start = /^\^?((?:[\w/~%!@&=:;,'"<> -]|\\[^\w])*)/.exec(regex);
-  const literal = start?.[1] ?? "";
-  const next = regex[start?.[0].length ?? 0];
-  const text = literal.replaceAll(/\\(.)/g, "$1");
-  // A quantifier makes the last character optional.
-  return next !== undefined && "*?{".includes(next) ? text.slice(0, -1) : text;
-}
-
-/** Whether `regex` has a "|" outside of groups and classes. */
-function hasAlternative(regex: string): boolean {
-  const outside = regex.replaceAll(/\\./g, "").replaceAll(/\[\^?\]?[^\]]*\]/g, "");
-  let depth = 0;
-  for (const c of outside) {
-    if (c === "(") depth++;
-    else if (c === ")") depth--;
-    else if (c === "|" && depth === 0) return true;
-  }
-  return false;
 }
 
 /** Istio's prefix is textual (`/a` matches `/ab` too): the path itself and what is below it are two matches. */
