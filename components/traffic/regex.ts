@@ -1,0 +1,88 @@
+/**
+ * Regular expressions as Envoy reads them: RE2, matched against the whole value (Envoy: RegexMatcher; RE2 syntax:
+ * github.com/google/re2/wiki/Syntax).
+ */
+import { createRequire } from "node:module";
+import type { RE2JS } from "re2js";
+
+const load = createRequire(__filename);
+/** Loaded when the first regex is read: most stacks have none. */
+const re2 = (): typeof RE2JS => (load("re2js") as { RE2JS: typeof RE2JS }).RE2JS;
+
+/** The longest regex that Istio takes, in characters. */
+export const REGEX_LIMIT = 1024;
+
+/** Why Istio or Envoy would refuse `regex`, in words; undefined when neither would. */
+export function regexProblem(regex: string): string | undefined {
+  if (regex === "") return "an empty expression";
+  if (regex.length > REGEX_LIMIT) return `${regex.length} characters`;
+  try {
+    re2().compile(regex);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Whether `regex` matches the whole of a value. */
+export function wholeMatch(regex: string): (value: string) => boolean {
+  const compiled = re2().compile(regex);
+  return (value) => compiled.testExact(value);
+}
+
+/** Text as a regex that matches just it. */
+export const literal = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+
+const TOKEN =
+  /\\[pP](?:\{[^}]*\}|.)|\\x\{[^}]*\}|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|\((?:\?(?:P?<\w+>|[imsU-]*[:)]))?|[*+?]\??|\{\d+(?:,\d*)?\}\??|./gsu;
+const tokens = (regex: string): string[] => regex.match(TOKEN) ?? [];
+
+/** Text that everything that `regex` matches begins with; empty where that cannot be told. */
+export function regexStart(regex: string): string {
+  const all = tokens(regex).slice(regex.startsWith("^") ? 1 : 0);
+  if (regex.includes("\\Q") || hasAlternative(all)) return "";
+  const end = all.findIndex((token) => !/^([^\\[(){}*+?.^$|]|\\[^\w])$/u.test(token));
+  const start = end < 0 ? all : all.slice(0, end);
+  // A quantifier after it makes the last character one of several, or none.
+  const certain = end >= 0 && /^[*+?{]/.test(all[end] ?? "") ? start.slice(0, -1) : start;
+  return certain.map((token) => token.replace(/^\\/, "")).join("");
+}
+
+/** Whether there is a "|" outside of all groups. */
+function hasAlternative(all: readonly string[]): boolean {
+  let depth = 0;
+  return all.some((token) => {
+    if (token.startsWith("(") && !token.endsWith(")")) depth++;
+    if (token === ")") depth--;
+    return token === "|" && depth === 0;
+  });
+}
+
+const WITHOUT: Readonly<Record<string, (character: string) => string>> = {
+  ".": (c) => `[^${c}]`,
+  "\\S": (c) => `[^${c}\\s]`,
+  "\\D": (c) => `[^${c}\\d]`,
+  "\\W": (c) => `[^${c}\\w]`,
+};
+
+/**
+ * `regex` as a part of a larger one: anchors at its ends are dropped, and nothing in it matches `character` any more.
+ * Undefined where that cannot be said: an anchor within, or a class that names the character.
+ */
+export function embedded(regex: string, character: string): string | undefined {
+  let all = tokens(regex);
+  if (regex.includes("\\Q")) return undefined;
+  if (!hasAlternative(all)) {
+    if (all[0] === "^") all = all.slice(1);
+    if (all.at(-1) === "$") all = all.slice(0, -1);
+  }
+  const parts = all.map((token) => {
+    if (/^(\^|\$|\\[AzbBC]|\(\?[imsU-]+[:)])$/.test(token)) return undefined;
+    if (Object.hasOwn(WITHOUT, token)) return WITHOUT[token]?.(character);
+    if (token.startsWith("[^")) return `[^${character}${token.slice(2).replace(/^\]/, "\\]")}`;
+    const atom = token.startsWith("[") || token.startsWith("\\") || token.length === 1;
+    if (!atom || /^[()|*+?]$/.test(token)) return token;
+    return wholeMatch(token)(character) ? undefined : token;
+  });
+  return parts.some((part) => part === undefined) ? undefined : `(?:${parts.join("")})`;
+}
