@@ -5,7 +5,7 @@ export interface Server {
   readonly port: { readonly number: number; readonly name: string; readonly protocol: "HTTP" | "HTTPS" };
   readonly hosts: readonly string[];
   readonly tls?: {
-    readonly mode?: "SIMPLE";
+    readonly mode?: "SIMPLE" | "MUTUAL";
     readonly credentialName?: string;
     readonly minProtocolVersion?: string;
     readonly httpsRedirect?: boolean;

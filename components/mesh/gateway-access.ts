@@ -1,0 +1,75 @@
+import * as pulumi from "@pulumi/pulumi";
+import { AuthorizationPolicy, type AuthorizationPolicySpec } from "../istio/authorization-policy";
+import { RequestAuthentication } from "../istio/request-authentication";
+import { planAuthentication, type Authentication } from "../security/authentication";
+import { planAccess, type AccessLists } from "../security/gateway-access";
+import type { GatewayPods } from "./gateway-proxies";
+
+export interface GatewayAccessArgs {
+  /** The gateway's pods: `pods` of an IngressGateway. */
+  readonly gateway: GatewayPods;
+  /** Who may ask for what. */
+  readonly lists?: AccessLists & {
+    /** Refuse nothing: say what would be refused in Envoy's statistics and dynamic metadata (Istio: `istio.io/dry-run`). */
+    readonly dryRun?: boolean;
+  };
+  /** Who has to show a token. */
+  readonly authentication?: Authentication;
+  /** Proxies in front of the gateway that append to `X-Forwarded-For`; the same as the gateway's. Default 0. */
+  readonly trustedProxies?: number;
+  /** Whether CORS preflights pass without a token. Default false. */
+  readonly preflights?: boolean;
+}
+
+/**
+ * Who may come in through a gateway: allow and deny lists, and tokens. All of it holds for every host of the gateway.
+ *
+ * Make the routes depend on this component: then no route is open before its policies are written.
+ */
+export class GatewayAccess extends pulumi.ComponentResource {
+  constructor(name: string, args: GatewayAccessArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:GatewayAccess", name, args, opts);
+    const { namespace, labels } = args.gateway;
+    const selector = { matchLabels: labels };
+    const preflights = args.preflights ?? false;
+    const policy = (
+      kind: string,
+      spec: AuthorizationPolicySpec,
+      { dryRun = false, dependsOn = [] as pulumi.Resource[] } = {},
+    ) =>
+      new AuthorizationPolicy(
+        `${name}-${kind}`,
+        {
+          metadata: {
+            name: `${name}-${kind}`,
+            namespace,
+            ...(dryRun && { annotations: { "istio.io/dry-run": "true" } }),
+          },
+          spec,
+        },
+        { parent: this, dependsOn },
+      );
+
+    if (args.lists) {
+      const { dryRun = false, ...lists } = args.lists;
+      const { deny, allow } = planAccess(lists, {
+        selector,
+        trustedProxies: args.trustedProxies ?? 0,
+        preflights,
+      });
+      if (deny) policy("deny", deny, { dryRun });
+      if (allow) policy("allow", allow, { dryRun });
+    }
+    if (args.authentication) {
+      const plan = planAuthentication(args.authentication, selector, preflights);
+      const tokens = new RequestAuthentication(
+        `${name}-tokens`,
+        { metadata: { name, namespace }, spec: plan.requestAuthentication },
+        { parent: this },
+      );
+      // Deleted before the verification of tokens is, or everything would be refused meanwhile.
+      policy("authentication", plan.required, { dependsOn: [tokens] });
+    }
+    this.registerOutputs({});
+  }
+}

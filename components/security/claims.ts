@@ -1,0 +1,25 @@
+/**
+ * Claims of a verified token: a name, or the names on the way to a nested claim with "." between them. A name that has
+ * dots of its own stands in brackets: `[https://example.com/roles]`.
+ */
+
+/** The syntax of a claim. */
+export const CLAIM = /^([\w:/-]+(\.[\w:/-]+)*|(\[[^[\]\s]+\])+)$/;
+
+/** Claim → any of the values that it must have, or contain where it is a list; a number or a switch never matches. */
+export type ClaimValues = Readonly<Record<string, readonly string[]>>;
+
+/** In the brackets that both places take. */
+const bracketed = (claim: string): string =>
+  claim.startsWith("[")
+    ? claim
+    : claim
+        .split(".")
+        .map((name) => `[${name}]`)
+        .join("");
+
+/** Key of a claim in an AuthorizationPolicy's condition (Istio: "Authorization Policy Conditions"). */
+export const claimKey = (claim: string): string => `request.auth.claims${bracketed(claim)}`;
+
+/** Name of a claim among the headers of a VirtualService's match, at gateways only (Istio: "JWT claim based routing"). */
+export const claimHeader = (claim: string): string => `@request.auth.claims${bracketed(claim)}`;

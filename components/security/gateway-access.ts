@@ -1,0 +1,63 @@
+import type { AuthorizationPolicySpec, AuthorizationRule, Source } from "../istio/authorization-policy";
+import { claimKey, type ClaimValues } from "./claims";
+import { operationOf, PREFLIGHT, toOperation, type RequestCondition } from "./request-condition";
+
+/** Requests that are allowed or denied at the gateway: all conditions that are given must hold, and one at least is. */
+export interface AccessEntry extends RequestCondition {
+  /** Clients, as addresses or CIDR blocks. */
+  readonly addresses?: readonly string[];
+  /** Claims of the verified token. */
+  readonly claims?: ClaimValues;
+}
+
+/** A request that an entry of `deny` matches is refused; where there is `allow`, so is one that none of its entries matches. */
+export interface AccessLists {
+  readonly deny?: readonly AccessEntry[];
+  readonly allow?: readonly AccessEntry[];
+}
+
+/** The lists as policies; absent where there is no list. */
+export interface AccessPlan {
+  readonly deny?: AuthorizationPolicySpec;
+  readonly allow?: AuthorizationPolicySpec;
+}
+
+export interface AccessPlanArgs {
+  readonly selector: NonNullable<AuthorizationPolicySpec["selector"]>;
+  /**
+   * Proxies in front of the gateway, each of which appends the address of its peer to `X-Forwarded-For`. With none the
+   * client is the peer, and whatever the header says is the client's own word.
+   */
+  readonly trustedProxies: number;
+  /** Whether CORS preflights pass where an entry asks for claims: they come without a token. */
+  readonly preflights: boolean;
+}
+
+/** Plans the lists for the proxies that `selector` names. */
+export function planAccess(lists: AccessLists, args: AccessPlanArgs): AccessPlan {
+  const { selector, trustedProxies, preflights } = args;
+  const rule = (entry: AccessEntry): AuthorizationRule => ({
+    ...(entry.addresses && { from: [{ source: clients(entry.addresses, trustedProxies) }] }),
+    ...toOperation(operationOf(entry)),
+    ...(entry.claims && {
+      when: Object.entries(entry.claims).map(([claim, values]) => ({ key: claimKey(claim), values })),
+    }),
+  });
+  const { deny, allow } = lists;
+  const byClaim = allow?.some(({ claims }) => claims !== undefined) === true;
+  return {
+    ...(deny && { deny: { selector, action: "DENY", rules: deny.map(rule) } }),
+    ...(allow && {
+      allow: {
+        selector,
+        action: "ALLOW",
+        rules: [...allow.map(rule), ...(preflights && byClaim ? [PREFLIGHT] : [])],
+      },
+    }),
+  };
+}
+
+/** Istio's two sources: the peer of the connection, or the client as trusted proxies tell it. */
+function clients(addresses: readonly string[], trustedProxies: number): Source {
+  return trustedProxies > 0 ? { remoteIpBlocks: addresses } : { ipBlocks: addresses };
+}

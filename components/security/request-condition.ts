@@ -1,0 +1,65 @@
+import type { AuthorizationRule, Operation } from "../istio/authorization-policy";
+import type { RoutedPath } from "../traffic/paths";
+
+/** What is asked for: one of `paths` by one of `methods`; what is left out is any. */
+export interface RequestCondition {
+  /** Judged as they are after normalisation, without the query. */
+  readonly paths?: readonly RoutedPath[];
+  readonly methods?: readonly string[];
+}
+
+/** Paths as an AuthorizationPolicy takes them: its `*` is textual, so a prefix is the path itself and what is below it. */
+export function policyPaths(paths: readonly RoutedPath[]): string[] {
+  return paths.flatMap((path) => {
+    if ("exact" in path) return [path.exact];
+    const base = path.prefix.replace(/\/+$/, "");
+    return base === "" ? ["/*"] : [base, `${base}/*`];
+  });
+}
+
+/** The `to` of a rule; a rule without conditions on the operation has none. */
+export function toOperation(operation: Operation): Pick<AuthorizationRule, "to"> {
+  const given = Object.entries(operation).filter(([, values]) => values !== undefined);
+  return given.length === 0 ? {} : { to: [{ operation: Object.fromEntries(given) }] };
+}
+
+/** A condition as the operation of a policy. */
+export function operationOf({ paths, methods }: RequestCondition): Operation {
+  return { ...(paths && { paths: policyPaths(paths) }), ...(methods && { methods }) };
+}
+
+const PREFLIGHT_HEADER = "request.headers[access-control-request-method]";
+
+/** A CORS preflight: browsers never send a token with it. */
+export const PREFLIGHT: AuthorizationRule = {
+  to: [{ operation: { methods: ["OPTIONS"] } }],
+  when: [{ key: PREFLIGHT_HEADER, values: ["*"] }],
+};
+
+/** `rule` for every request but preflights. */
+export function exceptPreflights(rule: AuthorizationRule): AuthorizationRule[] {
+  const operation = rule.to?.[0]?.operation ?? {};
+  const others = operation.methods?.filter((method) => method !== "OPTIONS");
+  const options = { ...operation, methods: ["OPTIONS"] };
+  return [
+    ...(others?.length === 0
+      ? []
+      : [
+          {
+            ...rule,
+            ...toOperation(
+              others ? { ...operation, methods: others } : { ...operation, notMethods: ["OPTIONS"] },
+            ),
+          },
+        ]),
+    ...(others && others.length === operation.methods?.length
+      ? []
+      : [
+          {
+            ...rule,
+            ...toOperation(options),
+            when: [...(rule.when ?? []), { key: PREFLIGHT_HEADER, notValues: ["*"] }],
+          },
+        ]),
+  ];
+}

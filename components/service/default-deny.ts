@@ -1,0 +1,35 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { AuthorizationPolicy } from "../istio/authorization-policy";
+import { DENY_ALL } from "../security/network-policy";
+
+export interface DefaultDenyArgs {
+  /** The namespace, which must exist. */
+  readonly namespace: pulumi.Input<string>;
+  /** Write a NetworkPolicy that says the same to the cluster's network. Default true. */
+  readonly networkPolicy?: boolean;
+}
+
+/**
+ * Refuses every request to the workloads of a namespace that no policy allows: an AuthorizationPolicy `allow-nothing` and a
+ * NetworkPolicy `default-deny`. Make it depend on the policies that allow, so that what works is never cut off.
+ */
+export class DefaultDeny extends pulumi.ComponentResource {
+  constructor(name: string, args: DefaultDenyArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:DefaultDeny", name, args, opts);
+    const { namespace } = args;
+    new AuthorizationPolicy(
+      `${name}-requests`,
+      { metadata: { name: "allow-nothing", namespace }, spec: {} },
+      { parent: this },
+    );
+    if (args.networkPolicy ?? true) {
+      new k8s.networking.v1.NetworkPolicy(
+        `${name}-network`,
+        { metadata: { name: "default-deny", namespace }, spec: DENY_ALL },
+        { parent: this },
+      );
+    }
+    this.registerOutputs({});
+  }
+}

@@ -1,0 +1,55 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { AuthorizationPolicy } from "../istio/authorization-policy";
+import type { ServiceIdentity } from "../security/identity";
+import { serviceNetworkPolicy } from "../security/network-policy";
+import { planServiceAccess, type ServiceLists } from "../security/service-access";
+import type { RoutedPath } from "../traffic/paths";
+
+export interface ServiceAccessArgs {
+  /** Value of the label `app` on the service's pods; names the policies too. */
+  readonly service: string;
+  /** The namespace, which must exist. */
+  readonly namespace: pulumi.Input<string>;
+  /** Port of the service's containers. */
+  readonly port: number;
+  /** Identities that may ask for `paths`: `identity` of the gateway. */
+  readonly from: readonly ServiceIdentity[];
+  /** Default: every path. Also the default of the entries of `services`. */
+  readonly paths?: readonly RoutedPath[];
+  /** Other services of the mesh that may, or may not, ask. Default: none may. */
+  readonly services?: ServiceLists;
+  /** Namespaces whose pods may fetch metrics from the proxies (ports 15020 and 15090). Default: none. */
+  readonly scrapers?: readonly string[];
+  /** Write a NetworkPolicy that says the same to the cluster's network. Default true. */
+  readonly networkPolicy?: boolean;
+}
+
+/**
+ * Who may reach a service: an AuthorizationPolicy for its sidecars, by identity, port and path, and a NetworkPolicy for the
+ * network, by namespace and port. What neither allows is refused.
+ */
+export class ServiceAccess extends pulumi.ComponentResource {
+  constructor(name: string, args: ServiceAccessArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:ServiceAccess", name, args, opts);
+    const { service, namespace } = args;
+    const { allow, deny } = planServiceAccess(args);
+    const metadata = { name: service, namespace };
+    new AuthorizationPolicy(`${name}-allow`, { metadata, spec: allow }, { parent: this });
+    if (deny) {
+      new AuthorizationPolicy(
+        `${name}-deny`,
+        { metadata: { ...metadata, name: `${service}-deny` }, spec: deny },
+        { parent: this },
+      );
+    }
+    if (args.networkPolicy ?? true) {
+      new k8s.networking.v1.NetworkPolicy(
+        `${name}-network`,
+        { metadata, spec: serviceNetworkPolicy(args) },
+        { parent: this },
+      );
+    }
+    this.registerOutputs({});
+  }
+}
