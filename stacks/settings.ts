@@ -1,8 +1,14 @@
 import type { z } from "zod";
+import type { CircuitBreaker } from "../components/traffic/circuit-breaker";
 import type { LoadBalancer } from "../components/traffic/load-balancer";
+import { effectivePolicies, type TrafficPolicies } from "../components/traffic/rules";
+import type { VersionPolicies } from "../components/traffic/version-policies";
 import { effectiveShares, type Shares, type Weights } from "../components/traffic/weights";
 import { isObject, show } from "./settings/fields";
 import { istioVersionWarnings } from "./settings/istio-version";
+import { observabilitySettings, type ObservabilitySettings } from "./settings/observability";
+import { rulePolicies } from "./settings/policies";
+import { mirrorWarnings } from "./settings/policy-rules";
 import { didYouMean, problemOf, SettingsError, type Finding } from "./settings/problem";
 import { findings } from "./settings/rules";
 import { configuration, type Configuration } from "./settings/schema";
@@ -122,9 +128,16 @@ export interface Settings {
     readonly weights: Weights;
     /** Percent per version, "rest" worked out. */
     readonly shares: Shares;
+    /** Of all requests. */
+    readonly policies: TrafficPolicies;
+    /** Of all versions. */
+    readonly circuitBreaker?: CircuitBreaker;
+    /** Version → what it does otherwise. */
+    readonly versions: Readonly<Record<string, VersionPolicies>>;
   };
   /** Default LEAST_REQUEST. */
   readonly loadBalancer: LoadBalancer;
+  readonly observability: ObservabilitySettings;
   /** The barrier that holds deletions until every gateway pod has the new routes. */
   readonly propagation: {
     /** Default true. */
@@ -136,11 +149,14 @@ export interface Settings {
   readonly warnings: readonly string[];
 }
 
+/** Issues whose value is still there as it was written. */
+const REPLACED: readonly string[] = ["invalid_type", "invalid_union"];
+
 /** The schema with the rules across fields, which also run on a configuration with problems. */
 const checked = configuration.superRefine(
   (partial, context) => {
     // An object that is something else is still in the value: the rules must not see it.
-    for (const issue of context.issues) if (issue.code === "invalid_type") unset(partial, issue.path ?? []);
+    for (const issue of context.issues) if (REPLACED.includes(issue.code)) unset(partial, issue.path ?? []);
     for (const { path, allowed, ...params } of findings(partial)) {
       context.addIssue({ code: "custom", path: [...path], message: allowed, params });
     }
@@ -169,7 +185,7 @@ export function parseSettings(config: Readonly<Record<string, unknown>>, stack: 
   );
 }
 
-const OBJECTS = ["istio", "gateway", "category", "traffic", "propagation"];
+const OBJECTS = ["istio", "gateway", "category", "traffic", "observability", "propagation"];
 
 /**
  * `config` with JSON text read. Pulumi gives an object as JSON text, and a key without a value as empty text: for an
@@ -254,6 +270,7 @@ function settingsOf(c: Configuration): Settings {
   const { replicas, autoscaler, drain, tls, ...gatewayRest } = gateway;
   const { drain: categoryDrain, readyTimeout, versions, ...categoryRest } = category;
   const weights = c.traffic.weights;
+  const shares = effectiveShares(weights);
   return {
     production: c.production,
     istio,
@@ -274,11 +291,27 @@ function settingsOf(c: Configuration): Settings {
         }),
       ),
     },
-    traffic: { weights, shares: effectiveShares(weights) },
+    traffic: {
+      weights,
+      shares,
+      policies: effectivePolicies({}, rulePolicies(c.traffic)),
+      ...(c.traffic.circuitBreaker && { circuitBreaker: c.traffic.circuitBreaker }),
+      versions: c.traffic.versions ?? {},
+    },
     loadBalancer: c.loadBalancer,
+    observability: observabilitySettings(c.observability),
     propagation: { wait: propagation.wait, timeoutSeconds: propagation.timeout },
-    warnings: istioVersionWarnings(istio.version, typeof c.loadBalancer === "object"),
+    warnings: [
+      ...istioVersionWarnings(istio.version, hashes(c)),
+      ...mirrorWarnings(c.traffic.mirror, shares, "shopzier:traffic.mirror"),
+    ],
   };
+}
+
+/** Whether any version is balanced by a consistent hash. */
+function hashes({ loadBalancer, traffic }: Configuration): boolean {
+  const own = Object.values(traffic.versions ?? {}).map((version) => version.loadBalancer);
+  return [loadBalancer, ...own].some((b) => typeof b === "object" && b.consistentHash !== undefined);
 }
 
 function scaleOf(replicas: number | undefined, autoscaler: Autoscaler | undefined): Scale {

@@ -9,6 +9,7 @@ import {
   type ServiceProbes,
 } from "../components/index";
 import { categoryPod } from "./category-workload";
+import { controlPlaneTelemetry, observability, telemetryOf } from "./observability";
 import type { Settings, VersionSettings } from "./settings";
 
 /** What the stack tells its user. */
@@ -29,8 +30,10 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
   const { version, charts, revision } = istio;
   const release = { version, charts, ...(revision !== undefined && { revision }) };
 
+  const telemetry = telemetryOf(settings);
   const controlPlane = new IstioControlPlane("istio", {
     ...release,
+    ...controlPlaneTelemetry(settings, telemetry),
     ...(istio.hub !== undefined && { hub: istio.hub }),
     ...(istio.tag !== undefined && { tag: istio.tag }),
     ...scale(istio.controlPlane),
@@ -84,6 +87,8 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
     },
     { dependsOn: [controlPlane] },
   );
+
+  observability(settings, telemetry, { controlPlane, namespaces: [gateway, category] });
 
   return {
     gatewayUrl: gateway.url,

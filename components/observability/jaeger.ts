@@ -2,27 +2,11 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "../mesh/helm-chart";
-import type { Collector } from "./collector";
-import type { ContainerImage, Storage } from "./prometheus";
+import { BADGER_FOLDER, JAEGER_NAME, jaegerConfig, type JaegerStorage } from "./jaeger-config";
+import type { ContainerImage } from "./prometheus";
 
 /** The chart repository of the Jaeger project. */
 export const JAEGER_CHARTS: ChartSource = { repository: "https://jaegertracing.github.io/helm-charts" };
-
-/** An Elasticsearch or OpenSearch. */
-export interface SearchStore {
-  readonly url: string;
-  /** Secret in Jaeger's namespace with keys `username` and `password`. Default: no login. */
-  readonly credentials?: string;
-}
-
-/** Where traces are kept: one of these. */
-export type JaegerStorage =
-  /** In memory, the oldest going first; lost with the pod. */
-  | { readonly memory: { readonly maxTraces: number } }
-  /** In files on a persistent volume, for so many hours. */
-  | { readonly badger: Storage & { readonly hours: number } }
-  | { readonly elasticsearch: SearchStore }
-  | { readonly opensearch: SearchStore };
 
 export interface JaegerArgs {
   /** Version of chart `jaeger`, 4.0 or later (Jaeger 2). Default 4.11.1. */
@@ -42,17 +26,8 @@ export interface JaegerArgs {
   readonly timeoutSeconds?: number;
 }
 
-const NAME = "jaeger";
-const VOLUME = { name: "badger", path: "/badger" };
-
-/** Where a Jaeger of this component takes spans: OTLP by gRPC, and Zipkin. Plain, since it decides the mesh's configuration. */
-export function jaegerCollectors(namespace: string = NAME): {
-  readonly otlp: Collector;
-  readonly zipkin: Collector;
-} {
-  const host = `${NAME}.${namespace}.svc.cluster.local`;
-  return { otlp: { host, port: 4317 }, zipkin: { host, port: 9411 } };
-}
+const NAME = JAEGER_NAME;
+const VOLUME = "badger";
 
 /**
  * Jaeger 2, by the chart of its project: one pod that takes OTLP and Zipkin spans, keeps them and shows them. It has no
@@ -139,66 +114,10 @@ function jaegerValues(args: JaegerArgs, storage: JaegerStorage): HelmValues {
           : [variable("STORE_USERNAME", "username"), variable("STORE_PASSWORD", "password")]),
       ],
       ...("badger" in storage && {
-        extraVolumes: [{ name: VOLUME.name, persistentVolumeClaim: { claimName: "jaeger-badger" } }],
-        extraVolumeMounts: [{ name: VOLUME.name, mountPath: VOLUME.path }],
+        extraVolumes: [{ name: VOLUME, persistentVolumeClaim: { claimName: "jaeger-badger" } }],
+        extraVolumeMounts: [{ name: VOLUME, mountPath: BADGER_FOLDER }],
       }),
     },
     userconfig: config,
-  };
-}
-
-/** Jaeger's own configuration (Jaeger docs, "Configuration"): it replaces the chart's as a whole. */
-function jaegerConfig(storage: JaegerStorage): HelmValues {
-  const every = (port: number) => ({ endpoint: `0.0.0.0:${port}` });
-  return {
-    service: {
-      extensions: ["healthcheckv2", "jaeger_storage", "jaeger_query"],
-      pipelines: {
-        traces: {
-          receivers: ["otlp", "zipkin"],
-          processors: ["batch"],
-          exporters: ["jaeger_storage_exporter"],
-        },
-      },
-      telemetry: {
-        metrics: {
-          level: "normal",
-          readers: [{ pull: { exporter: { prometheus: { host: "0.0.0.0", port: 8888 } } } }],
-        },
-      },
-    },
-    extensions: {
-      healthcheckv2: { use_v2: true, http: every(13133) },
-      jaeger_storage: { backends: { traces: backend(storage) } },
-      jaeger_query: { storage: { traces: "traces" }, http: every(16686), grpc: every(16685) },
-    },
-    receivers: { otlp: { protocols: { grpc: every(4317), http: every(4318) } }, zipkin: every(9411) },
-    processors: { batch: {} },
-    exporters: { jaeger_storage_exporter: { trace_storage: "traces" } },
-  };
-}
-
-function backend(storage: JaegerStorage): HelmValues {
-  if ("memory" in storage) return { memory: { max_traces: storage.memory.maxTraces } };
-  if ("badger" in storage) {
-    return {
-      badger: {
-        ephemeral: false,
-        directories: { keys: `${VOLUME.path}/keys`, values: `${VOLUME.path}/values` },
-        ttl: { spans: `${storage.badger.hours}h` },
-      },
-    };
-  }
-  const [kind, { url, credentials }] =
-    "elasticsearch" in storage
-      ? (["elasticsearch", storage.elasticsearch] as const)
-      : (["opensearch", storage.opensearch] as const);
-  return {
-    [kind]: {
-      server_urls: [url],
-      ...(credentials !== undefined && {
-        auth: { basic: { username: "${env:STORE_USERNAME}", password: "${env:STORE_PASSWORD}" } },
-      }),
-    },
   };
 }

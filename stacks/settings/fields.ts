@@ -106,6 +106,28 @@ export function map<V extends z.ZodType>(
     .meta({ description, propertyNames: { pattern: names.pattern.source } });
 }
 
+/** A list without repetitions, of at least one entry. */
+export function list<V extends z.ZodType>(item: V, allowed: string, description: string) {
+  return z
+    .array(item, { error: () => allowed })
+    .superRefine(
+      (entries, context) => {
+        const written = entries.map((entry) => JSON.stringify(entry));
+        const again = written.findIndex((entry, i) => written.indexOf(entry) < i);
+        const found =
+          written.length === 0 ? "an empty list" : again < 0 ? undefined : `${show(entries[again])} twice`;
+        if (found === undefined) return;
+        context.addIssue({
+          code: "custom",
+          message: allowed,
+          params: { found, repairs: [{ say: "correct the list in the stack file" }] },
+        });
+      },
+      { when: (payload) => Array.isArray(payload.value) },
+    )
+    .meta({ description, title: allowed, minItems: 1, uniqueItems: true });
+}
+
 /** Whether a value has names and values: neither a scalar nor a list. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -135,6 +157,47 @@ export function integer(minimum: number, maximum: number, meta: FieldMeta) {
       ...meta,
     },
   );
+}
+
+/** A share of requests: 0 to 100 percent, at most two decimals. */
+export function percent(meta: FieldMeta) {
+  return field(
+    (value) => {
+      const bare = typeof value === "string" ? value.replace(/\s*%$/, "") : value;
+      const n = numeric(bare);
+      if (n === undefined || n < 0 || n > 100) return refuse();
+      if (bare !== value) return refuse({ hint: "the unit is always percent", repairs: [{ set: n }] });
+      return Math.abs(n * 100 - Math.round(n * 100)) < 1e-6
+        ? n
+        : refuse({ repairs: [{ set: Math.round(n * 100) / 100 }] });
+    },
+    {
+      title: "a number from 0 to 100, at most two decimals",
+      type: ["number", "string"],
+      pattern: "^\\d+(\\.\\d{1,2})?$",
+      minimum: 0,
+      maximum: 100,
+      ...meta,
+    },
+  );
+}
+
+/** `schema`, or "none", which switches off what would hold otherwise. `otherwise` says in words what `schema` takes. */
+export function orNone<S extends z.ZodType>(schema: S, otherwise: string, description: string) {
+  const title = `none, or ${otherwise}`;
+  return z
+    .union(
+      [
+        field((value) => (value === "none" ? ("none" as const) : refuse()), {
+          title,
+          const: "none",
+          description: '"none" switches off what would hold otherwise.',
+        }),
+        schema,
+      ],
+      { error: () => title },
+    )
+    .meta({ description });
 }
 
 /** true or false. */

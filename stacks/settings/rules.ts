@@ -7,6 +7,8 @@
 import { effectiveShares, weightProblems, type Shares } from "../../components/traffic/weights";
 import { show } from "./fields";
 import { imageReference } from "./image";
+import { observabilityFindings } from "./observability-rules";
+import { policyFindings } from "./policy-rules";
 import { didYouMean, type Finding, type Path } from "./problem";
 import type { Configuration } from "./schema";
 
@@ -40,6 +42,8 @@ export function* findings(c: PartialConfiguration): Generator<Finding> {
       };
     }
   }
+  yield* observabilityFindings(c);
+  yield* policyFindings(c);
   if (c.production === true) yield* productionFindings(c, shares);
 }
 

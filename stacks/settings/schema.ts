@@ -4,6 +4,7 @@ import { duration, flag, object, withDefault } from "./fields";
 import { gateway } from "./gateway";
 import { istio } from "./istio";
 import { loadBalancer } from "./load-balancer";
+import { observability } from "./observability";
 import { traffic } from "./traffic";
 
 /** The configuration of a stack as it is written, key without namespace → value. */
@@ -22,6 +23,7 @@ export const configuration = object(
     category: category.prefault({} as z.input<typeof category>),
     traffic: traffic.prefault({} as z.input<typeof traffic>),
     loadBalancer: withDefault(loadBalancer, "LEAST_REQUEST"),
+    observability: observability.prefault({}),
     propagation: object(
       {
         wait: withDefault(

@@ -152,6 +152,15 @@ describe("settings: what they become", function () {
       },
       traffic: { weights: { v1: "rest", v2: 20 }, shares: { v1: 80, v2: 20 } },
       loadBalancer: "LEAST_REQUEST",
+      observability: {
+        metrics: { source: "istio", customization: {} },
+        objectives: {
+          objective: { availability: 99.9, latency: { withinMs: 500, percent: 99 } },
+          fast: { long: 3600, short: 300 },
+          slow: { long: 21_600, short: 1800 },
+        },
+        dashboards: false,
+      },
       propagation: { wait: true, timeoutSeconds: 60 },
       warnings: [],
     };

@@ -1,0 +1,49 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { MetricsSource, ObservedService } from "./queries";
+
+export interface DashboardsArgs {
+  readonly service: ObservedService;
+  /** Which series the panels read. Default `istio`. */
+  readonly source?: MetricsSource;
+  /** Made by this component. Default `grafana-dashboards`. */
+  readonly namespace?: string;
+}
+
+/** Label by which the sidecar of Grafana's chart finds dashboards in any namespace. */
+export const DASHBOARD_LABEL = "grafana_dashboard";
+
+/** Grafana dashboards as labelled ConfigMaps, for any Grafana of the cluster whose sidecar looks for them. */
+export class Dashboards extends pulumi.ComponentResource {
+  constructor(name: string, args: DashboardsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:Dashboards", name, args, opts);
+    const namespaceName = args.namespace ?? "grafana-dashboards";
+    const namespace = new k8s.core.v1.Namespace(
+      `${name}-namespace`,
+      { metadata: { name: namespaceName } },
+      { parent: this },
+    );
+    // Loaded only here: Grafana's library takes longer to load than a whole preview may.
+    const built = import("./dashboards.js").then(({ dashboards }) =>
+      Object.fromEntries(
+        Object.entries(dashboards(args.service, args.source ?? "istio")).map(([file, dashboard]) => [
+          file,
+          JSON.stringify(dashboard, undefined, 2),
+        ]),
+      ),
+    );
+    new k8s.core.v1.ConfigMap(
+      `${name}-configmap`,
+      {
+        metadata: {
+          name: `${args.service.name}-dashboards`,
+          namespace: namespaceName,
+          labels: { [DASHBOARD_LABEL]: "1" },
+        },
+        data: built,
+      },
+      { parent: this, dependsOn: [namespace] },
+    );
+    this.registerOutputs({});
+  }
+}

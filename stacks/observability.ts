@@ -1,0 +1,85 @@
+import type * as pulumi from "@pulumi/pulumi";
+import {
+  Dashboards,
+  ENVOY_REQUEST_STATS,
+  Grafana,
+  Jaeger,
+  MeshTelemetry,
+  meshRules,
+  planAccessLogs,
+  planMetrics,
+  planTracing,
+  Prometheus,
+  versionRules,
+  type IstioControlPlaneArgs,
+  type MeshTelemetryArgs,
+  type ObservedService,
+} from "../components/index";
+import type { Settings } from "./settings";
+
+type Telemetry = Pick<MeshTelemetryArgs, "tracing" | "accessLogs" | "metrics">;
+
+/** What the settings make of the proxies' reports. */
+export function telemetryOf({ observability: o }: Settings): Telemetry {
+  const tracing = o.tracing && planTracing(o.tracing);
+  const metrics = planMetrics(o.metrics.customization);
+  return {
+    ...(tracing && { tracing }),
+    ...(o.accessLogs && { accessLogs: planAccessLogs(o.accessLogs) }),
+    ...(metrics && { metrics }),
+  };
+}
+
+/** What the control plane has to know for it. */
+export function controlPlaneTelemetry(
+  { observability: o }: Settings,
+  { tracing, accessLogs }: Telemetry,
+): Pick<IstioControlPlaneArgs, "extensionProviders" | "proxyStats" | "secretVariables"> {
+  const providers = [tracing, accessLogs].flatMap((plan) => (plan ? [plan.extensionProvider] : []));
+  return {
+    ...(providers.length > 0 && { extensionProviders: providers }),
+    ...(tracing && tracing.variables.length > 0 && { secretVariables: tracing.variables }),
+    // Without a Prometheus of ours nobody is known to read them.
+    ...(o.prometheus && o.metrics.source === "envoy" && { proxyStats: ENVOY_REQUEST_STATS }),
+  };
+}
+
+/** Prometheus, Jaeger, Grafana and the mesh's telemetry, as far as the settings have them. */
+export function observability(
+  settings: Settings,
+  telemetry: Telemetry,
+  parts: { readonly controlPlane: pulumi.Resource; readonly namespaces: readonly pulumi.Resource[] },
+): void {
+  const { observability: o, category, traffic } = settings;
+  if (Object.keys(telemetry).length > 0) {
+    // A namespace is made by the part that lives in it.
+    const own = Object.keys(telemetry.tracing?.namespaces ?? {}).length > 0 ? parts.namespaces : [];
+    new MeshTelemetry("telemetry", telemetry, { dependsOn: [parts.controlPlane, ...own] });
+  }
+  const service: ObservedService = {
+    name: "category",
+    namespace: category.namespace,
+    port: category.port,
+    versions: Object.keys(category.versions),
+  };
+  const { source } = o.metrics;
+  const { rules = [], mirror } = traffic as { rules?: readonly unknown[]; mirror?: unknown };
+  const byWeightsAlone = rules.length === 0 && mirror === undefined;
+  if (o.prometheus) {
+    new Prometheus("prometheus", {
+      ...o.prometheus,
+      rules: [
+        ...versionRules({
+          service,
+          source,
+          ...o.objectives,
+          ...(byWeightsAlone && { shares: traffic.shares }),
+        }),
+        meshRules(),
+      ],
+    });
+  }
+  if (o.jaeger) new Jaeger("jaeger", o.jaeger);
+  if (o.dashboards) new Dashboards("dashboards", { service, source });
+  if (o.grafana) new Grafana("grafana", { ...o.grafana, jaeger: o.jaeger !== undefined });
+}

@@ -1,0 +1,184 @@
+import type { Finding, Path } from "./problem";
+import type { PartialConfiguration } from "./rules";
+
+/** Everything that is wrong between the settings of observability and with those of the rest. */
+export function* observabilityFindings(c: PartialConfiguration): Generator<Finding> {
+  const { prometheus, jaeger, tracing, accessLogs, metrics, objectives, grafana } = c.observability ?? {};
+  const at = (...path: PropertyKey[]): Path => ["observability", ...path];
+  const installs = (part: { readonly enabled?: boolean } | undefined): boolean =>
+    part !== undefined && part.enabled !== false;
+
+  const stores = (["memory", "badger", "elasticsearch", "opensearch"] as const).filter(
+    (store) => jaeger?.[store] !== undefined,
+  );
+  if (stores.length > 1) {
+    yield {
+      path: at("jaeger"),
+      found: stores.join(" and "),
+      allowed: "one store for traces",
+      repairs: stores.map((store) => ({ remove: at("jaeger", store) })),
+    };
+  }
+  if (jaeger?.badger?.keep !== undefined && jaeger.badger.keep % 3600 !== 0) {
+    yield {
+      path: at("jaeger", "badger", "keep"),
+      found: `${jaeger.badger.keep} seconds`,
+      allowed: "whole hours",
+      repairs: [{ set: `${Math.ceil(jaeger.badger.keep / 3600)}h` }],
+    };
+  }
+
+  const provider = tracing?.provider;
+  if (tracing && provider !== undefined && provider !== "none") {
+    const toJaeger = provider === "jaeger" || provider === "zipkin";
+    if (tracing.collector === undefined && provider !== "lightstep" && !(toJaeger && installs(jaeger))) {
+      yield {
+        path: at("tracing", "collector"),
+        found: "nothing",
+        allowed: toJaeger
+          ? `the address of a collector, because provider is ${provider} and Jaeger is not installed`
+          : `the address of a collector, because provider is ${provider}`,
+        repairs: [
+          ...(toJaeger ? [{ at: at("jaeger", "enabled"), set: true }] : []),
+          { at: at("tracing", "collector", "host"), set: "collector.example.com", example: true },
+        ],
+      };
+    }
+    if (provider === "lightstep" && tracing.token === undefined) {
+      yield {
+        path: at("tracing", "token"),
+        found: "nothing",
+        allowed: "the Secret with the access token, because provider is lightstep",
+        repairs: [{ at: at("tracing", "token", "secret"), set: "tracing-token", example: true }],
+      };
+    }
+    if (tracing.token !== undefined && provider !== "lightstep" && provider !== "otlp") {
+      yield {
+        path: at("tracing", "token"),
+        found: `a token with provider ${provider}`,
+        allowed: "a token with provider lightstep or otlp",
+        repairs: [{ remove: at("tracing", "token") }],
+      };
+    }
+  }
+  yield* tagFindings(at("tracing"), tracing);
+  for (const [namespace, own] of Object.entries(tracing?.namespaces ?? {}))
+    yield* tagFindings(at("tracing", "namespaces", namespace), own);
+  for (const [path, address] of [
+    [at("tracing", "collector"), tracing?.collector],
+    [at("accessLogs", "collector"), accessLogs?.collector],
+  ] as const) {
+    if (address?.tls === undefined || address.host?.endsWith(".svc.cluster.local") !== true) continue;
+    yield {
+      path: [...path, "tls"],
+      found: `tls for ${address.host}`,
+      allowed: "tls for a host outside the cluster only",
+      hint: "to a Service of the cluster proxies speak mutual TLS by themselves where it has a sidecar",
+      repairs: [{ remove: [...path, "tls"] }],
+    };
+  }
+
+  const versions = Object.keys(c.category?.versions ?? {});
+  for (const [i, version] of (accessLogs?.versions ?? []).entries()) {
+    if (version === undefined || versions.length === 0 || versions.includes(version)) continue;
+    yield {
+      path: at("accessLogs", "versions", i),
+      found: `the unknown version ${JSON.stringify(version)}`,
+      allowed: versions.join(", "),
+      repairs: [{ say: "correct the list in the stack file" }],
+    };
+  }
+
+  const changes = (["tags", "remove", "disable", "operations"] as const).filter(
+    (key) => metrics?.[key] !== undefined,
+  );
+  if (metrics?.source === "envoy" && changes.length > 0) {
+    yield {
+      path: at("metrics"),
+      found: `${changes.join(", ")} with source envoy`,
+      allowed: "changes of Istio's metrics with source istio",
+      hint: "a proxy without Istio's filters refuses every listener that has one",
+      repairs: changes.map((key) => ({ remove: at("metrics", key) })),
+    };
+  }
+  const twice = (metrics?.remove ?? []).find(
+    (tag) => tag !== undefined && metrics?.tags !== undefined && Object.hasOwn(metrics.tags, tag),
+  );
+  if (twice !== undefined) {
+    yield {
+      path: at("metrics", "remove"),
+      found: `${twice}, which tags sets`,
+      allowed: "a tag is set or removed",
+      repairs: [{ remove: at("metrics", "tags", twice) }],
+    };
+  }
+  for (const [i, operation] of (metrics?.operations ?? []).entries()) {
+    const paths = (["exact", "prefix"] as const).filter((key) => operation?.[key] !== undefined);
+    if (operation === undefined || paths.length === 1 || "exact" in operation || "prefix" in operation) {
+      if (paths.length !== 2) continue;
+    }
+    yield {
+      path: at("metrics", "operations", i),
+      found: paths.length === 0 ? "neither exact nor prefix" : "both exact and prefix",
+      allowed: "one of exact and prefix",
+      repairs: [{ say: "correct the list in the stack file" }],
+    };
+  }
+
+  for (const speed of ["fast", "slow"] as const) {
+    const { long, short } = objectives?.[speed] ?? {};
+    if (long === undefined || short === undefined) continue;
+    if (short >= long) {
+      yield {
+        path: at("objectives", speed),
+        found: `short ${short} s, long ${long} s`,
+        allowed: "a short window that is shorter than the long one",
+        repairs: [{ at: at("objectives", speed, "long"), set: `${short * 12}s` }],
+      };
+    }
+    const interval = prometheus?.interval;
+    if (interval !== undefined && short < 4 * interval) {
+      yield {
+        path: at("objectives", speed, "short"),
+        found: `${short} s with an interval of ${interval} s`,
+        allowed: `at least ${4 * interval} s`,
+        hint: "a rate needs several samples within its window",
+        repairs: [
+          { set: `${4 * interval}s` },
+          ...(short >= 4 ? [{ at: at("prometheus", "interval"), set: `${Math.floor(short / 4)}s` }] : []),
+        ],
+      };
+    }
+  }
+  if (installs(grafana) && !installs(prometheus)) {
+    yield {
+      path: at("grafana"),
+      found: "grafana without prometheus",
+      allowed: "grafana where prometheus is installed",
+      repairs: [{ at: at("prometheus", "enabled"), set: true }, { remove: at("grafana") }],
+    };
+  }
+}
+
+function* tagFindings(
+  path: Path,
+  sampled:
+    { readonly tags?: Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>> } | undefined,
+): Generator<Finding> {
+  for (const [name, tag] of Object.entries(sampled?.tags ?? {})) {
+    if (tag === undefined) continue;
+    const kinds = ["value", "header", "environment"].filter((kind) => kind in tag);
+    if (kinds.length === 1 && !("value" in tag && "default" in tag)) continue;
+    yield {
+      path: [...path, "tags", name],
+      found:
+        kinds.length === 1
+          ? "value with default"
+          : kinds.length === 0
+            ? "none of value, header and environment"
+            : kinds.join(" and "),
+      allowed: "one of value, header and environment; default with header and environment",
+      repairs: [{ say: "correct it in the stack file" }],
+    };
+  }
+}

@@ -1,0 +1,594 @@
+import type { z } from "zod";
+import { ACCESS_LOG_FIELDS, type AccessLogField } from "../../components/observability/access-logs";
+import type { AccessLogs } from "../../components/observability/access-logs";
+import { jaegerCollectors, type JaegerStorage } from "../../components/observability/jaeger-config";
+import type { JaegerArgs } from "../../components/observability/jaeger";
+import { ISTIO_METRICS, type MetricCustomization } from "../../components/observability/metrics";
+import type { PrometheusArgs, Storage } from "../../components/observability/prometheus";
+import type { MetricsSource } from "../../components/observability/queries";
+import type { VersionRulesArgs } from "../../components/observability/rules";
+import {
+  SECRET_HEADERS,
+  TRACING_PORTS,
+  TracingProvider,
+  type Tracing,
+  type TraceTag,
+} from "../../components/observability/tracing";
+import { hostOf, LABEL, LABEL_RULE, SUBDOMAIN } from "./dns";
+import {
+  choice,
+  duration,
+  field,
+  flag,
+  freeForm,
+  integer,
+  list,
+  map,
+  numeric,
+  object,
+  quantity,
+  refuse,
+  text,
+  withDefault,
+} from "./fields";
+import { imageReference } from "./image";
+import { resources } from "./pods";
+
+const enabled = withDefault(
+  flag({ description: "Whether it is installed; the block alone says so too." }),
+  true,
+);
+
+const charts = field(
+  (value) => {
+    if (typeof value === "string" && /^https?:\/\/[^\s/]+\S*$/.test(value)) return { repository: value };
+    if (typeof value === "string" && value.trim() !== "" && !value.includes("://"))
+      return { directory: value };
+    return refuse();
+  },
+  {
+    type: "string",
+    title: "the https URL of a chart repository, or the path of a folder with charts",
+    description: "Chart repository (URL), or folder with the chart (path relative to the project).",
+    example: "https://charts.example.com",
+  },
+);
+
+const chartVersion = text(/^\d+\.\d+\.\d+$/, 'a chart version such as "29.27.0"', {
+  description: "Version of the chart; the component's own choice when absent.",
+  example: "1.2.3",
+});
+
+const image = field(
+  (value) => {
+    const { name, tag } = (typeof value === "string" ? imageReference(value) : undefined) ?? {};
+    return name === undefined || tag === undefined ? refuse() : { repository: name, tag };
+  },
+  {
+    title: "an image with a tag, such as registry.example.com/prometheus:v3.14.0",
+    type: "string",
+    description: "Image; the chart's own when absent.",
+    example: "registry.example.com/image:1.0.0",
+  },
+);
+
+const volume = {
+  size: quantity("memory", { description: "Size of the persistent volume.", example: "10Gi" }),
+  storageClass: text(SUBDOMAIN, "the name of a StorageClass", {
+    description: "Class of the volume; the cluster's default when absent.",
+    example: "standard",
+  }).exactOptional(),
+};
+
+const percent = (description: string, example: number) =>
+  field(
+    (value) => {
+      const n = numeric(value);
+      return n !== undefined && n >= 0 && n <= 100 ? n : refuse();
+    },
+    {
+      title: "a number from 0 to 100",
+      type: ["number", "string"],
+      minimum: 0,
+      maximum: 100,
+      description,
+      example,
+    },
+  );
+
+const searchStore = object(
+  {
+    url: text(/^https?:\/\/[^\s/@]+(\/\S*)?$/, "an http or https URL without a login", {
+      description: "Where it listens.",
+      example: "https://search.example.com:9200",
+    }),
+    credentials: text(SUBDOMAIN, "the name of a Kubernetes Secret", {
+      description: "Secret in namespace `jaeger` with keys `username` and `password`.",
+      example: "search-login",
+    }).exactOptional(),
+  },
+  "A search store for traces.",
+);
+
+const collector = object(
+  {
+    host: text(
+      SUBDOMAIN,
+      "a host name: service.namespace.svc.cluster.local, or one outside the cluster",
+      {
+        description:
+          "Service of the cluster by its whole name, or a host outside, which the mesh gets to know by a ServiceEntry.",
+        example: "collector.observability.svc.cluster.local",
+      },
+      hostOf,
+    ),
+    port: integer(1, 65_535, {
+      description: "Port; the provider's usual one when absent.",
+      example: 4317,
+    }).exactOptional(),
+    tls: flag({
+      description: "Whether proxies speak TLS to a host outside the cluster. Default true.",
+      example: true,
+    }).exactOptional(),
+  },
+  "Where to send.",
+);
+
+const HEADER = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+const header = field(
+  (value) => {
+    const name = typeof value === "string" ? value.toLowerCase() : "";
+    if (SECRET_HEADERS.includes(name))
+      return refuse({
+        allowed: "a header that holds no secret",
+        hint: "whoever may read traces could act as the caller",
+        repairs: [{ say: "name another header, or remove the tag" }],
+      });
+    return HEADER.test(name) ? name : refuse();
+  },
+  {
+    title: "the name of a request header",
+    type: "string",
+    description: "Request header whose value becomes the tag.",
+    example: "x-tenant",
+  },
+);
+
+const plain = (description: string, example: string) =>
+  text(/^\S(.*\S)?$/, "text that is not empty", { description, example });
+
+const tags = map(
+  { pattern: /^[A-Za-z_][\w.-]*$/, allowed: 'letters, digits, "_", "." and "-"', of: "tag" },
+  object(
+    {
+      value: plain("Fixed value.", "production").exactOptional(),
+      header: header.exactOptional(),
+      environment: text(/^[A-Za-z_]\w*$/, "the name of an environment variable", {
+        description: "Environment variable of the proxy whose value becomes the tag.",
+        example: "POD_NAME",
+      }).exactOptional(),
+      default: plain("Value where header or variable is absent.", "unknown").exactOptional(),
+    },
+    "A tag: one of `value`, `header` and `environment`.",
+  ),
+  "Name → tag of every span.",
+);
+
+const sampling = percent(
+  "Percent of the requests that start a trace. 0 reports nothing, whatever a caller asks for.",
+  10,
+);
+
+const WITHIN = ["10ms", "25ms", "50ms", "100ms", "250ms", "500ms", "1s", "2.5s", "5s", "10s"] as const;
+
+const windows = (long: string, short: string, [longDefault, shortDefault]: readonly [number, number]) =>
+  object(
+    {
+      long: withDefault(
+        duration("seconds", 10_000, 30 * 86_400_000, {
+          description: "The long window.",
+          range: 'from "10s" to "720h"',
+          example: long,
+        }),
+        longDefault,
+        long,
+      ),
+      short: withDefault(
+        duration("seconds", 5000, 86_400_000, {
+          description: "The short window: how soon an alert ends.",
+          range: 'from "5s" to "24h"',
+          example: short,
+        }),
+        shortDefault,
+        short,
+      ),
+    },
+    "Windows of a burn rate.",
+  ).prefault({});
+
+/** The block `observability` of a stack file. */
+export const observability = object(
+  {
+    prometheus: object(
+      {
+        enabled,
+        version: chartVersion.exactOptional(),
+        charts: charts.exactOptional(),
+        image: image.exactOptional(),
+        retention: withDefault(
+          text(/^[1-9]\d*[hdwy]$/, 'a time such as "12h", "15d" or "4w"', {
+            description: "How long samples are kept.",
+            example: "15d",
+          }),
+          "15d",
+        ),
+        storage: object(
+          volume,
+          "A persistent volume; without one samples are lost with the pod.",
+        ).exactOptional(),
+        interval: withDefault(
+          duration("seconds", 1000, 300_000, {
+            description: "Time between two scrapes of a target and two evaluations of a rule.",
+            range: 'from "1s" to "5m"',
+            example: "15s",
+          }),
+          15,
+          "15s",
+        ),
+        resources: resources.exactOptional(),
+        values: freeForm(
+          "Helm values that are merged last over everything this program decides. Not checked.",
+        ).exactOptional(),
+      },
+      "Prometheus in namespace `prometheus`, with recording rules and alerts for every version; not installed when absent.",
+    ).exactOptional(),
+    jaeger: object(
+      {
+        enabled,
+        version: chartVersion.exactOptional(),
+        charts: charts.exactOptional(),
+        image: image.exactOptional(),
+        memory: object(
+          {
+            maxTraces: integer(1, 10_000_000, {
+              description: "Traces that are kept; the oldest go first.",
+              example: 50_000,
+            }),
+          },
+          "Keep traces in memory: the default, with 50000 traces.",
+        ).exactOptional(),
+        badger: object(
+          {
+            ...volume,
+            keep: withDefault(
+              duration("seconds", 3_600_000, 365 * 86_400_000, {
+                description: "How long a trace is kept, in whole hours.",
+                range: 'from "1h" to "8760h"',
+                example: "72h",
+              }),
+              72 * 3600,
+              "72h",
+            ),
+          },
+          "Keep traces in files on a persistent volume.",
+        ).exactOptional(),
+        elasticsearch: searchStore.exactOptional(),
+        opensearch: searchStore.exactOptional(),
+        resources: resources.exactOptional(),
+        values: freeForm(
+          "Helm values that are merged last over everything this program decides. Not checked.",
+        ).exactOptional(),
+      },
+      "Jaeger in namespace `jaeger`; not installed when absent.",
+    ).exactOptional(),
+    tracing: object(
+      {
+        provider: withDefault(
+          choice(["jaeger", "zipkin", "datadog", "lightstep", "otlp", "none"], {
+            description: "Who gets the spans of the proxies.",
+          }),
+          "none",
+        ),
+        sampling: withDefault(sampling, 1),
+        collector: collector.exactOptional(),
+        token: object(
+          {
+            secret: text(SUBDOMAIN, "the name of a Kubernetes Secret", {
+              description: "Secret in the control plane's namespace.",
+              example: "tracing-token",
+            }),
+            key: withDefault(
+              text(/^[\w.-]{1,253}$/, "a key of a Secret", { description: "Key in it.", example: "token" }),
+              "token",
+            ),
+            header: text(HEADER, "the name of a header, in lower case", {
+              description:
+                "Header that carries it, as it is written in the Secret. Default: lightstep-access-token for lightstep, else authorization.",
+              example: "x-token",
+            }).exactOptional(),
+          },
+          "Access token for the collector, with lightstep (needed) and otlp.",
+        ).exactOptional(),
+        tags: tags.exactOptional(),
+        namespaces: map(
+          { pattern: LABEL, allowed: LABEL_RULE, of: "namespace" },
+          object(
+            { sampling: sampling.exactOptional(), tags: tags.exactOptional() },
+            "What is different in a namespace.",
+          ),
+          "Namespace → what is different there. A request's trace starts at the first proxy, most often the gateway in `istio-ingress`.",
+        ).exactOptional(),
+      },
+      "Traces of requests through the proxies.",
+    ).exactOptional(),
+    accessLogs: object(
+      {
+        enabled: withDefault(
+          flag({ description: "Whether proxies log; the block alone says so too." }),
+          true,
+        ),
+        encoding: withDefault(
+          choice(["json", "text"], { description: 'An object or `field="value"` pairs for each request.' }),
+          "json",
+        ),
+        fields: list(
+          choice(Object.keys(ACCESS_LOG_FIELDS) as AccessLogField[], {
+            description: "A field of a line.",
+          }),
+          "a list of fields",
+          "Fields of a line. Default: what tells a failure from its cause, and nothing of the client.",
+        ).exactOptional(),
+        errors: withDefault(
+          flag({
+            description:
+              "Log requests answered with 400 and more, or not at all. With slowerThan either is enough; without both every request is logged.",
+          }),
+          false,
+        ),
+        slowerThan: duration("milliseconds", 1, 3_600_000, {
+          description: "Log requests that took at least this long.",
+          range: 'from "1ms" to "1h"',
+          example: "500ms",
+        }).exactOptional(),
+        versions: list(
+          text(LABEL, LABEL_RULE, { description: "A version.", example: "v2" }),
+          "a list of versions",
+          "Log requests to these versions only.",
+        ).exactOptional(),
+        collector: collector.exactOptional(),
+      },
+      "Access logs of the proxies, on their standard output, or by OTLP to a collector.",
+    ).exactOptional(),
+    metrics: object(
+      {
+        source: withDefault(
+          choice(["istio", "envoy"], {
+            description:
+              "Which series rules and dashboards read: Istio's metrics, or Envoy's own for proxies without Istio's filters.",
+          }),
+          "istio",
+        ),
+        tags: map(
+          { pattern: /^[a-z_][a-z0-9_]*$/, allowed: 'lowercase letters, digits and "_"', of: "tag" },
+          plain("CEL expression over Envoy's attributes.", "request.method"),
+          "Tag → CEL expression; added to every metric of Istio, or overriding one. Never one with many values, such as a path.",
+        ).exactOptional(),
+        remove: list(
+          text(/^[a-z_][a-z0-9_]*$/, "a tag", { description: "A tag.", example: "source_principal" }),
+          "a list of tags",
+          "Tags that every metric of Istio loses.",
+        ).exactOptional(),
+        disable: list(
+          choice(ISTIO_METRICS, { description: "A metric of Istio." }),
+          "a list of metrics",
+          "Metrics of Istio that are not made.",
+        ).exactOptional(),
+        operations: list(
+          object(
+            {
+              name: text(LABEL, LABEL_RULE, { description: "Name of the class.", example: "list" }),
+              method: text(
+                /^[A-Z]+$/,
+                "an HTTP method in capitals",
+                {
+                  description: "Method; any when absent.",
+                  example: "GET",
+                },
+                (written) => written.toUpperCase(),
+              ).exactOptional(),
+              exact: text(/^\/[^\s?#]*$/, 'a path that begins with "/", without query', {
+                description: "Path.",
+                example: "/api/v1/category",
+              }).exactOptional(),
+              prefix: text(/^\/[^\s?#]*$/, 'a path that begins with "/", without query', {
+                description: "Beginning of the path.",
+                example: "/api/v1/category/",
+              }).exactOptional(),
+            },
+            "Requests of one class: by exact or prefix, and method.",
+          ),
+          "a list of operations",
+          "Classes of requests, the first that fits; their name is tag request_operation of counts and durations.",
+        ).exactOptional(),
+      },
+      "The metrics of the proxies.",
+    ).prefault({}),
+    objectives: object(
+      {
+        availability: withDefault(
+          field(
+            (value) => {
+              const n = numeric(value);
+              return n !== undefined && n >= 50 && n < 100 ? n : refuse();
+            },
+            {
+              title: "a number from 50 to below 100",
+              type: ["number", "string"],
+              description: "Percent of the requests to each version that do not fail (status below 500).",
+              example: 99.9,
+            },
+          ),
+          99.9,
+        ),
+        latency: object(
+          {
+            within: withDefault(
+              choice(WITHIN, { description: "A bound of the latency histogram." }),
+              "500ms",
+            ),
+            percent: withDefault(
+              field(
+                (value) => {
+                  const n = numeric(value);
+                  return n !== undefined && n >= 50 && n < 100 ? n : refuse();
+                },
+                {
+                  title: "a number from 50 to below 100",
+                  type: ["number", "string"],
+                  description: "Percent of the requests to each version that are answered within it.",
+                  example: 99,
+                },
+              ),
+              99,
+            ),
+          },
+          "How fast.",
+        ).prefault({}),
+        fast: windows("1h", "5m", [3600, 300]),
+        slow: windows("6h", "30m", [21_600, 1800]),
+      },
+      "What each version promises; alerts fire when both windows burn the error budget 14.4 times (fast) or 6 times (slow) too fast.",
+    ).prefault({}),
+    dashboards: withDefault(
+      flag({
+        description:
+          "Whether Grafana dashboards are written as ConfigMaps labelled grafana_dashboard, in namespace `grafana-dashboards`.",
+      }),
+      false,
+    ),
+    grafana: object(
+      {
+        enabled,
+        version: chartVersion.exactOptional(),
+        charts: charts.exactOptional(),
+        image: image.exactOptional(),
+        resources: resources.exactOptional(),
+        values: freeForm(
+          "Helm values that are merged last over everything this program decides. Not checked.",
+        ).exactOptional(),
+      },
+      "Grafana in namespace `grafana` with the dashboards; not installed when absent. Needs `prometheus`.",
+    ).exactOptional(),
+  },
+  "Metrics, traces, access logs, alerts and dashboards. Nothing of it is on unless its block is there.",
+);
+
+type Written = z.output<typeof observability>;
+
+/** The settings of observability, as components take them. What is absent is off. */
+export interface ObservabilitySettings {
+  readonly prometheus?: Omit<PrometheusArgs, "rules">;
+  readonly jaeger?: JaegerArgs;
+  readonly tracing?: Tracing;
+  readonly accessLogs?: AccessLogs;
+  readonly metrics: { readonly source: MetricsSource; readonly customization: MetricCustomization };
+  readonly objectives: Pick<VersionRulesArgs, "objective"> &
+    Required<Pick<VersionRulesArgs, "fast" | "slow">>;
+  readonly dashboards: boolean;
+  readonly grafana?: Pick<PrometheusArgs, "version" | "charts" | "image" | "resources" | "values">;
+}
+
+/** What the block says, with what follows from it filled in. */
+export function observabilitySettings(o: Written): ObservabilitySettings {
+  const { source, ...customization } = o.metrics;
+  const { availability, latency, fast, slow } = o.objectives;
+  return {
+    ...(o.prometheus?.enabled && { prometheus: prometheusSettings(o.prometheus) }),
+    ...(o.jaeger?.enabled && { jaeger: jaegerSettings(o.jaeger) }),
+    ...(o.tracing && o.tracing.provider !== TracingProvider.none && { tracing: tracingSettings(o.tracing) }),
+    ...(o.accessLogs?.enabled && { accessLogs: accessLogSettings(o.accessLogs) }),
+    metrics: {
+      source,
+      customization: {
+        ...customization,
+        ...(customization.operations && {
+          operations: customization.operations.map(({ exact, prefix, ...rest }) => ({
+            ...rest,
+            path: exact === undefined ? { prefix: prefix ?? "/" } : { exact },
+          })),
+        }),
+      } as MetricCustomization,
+    },
+    objectives: {
+      objective: {
+        availability,
+        latency: { withinMs: milliseconds(latency.within), percent: latency.percent },
+      },
+      fast,
+      slow,
+    },
+    dashboards: o.dashboards || o.grafana?.enabled === true,
+    ...(o.grafana?.enabled && { grafana: without(o.grafana, "enabled") }),
+  };
+}
+
+function prometheusSettings(p: NonNullable<Written["prometheus"]>): Omit<PrometheusArgs, "rules"> {
+  const { interval, ...rest } = without(p, "enabled");
+  return { ...rest, intervalSeconds: interval };
+}
+
+function jaegerSettings(j: NonNullable<Written["jaeger"]>): JaegerArgs {
+  const { memory, badger, elasticsearch, opensearch, ...rest } = without(j, "enabled");
+  const storage: JaegerStorage | undefined = memory
+    ? { memory }
+    : badger
+      ? { badger: { ...(without(badger, "keep") as Storage), hours: badger.keep / 3600 } }
+      : elasticsearch
+        ? { elasticsearch }
+        : opensearch
+          ? { opensearch }
+          : undefined;
+  return { ...rest, ...(storage && { storage }) };
+}
+
+function tracingSettings(t: NonNullable<Written["tracing"]>): Tracing {
+  const { provider, collector: given, token, tags: own, namespaces, ...rest } = t;
+  const ports = provider === "none" ? 0 : TRACING_PORTS[provider];
+  const jaeger = jaegerCollectors();
+  const address = given
+    ? { port: ports, ...given }
+    : provider === "lightstep"
+      ? { host: "ingest.lightstep.com", port: ports }
+      : provider === "zipkin"
+        ? jaeger.zipkin
+        : jaeger.otlp;
+  return {
+    provider,
+    ...rest,
+    collector: address,
+    ...(token && {
+      token: { name: token.secret, key: token.key },
+      ...(token.header !== undefined && { tokenHeader: token.header }),
+    }),
+    ...(own && { tags: own as Record<string, TraceTag> }),
+    ...(namespaces && { namespaces: namespaces as NonNullable<Tracing["namespaces"]> }),
+  };
+}
+
+function accessLogSettings(a: NonNullable<Written["accessLogs"]>): AccessLogs {
+  const { slowerThan, collector: given, ...rest } = without(a, "enabled");
+  return {
+    ...rest,
+    ...(slowerThan !== undefined && { slowerThanMs: slowerThan }),
+    ...(given && { collector: { port: 4317, ...given } }),
+  };
+}
+
+function milliseconds(within: (typeof WITHIN)[number]): number {
+  return within.endsWith("ms") ? Number(within.slice(0, -2)) : Number(within.slice(0, -1)) * 1000;
+}
+
+function without<T extends object, K extends keyof T>(value: T, key: K): Omit<T, K> {
+  const { [key]: _, ...rest } = value;
+  return rest;
+}
