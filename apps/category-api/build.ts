@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
-import { createSnapshot } from "./src/database";
+import { createSnapshot } from "./src/embedded-database";
 
 const DIST = join(__dirname, "dist");
 const SQL = join(__dirname, "sql");
 const PGLITE = require.resolve("@electric-sql/pglite");
 
-/** Writes dist/: the bundled server, PGlite's files, which it expects beside it, and the filled database. */
+/** Writes dist/: the bundled server, PGlite's files, which it expects beside it, the migrations, and the filled database. */
 export async function buildService(): Promise<void> {
   await mkdir(DIST, { recursive: true });
   await Promise.all([
@@ -16,6 +16,7 @@ export async function buildService(): Promise<void> {
     ...["pglite.wasm", "pglite.data", "initdb.wasm"].map((file) =>
       copyFile(join(dirname(PGLITE), file), join(DIST, file)),
     ),
+    cp(SQL, join(DIST, "sql"), { recursive: true }),
     buildSnapshot(join(DIST, "store.tar")),
   ]);
 }
@@ -38,9 +39,10 @@ export async function bundle(entryPoint: string, outfile: string): Promise<void>
 
 /** Making the database is by far the slowest step, so it is left out when nothing that it depends on has changed. */
 async function buildSnapshot(file: string): Promise<void> {
-  const sources = ["sql/schema.sql", "sql/seed.sql", "src/database.ts", "package.json"];
+  const scripts = (await readdir(SQL)).sort().map((script) => `sql/${script}`);
   const hash = createHash("sha256");
-  for (const source of sources) hash.update(await readFile(join(__dirname, source)));
+  for (const source of [...scripts, "src/embedded-database.ts", "src/migrations.ts", "package.json"])
+    hash.update(await readFile(join(__dirname, source)));
   const stamp = hash.digest("hex");
   const built = await readFile(`${file}.sha256`, "utf8").catch(() => "");
   if (built === stamp) return;

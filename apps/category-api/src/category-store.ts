@@ -1,4 +1,4 @@
-import type { Database, Parameter } from "./database";
+import type { Parameter, Queries } from "./database";
 
 /** A description of a category or manufacturer in one language, with the field names and order of the API. */
 export interface Description {
@@ -83,7 +83,7 @@ const ORDER = 'c.lineage collate "C", c.sort_order, c.id';
  * One statement that answers the categories in the expression `wanted(id)` and all their ancestors,
  * in the order of {@link ORDER}. Parameter $1 is the language of the descriptions, null for all.
  */
-const withAncestors = (expressions: string, columns = "") => `
+const withAncestors = (name: string, expressions: string, columns = "") => `/* ${name} */
 with recursive ${expressions},
 shown(id) as (
   select id from wanted
@@ -103,6 +103,7 @@ select ${columns} coalesce(json_agg(json_build_object(
 from shown join category c on c.id = shown.id join store s on s.id = c.store_id`;
 
 const PAGE = withAncestors(
+  "page of categories",
   `matching as (
     select c.id, c.lineage, c.sort_order
     from category c join category_description d on d.category_id = c.id and d.language = $1
@@ -118,6 +119,7 @@ const PAGE = withAncestors(
 );
 
 const BY_ID = withAncestors(
+  "category by id",
   `wanted(id) as (
     select c.id from category c
     where c.store_id = $2::bigint and c.id = $3::bigint
@@ -129,6 +131,7 @@ const BY_ID = withAncestors(
 );
 
 const BY_SLUG = withAncestors(
+  "category by slug",
   `wanted as (
     select c.id
     from category c join category_description d on d.category_id = c.id
@@ -138,6 +141,7 @@ const BY_SLUG = withAncestors(
 );
 
 const BY_PRODUCT = withAncestors(
+  "categories of product",
   `wanted as (
     select c.id
     from category c join product_category pc on pc.category_id = c.id
@@ -145,12 +149,12 @@ const BY_PRODUCT = withAncestors(
   )`,
 );
 
-const STORE = `
+const STORE = `/* store */
 select s.id::text as id, coalesce(s.parent_id, s.id)::text as "catalogId", s.default_language as "defaultLanguage",
   exists (select from language where code = $2) as "languageKnown"
 from store s where s.code = $1`;
 
-const MANUFACTURERS = `
+const MANUFACTURERS = `/* manufacturers */
 with recursive tree(id) as (
   select id from category where store_id = $2::bigint and id = $3::bigint
   union
@@ -170,14 +174,16 @@ select exists (select from tree) as found, coalesce(json_agg(json_build_object(
 ) order by m.sort_order, m.id), '[]') as manufacturers
 from made join manufacturer m on m.id = made.id`;
 
-const EXISTS = "select from category where store_id = $1::bigint and id = $2::bigint";
+const EXISTS = "/* category exists */ select from category where store_id = $1::bigint and id = $2::bigint";
+
+const HAS_CODE = "/* code exists */ select from category where store_id = $1::bigint and code = $2";
 
 /**
  * Reads of the category database. Every method is one statement, whatever the size of the answer.
  * Ids are decimal text, since they are 64 bits wide.
  */
 export class CategoryStore {
-  constructor(private readonly database: Database) {}
+  constructor(private readonly database: Queries) {}
 
   /** The store with this code; `language` is looked up on the way. */
   async findStore(code: string, language: string | null): Promise<Store | undefined> {
@@ -229,6 +235,12 @@ export class CategoryStore {
   /** There is a category with this id in the store. */
   async exists(storeId: string, categoryId: string): Promise<boolean> {
     const rows = await this.database.query(EXISTS, [storeId, categoryId]);
+    return rows.length > 0;
+  }
+
+  /** There is a category with this code in the store. */
+  async hasCode(storeId: string, code: string): Promise<boolean> {
+    const rows = await this.database.query(HAS_CODE, [storeId, code]);
     return rows.length > 0;
   }
 

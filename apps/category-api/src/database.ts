@@ -1,120 +1,42 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { messages, PGlite, protocol, types } from "@electric-sql/pglite";
-
 /** A value that a statement takes. */
 export type Parameter = string | number | boolean | null;
 
-/** What the category store needs of a SQL database: PGlite here, and a PostgreSQL client fits as well. */
-export interface Database {
-  /** Runs one statement with positional parameters (`$1`, `$2`, ...). */
+/** What runs statements: the whole database, or a transaction of it. */
+export interface Queries {
+  /** Runs one statement with positional parameters (`$1`, `$2`, ...). The text is a constant: it is prepared once and kept. */
   query<Row>(sql: string, parameters: Parameter[]): Promise<Row[]>;
+}
+
+/** A transaction. */
+export interface Transaction extends Queries {
+  /** Runs statements without parameters and without an answer. */
+  script(sql: string): Promise<void>;
+}
+
+/** Connections of a pool. */
+export interface PoolState {
+  readonly used: number;
+  readonly idle: number;
+  /** Statements that wait for a connection. */
+  readonly waiting: number;
+  readonly limit: number;
+}
+
+/** What the service needs of a SQL database. PGlite and PostgreSQL run the same statements. */
+export interface Database extends Queries {
+  /** Commits when `work` has ended, rolls back when it throws. */
+  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /** Throws {@link DatabaseUnavailable} when statements are not answered now. */
+  check(): Promise<void>;
+  /** Absent for a database without connections. */
+  readonly pool?: PoolState;
   close(): Promise<void>;
 }
 
-// A database of a few kilobytes in memory; with PostgreSQL's defaults the process takes twice as much.
-const MEMORY_SETTINGS = [
-  "shared_buffers=1MB",
-  "wal_buffers=32kB",
-  "wal_level=minimal",
-  "max_wal_senders=0",
-  "min_wal_size=2MB",
-  "max_wal_size=2MB",
-  "max_connections=2",
-  "autovacuum=off",
-  "fsync=off",
-];
+/** The database does not answer, or not in time; it may do so later. */
+export class DatabaseUnavailable extends Error {}
 
-/**
- * Makes the database from nothing (schema, then seed rows) and returns its data directory as a tar archive.
- * It takes several seconds, so it is a step of the build; the service only loads the result.
- * @param sqlFolder the folder that holds schema.sql and seed.sql
- */
-export async function createSnapshot(sqlFolder: string): Promise<Buffer> {
-  const database = await PGlite.create({
-    initDbStartParams: ["--wal-segsize=1", "--no-locale", "--encoding=UTF8"],
-    postgresqlconf: MEMORY_SETTINGS,
-  });
-  try {
-    for (const file of ["schema.sql", "seed.sql"]) {
-      await database.exec(await readFile(join(sqlFolder, file), "utf8"));
-    }
-    // The templates exist only to make further databases, and are two thirds of the archive.
-    await database.exec("update pg_database set datistemplate = false where datname like 'template%'");
-    await database.exec("drop database template1");
-    await database.exec("drop database template0");
-    await database.exec("vacuum full analyze");
-    await database.exec("checkpoint");
-    const archive = await database.dumpDataDir("none");
-    return Buffer.from(await archive.arrayBuffer());
-  } finally {
-    await database.close();
-  }
-}
-
-/** Opens an embedded database in memory, filled from an archive of {@link createSnapshot}. Nothing is written to disk. */
-export async function openSnapshot(file: string): Promise<Database> {
-  return new EmbeddedDatabase(await PGlite.create({ loadDataDir: new Blob([await readFile(file)]) }));
-}
-
-interface Statement {
-  readonly name: string;
-  readonly columns: readonly { readonly name: string; readonly dataTypeID: number }[];
-}
-
-/**
- * PGlite with statements that are parsed and planned once. PGlite's own `query` does that every time,
- * which takes five times as long as the statements of this service themselves.
- */
-class EmbeddedDatabase implements Database {
-  private readonly statements = new Map<string, Promise<Statement>>();
-
-  constructor(private readonly pglite: PGlite) {}
-
-  async query<Row>(sql: string, parameters: Parameter[]): Promise<Row[]> {
-    const { name, columns } = await this.prepare(sql);
-    const values = parameters.map((value) => (value === null ? null : String(value)));
-    const answer = await this.exchange(
-      protocol.serialize.bind({ statement: name, values }),
-      protocol.serialize.execute({}),
-    );
-    return answer
-      .filter((message) => message instanceof messages.DataRowMessage)
-      .map(
-        ({ fields }) =>
-          Object.fromEntries(
-            columns.map((column, i) => [
-              column.name,
-              types.parseType(fields[i] ?? null, column.dataTypeID) as unknown,
-            ]),
-          ) as Row,
-      );
-  }
-
-  close(): Promise<void> {
-    return this.pglite.close();
-  }
-
-  private prepare(sql: string): Promise<Statement> {
-    let statement = this.statements.get(sql);
-    if (!statement) {
-      statement = this.parse(sql, `s${this.statements.size}`);
-      this.statements.set(sql, statement);
-    }
-    return statement;
-  }
-
-  private async parse(sql: string, name: string): Promise<Statement> {
-    const answer = await this.exchange(
-      protocol.serialize.parse({ name, text: sql }),
-      protocol.serialize.describe({ type: "S", name }),
-    );
-    const description = answer.find((message) => message instanceof messages.RowDescriptionMessage);
-    return { name, columns: description?.fields ?? [] };
-  }
-
-  private async exchange(...request: Uint8Array[]) {
-    const answer = await this.pglite.execProtocol(Buffer.concat([...request, protocol.serialize.sync()]));
-    return answer.messages;
-  }
+/** SQLSTATE of an error of PGlite or PostgreSQL. */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -2,22 +2,31 @@ import { STATUS_CODES } from "node:http";
 
 /** A request that is answered with `{errorCode, message}`, the body of the errors that Shopizer handles. */
 export class RequestError extends Error {
+  /** @param errorCode Shopizer's, where it is not the status. */
   constructor(
-    readonly status: 400 | 404,
+    readonly status: 400 | 401 | 404 | 409,
     message: string,
+    private readonly errorCode: string = String(status),
   ) {
     super(message);
   }
 
   body() {
-    return { errorCode: String(this.status), message: this.message };
+    return { errorCode: this.errorCode, message: this.message };
   }
 }
 
 /** 400: the request cannot be understood. */
 export class BadRequest extends RequestError {
+  constructor(message: string, errorCode?: string) {
+    super(400, message, errorCode);
+  }
+}
+
+/** 401, as Shopizer answers what the administrator may not do. */
+export class Forbidden extends RequestError {
   constructor(message: string) {
-    super(400, message);
+    super(401, message);
   }
 }
 
@@ -25,6 +34,13 @@ export class BadRequest extends RequestError {
 export class NotFound extends RequestError {
   constructor(message: string) {
     super(404, message);
+  }
+}
+
+/** 409: what the request makes exists. */
+export class Conflict extends RequestError {
+  constructor(message: string) {
+    super(409, message);
   }
 }
 

@@ -1,10 +1,19 @@
 import { join } from "node:path";
-import { openSnapshot } from "./database";
 import { runService } from "./service";
 
-runService({ env: process.env, openDatabase: () => openSnapshot(join(__dirname, "store.tar")) }).catch(
-  (error: unknown) => {
-    console.error(`category-api: ${error instanceof Error ? error.message : String(error)}`);
-    process.exit(1);
+runService({
+  env: process.env,
+  openDatabase: async ({ database, version }, log, stop) => {
+    // Each is large: the one that is not used is not loaded.
+    if (database === undefined) {
+      const { openSnapshot } = await import("./embedded-database.js");
+      return openSnapshot(join(__dirname, "store.tar"));
+    }
+    const { openPostgres } = await import("./postgres-database.js");
+    const options = { ...database, application: `category-api ${version}` };
+    return openPostgres(options, join(__dirname, "sql"), log, stop);
   },
-);
+}).catch((error: unknown) => {
+  console.error(`category-api: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+});

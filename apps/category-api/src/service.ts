@@ -1,16 +1,20 @@
 import { EventEmitter, once } from "node:events";
+import type { FastifyBaseLogger } from "fastify";
+import { Administrators } from "./administrators";
 import { type ApiOptions, buildApi } from "./api";
-import { CategoryStore } from "./category-store";
 import { CONTRACTS } from "./contract";
-import type { Database } from "./database";
-import { parseSettings } from "./settings";
+import { type Database, DatabaseUnavailable } from "./database";
+import { parseSettings, type Settings } from "./settings";
 
 /** What {@link runService} is given from outside. */
 export interface ServiceOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** Called once, after the port is open, because it blocks the process for about a second. */
-  readonly openDatabase: () => Promise<Database>;
+  /** Called once, after the port is open, because it may take long. Rejects when `stop` says so. */
+  readonly openDatabase: (settings: Settings, log: FastifyBaseLogger, stop: AbortSignal) => Promise<Database>;
 }
+
+/** How long a request waits for a database that is not open yet, in milliseconds. */
+const OPEN_TIMEOUT = 5000;
 
 /**
  * Runs the service until SIGTERM or SIGINT and returns once it has stopped: readiness turns to 503 at once, requests in
@@ -25,13 +29,15 @@ export async function runService({ env, openDatabase }: ServiceOptions): Promise
   });
 
   let state: ReturnType<ApiOptions["state"]> = "starting";
-  let opening: Promise<Database> | undefined;
-  const database = () => (opening ??= openDatabase());
+  const { administration } = settings;
+  let opened: Database | undefined;
+  const opening = new EventEmitter();
   const api = buildApi({
     contract: CONTRACTS[settings.contract],
     version: settings.version,
     logLevel: settings.logLevel,
-    store: async () => new CategoryStore(await database()),
+    database: async () => opened ?? ((await patiently(once(opening, "opened")))[0] as Database),
+    ...(administration && { administrators: new Administrators(administration.jwtSecret) }),
     state: () => state,
   });
 
@@ -46,7 +52,14 @@ export async function runService({ env, openDatabase }: ServiceOptions): Promise
   });
 
   await listen(api, settings.port);
-  const ready = database().then(() => {
+  const stop = new AbortController();
+  const database = openDatabase(settings, api.log, stop.signal);
+  const ready = database.then(async (database) => {
+    if (administration?.adminPassword !== undefined) {
+      await Administrators.ensureFirst(database, administration.adminPassword);
+    }
+    opened = database;
+    opening.emit("opened", database);
     if (state === "starting") state = "ready";
     api.log.info({ version: settings.version, contract: settings.contract }, "ready");
     return signal;
@@ -54,6 +67,7 @@ export async function runService({ env, openDatabase }: ServiceOptions): Promise
   const received = await Promise.race([signal, ready]);
 
   state = "stopping";
+  stop.abort();
   api.log.info({ signal: received, inFlight, grace: settings.shutdownGrace }, "stopping");
   const limit = setTimeout(() => {
     api.log.warn({ inFlight }, "the grace is over; requests in flight are cut off");
@@ -63,8 +77,25 @@ export async function runService({ env, openDatabase }: ServiceOptions): Promise
   while (inFlight > 0) await once(requests, "end");
   await api.close();
   clearTimeout(limit);
-  await (await database()).close();
+  await database.then(
+    (database) => database.close(),
+    () => undefined,
+  );
   api.log.info("stopped");
+}
+
+async function patiently<T>(wait: Promise<T>): Promise<T> {
+  let limit: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    limit = setTimeout(() => {
+      reject(new DatabaseUnavailable("the database is not open yet"));
+    }, OPEN_TIMEOUT);
+  });
+  try {
+    return await Promise.race([wait, late]);
+  } finally {
+    clearTimeout(limit);
+  }
 }
 
 async function listen(api: ReturnType<typeof buildApi>, port: number): Promise<void> {

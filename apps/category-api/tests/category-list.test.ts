@@ -108,6 +108,8 @@ describe("list of categories", () => {
         statements += 1;
         return database.query(sql, parameters);
       },
+      transaction: (work) => database.transaction(work),
+      check: () => database.check(),
       close: () => database.close(),
     };
     api = await RunningApi.start("main", counting);
@@ -137,7 +139,7 @@ describe("list of categories", () => {
     await database.query("insert into store values (98, 'TREE', null, 'en'), (99, 'CHILD', 98, 'en')", []);
     try {
       await database.query(
-        `insert into category
+        `insert into category (id, store_id, parent_id, code, lineage, depth, sort_order, visible, featured)
          select id, 98, parent_id, 'c' || id, lineage, depth, sort_order, visible, featured
          from json_to_recordset($1::json) as row(id bigint, parent_id bigint, lineage text, depth integer,
            sort_order integer, visible boolean, featured boolean)`,

@@ -1,7 +1,6 @@
 import type { AddressInfo } from "node:net";
 import { type Dispatcher, Pool } from "undici";
 import { type ApiOptions, buildApi } from "../src/api";
-import { CategoryStore } from "../src/category-store";
 import { CONTRACTS } from "../src/contract";
 import type { Database } from "../src/database";
 
@@ -24,12 +23,11 @@ export class RunningApi {
     database: Database,
     options: Partial<ApiOptions> = {},
   ): Promise<RunningApi> {
-    const store = new CategoryStore(database);
     const api = buildApi({
       contract: CONTRACTS[contract],
       version: "v-test",
       logLevel: "silent",
-      store: () => Promise.resolve(store),
+      database: () => Promise.resolve(database),
       state: () => "ready",
       ...options,
     });

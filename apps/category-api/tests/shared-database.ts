@@ -1,6 +1,10 @@
 import { join } from "node:path";
 import { buildService } from "../build";
-import { type Database, openSnapshot } from "../src/database";
+import type { Database } from "../src/database";
+import { openSnapshot } from "../src/embedded-database";
+import { migrate, readMigrations } from "../src/migrations";
+import { PostgresDatabase } from "../src/postgres-database";
+import { postgres } from "./postgres-server";
 
 /** The folder that `npm run build` writes. */
 export const DIST = join(__dirname, "../dist");
@@ -18,6 +22,22 @@ export function sharedDatabase(): Promise<Database> {
   return (opened ??= build().then(() => openSnapshot(join(DIST, "store.tar"))));
 }
 
+const pools: PostgresDatabase[] = [];
+
+/** A database of its own in the PostgreSQL server of the tests, with the same rows; closed when the tests end. */
+export async function postgresDatabase(): Promise<PostgresDatabase> {
+  return connect(await (await postgres()).database());
+}
+
+/** One more pool to a database, migrated with the demonstration's rows. */
+export async function connect(url: string): Promise<PostgresDatabase> {
+  const database = new PostgresDatabase({ url, application: "test", poolSize: 8, statementTimeout: 5000 });
+  pools.push(database);
+  await migrate(database, await readMigrations(join(__dirname, "../sql"), "demo"));
+  return database;
+}
+
 after(async () => {
+  await Promise.all(pools.map((pool) => pool.close()));
   await (await opened)?.close();
 });

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { join } from "node:path";
-import { openSnapshot } from "../src/database";
+import { openSnapshot } from "../src/embedded-database";
 import { runService } from "../src/service";
 
 // The service as it is, but its database opens, and then answers, only when the parent process says so.
@@ -21,6 +21,8 @@ runService({
         await answer;
         return database.query(sql, parameters);
       },
+      transaction: (work) => database.transaction(work),
+      check: () => database.check(),
       close: () => database.close(),
     };
   },

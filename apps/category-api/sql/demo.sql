@@ -1,9 +1,3 @@
-insert into language values ('en'), ('fr'), ('es');
-
-insert into store (id, code, parent_id, default_language) values
-  (1, 'DEFAULT', null, 'en'),
-  (2, 'BOOKS', null, 'en');
-
 -- Store DEFAULT holds exactly what a fresh Shopizer 3.2.5 shows.
 insert into category (id, store_id, parent_id, code, lineage, depth, sort_order, visible, featured) values
   (1, 1, null, 'DEFAULT', '/1/', 0, 0, false, false),
@@ -13,12 +7,11 @@ insert into category_description (id, category_id, language, name, description, 
   (1, 1, 'en', 'Default category', '', 'default-category', '', '', 'Default category'),
   (2, 50, 'en', 'Tables', '', 'tables', '', '', 'Tables'),
   (3, 51, 'en', 'Chairs', '', 'chairs', '', '', 'Chairs');
-insert into manufacturer (id, store_id, code, sort_order) values (1, 1, 'DEFAULT', 0);
-insert into manufacturer_description (id, manufacturer_id, language, name, description) values (1, 1, 'en', 'DEFAULT', 'DEFAULT');
 insert into product (id, store_id, manufacturer_id) values (1, 1, 1);
 insert into product_category (product_id, category_id) values (1, 50);
 
 -- Store BOOKS has what DEFAULT lacks: three levels, hidden parents and a second language.
+insert into store (id, code, parent_id, default_language) values (2, 'BOOKS', null, 'en');
 insert into category (id, store_id, parent_id, code, lineage, depth, sort_order, visible, featured) values
   (200, 2, null, 'computerbooks', '/200/', 0, 10, true, true),
   (201, 2, null, 'novels', '/201/', 0, 20, false, false),

@@ -1,3 +1,5 @@
+-- compatible-with: 1
+
 create table language (
   code text primary key
 );

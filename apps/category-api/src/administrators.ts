@@ -1,0 +1,110 @@
+import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
+import { errors, jwtVerify, SignJWT } from "jose";
+import type { Database } from "./database";
+import { hashPassword, verifyPassword } from "./passwords";
+
+/** Somebody who has logged in. */
+export interface Administrator {
+  readonly id: string;
+  readonly storeId: string;
+  readonly groups: readonly string[];
+}
+
+/** A successful login, as Shopizer answers it. */
+export interface Login {
+  readonly id: number;
+  readonly token: string;
+}
+
+/** The administrator that the service makes by itself; the name is Shopizer's. */
+const FIRST_USERNAME = "admin@shopizer.com";
+
+const ALGORITHM = "HS512";
+/** How long a token is good, in seconds: Shopizer's week. */
+const TOKEN_LIFE = 7 * 24 * 3600;
+
+const EDITORS = ["SUPERADMIN", "ADMIN", "ADMIN_CATALOGUE", "ADMIN_RETAIL"];
+
+const BY_USERNAME = `/* administrator */
+select id::text as id, store_id::text as "storeId", groups, password_hash as "passwordHash",
+  extract(epoch from password_set_at)::float8 as "passwordSetAt"
+from admin_user where username = $1`;
+
+const SET_PASSWORD = `/* set password */
+insert into admin_user (username, password_hash, store_id, groups)
+select $1, $2, id, array['SUPERADMIN'] from store where code = 'DEFAULT'
+on conflict (username) do update set password_hash = excluded.password_hash, password_set_at = now()`;
+
+interface User extends Administrator {
+  readonly passwordHash: string;
+  readonly passwordSetAt: number;
+}
+
+/**
+ * Login and tokens of administrators. Tokens are signed with a secret that all versions and replicas share, so one is
+ * good everywhere; the user behind it is looked up with every request, so that a change of password, groups or store
+ * counts at once.
+ */
+export class Administrators {
+  private readonly key: KeyObject;
+  // Compared with when there is no such user, so that the time does not tell.
+  private readonly nobody = hashPassword(randomBytes(16).toString("hex"));
+
+  constructor(secret: string) {
+    this.key = createSecretKey(secret, "utf8");
+  }
+
+  /** Makes the password of the first administrator this one. */
+  static async ensureFirst(database: Database, password: string): Promise<void> {
+    const user = await find(database, FIRST_USERNAME);
+    if (user && (await verifyPassword(password, user.passwordHash))) return;
+    await database.query(SET_PASSWORD, [FIRST_USERNAME, await hashPassword(password)]);
+  }
+
+  /** A token, or undefined when name or password is wrong. */
+  async login(database: Database, username: string, password: string): Promise<Login | undefined> {
+    const user = await find(database, username);
+    const right = await verifyPassword(password, user?.passwordHash ?? (await this.nobody));
+    if (!user || !right) return undefined;
+    const token = await new SignJWT()
+      .setProtectedHeader({ alg: ALGORITHM })
+      .setSubject(username)
+      .setIssuedAt()
+      .setExpirationTime(`${TOKEN_LIFE}s`)
+      .sign(this.key);
+    return { id: Number(user.id), token };
+  }
+
+  /** Who sends this `Authorization` header; undefined when it holds no token that is good. */
+  async authenticate(database: Database, header: string | undefined): Promise<Administrator | undefined> {
+    const token = /^Bearer +(\S+)$/i.exec(header ?? "")?.[1];
+    if (token === undefined) return undefined;
+    try {
+      const { payload } = await jwtVerify(token, this.key, {
+        algorithms: [ALGORITHM],
+        requiredClaims: ["sub", "iat", "exp"],
+      });
+      const user = await find(database, payload.sub ?? "");
+      // Tokens count in whole seconds.
+      return user && (payload.iat ?? 0) >= Math.floor(user.passwordSetAt) ? user : undefined;
+    } catch (error) {
+      if (error instanceof errors.JOSEError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Whether the administrator may change categories at all. */
+  static mayEdit({ groups }: Administrator): boolean {
+    return EDITORS.some((group) => groups.includes(group));
+  }
+
+  /** Whether the administrator may change things of a store. */
+  static mayEditStore(administrator: Administrator, storeId: string): boolean {
+    return administrator.groups.includes("SUPERADMIN") || administrator.storeId === storeId;
+  }
+}
+
+async function find(database: Database, username: string): Promise<User | undefined> {
+  const [user] = await database.query<User>(BY_USERNAME, [username]);
+  return user;
+}

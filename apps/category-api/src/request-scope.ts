@@ -1,0 +1,48 @@
+import type { FastifyRequest } from "fastify";
+import { type QueryString, single } from "./category-query";
+import { CategoryStore } from "./category-store";
+import type { Database } from "./database";
+import { BadRequest, NotFound } from "./errors";
+
+/** A request with a path and parameters. */
+export type CategoryRequest = FastifyRequest<{ Querystring: QueryString; Params: Record<string, string> }>;
+
+/** What a request works on. */
+export interface RequestScope {
+  readonly categories: CategoryStore;
+  readonly storeId: string;
+  readonly storeCode: string;
+  /** The store whose categories are listed. */
+  readonly catalogId: string;
+  /** Null asks for all languages. */
+  readonly language: string | null;
+}
+
+/** The store and language that the request names. Throws {@link NotFound} for an unknown store. */
+export async function scopeOf(request: CategoryRequest, database: Database): Promise<RequestScope> {
+  const categories = new CategoryStore(database);
+  const asked = single(request.query, "lang");
+  const storeCode = single(request.query, "store") ?? "DEFAULT";
+  const store = await categories.findStore(storeCode, asked ?? null);
+  if (!store) throw new NotFound(`Store [${storeCode}] not found`);
+  const known = store.languageKnown ? asked : "en";
+  const language = asked === undefined ? store.defaultLanguage : asked === "_all" ? null : (known ?? null);
+  return { categories, storeId: store.id, storeCode, catalogId: store.catalogId, language };
+}
+
+// 18 digits always fit into 64 bits.
+export const isId = (text: string): boolean => /^\d{1,18}$/.test(text);
+
+/** An id without leading zeros. */
+export const canonicalId = (text: string): string => BigInt(text).toString();
+
+export function parameter(request: CategoryRequest, name: string): string {
+  return request.params[name] ?? "";
+}
+
+/** The id in the path. Throws {@link BadRequest}. */
+export function idParameter(request: CategoryRequest, name = "id"): string {
+  const text = parameter(request, name);
+  if (!isId(text)) throw new BadRequest(`${name} is "${text}"; allowed: up to 18 digits`);
+  return canonicalId(text);
+}
