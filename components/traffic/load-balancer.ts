@@ -6,7 +6,7 @@
 import type { LoadBalancerSettings } from "../istio/destination-rule";
 import { duration } from "../istio/duration";
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
-import type { PolicyProblem } from "./policy-problem";
+import type { PolicyProblem, PolicyRepair } from "./policy-problem";
 
 /** The algorithms without a key, by Istio's names. LEAST_REQUEST is Istio's default and ours. */
 export const LoadBalancerAlgorithm = {
@@ -160,8 +160,8 @@ export function loadBalancerProblems(balancer: LoadBalancer, outlierDetection: b
       },
     ];
   }
+  const problems = consistentHash ? hashProblems(consistentHash) : [];
   const how = consistentHash ? "a consistent hash" : (algorithm ?? "LEAST_REQUEST");
-  const problems: PolicyProblem[] = [];
   const useless = (key: string, only: readonly string[]): void => {
     problems.push({
       path: at(key),
@@ -181,6 +181,38 @@ export function loadBalancerProblems(balancer: LoadBalancer, outlierDetection: b
   return [...problems, ...localityProblems(locality, outlierDetection)];
 }
 
+const HASH_KEYS = ["httpHeader", "httpCookie", "sourceIp", "queryParameter"];
+
+function hashProblems(hash: ConsistentHash): PolicyProblem[] {
+  const path = ["loadBalancer", "consistentHash"];
+  const keys = HASH_KEYS.filter((key) => key in hash);
+  const tables = ["ringHash", "maglev"].filter((table) => table in hash);
+  const remove = (key: string): PolicyRepair => ({ remove: [...path, key] });
+  const example: PolicyRepair = { path: [...path, "httpHeader"], set: "x-user", example: true };
+  return [
+    ...(keys.length === 1
+      ? []
+      : [
+          {
+            path,
+            found: keys.join(" and ") || "none of them",
+            allowed: `exactly one key: ${HASH_KEYS.join(", ")}`,
+            repairs: keys.length > 1 ? keys.map(remove) : [example],
+          },
+        ]),
+    ...(tables.length < 2
+      ? []
+      : [
+          {
+            path,
+            found: tables.join(" and "),
+            allowed: "at most one of ringHash and maglev",
+            repairs: tables.map(remove),
+          },
+        ]),
+  ];
+}
+
 function localityProblems({ distribute, failover }: Locality, outlierDetection: boolean): PolicyProblem[] {
   const at = (...path: string[]): string[] => ["loadBalancer", "locality", ...path];
   const problems: PolicyProblem[] = [];
@@ -198,7 +230,7 @@ function localityProblems({ distribute, failover }: Locality, outlierDetection: 
     problems.push(...overlaps(Object.keys(to), path));
     const sum = Object.values(to).reduce((a, b) => a + b, 0);
     const last = Object.entries(to).at(-1);
-    if (sum === 100 || Number.isNaN(sum)) continue;
+    if (sum === 100) continue;
     const fill = 100 - sum + (last?.[1] ?? 0);
     problems.push({
       path,

@@ -1,7 +1,5 @@
 /** Copies of requests for a version to be tried on. Source: Istio VirtualService, HTTPMirrorPolicy. */
-import type { Destination, HttpMirror } from "../istio/virtual-service";
-import type { PolicyProblem } from "./policy-problem";
-import type { Shares } from "./weights";
+import type { Destination, HttpMirror, HttpRoute } from "../istio/virtual-service";
 
 /** The client gets the answer to its own request and never waits for the copy, whose answer is thrown away. */
 export interface Mirror {
@@ -21,15 +19,9 @@ export function httpMirror(mirror: Mirror, to: (version: string) => Destination)
   return { destination: to(mirror.to), percentage: { value: mirror.percent ?? 100 } };
 }
 
-/** What is wrong with a mirror of requests that are shared as `shares` say, by the name `mirror`. */
-export function mirrorProblems(mirror: Mirror, shares: Shares): PolicyProblem[] {
-  if ((shares[mirror.to] ?? 0) < 100) return [];
-  return [
-    {
-      path: ["mirror", "to"],
-      found: `${mirror.to}, which gets all of these requests anyway`,
-      allowed: "a version that does not get all of them",
-      repairs: [{ remove: ["mirror"] }],
-    },
-  ];
+/** Whether `route` sends something elsewhere than to the version that gets the copies, which has it all otherwise. */
+export function copiesAnything(mirror: Mirror, route: HttpRoute["route"] = []): boolean {
+  return route.some(
+    ({ destination, weight }) => destination.subset !== mirror.to && (route.length === 1 || weight !== 0),
+  );
 }

@@ -10,5 +10,10 @@ export interface PolicyProblem {
 }
 
 export type PolicyRepair =
-  | { readonly path: readonly string[]; readonly set: string | number | boolean }
+  | {
+      readonly path: readonly string[];
+      readonly set: string | number | boolean;
+      /** The value is only an example of what is allowed. */
+      readonly example?: true;
+    }
   | { readonly remove: readonly string[] };

@@ -56,6 +56,10 @@ function newer(a: string, b: string): boolean {
   return a.localeCompare(b, "en", { numeric: true }) > 0;
 }
 
+/** Whether `version` is of a minor before `minor`. */
+export const istioIsOlder = (version: string, minor: string): boolean =>
+  newer(minor, minorOf(version)?.minor ?? minor);
+
 /** What a user of `version`, one that can be installed, should know. */
 export function istioVersionWarnings(version: string, hashes: boolean): string[] {
   const ended = MINORS[minorOf(version)?.minor ?? ""]?.ended;

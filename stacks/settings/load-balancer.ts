@@ -1,24 +1,103 @@
 import { z } from "zod";
-import { LoadBalancerAlgorithm } from "../../components/traffic/load-balancer";
-import { choice, duration, field, integer, isObject, numeric, object, path, refuse, text } from "./fields";
-import type { Repair } from "./problem";
+import { LoadBalancerAlgorithm, type Warmup } from "../../components/traffic/load-balancer";
+import {
+  choice,
+  duration,
+  field,
+  integer,
+  map,
+  numeric,
+  object,
+  orNone,
+  path,
+  percent,
+  refuse,
+  text,
+} from "./fields";
 
 const ALGORITHMS = Object.values(LoadBalancerAlgorithm);
+const algorithm = choice(
+  ALGORITHMS,
+  { description: "An algorithm by its Istio name.", example: "LEAST_REQUEST" },
+  {
+    LEAST_CONN: {
+      hint: "Istio has deprecated LEAST_CONN; it means LEAST_REQUEST",
+      set: "LEAST_REQUEST",
+    },
+  },
+);
+
+const warmup = object(
+  {
+    duration: duration("milliseconds", 1, 86_400_000, {
+      description: "Time until a new pod has its whole share.",
+      range: 'from "1ms" to "24h"',
+      example: "60s",
+    }),
+    aggression: field(
+      (value) => {
+        const n = numeric(value);
+        return n !== undefined && n > 0 ? n : refuse();
+      },
+      {
+        title: "a number above 0",
+        type: ["number", "string"],
+        pattern: "^\\d+(\\.\\d+)?$",
+        exclusiveMinimum: 0,
+        description:
+          "Form of the rise: 1 (the default) is a straight line, more is steeper at first. Below 1 needs Istio 1.31.",
+        example: 1,
+      },
+    ).exactOptional(),
+    minimumPercent: percent({
+      description: "Share to begin with, in percent of the whole one. Default 10.",
+      example: 10,
+    }).exactOptional(),
+  },
+  "Slow start: a new pod gets its share little by little. With ROUND_ROBIN and LEAST_REQUEST.",
+)
+  .transform(({ duration, ...rest }): Warmup => ({ ...rest, durationMs: duration }))
+  .meta({ required: ["duration"] });
+
+const PLACE = "[^/*\\s]+";
+const LOCALITY = {
+  pattern: new RegExp(`^(\\*|${PLACE}(/${PLACE}){0,2}|${PLACE}(/${PLACE})?/\\*)$`),
+  allowed: "region, region/zone or region/zone/subzone, with * in the last place for all",
+  of: "locality",
+};
+const REGION = { pattern: new RegExp(`^${PLACE}$`), allowed: "the name of a region", of: "region" };
+
+const locality = orNone(
+  object(
+    {
+      distribute: map(
+        LOCALITY,
+        map(
+          LOCALITY,
+          integer(1, 100, { description: "Percent, whole.", example: 80 }),
+          "Locality of pods → percent; the sum is 100.",
+        ),
+        "Locality of the gateway pod → localities of pods → percent, summing to 100; others get nothing.",
+      ).exactOptional(),
+      failover: map(
+        REGION,
+        text(REGION.pattern, REGION.allowed, { description: "Region that takes over.", example: "eu-west" }),
+        "Region → region that takes over when it has no healthy pods left. Needs outlier detection.",
+      ).exactOptional(),
+    },
+    "Where requests go by the place of the pods: exactly one of distribute and failover.",
+  ),
+  "an object with distribute, failover",
+  "Where requests go by the place of the pods. When absent, with outlier detection the nearest pods get all requests while they are healthy, without it all pods are alike; none: all alike.",
+);
+
 export const loadBalancer = z
   .union(
     [
-      choice(
-        ALGORITHMS,
-        { description: "An algorithm by its Istio name.", example: "LEAST_REQUEST" },
-        {
-          LEAST_CONN: {
-            hint: "Istio has deprecated LEAST_CONN; it means LEAST_REQUEST",
-            set: "LEAST_REQUEST",
-          },
-        },
-      ),
+      algorithm,
       object(
         {
+          algorithm: algorithm.exactOptional(),
           consistentHash: object(
             {
               httpHeader: text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, "the name of an HTTP header", {
@@ -94,50 +173,23 @@ export const loadBalancer = z
               ).exactOptional(),
             },
             "Equal keys go to the same pod. Exactly one key, and at most one of ringHash and maglev.",
-          )
-            .superRefine(hashRules, { when: (payload) => isObject(payload.value) })
-            .prefault({}),
+          ).exactOptional(),
+          choiceCount: integer(2, 1000, {
+            description: "How many random pods LEAST_REQUEST compares. Default 2.",
+            example: 3,
+          }).exactOptional(),
+          warmup: warmup.exactOptional(),
+          locality: locality.exactOptional(),
         },
-        "Consistent hashing.",
+        "An algorithm or a consistent hash, and how it is used.",
       ),
     ],
-    { error: () => `${ALGORITHMS.join(", ")}, or an object with consistentHash` },
+    {
+      error: () =>
+        `${ALGORITHMS.join(", ")}, or an object with algorithm, consistentHash, choiceCount, warmup, locality`,
+    },
   )
   .meta({ description: "How the gateway picks a pod of a version." });
-
-const KEYS = ["httpHeader", "httpCookie", "sourceIp", "queryParameter"];
-
-/** Which keys are there together; looks at names only, so it holds for a hash with other problems too. */
-function hashRules(hash: object, context: z.core.$RefinementCtx): void {
-  const at = ["loadBalancer", "consistentHash"];
-  const report = (found: readonly string[], allowed: string, repairs: readonly Repair[]): void => {
-    context.addIssue({
-      code: "custom",
-      message: allowed,
-      params: { found: found.join(" and ") || "none of them", repairs },
-    });
-  };
-  const keys = KEYS.filter((key) => key in hash);
-  // A misspelt key is reported as such; it may be the one that is missing.
-  const misspelt = context.issues.some((issue) => issue.code === "unrecognized_keys");
-  if (keys.length > 1 || (keys.length === 0 && !misspelt)) {
-    report(
-      keys,
-      `exactly one key: ${KEYS.join(", ")}`,
-      keys.length === 0
-        ? [{ at: [...at, "httpHeader"], set: "x-user", example: true }]
-        : keys.map((key) => ({ remove: [...at, key] })),
-    );
-  }
-  const algorithms = ["ringHash", "maglev"].filter((algorithm) => algorithm in hash);
-  if (algorithms.length > 1) {
-    report(
-      algorithms,
-      "at most one of ringHash and maglev",
-      algorithms.map((algorithm) => ({ remove: [...at, algorithm] })),
-    );
-  }
-}
 
 function isPrime(n: number): boolean {
   if (!Number.isInteger(n) || n < 2) return false;

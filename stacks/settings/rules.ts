@@ -11,6 +11,7 @@ import { observabilityFindings } from "./observability-rules";
 import { policyFindings } from "./policy-rules";
 import { didYouMean, type Finding, type Path } from "./problem";
 import type { Configuration } from "./schema";
+import { securityFindings } from "./security-rules";
 
 type Partially<T> =
   T extends Readonly<Record<string, unknown>> ? { readonly [K in keyof T]?: Partially<T[K]> } : T;
@@ -44,6 +45,7 @@ export function* findings(c: PartialConfiguration): Generator<Finding> {
   }
   yield* observabilityFindings(c);
   yield* policyFindings(c);
+  yield* securityFindings(c);
   if (c.production === true) yield* productionFindings(c, shares);
 }
 

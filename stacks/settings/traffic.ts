@@ -1,38 +1,40 @@
-import type { Weight } from "../../components/traffic/weights";
+import { z } from "zod";
+import { circuitBreaker } from "./circuit-breaker";
 import { LABEL, LABEL_RULE } from "./dns";
-import { field, map, numeric, object, refuse } from "./fields";
-import { didYouMean } from "./problem";
+import { map, object } from "./fields";
+import { loadBalancer } from "./load-balancer";
+import { policies } from "./policies";
+import { globalRateLimit, rateLimit } from "./rate-limit";
+import { trafficRule } from "./traffic-rules";
+import { weights } from "./weights";
 
 export const traffic = object(
   {
-    weights: map(
-      { pattern: LABEL, allowed: LABEL_RULE, of: "version" },
-      field(
-        (value): Weight | ReturnType<typeof refuse> => {
-          const weight = value === "rest" ? value : numeric(value);
-          if (weight !== undefined) return weight;
-          const percent = typeof value === "string" ? numeric(value.replace(/\s*%$/, "")) : undefined;
-          return refuse({
-            ...(percent === undefined
-              ? typeof value === "string" && didYouMean(value, ["rest"]) !== undefined
-                ? { hint: "did you mean rest?", repairs: [{ set: "rest" }] }
-                : {}
-              : { hint: "the unit is always percent", repairs: [{ set: percent }] }),
-          });
-        },
-        {
-          title: 'a number from 0 to 100, or "rest"',
-          anyOf: [
-            { type: "number", minimum: 0, maximum: 100 },
-            { const: "rest" },
-            { type: "string", pattern: "^\\d+(\\.\\d{1,2})?$" },
-          ],
-          description: 'Percent, at most two decimals, or "rest".',
-          example: 20,
-        },
-      ),
+    weights: weights(
       'Version name → share of the requests in percent. One version may say "rest"; the sum is 100; 0 keeps a version deployed without traffic.',
     ).prefault({}),
+    rules: z
+      .array(trafficRule, { error: () => "a list of rules" })
+      .meta({
+        description:
+          "Rules for some requests, tried in order: the first that matches decides. What none of them matches goes by `weights`.",
+      })
+      .prefault([]),
+    ...policies,
+    globalRateLimit: globalRateLimit.exactOptional(),
+    circuitBreaker: circuitBreaker.exactOptional(),
+    versions: map(
+      { pattern: LABEL, allowed: LABEL_RULE, of: "version" },
+      object(
+        {
+          loadBalancer: loadBalancer.exactOptional(),
+          circuitBreaker: circuitBreaker.exactOptional(),
+          rateLimit: rateLimit.exactOptional(),
+        },
+        "What one version does otherwise: its load balancer replaces shopzier:loadBalancer as a whole, each key of its circuit breaker the one of traffic.circuitBreaker. Its rate limit is one in each of its pods, beside those of the gateway.",
+      ),
+      "Version name → what it does otherwise than all of them.",
+    ).exactOptional(),
   },
-  "How requests are shared between the versions.",
+  "Where requests go, and what is done with them on the way. Policies hold for the requests of every rule that has no block of the same name.",
 ).meta({ required: ["weights"] });

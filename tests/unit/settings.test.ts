@@ -150,7 +150,12 @@ describe("settings: what they become", function () {
         },
         drainSeconds: 25,
       },
-      traffic: { weights: { v1: "rest", v2: 20 }, shares: { v1: 80, v2: 20 } },
+      traffic: {
+        weights: { v1: "rest", v2: 20 },
+        shares: { v1: 80, v2: 20 },
+        policies: {},
+        versions: {},
+      },
       loadBalancer: "LEAST_REQUEST",
       observability: {
         metrics: { source: "istio", customization: {} },
