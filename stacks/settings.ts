@@ -1,17 +1,22 @@
 import type { z } from "zod";
 import type { CircuitBreaker } from "../components/traffic/circuit-breaker";
+import type { GatewayTls } from "../components/security/gateway-servers";
 import type { LoadBalancer } from "../components/traffic/load-balancer";
-import { effectivePolicies, type TrafficPolicies } from "../components/traffic/rules";
 import type { VersionPolicies } from "../components/traffic/version-policies";
+import type { GlobalRateLimit, RateLimit } from "../components/traffic/rate-limit";
+import { effectivePolicies, type TrafficPolicies, type TrafficRule } from "../components/traffic/rules";
 import { effectiveShares, type Shares, type Weights } from "../components/traffic/weights";
 import { isObject, show } from "./settings/fields";
 import { istioVersionWarnings } from "./settings/istio-version";
 import { observabilitySettings, type ObservabilitySettings } from "./settings/observability";
-import { rulePolicies } from "./settings/policies";
 import { mirrorWarnings } from "./settings/policy-rules";
 import { didYouMean, problemOf, SettingsError, type Finding } from "./settings/problem";
+import { rulePolicies } from "./settings/policies";
 import { findings } from "./settings/rules";
 import { configuration, type Configuration } from "./settings/schema";
+import { securitySettings, type SecuritySettings } from "./settings/security";
+import { securityWarnings } from "./settings/security-rules";
+import { trafficRuleOf } from "./settings/traffic-rules";
 
 export { SettingsError, type Problem } from "./settings/problem";
 
@@ -81,8 +86,7 @@ export type GatewaySettings = Scale & {
   readonly resources?: Resources;
   /** Whether port 80 is open (to serve, or to redirect to HTTPS). */
   readonly http: boolean;
-  /** HTTPS with the named TLS secret; `redirect` sends HTTP requests to HTTPS. */
-  readonly tls?: { readonly credentialName: string; readonly redirect: boolean };
+  readonly tls?: GatewayTls & { readonly redirect: boolean };
   /** How long a stopping gateway pod finishes its requests, in whole seconds. Default 30. */
   readonly drainSeconds: number;
   readonly imagePullPolicy?: "IfNotPresent" | "Always" | "Never";
@@ -102,6 +106,8 @@ export type VersionSettings = Scale & {
 export interface CategorySettings {
   /** Host name that clients ask for; "*" and "*.example.com" outside production only. */
   readonly host: string;
+  /** Further host names. */
+  readonly aliases: readonly string[];
   /** Kubernetes namespace of the workloads. Default "category". */
   readonly namespace: string;
   /** Container port. Default 8080. */
@@ -130,14 +136,18 @@ export interface Settings {
     readonly shares: Shares;
     /** Of all requests. */
     readonly policies: TrafficPolicies;
+    /** In the order in which they are tried. */
+    readonly rules: readonly TrafficRule[];
     /** Of all versions. */
     readonly circuitBreaker?: CircuitBreaker;
+    readonly globalRateLimit?: GlobalRateLimit;
     /** Version → what it does otherwise. */
-    readonly versions: Readonly<Record<string, VersionPolicies>>;
+    readonly versions: Readonly<Record<string, VersionPolicies & { readonly rateLimit?: RateLimit }>>;
   };
   /** Default LEAST_REQUEST. */
   readonly loadBalancer: LoadBalancer;
   readonly observability: ObservabilitySettings;
+  readonly security: SecuritySettings;
   /** The barrier that holds deletions until every gateway pod has the new routes. */
   readonly propagation: {
     /** Default true. */
@@ -185,7 +195,7 @@ export function parseSettings(config: Readonly<Record<string, unknown>>, stack: 
   );
 }
 
-const OBJECTS = ["istio", "gateway", "category", "traffic", "observability", "propagation"];
+const OBJECTS = ["istio", "gateway", "category", "traffic", "observability", "security", "propagation"];
 
 /**
  * `config` with JSON text read. Pulumi gives an object as JSON text, and a key without a value as empty text: for an
@@ -269,7 +279,7 @@ function settingsOf(c: Configuration): Settings {
   const { istio, gateway, category, propagation } = c;
   const { replicas, autoscaler, drain, tls, ...gatewayRest } = gateway;
   const { drain: categoryDrain, readyTimeout, versions, ...categoryRest } = category;
-  const weights = c.traffic.weights;
+  const { weights, rules } = c.traffic;
   const shares = effectiveShares(weights);
   return {
     production: c.production,
@@ -295,13 +305,17 @@ function settingsOf(c: Configuration): Settings {
       weights,
       shares,
       policies: effectivePolicies({}, rulePolicies(c.traffic)),
+      rules: rules.map(trafficRuleOf),
       ...(c.traffic.circuitBreaker && { circuitBreaker: c.traffic.circuitBreaker }),
+      ...(c.traffic.globalRateLimit && { globalRateLimit: c.traffic.globalRateLimit }),
       versions: c.traffic.versions ?? {},
     },
     loadBalancer: c.loadBalancer,
     observability: observabilitySettings(c.observability),
+    security: securitySettings(c.security),
     propagation: { wait: propagation.wait, timeoutSeconds: propagation.timeout },
     warnings: [
+      ...securityWarnings(c.security),
       ...istioVersionWarnings(istio.version, hashes(c)),
       ...mirrorWarnings(c.traffic.mirror, shares, "shopzier:traffic.mirror"),
     ],

@@ -79,6 +79,8 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       hosts: [c.host],
       gateway: gateway.gateway,
       weights: settings.traffic.weights,
+      rules: settings.traffic.rules,
+      policies: settings.traffic.policies,
       loadBalancer: settings.loadBalancer,
       ...(settings.propagation.wait && {
         propagation: { pods: gateway.pods, timeoutSeconds: settings.propagation.timeoutSeconds },

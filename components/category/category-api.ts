@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import { DefaultDeny } from "../service/default-deny";
 import type { ServiceProbes } from "../service/pod";
+import { ServiceAccess, type ServiceAccessArgs } from "../service/service-access";
 import { VersionedService, type ServiceVersion } from "../service/versioned-service";
 import { VersionRoutes, type VersionRoutesArgs } from "../service/version-routes";
 import type { RoutedPath } from "../traffic/route-plan";
@@ -27,7 +29,11 @@ export interface CategoryApiArgs {
   readonly graceSeconds?: number;
   readonly hosts: readonly string[];
   readonly gateway: pulumi.Input<string>;
+  /** Who may reach the pods: the gateway on the routed paths, and whom `services` names. Nobody else. */
+  readonly access: Omit<ServiceAccessArgs, "service" | "namespace" | "port" | "paths">;
   readonly weights: VersionRoutesArgs["weights"];
+  readonly rules?: VersionRoutesArgs["rules"];
+  readonly policies?: VersionRoutesArgs["policies"];
   readonly loadBalancer?: VersionRoutesArgs["loadBalancer"];
   readonly propagation?: VersionRoutesArgs["propagation"];
   readonly cluster?: VersionRoutesArgs["cluster"];
@@ -100,6 +106,19 @@ export class CategoryApi extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    const access = new ServiceAccess(
+      `${name}-access`,
+      { ...args.access, service: name, namespace: service.namespace, port, paths: CATEGORY_PATHS },
+      { parent: this },
+    );
+    new DefaultDeny(
+      `${name}-default-deny`,
+      {
+        namespace: service.namespace,
+        ...(args.access.networkPolicy !== undefined && { networkPolicy: args.access.networkPolicy }),
+      },
+      { parent: this, dependsOn: [access] },
+    );
     const routes = new VersionRoutes(
       `${name}-routes`,
       {
@@ -108,11 +127,13 @@ export class CategoryApi extends pulumi.ComponentResource {
         gateway: args.gateway,
         paths: CATEGORY_PATHS,
         weights: args.weights,
+        ...(args.rules && { rules: args.rules }),
+        ...(args.policies && { policies: args.policies }),
         ...(args.loadBalancer && { loadBalancer: args.loadBalancer }),
         ...(args.propagation && { propagation: args.propagation }),
         ...(cluster && { cluster }),
       },
-      { parent: this, dependsOn: [service] },
+      { parent: this, dependsOn: [service, access] },
     );
     this.shares = routes.shares;
     this.versions = service.versions;

@@ -5,6 +5,7 @@ import type { ClusterAccess } from "../mesh/cluster-access";
 import type { GatewayPods } from "../mesh/gateway-proxies";
 import { LoadBalancerAlgorithm, type LoadBalancer } from "../traffic/load-balancer";
 import { planRoutes, type RoutedPath, type RoutedService } from "../traffic/route-plan";
+import type { TrafficPolicies, TrafficRule } from "../traffic/rules";
 import { weightProblems, type Shares, type Weights } from "../traffic/weights";
 import { PropagationBarrier } from "./propagation-barrier";
 
@@ -19,6 +20,10 @@ export interface VersionRoutesArgs {
   readonly paths?: readonly RoutedPath[];
   /** Version → percent or "rest"; sums to 100. */
   readonly weights: Weights;
+  /** Tried in order; what none of them matches goes by `weights`. */
+  readonly rules?: readonly TrafficRule[];
+  /** For every request that is sent to a version; a rule may have its own. */
+  readonly policies?: TrafficPolicies;
   /** Default LEAST_REQUEST. */
   readonly loadBalancer?: LoadBalancer;
   /**
@@ -65,6 +70,8 @@ export class VersionRoutes extends pulumi.ComponentResource {
       gateways: [],
       ...(args.paths && { paths: args.paths }),
       weights: args.weights,
+      ...(args.rules && { rules: args.rules }),
+      ...(args.policies && { policies: args.policies }),
       loadBalancer: args.loadBalancer ?? LoadBalancerAlgorithm.LEAST_REQUEST,
     });
     const metadata = { name: service.name, namespace: service.namespace };
@@ -84,6 +91,13 @@ export class VersionRoutes extends pulumi.ComponentResource {
           { parent: this },
         ),
     );
+    if (plan.meshVirtualService) {
+      new VirtualService(
+        `${name}-mesh-route`,
+        { metadata: { ...metadata, name: `${service.name}-mesh` }, spec: plan.meshVirtualService },
+        { parent: this, dependsOn: [policy, ...subsets] },
+      );
+    }
     const barrier =
       propagation &&
       new PropagationBarrier(`${name}-propagation`, {

@@ -6,6 +6,7 @@ import { choiceCountPatch, type LoadBalancer } from "./load-balancer";
 import { istioMatch, type RequestMatch } from "./matches";
 import { confine, uriMatches, type RoutedPath } from "./paths";
 import { clusterName } from "./propagation";
+import { gatewayRateLimits, type GatewayRateLimits, type GlobalRateLimit } from "./rate-limit";
 import {
   answerPolicySpec,
   effectivePolicies,
@@ -42,6 +43,8 @@ export interface RouteRequest {
   readonly rules?: readonly TrafficRule[];
   /** For the rest, and for each rule that has none of its own. */
   readonly policies?: TrafficPolicies;
+  /** For all requests to a version, beside the policies' own limits. */
+  readonly globalRateLimit?: GlobalRateLimit;
   /** For all versions. */
   readonly circuitBreaker?: CircuitBreaker;
   /** Version → what it does otherwise than all of them. */
@@ -53,12 +56,14 @@ export interface RouteRequest {
 /** Every Istio object that a {@link RouteRequest} comes to. */
 export interface RoutePlan {
   readonly virtualService: VirtualServiceSpec;
+  /** For callers within the mesh, when rules name their namespaces; all other callers get the service as it is. */
+  readonly meshVirtualService?: VirtualServiceSpec;
   /** The rule that carries the policy all versions share. */
   readonly policy: DestinationRuleSpec;
   /** One rule for each version with its subset and what that does otherwise: it can come before and go after the route that names it. */
   readonly subsets: Readonly<Record<string, DestinationRuleSpec>>;
   /** What Istio has no field for, for an EnvoyFilter of the gateway. */
-  readonly clusterPatches: readonly EnvoyConfigPatch[];
+  readonly gatewayPatches: readonly EnvoyConfigPatch[];
   /** What each version gets, in percent. */
   readonly shares: Shares;
 }
@@ -93,6 +98,8 @@ export function planRoutes(request: RouteRequest): RoutePlan {
     ...conditions(matches([{}], request.paths)),
     route: split(shares, to),
   };
+  const rules = request.rules ?? [];
+  const mesh = rulesFor(rules, (match) => match.sourceNamespace !== undefined);
   const { loadBalancer, circuitBreaker, versions = {}, pods = {} } = request;
   return {
     shares,
@@ -100,10 +107,25 @@ export function planRoutes(request: RouteRequest): RoutePlan {
       hosts: request.hosts,
       gateways: request.gateways,
       http: [
-        ...(request.rules ?? []).flatMap((rule) => ruleRoutes(rule, request, to)),
+        ...rulesFor(rules, (match) => match.sourceNamespace === undefined).flatMap((rule) =>
+          ruleRoutes(rule, request, to),
+        ),
         ...withPolicies(rest, request.policies ?? {}, to),
       ],
     },
+    ...(mesh.length > 0 && {
+      meshVirtualService: {
+        hosts: [host],
+        gateways: ["mesh"],
+        http: [
+          ...mesh.flatMap((rule) => ruleRoutes(rule, { ...request, paths: undefined }, to)),
+          {
+            name: request.service.name,
+            route: [{ destination: { host, port: { number: request.service.port } } }],
+          },
+        ],
+      },
+    }),
     policy: { host, trafficPolicy: sharedPolicy(loadBalancer, circuitBreaker) },
     subsets: Object.fromEntries(
       Object.keys(shares).map((version) => {
@@ -115,14 +137,38 @@ export function planRoutes(request: RouteRequest): RoutePlan {
         ];
       }),
     ),
-    clusterPatches: Object.keys(shares).flatMap(
-      (version) =>
-        choiceCountPatch(
-          versions[version]?.loadBalancer ?? loadBalancer,
-          clusterName(host, request.service.port, version),
-        ) ?? [],
-    ),
+    gatewayPatches: [
+      ...Object.keys(shares).flatMap(
+        (version) =>
+          choiceCountPatch(
+            versions[version]?.loadBalancer ?? loadBalancer,
+            clusterName(host, request.service.port, version),
+          ) ?? [],
+      ),
+      ...gatewayRateLimits({
+        service: request.service,
+        hosts: request.hosts,
+        rules: limitedRules(request),
+        ...(request.globalRateLimit && { global: request.globalRateLimit }),
+      }),
+    ],
   };
+}
+
+/** The rules that send requests to a version, the rest too, with their limits. */
+function limitedRules({ service, rules = [], policies = {} }: RouteRequest): GatewayRateLimits["rules"] {
+  const routed = rules.filter(({ action }) => !("redirect" in action || "respond" in action));
+  return [
+    ...routed.map(({ name, policies: own }) => ({ name, effective: effectivePolicies(policies, own) })),
+    { name: service.name, effective: policies },
+  ].map(({ name, effective: { rateLimit } }) => ({ name, ...(rateLimit && { rateLimit }) }));
+}
+
+/** What of `rules` is about requests of one kind. A rule without a match is about requests at the gateway. */
+function rulesFor(rules: readonly TrafficRule[], kind: (match: RequestMatch) => boolean): TrafficRule[] {
+  return rules
+    .map((rule) => ({ ...rule, match: (rule.match.length > 0 ? rule.match : [{}]).filter(kind) }))
+    .filter(({ match }) => match.length > 0);
 }
 
 /**
@@ -133,7 +179,7 @@ export function planRoutes(request: RouteRequest): RoutePlan {
  */
 function ruleRoutes(
   { name, match, action, rewrite, policies }: TrafficRule,
-  request: RouteRequest,
+  request: { readonly paths?: readonly RoutedPath[] | undefined; readonly policies?: TrafficPolicies },
   to: (version: string) => Destination,
 ): HttpRoute[] {
   const effective = effectivePolicies(request.policies ?? {}, policies);
@@ -166,7 +212,7 @@ function ruleRoutes(
 
 /** Matches for what of `any` lies within `paths`: one without conditions is every request, none at all no request. */
 function matches(any: readonly RequestMatch[], paths: readonly RoutedPath[] | undefined): HttpMatchRequest[] {
-  return (any.length === 0 ? [{}] : any).flatMap((match: RequestMatch) => {
+  return any.flatMap((match) => {
     const { path } = match;
     const others = istioMatch(match);
     if (!paths && path === undefined) return [others];

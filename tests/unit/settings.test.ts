@@ -154,6 +154,7 @@ describe("settings: what they become", function () {
         weights: { v1: "rest", v2: 20 },
         shares: { v1: 80, v2: 20 },
         policies: {},
+        rules: [],
         versions: {},
       },
       loadBalancer: "LEAST_REQUEST",
