@@ -55,6 +55,12 @@ export class GatewayProxies {
     return (await response.json()) as Body;
   }
 
+  /** Connects to the pods that are ready now, so that the first question need not. What fails here fails again there. */
+  async warmUp(signal: AbortSignal): Promise<void> {
+    const pods = await this.ready(signal);
+    await Promise.all(pods.map((pod) => this.admin(pod, "stats?filter=server.live&format=json", signal)));
+  }
+
   async close(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
     for (const server of this.forwards.values()) (await server).close();
@@ -63,7 +69,8 @@ export class GatewayProxies {
   /** A loopback port that leads to the admin port of a pod; one forwarding for each connection to it. */
   private listen(pod: string): Promise<Server> {
     const server = createServer((socket) => {
-      this.sockets.add(socket);
+      // A program that fails elsewhere is not kept running by it.
+      this.sockets.add(socket.unref());
       const { namespace } = this.pods;
       this.forward.portForward(namespace, pod, [ADMIN_PORT], socket, null, socket).then(
         (connection: unknown) => {
@@ -81,7 +88,7 @@ export class GatewayProxies {
     });
     return new Promise((resolve, reject) => {
       server.once("error", reject).listen(0, "127.0.0.1", () => {
-        resolve(server);
+        resolve(server.unref());
       });
     });
   }

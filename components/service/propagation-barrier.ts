@@ -57,10 +57,9 @@ export class PropagationBarrier {
   ) {
     // Unit tests with Pulumi's mocks have no engine, and no cluster that could be asked.
     const writes = !pulumi.runtime.isDryRun() && pulumi.runtime.getEngine() !== undefined;
-    // The connections are made while the engine is still comparing.
     if (writes) this.proxies = GatewayProxies.connect(args.gateway, args.cluster ?? {});
-    // Whoever waits for the connection is told.
-    this.proxies?.catch(() => undefined);
+    // While the engine is still comparing. Whoever waits for the connection is told what failed.
+    this.proxies?.then((proxies) => proxies.warmUp(AbortSignal.timeout(5000))).catch(() => undefined);
     this.beforeUpdate = new pulumi.ResourceHook(`${name}-endpoints`, async ({ newInputs, oldInputs }) => {
       const known = namedHosts((oldInputs as WrittenVirtualService).spec);
       // A gateway may hold only the services that its routes name already (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
