@@ -2,9 +2,19 @@ export * from "./category/category-api";
 export type { ClusterAccess } from "./mesh/cluster-access";
 export type { GatewayPods } from "./mesh/gateway-proxies";
 export { ISTIO_CHARTS, type ChartSource, type HelmValues } from "./mesh/helm-chart";
+export * from "./mesh/gateway-access";
 export * from "./mesh/ingress-gateway";
 export * from "./mesh/istio-control-plane";
+export * from "./mesh/mutual-tls";
 export type { Autoscaler, Scale } from "./mesh/scale";
+export type { Authentication, JwtIssuer, KeySource, TokenPlaces } from "./security/authentication";
+export type { ClaimValues } from "./security/claims";
+export type { AccessEntry, AccessLists } from "./security/gateway-access";
+export { TlsVersion, type GatewayTls, type HostTls } from "./security/gateway-servers";
+export type { ServiceIdentity } from "./security/identity";
+export type { RequestCondition } from "./security/request-condition";
+export type { ServiceEntry, ServiceLists } from "./security/service-access";
+export * from "./service/default-deny";
 export * from "./observability/access-logs";
 export type { Collector, CollectorAccess } from "./observability/collector";
 export { DASHBOARD_LABEL, Dashboards, type DashboardsArgs } from "./observability/dashboard-config-maps";
@@ -18,12 +28,26 @@ export * from "./observability/queries";
 export * from "./observability/rules";
 export * from "./observability/tracing";
 export type { ServiceProbes } from "./service/pod";
+export * from "./service/service-access";
 export * from "./service/version-routes";
 export * from "./service/versioned-service";
+export type { CircuitBreaker, OutlierDetection, RetryBudget } from "./traffic/circuit-breaker";
 export type { CorsPolicy } from "./traffic/cors";
+export type { Fault } from "./traffic/fault";
 export type { HeaderChanges, HeaderPolicy } from "./traffic/headers";
-export * from "./traffic/load-balancer";
+export {
+  LoadBalancerAlgorithm,
+  type ConsistentHash,
+  type HashCookie,
+  type LoadBalancer,
+  type Locality,
+  type TunedLoadBalancer,
+  type Warmup,
+} from "./traffic/load-balancer";
 export type { FieldMatch, FieldMatches, PathMatch, RequestMatch, ValueMatch } from "./traffic/matches";
+export type { Mirror } from "./traffic/mirror";
+export { RetryCondition, type Retries } from "./traffic/retries";
+export type { ClientKey, GlobalRateLimit, RateLimit } from "./traffic/rate-limit";
 export * from "./traffic/route-plan";
 export type {
   DirectResponse,
@@ -34,4 +58,5 @@ export type {
   TrafficPolicies,
   TrafficRule,
 } from "./traffic/rules";
+export type { VersionPolicies } from "./traffic/version-policies";
 export * from "./traffic/weights";

@@ -1,12 +1,16 @@
 import type * as pulumi from "@pulumi/pulumi";
 import {
-  categoryDefaults,
   CategoryApi,
+  categoryDefaults,
+  type ClusterAccess,
+  GatewayAccess,
   IngressGateway,
   IstioControlPlane,
-  type ClusterAccess,
+  MutualTls,
+  type RateLimit,
   type Scale,
   type ServiceProbes,
+  ServiceType,
 } from "../components/index";
 import { categoryPod } from "./category-workload";
 import { controlPlaneTelemetry, observability, telemetryOf } from "./observability";
@@ -26,9 +30,11 @@ export interface ShopzierOutputs {
 
 /** Istio, the gateway and the category API as `settings` say, in the cluster that `cluster` names. */
 export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOutputs {
-  const { istio, gateway: g, category: c } = settings;
+  const { istio, gateway: g, category: c, security } = settings;
   const { version, charts, revision } = istio;
   const release = { version, charts, ...(revision !== undefined && { revision }) };
+  const networkPolicy = security.networkPolicies.enabled;
+  const hosts = [c.host, ...c.aliases];
 
   const telemetry = telemetryOf(settings);
   const controlPlane = new IstioControlPlane("istio", {
@@ -38,6 +44,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
     ...(istio.tag !== undefined && { tag: istio.tag }),
     ...scale(istio.controlPlane),
     ...(istio.controlPlane.resources && { resources: istio.controlPlane.resources }),
+    networkPolicy,
     values: istio.values,
     cluster,
   });
@@ -46,12 +53,16 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
     "shop",
     {
       ...release,
-      hosts: [c.host],
+      hosts,
       http: g.http,
       ...(g.tls && { tls: g.tls }),
       serviceType: g.serviceType,
       ...(g.nodePorts && { nodePorts: g.nodePorts }),
       ...(g.address !== undefined && { address: g.address }),
+      trustedProxies: security.trustedProxies,
+      ...(judgesPeers(security) &&
+        g.serviceType !== ServiceType.ClusterIP && { externalTrafficPolicy: "Local" as const }),
+      networkPolicy,
       ...scale(g),
       ...(g.resources && { resources: g.resources }),
       drainSeconds: g.drainSeconds,
@@ -61,6 +72,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
     { dependsOn: [controlPlane] },
   );
 
+  const guards = gatewayGuards(settings, gateway, controlPlane);
   const category = new CategoryApi(
     "category",
     {
@@ -73,21 +85,41 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       versions: Object.fromEntries(
         Object.entries(c.versions).map(([name, v]) => [
           name,
-          { pod: categoryPod(name, v, c), ...scale(v), probes: probes(v, c) },
+          {
+            pod: categoryPod(name, v, c),
+            ...scale(v),
+            probes: probes(v, c),
+            ...rateLimit(settings.traffic.versions[name]),
+          },
         ]),
       ),
-      hosts: [c.host],
+      hosts,
       gateway: gateway.gateway,
+      access: {
+        from: [gateway.identity],
+        ...(security.services && { services: security.services }),
+        scrapers: security.networkPolicies.scrapers,
+        networkPolicy,
+      },
       weights: settings.traffic.weights,
       rules: settings.traffic.rules,
       policies: settings.traffic.policies,
       loadBalancer: settings.loadBalancer,
+      ...(settings.traffic.circuitBreaker && { circuitBreaker: settings.traffic.circuitBreaker }),
+      versionPolicies: settings.traffic.versions,
       ...(settings.propagation.wait && {
         propagation: { pods: gateway.pods, timeoutSeconds: settings.propagation.timeoutSeconds },
       }),
       cluster,
     },
-    { dependsOn: [controlPlane] },
+    { dependsOn: [controlPlane, ...guards] },
+  );
+
+  const { mode, namespaces } = security.mtls;
+  new MutualTls(
+    "mtls",
+    { mode, namespaces },
+    { dependsOn: [controlPlane, ...(Object.hasOwn(namespaces, c.namespace) ? [category] : [])] },
   );
 
   observability(settings, telemetry, { controlPlane, namespaces: [gateway, category] });
@@ -101,10 +133,46 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
   };
 }
 
+/** What stands before the routes: they are written once it is. */
+function gatewayGuards(
+  { security, traffic }: Settings,
+  gateway: IngressGateway,
+  controlPlane: IstioControlPlane,
+): GatewayAccess[] {
+  const { access, authentication, trustedProxies } = security;
+  if (!access && !authentication) return [];
+  const preflights = [traffic.policies, ...traffic.rules.map(({ policies }) => policies)].some(
+    (policies) => policies?.cors !== undefined && policies.cors !== "none",
+  );
+  return [
+    new GatewayAccess(
+      "shop-access",
+      {
+        gateway: gateway.pods,
+        ...(access && { lists: access }),
+        ...(authentication && { authentication }),
+        trustedProxies,
+        preflights,
+      },
+      { dependsOn: [controlPlane, gateway] },
+    ),
+  ];
+}
+
+/** Whether clients are told by the address of the connection: then no node may stand in between with its own. */
+function judgesPeers({ access, trustedProxies }: Settings["security"]): boolean {
+  const entries = [...(access?.deny ?? []), ...(access?.allow ?? [])];
+  return trustedProxies === 0 && entries.some(({ addresses }) => addresses !== undefined);
+}
+
 /** Settings hold `replicas` or `autoscaler` (or, for the control plane, neither); components take one `scale`. */
 function scale(s: { replicas?: number; autoscaler?: VersionSettings["autoscaler"] }): { scale?: Scale } {
   if (s.autoscaler) return { scale: { autoscaler: s.autoscaler } };
   return s.replicas === undefined ? {} : { scale: { replicas: s.replicas } };
+}
+
+function rateLimit(version: Settings["traffic"]["versions"][string] | undefined): { rateLimit?: RateLimit } {
+  return version?.rateLimit ? { rateLimit: version.rateLimit } : {};
 }
 
 function probes(v: VersionSettings, c: Settings["category"]): ServiceProbes {

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { DefaultDeny } from "../service/default-deny";
+import { minimumReplicas } from "../mesh/scale";
 import type { ServiceProbes } from "../service/pod";
 import { ServiceAccess, type ServiceAccessArgs } from "../service/service-access";
 import { VersionedService, type ServiceVersion } from "../service/versioned-service";
@@ -34,7 +35,11 @@ export interface CategoryApiArgs {
   readonly weights: VersionRoutesArgs["weights"];
   readonly rules?: VersionRoutesArgs["rules"];
   readonly policies?: VersionRoutesArgs["policies"];
+  readonly globalRateLimit?: VersionRoutesArgs["globalRateLimit"];
   readonly loadBalancer?: VersionRoutesArgs["loadBalancer"];
+  readonly gatewayPods?: VersionRoutesArgs["gatewayPods"];
+  readonly circuitBreaker?: VersionRoutesArgs["circuitBreaker"];
+  readonly versionPolicies?: VersionRoutesArgs["versionPolicies"];
   readonly propagation?: VersionRoutesArgs["propagation"];
   readonly cluster?: VersionRoutesArgs["cluster"];
   /** How long the pods of a version may take to get ready, in seconds. Default 180; 600 for `shopizer`. */
@@ -129,7 +134,17 @@ export class CategoryApi extends pulumi.ComponentResource {
         weights: args.weights,
         ...(args.rules && { rules: args.rules }),
         ...(args.policies && { policies: args.policies }),
+        ...(args.globalRateLimit && { globalRateLimit: args.globalRateLimit }),
+        ...(args.gatewayPods && { gatewayPods: args.gatewayPods }),
         ...(args.loadBalancer && { loadBalancer: args.loadBalancer }),
+        ...(args.circuitBreaker && { circuitBreaker: args.circuitBreaker }),
+        ...(args.versionPolicies && { versionPolicies: args.versionPolicies }),
+        pods: Object.fromEntries(
+          Object.entries(args.versions).map(([version, { scale }]) => [
+            version,
+            minimumReplicas(scale ?? { replicas: 1 }),
+          ]),
+        ),
         ...(args.propagation && { propagation: args.propagation }),
         ...(cluster && { cluster }),
       },

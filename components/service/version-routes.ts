@@ -1,11 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
 import { DestinationRule } from "../istio/destination-rule";
+import { EnvoyFilter, type EnvoyConfigPatch } from "../istio/envoy-filter";
+import { ServiceEntry } from "../istio/service-entry";
 import { VirtualService } from "../istio/virtual-service";
 import type { ClusterAccess } from "../mesh/cluster-access";
 import type { GatewayPods } from "../mesh/gateway-proxies";
+import type { CircuitBreaker } from "../traffic/circuit-breaker";
 import { LoadBalancerAlgorithm, type LoadBalancer } from "../traffic/load-balancer";
+import { rateLimitServiceEntry, type GlobalRateLimit } from "../traffic/rate-limit";
 import { planRoutes, type RoutedPath, type RoutedService } from "../traffic/route-plan";
 import type { TrafficPolicies, TrafficRule } from "../traffic/rules";
+import type { VersionPolicies } from "../traffic/version-policies";
 import { weightProblems, type Shares, type Weights } from "../traffic/weights";
 import { PropagationBarrier } from "./propagation-barrier";
 
@@ -24,8 +29,18 @@ export interface VersionRoutesArgs {
   readonly rules?: readonly TrafficRule[];
   /** For every request that is sent to a version; a rule may have its own. */
   readonly policies?: TrafficPolicies;
+  /** For every request that is sent to a version, beside the policies' own limits. */
+  readonly globalRateLimit?: GlobalRateLimit;
   /** Default LEAST_REQUEST. */
   readonly loadBalancer?: LoadBalancer;
+  /** The gateway's pods; default: those of `propagation`. Rate limits and choice counts need them. */
+  readonly gatewayPods?: GatewayPods;
+  /** For all versions. */
+  readonly circuitBreaker?: CircuitBreaker;
+  /** Version → what it does otherwise than all of them. */
+  readonly versionPolicies?: Readonly<Record<string, VersionPolicies>>;
+  /** Version → how many pods it has at least, for how many of them outlier detection may take out. Default 1. */
+  readonly pods?: Readonly<Record<string, number>>;
   /**
    * The gateway pods that `pulumi up` waits for, see {@link PropagationBarrier}. Left out, nothing waits and a version
    * that is removed may be deleted while a gateway still sends to it.
@@ -72,7 +87,11 @@ export class VersionRoutes extends pulumi.ComponentResource {
       weights: args.weights,
       ...(args.rules && { rules: args.rules }),
       ...(args.policies && { policies: args.policies }),
+      ...(args.globalRateLimit && { globalRateLimit: args.globalRateLimit }),
       loadBalancer: args.loadBalancer ?? LoadBalancerAlgorithm.LEAST_REQUEST,
+      ...(args.circuitBreaker && { circuitBreaker: args.circuitBreaker }),
+      ...(args.versionPolicies && { versions: args.versionPolicies }),
+      ...(args.pods && { pods: args.pods }),
     });
     const metadata = { name: service.name, namespace: service.namespace };
     if (!propagation) {
@@ -98,6 +117,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
         { parent: this, dependsOn: [policy, ...subsets] },
       );
     }
+    const patches = this.gatewayPatches(name, args, plan.gatewayPatches);
     const barrier =
       propagation &&
       new PropagationBarrier(`${name}-propagation`, {
@@ -115,11 +135,44 @@ export class VersionRoutes extends pulumi.ComponentResource {
       },
       {
         parent: this,
-        dependsOn: [policy, ...subsets],
+        dependsOn: [policy, ...subsets, ...patches],
         ...(barrier && { hooks: { beforeUpdate: [barrier.beforeUpdate] } }),
       },
     );
     this.shares = barrier ? barrier.routed(route).apply(() => plan.shares) : pulumi.output(plan.shares);
     this.registerOutputs({ shares: this.shares });
+  }
+
+  /** What the gateway's Envoy does that Istio has no field for. */
+  private gatewayPatches(
+    name: string,
+    { service, globalRateLimit, gatewayPods, propagation }: VersionRoutesArgs,
+    configPatches: readonly EnvoyConfigPatch[],
+  ): pulumi.Resource[] {
+    if (configPatches.length === 0) return [];
+    const pods = gatewayPods ?? propagation?.pods;
+    if (!pods) {
+      throw new pulumi.ResourceError(
+        `VersionRoutes "${name}": gatewayPods is missing; rate limits and choice counts need it`,
+        this,
+      );
+    }
+    const metadata = { name: `${service.namespace}-${service.name}`, namespace: pods.namespace };
+    const limiter = globalRateLimit && rateLimitServiceEntry(globalRateLimit);
+    const entries = limiter
+      ? [
+          new ServiceEntry(
+            `${name}-rate-limit-service`,
+            { metadata: { ...metadata, name: `${metadata.name}-rate-limit` }, spec: limiter },
+            { parent: this },
+          ),
+        ]
+      : [];
+    const filter = new EnvoyFilter(
+      `${name}-gateway-patches`,
+      { metadata, spec: { workloadSelector: { labels: pods.labels }, configPatches } },
+      { parent: this, dependsOn: entries },
+    );
+    return [filter];
   }
 }

@@ -1,6 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { minimumReplicas, type Scale } from "../mesh/scale";
+import { EnvoyFilter } from "../istio/envoy-filter";
+import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
 import { podLabels, PORT_NAME, servicePod, type ServiceProbes } from "./pod";
 
 /** One version of a service. */
@@ -11,6 +13,8 @@ export interface ServiceVersion {
   readonly scale?: Scale;
   /** Default: those of the service. */
   readonly probes?: ServiceProbes;
+  /** For each of its pods, whoever asks: twice the pods let twice as much through. Default: no limit. */
+  readonly rateLimit?: RateLimit;
 }
 
 export interface VersionedServiceArgs {
@@ -75,9 +79,8 @@ export class VersionedService extends pulumi.ComponentResource {
       inNamespace,
     );
 
-    for (const [version, { pod, scale = { replicas: 1 }, probes = args.probes }] of Object.entries(
-      args.versions,
-    )) {
+    for (const [version, of] of Object.entries(args.versions)) {
+      const { pod, scale = { replicas: 1 }, probes = args.probes, rateLimit } = of;
       const child = `${name}-${version}`;
       const labels = podLabels(service, version);
       const metadata = { name: `${service}-${version}`, namespace: args.namespace, labels };
@@ -129,6 +132,13 @@ export class VersionedService extends pulumi.ComponentResource {
           customTimeouts: { create: `${timeout}s`, update: `${timeout}s` },
         },
       );
+      if (rateLimit) {
+        new EnvoyFilter(
+          `${child}-rate-limit`,
+          { metadata, spec: podRateLimit(rateLimit, labels, args.port) },
+          inNamespace,
+        );
+      }
       if ("autoscaler" in scale) {
         const { minReplicas, maxReplicas, targetCpuPercent = 80 } = scale.autoscaler;
         new k8s.autoscaling.v2.HorizontalPodAutoscaler(

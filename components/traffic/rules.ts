@@ -5,7 +5,8 @@ import { httpFault, type Fault } from "./fault";
 import { headersSpec, type HeaderPolicy } from "./headers";
 import type { RequestMatch } from "./matches";
 import { splitByMethod } from "./methods";
-import { httpMirror, type Mirror } from "./mirror";
+import { copiesAnything, httpMirror, type Mirror } from "./mirror";
+import type { RateLimit } from "./rate-limit";
 import { httpRetry, retriesOfWrites, type Retries } from "./retries";
 import type { Weights } from "./weights";
 
@@ -21,6 +22,7 @@ export interface TrafficPolicies {
   readonly retries?: Retries;
   readonly mirror?: Mirror;
   readonly fault?: Fault;
+  readonly rateLimit?: RateLimit;
 }
 
 /** Policies of one rule: each replaces the one of the same name that holds for all traffic; "none" switches that off. */
@@ -99,7 +101,7 @@ export function withPolicies(
     ...(timeoutMs !== undefined && { timeout: duration(timeoutMs) }),
     ...(fault && { fault: httpFault(fault) }),
   };
-  const copies = mirror && { mirrors: [httpMirror(mirror, to)] };
+  const copies = mirror && copiesAnything(mirror, route.route) && { mirrors: [httpMirror(mirror, to)] };
   const copiesWrites = mirror?.writes === true ? copies : undefined;
   const ofWrites = retriesOfWrites(retries);
   return ofWrites === retries && copiesWrites === copies
