@@ -104,6 +104,8 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       weights: settings.traffic.weights,
       rules: settings.traffic.rules,
       policies: settings.traffic.policies,
+      ...(settings.traffic.globalRateLimit && { globalRateLimit: settings.traffic.globalRateLimit }),
+      gatewayPods: gateway.pods,
       loadBalancer: settings.loadBalancer,
       ...(settings.traffic.circuitBreaker && { circuitBreaker: settings.traffic.circuitBreaker }),
       versionPolicies: settings.traffic.versions,

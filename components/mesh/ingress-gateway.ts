@@ -1,8 +1,11 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { Gateway, type Server } from "../istio/gateway";
+import { Gateway } from "../istio/gateway";
+import { gatewayServers, type GatewayTls } from "../security/gateway-servers";
+import type { ServiceIdentity } from "../security/identity";
 import type { GatewayPods } from "./gateway-proxies";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
+import { RESTRICTED } from "./pod-security";
 import { minimumReplicas, scaleValues, type Scale } from "./scale";
 
 /** How clients reach the gateway (Kubernetes: Service type). */
@@ -27,19 +30,26 @@ export interface IngressGatewayArgs {
   readonly hosts: readonly string[];
   /** Listen for plain HTTP on port 80. Default true. */
   readonly http?: boolean;
-  /** Listen for HTTPS on port 443, at least TLS 1.2. Default: no HTTPS. */
-  readonly tls?: {
-    /** Name of a `kubernetes.io/tls` Secret in the gateway's namespace. */
-    readonly credentialName: string;
-    /** Answer plain HTTP with a redirect to HTTPS. Default true. */
-    readonly redirect?: boolean;
-  };
+  /** Listen for HTTPS on port 443. Default: no HTTPS. */
+  readonly tls?: GatewayTls;
   /** Default `LoadBalancer`. */
   readonly serviceType?: ServiceType;
   /** Ports of the nodes, for type NodePort. Default 30080 and 30443. */
   readonly nodePorts?: { readonly http?: number; readonly https?: number };
   /** Address of a node by which clients come, for type NodePort. */
   readonly address?: string;
+  /**
+   * Proxies in front of the gateway, each of which appends its client's address to `X-Forwarded-For`. What the header says
+   * beyond them is not believed. Default 0: the client is the peer.
+   */
+  readonly trustedProxies?: number;
+  /**
+   * Whether nodes without a gateway pod pass connections on (Kubernetes: externalTrafficPolicy). `Local` keeps the address of
+   * the client, which `Cluster` replaces by that of a node. Default `Cluster`.
+   */
+  readonly externalTrafficPolicy?: "Cluster" | "Local";
+  /** Write a NetworkPolicy that opens the ports of the gateway alone. Default true. */
+  readonly networkPolicy?: boolean;
   /** Default: one replica, without autoscaling. With two or more a disruption budget keeps one at least. */
   readonly scale?: Scale;
   readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
@@ -58,6 +68,12 @@ export interface IngressGatewayArgs {
 const RELEASE = "istio-ingressgateway";
 const LABELS = { istio: "ingressgateway" };
 
+/** What "restricted" asks for beside what the chart sets; the chart's sysctl for ports below 1024 goes with its default. */
+const POD_SECURITY = {
+  seccompProfile: { type: "RuntimeDefault" },
+  sysctls: [{ name: "net.ipv4.ip_unprivileged_port_start", value: "0" }],
+};
+
 /**
  * An Istio ingress gateway: the chart `gateway` under the fixed name `istio-ingressgateway`, and the Gateway object
  * for its hosts. Make it depend on the control plane: the injector fills in the pod's image, and a pod created too
@@ -70,6 +86,8 @@ export class IngressGateway extends pulumi.ComponentResource {
   readonly gateway: pulumi.Output<string>;
   /** Where the gateway's pods run; plain, since hooks need it. */
   readonly pods: GatewayPods;
+  /** By which services know the gateway; plain, since policies are planned from it. */
+  readonly identity: ServiceIdentity;
 
   constructor(name: string, args: IngressGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("shopzier-mesh:index:IngressGateway", name, args, opts);
@@ -89,7 +107,7 @@ export class IngressGateway extends pulumi.ComponentResource {
 
     const namespace = new k8s.core.v1.Namespace(
       `${name}-namespace`,
-      { metadata: { name: namespaceName } },
+      { metadata: { name: namespaceName, labels: RESTRICTED } },
       { parent: this },
     );
     const port = (portName: string, number: number, nodePort: number) => ({
@@ -115,8 +133,11 @@ export class IngressGateway extends pulumi.ComponentResource {
             ...(minimumReplicas(scale) > 1 && { podDisruptionBudget: { minAvailable: 1 } }),
             ...(args.resources && { resources: args.resources }),
             ...(args.imagePullPolicy && { imagePullPolicy: args.imagePullPolicy }),
+            global: { networkPolicy: { enabled: args.networkPolicy ?? true } },
+            securityContext: POD_SECURITY,
             service: {
               type: serviceType,
+              ...(args.externalTrafficPolicy && { externalTrafficPolicy: args.externalTrafficPolicy }),
               ports: [
                 ...(plain ? [port("http2", 80, nodePorts.http)] : []),
                 ...(tls ? [port("https", 443, nodePorts.https)] : []),
@@ -130,6 +151,7 @@ export class IngressGateway extends pulumi.ComponentResource {
             podAnnotations: {
               "proxy.istio.io/config": JSON.stringify({
                 proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true" },
+                ...(args.trustedProxies && { gatewayTopology: { numTrustedProxies: args.trustedProxies } }),
               }),
             },
             terminationGracePeriodSeconds: drain,
@@ -140,21 +162,7 @@ export class IngressGateway extends pulumi.ComponentResource {
       { parent: this, dependsOn: [namespace] },
     );
 
-    const servers: Server[] = [];
-    if (plain) {
-      servers.push({
-        port: { number: 80, name: "http", protocol: "HTTP" },
-        hosts: args.hosts,
-        ...(tls && (tls.redirect ?? true) && { tls: { httpsRedirect: true } }),
-      });
-    }
-    if (tls) {
-      servers.push({
-        port: { number: 443, name: "https", protocol: "HTTPS" },
-        hosts: args.hosts,
-        tls: { mode: "SIMPLE", credentialName: tls.credentialName, minProtocolVersion: "TLSV1_2" },
-      });
-    }
+    const servers = gatewayServers({ hosts: args.hosts, http: plain, ...(tls && { tls }) });
     const gateway = new Gateway(
       `${name}-gateway`,
       { metadata: { name, namespace: namespaceName }, spec: { selector: LABELS, servers } },
@@ -163,6 +171,7 @@ export class IngressGateway extends pulumi.ComponentResource {
 
     const scheme = tls ? "https" : "http";
     this.pods = { namespace: namespaceName, labels: LABELS };
+    this.identity = { namespace: namespaceName, serviceAccount: RELEASE };
     this.gateway = gateway.metadata.apply((m) => `${m.namespace}/${m.name}`);
     this.url = this.clientUrl(
       name,
@@ -172,7 +181,7 @@ export class IngressGateway extends pulumi.ComponentResource {
       tls ? nodePorts.https : nodePorts.http,
       release,
     );
-    this.registerOutputs({ url: this.url, gateway: this.gateway, pods: this.pods });
+    this.registerOutputs({ url: this.url, gateway: this.gateway, pods: this.pods, identity: this.identity });
   }
 
   private clientUrl(

@@ -4,6 +4,7 @@ import type { ExtensionProvider, SecretVariable } from "../observability/tracing
 import type { ClusterAccess } from "./cluster-access";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
 import { webhooksAnswer } from "./istio-webhooks";
+import { RESTRICTED } from "./pod-security";
 import { scaleValues, type Scale } from "./scale";
 
 export interface IstioControlPlaneArgs {
@@ -25,6 +26,8 @@ export interface IstioControlPlaneArgs {
   readonly proxyStats?: readonly string[];
   /** Environment variables of istiod that come from Secrets. */
   readonly secretVariables?: readonly SecretVariable[];
+  /** Write a NetworkPolicy that opens the ports of istiod alone. Default true. */
+  readonly networkPolicy?: boolean;
   /** Helm values merged last over ours, by chart. */
   readonly values?: { readonly base?: HelmValues; readonly istiod?: HelmValues };
   /** Default `istio-system`. */
@@ -34,6 +37,16 @@ export interface IstioControlPlaneArgs {
   /** The cluster whose webhooks are asked; default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
+
+/**
+ * How proxies read a path before routes and policies judge it, and what the service gets: without dot segments, `//` as `/`,
+ * and `%2F` and `%5C` as slashes. Anything less lets a client write a path that a policy and the service read differently
+ * (Istio: "Security best practices, path normalization").
+ */
+const PATH_NORMALIZATION = "DECODE_AND_MERGE_SLASHES";
+
+/** istiod fetches keys from URLs that users write: never from itself or from a cloud's metadata service. */
+const BLOCKED_KEY_ADDRESSES = ["127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10"];
 
 /**
  * Istio's control plane: the charts `base` (CRDs, default validator) and `istiod`.
@@ -56,7 +69,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     const timeout = args.timeoutSeconds ?? 180;
     const namespace = new k8s.core.v1.Namespace(
       `${name}-namespace`,
-      { metadata: { name: namespaceName } },
+      { metadata: { name: namespaceName, labels: RESTRICTED } },
       { parent: this },
     );
     const release = {
@@ -101,13 +114,19 @@ export class IstioControlPlane extends pulumi.ComponentResource {
               istioNamespace: namespaceName,
               ...(args.hub !== undefined && { hub: args.hub }),
               ...(args.tag !== undefined && { tag: args.tag }),
+              networkPolicy: { enabled: args.networkPolicy ?? true },
             },
+            env: { BLOCKED_CIDRS_IN_JWKS_URIS: BLOCKED_KEY_ADDRESSES.join(",") },
+            seccompProfile: { type: "RuntimeDefault" },
             ...(args.revision !== undefined && { revision: args.revision }),
             ...scaleValues(args.scale ?? { replicas: 1 }, "istiod"),
             ...(args.resources && { resources: args.resources }),
-            ...(args.proxyStats?.length && {
-              meshConfig: { defaultConfig: { proxyStatsMatcher: { inclusionRegexps: args.proxyStats } } },
-            }),
+            meshConfig: {
+              pathNormalization: { normalization: PATH_NORMALIZATION },
+              ...(args.proxyStats?.length && {
+                defaultConfig: { proxyStatsMatcher: { inclusionRegexps: args.proxyStats } },
+              }),
+            },
           },
           args.values?.istiod,
         ),

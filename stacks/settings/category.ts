@@ -1,5 +1,17 @@
 import { hostOf, LABEL, LABEL_RULE, SUBDOMAIN } from "./dns";
-import { choice, duration, field, integer, map, object, path, refuse, text, withDefault } from "./fields";
+import {
+  choice,
+  duration,
+  field,
+  integer,
+  list,
+  map,
+  object,
+  path,
+  refuse,
+  text,
+  withDefault,
+} from "./fields";
 import { imageReference } from "./image";
 import { autoscaler, resources } from "./pods";
 
@@ -59,17 +71,22 @@ const version = object(
   "A version of the service: one Deployment.",
 );
 
+const host = (description: string) =>
+  text(
+    new RegExp(`^(\\*|(\\*\\.)?${SUBDOMAIN.source.slice(1, -1)})$`),
+    "a host name in lowercase, without scheme and port; outside production also * or *.example.com",
+    { description, example: "shop.example.com" },
+    hostOf,
+  );
+
 export const category = object(
   {
-    host: text(
-      new RegExp(`^(\\*|(\\*\\.)?${SUBDOMAIN.source.slice(1, -1)})$`),
-      "a host name in lowercase, without scheme and port; outside production also * or *.example.com",
-      {
-        description: "Host name that clients ask for. No wildcard in production.",
-        example: "shop.example.com",
-      },
-      hostOf,
-    ),
+    host: host("Host name that clients ask for. No wildcard in production."),
+    aliases: list(
+      host("A host name."),
+      "a list of host names, each once",
+      "Further host names that clients ask for, with the same routes.",
+    ).default([]),
     namespace: withDefault(
       text(LABEL, LABEL_RULE, { description: "Kubernetes namespace of the workloads.", example: "category" }),
       "category",

@@ -1,6 +1,38 @@
 import { hostOf, SUBDOMAIN } from "./dns";
-import { choice, duration, flag, integer, object, text, withDefault } from "./fields";
+import { choice, duration, flag, integer, map, object, text, withDefault } from "./fields";
 import { autoscaler, resources } from "./pods";
+
+const HOST = new RegExp(`^(\\*|(\\*\\.)?${SUBDOMAIN.source.slice(1, -1)})$`);
+
+const hostTls = {
+  credentialName: text(SUBDOMAIN, "the name of a Kubernetes Secret", {
+    description:
+      "Secret of type kubernetes.io/tls in the gateway's namespace. For MUTUAL its key ca.crt, or a Secret <name>-cacert, has the authorities of the clients.",
+    example: "category-tls",
+  }),
+  mode: withDefault(
+    choice(
+      ["SIMPLE", "MUTUAL"],
+      { description: "MUTUAL asks clients for a certificate." },
+      {
+        ISTIO_MUTUAL: { hint: "ISTIO_MUTUAL is for clients within the mesh", set: "MUTUAL" },
+        OPTIONAL_MUTUAL: { hint: "a certificate that is optional protects nothing", set: "MUTUAL" },
+      },
+    ),
+    "SIMPLE",
+  ),
+  minVersion: withDefault(
+    choice(
+      ["TLSV1_2", "TLSV1_3"],
+      { description: "Lowest TLS version." },
+      {
+        TLSV1_0: { hint: "RFC 8996 forbids TLS 1.0 and 1.1", set: "TLSV1_2" },
+        TLSV1_1: { hint: "RFC 8996 forbids TLS 1.0 and 1.1", set: "TLSV1_2" },
+      },
+    ),
+    "TLSV1_2",
+  ),
+};
 
 export const gateway = object(
   {
@@ -36,17 +68,21 @@ export const gateway = object(
     ),
     tls: object(
       {
-        credentialName: text(SUBDOMAIN, "the name of a Kubernetes Secret", {
-          description: "Secret of type kubernetes.io/tls in the gateway's namespace.",
-          example: "category-tls",
-        }),
+        ...hostTls,
         redirect: flag({
           description: "Whether HTTP requests are redirected to HTTPS. Default: true where `http` is.",
           example: true,
         }).exactOptional(),
+        hosts: map(
+          { pattern: HOST, allowed: "a host name in lowercase", of: "host" },
+          object(hostTls, "TLS of one host.").meta({ required: ["credentialName"] }),
+          "Host → TLS of its own. The others have what stands above.",
+        ).exactOptional(),
       },
       "HTTPS; no HTTPS when absent.",
-    ).exactOptional(),
+    )
+      .meta({ required: ["credentialName"] })
+      .exactOptional(),
     drain: withDefault(
       // Istio's agent never drains for less than five seconds.
       duration("seconds", 5000, 3_600_000, {

@@ -5,6 +5,7 @@ import { gateway } from "./gateway";
 import { istio } from "./istio";
 import { loadBalancer } from "./load-balancer";
 import { observability } from "./observability";
+import { security } from "./security";
 import { traffic } from "./traffic";
 
 /** The configuration of a stack as it is written, key without namespace → value. */
@@ -24,6 +25,7 @@ export const configuration = object(
     traffic: traffic.prefault({} as z.input<typeof traffic>),
     loadBalancer: withDefault(loadBalancer, "LEAST_REQUEST"),
     observability: observability.prefault({}),
+    security: security.prefault({}),
     propagation: object(
       {
         wait: withDefault(

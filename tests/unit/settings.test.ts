@@ -141,6 +141,7 @@ describe("settings: what they become", function () {
       gateway: { serviceType: "LoadBalancer", replicas: 1, http: true, drainSeconds: 30 },
       category: {
         host: "shop.example.com",
+        aliases: [],
         namespace: "category",
         port: 8080,
         profile: "category-api",
@@ -166,6 +167,11 @@ describe("settings: what they become", function () {
           slow: { long: 21_600, short: 1800 },
         },
         dashboards: false,
+      },
+      security: {
+        mtls: { mode: "STRICT", namespaces: {} },
+        trustedProxies: 0,
+        networkPolicies: { enabled: true, scrapers: ["prometheus"] },
       },
       propagation: { wait: true, timeoutSeconds: 60 },
       warnings: [],

@@ -1,0 +1,110 @@
+/** The rules that span the settings of security and others. */
+import { show } from "./fields";
+import type { Finding, Path } from "./problem";
+import type { PartialConfiguration } from "./rules";
+
+const TOKENS = ["security", "authentication"];
+
+/** What is wrong between the settings of security and the rest of `c`. */
+export function* securityFindings(c: PartialConfiguration): Generator<Finding> {
+  yield* hostFindings(c);
+  const { security, traffic } = c;
+  if (security === undefined) return;
+  const issuers = (security.authentication?.jwt ?? []).map((jwt) => jwt?.issuer);
+  for (const [i, issuer] of issuers.entries()) {
+    if (issuer === undefined || issuers.indexOf(issuer) === i) continue;
+    yield {
+      path: [...TOKENS, "jwt", i, "issuer"],
+      found: `${show(issuer)} a second time`,
+      allowed: "each issuer once",
+      repairs: [{ say: "put its keys and audiences into one entry" }],
+    };
+  }
+  if ("authentication" in security) return;
+  for (const path of claimUses(security.access, traffic?.rules)) {
+    yield {
+      path,
+      found: "claims without tokens",
+      allowed: "claims where shopzier:security.authentication says whose tokens are verified",
+      repairs: [{ say: "name the issuer in shopzier:security.authentication" }, { remove: path }],
+    };
+  }
+}
+
+type Security = NonNullable<PartialConfiguration["security"]>;
+
+/** Where something depends on a claim. */
+function* claimUses(access: Security["access"], rules: unknown): Generator<Path> {
+  for (const list of ["deny", "allow"] as const) {
+    for (const [i, entry] of (access?.[list] ?? []).entries()) {
+      if (entry?.claims !== undefined) yield ["security", "access", list, i, "claims"];
+    }
+  }
+  for (const [i, rule] of asList(rules).entries()) {
+    const match = (rule as { match?: unknown } | undefined)?.match;
+    for (const [j, one] of (Array.isArray(match) ? asList(match) : [match]).entries()) {
+      if ((one as { claims?: unknown } | undefined)?.claims === undefined) continue;
+      yield ["traffic", "rules", i, "match", ...(Array.isArray(match) ? [j] : []), "claims"];
+    }
+  }
+}
+
+const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** Further hosts, and hosts with TLS of their own. */
+function* hostFindings({ category, gateway }: PartialConfiguration): Generator<Finding> {
+  const aliases = category?.aliases ?? [];
+  const hosts = [category?.host, ...aliases];
+  for (const [i, alias] of aliases.entries()) {
+    const other = hosts.find((host, at) => at !== i + 1 && covers(host, alias));
+    if (alias === undefined || other === undefined) continue;
+    yield {
+      path: ["category", "aliases", i],
+      found: `${show(alias)} beside ${show(other)}`,
+      allowed: "hosts that no other host covers",
+      repairs: [{ remove: ["category", "aliases", i] }],
+    };
+  }
+  if (hosts.includes(undefined)) return;
+  for (const host of Object.keys(gateway?.tls?.hosts ?? {})) {
+    if (hosts.includes(host)) continue;
+    const path = ["gateway", "tls", "hosts", host];
+    yield {
+      path,
+      found: "a host that is not served",
+      allowed: hosts.join(", "),
+      hint: "shopzier:category.host and aliases are the hosts that are served",
+      repairs: [{ remove: path }],
+    };
+  }
+}
+
+function covers(host: string | undefined, other: string | undefined): boolean {
+  if (host === undefined || other === undefined) return false;
+  if (host === "*" || host === other) return true;
+  return host.startsWith("*.") && other.endsWith(host.slice(1));
+}
+
+/** What a user should know of settings that are allowed. */
+export function securityWarnings(security: {
+  readonly mtls: { readonly mode: string; readonly namespaces: Readonly<Record<string, string>> };
+  readonly authentication?: { readonly jwt: readonly { readonly issuer: string; readonly from?: object }[] };
+}): string[] {
+  const { mode, namespaces } = security.mtls;
+  const plain = [
+    ...(mode === "PERMISSIVE" ? ["the mesh"] : []),
+    ...Object.keys(namespaces).filter((namespace) => namespaces[namespace] === "PERMISSIVE"),
+  ];
+  const inQuery = (security.authentication?.jwt ?? []).filter(({ from }) => from && "params" in from);
+  return [
+    ...(plain.length > 0
+      ? [
+          `shopzier:security.mtls takes plain text in ${plain.join(", ")}: whoever reaches a pod there is taken for nobody in particular. Set STRICT once every client has a sidecar.`,
+        ]
+      : []),
+    ...inQuery.map(
+      ({ issuer }) =>
+        `shopzier:security.authentication takes tokens of ${issuer} from the query: they stand in traces and in the histories of browsers. Prefer a header.`,
+    ),
+  ];
+}
