@@ -187,7 +187,13 @@ export function parseSettings(config: Readonly<Record<string, unknown>>, stack: 
   const found = result.error.issues.flatMap(findingsOf);
   const problems = found
     // What is missing because its key is misspelt is no second problem.
-    .filter(({ path }) => !found.some(({ insteadOf }) => insteadOf?.every((key, i) => key === path[i])))
+    .filter(
+      ({ path, missing }) =>
+        !found.some(({ insteadOf = [] }) => {
+          const misspelt = missing ? insteadOf.slice(0, -1) : insteadOf;
+          return insteadOf.length > 0 && misspelt.every((key, i) => key === path[i]);
+        }),
+    )
     .map((finding) => problemOf(finding, stack));
   throw new SettingsError(
     stack,
