@@ -1,4 +1,4 @@
-import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
+import { createHash, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import { errors, jwtVerify, SignJWT } from "jose";
 import type { Database } from "./database";
 import { hashPassword, verifyPassword } from "./passwords";
@@ -26,18 +26,16 @@ const TOKEN_LIFE = 7 * 24 * 3600;
 const EDITORS = ["SUPERADMIN", "ADMIN", "ADMIN_CATALOGUE", "ADMIN_RETAIL"];
 
 const BY_USERNAME = `/* administrator */
-select id::text as id, store_id::text as "storeId", groups, password_hash as "passwordHash",
-  extract(epoch from password_set_at)::float8 as "passwordSetAt"
+select id::text as id, store_id::text as "storeId", groups, password_hash as "passwordHash"
 from admin_user where username = $1`;
 
 const SET_PASSWORD = `/* set password */
 insert into admin_user (username, password_hash, store_id, groups)
 select $1, $2, id, array['SUPERADMIN'] from store where code = 'DEFAULT'
-on conflict (username) do update set password_hash = excluded.password_hash, password_set_at = now()`;
+on conflict (username) do update set password_hash = excluded.password_hash`;
 
 interface User extends Administrator {
   readonly passwordHash: string;
-  readonly passwordSetAt: number;
 }
 
 /**
@@ -66,7 +64,7 @@ export class Administrators {
     const user = await find(database, username);
     const right = await verifyPassword(password, user?.passwordHash ?? (await this.nobody));
     if (!user || !right) return undefined;
-    const token = await new SignJWT()
+    const token = await new SignJWT({ pwd: fingerprint(user) })
       .setProtectedHeader({ alg: ALGORITHM })
       .setSubject(username)
       .setIssuedAt()
@@ -82,11 +80,10 @@ export class Administrators {
     try {
       const { payload } = await jwtVerify(token, this.key, {
         algorithms: [ALGORITHM],
-        requiredClaims: ["sub", "iat", "exp"],
+        requiredClaims: ["sub", "exp"],
       });
       const user = await find(database, payload.sub ?? "");
-      // Tokens count in whole seconds.
-      return user && (payload.iat ?? 0) >= Math.floor(user.passwordSetAt) ? user : undefined;
+      return user && payload.pwd === fingerprint(user) ? user : undefined;
     } catch (error) {
       if (error instanceof errors.JOSEError) return undefined;
       throw error;
@@ -102,6 +99,11 @@ export class Administrators {
   static mayEditStore(administrator: Administrator, storeId: string): boolean {
     return administrator.groups.includes("SUPERADMIN") || administrator.storeId === storeId;
   }
+}
+
+/** Ties a token to the password by which it was got. */
+function fingerprint({ passwordHash }: User): string {
+  return createHash("sha256").update(passwordHash).digest("base64url").slice(0, 22);
 }
 
 async function find(database: Database, username: string): Promise<User | undefined> {

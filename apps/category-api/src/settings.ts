@@ -36,7 +36,7 @@ const environment = z.object({
   LOG_LEVEL: oneOf(LOG_LEVELS).default("info"),
   METRICS_PORT: wholeNumber(0, 65535, " (0 takes any free port)").default(9464),
   DATABASE_URL: secret(
-    "postgres://user:password@host:port/database",
+    "postgres://<user>:<password>@<host>:<port>/<database>",
     (text) => URL.canParse(text) && ["postgres:", "postgresql:"].includes(new URL(text).protocol),
   ).optional(),
   DATABASE_POOL_SIZE: wholeNumber(1, 1000, " connections").default(10),
