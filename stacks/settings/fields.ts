@@ -182,13 +182,16 @@ export function percent(meta: FieldMeta) {
   );
 }
 
+const isOff = (value: unknown): boolean => ["off", "no", "false", "disabled"].includes(String(value));
+const setNone = { repairs: [{ set: "none" }] };
+
 /** `schema`, or "none", which switches off what would hold otherwise. `otherwise` says in words what `schema` takes. */
 export function orNone<S extends z.ZodType>(schema: S, otherwise: string, description: string) {
   const title = `none, or ${otherwise}`;
   return z
     .union(
       [
-        field((value) => (value === "none" ? ("none" as const) : refuse()), {
+        field((value) => (value === "none" ? ("none" as const) : refuse(isOff(value) ? setNone : {})), {
           title,
           const: "none",
           description: '"none" switches off what would hold otherwise.',
