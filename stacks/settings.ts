@@ -167,7 +167,8 @@ const checked = configuration.superRefine(
   (partial, context) => {
     // An object that is something else is still in the value: the rules must not see it.
     for (const issue of context.issues) if (REPLACED.includes(issue.code)) unset(partial, issue.path ?? []);
-    for (const { path, allowed, ...params } of findings(partial)) {
+    const unread = context.issues.map((issue) => issue.path ?? []);
+    for (const { path, allowed, ...params } of findings(partial, unread)) {
       context.addIssue({ code: "custom", path: [...path], message: allowed, params });
     }
   },
@@ -266,11 +267,14 @@ function findingsOf(issue: Issue): Finding[] {
       return meant.flatMap((inner) => findingsOf({ ...inner, path: [...path, ...inner.path] }));
     }
     default: {
-      // An object that is something else.
+      // An object or a list that is something else.
       const { input } = issue;
       const found = typeof input === "string" && input !== "" ? "text" : show(input);
+      const list = issue.code === "invalid_type" && issue.expected === "array";
       const repair =
-        input === null ? { remove: path } : { say: "write its keys below it, in the stack file" };
+        input === null
+          ? { remove: path }
+          : { say: `write its ${list ? "entries" : "keys"} below it, in the stack file` };
       return [{ path, found, allowed, repairs: [repair] }];
     }
   }

@@ -5,8 +5,10 @@ import type { ServiceProbes } from "../service/pod";
 import { ServiceAccess, type ServiceAccessArgs } from "../service/service-access";
 import { VersionedService, type ServiceVersion } from "../service/versioned-service";
 import { VersionRoutes, type VersionRoutesArgs } from "../service/version-routes";
-import type { RoutedPath } from "../traffic/route-plan";
 import type { Shares } from "../traffic/weights";
+import { CATEGORY_PATHS } from "./category-paths";
+
+export { CATEGORY_PATHS } from "./category-paths";
 
 /** Which family of images runs, for the defaults that follow from it. */
 export const CategoryImage = {
@@ -45,17 +47,6 @@ export interface CategoryApiArgs {
   /** How long the pods of a version may take to get ready, in seconds. Default 180; 600 for `shopizer`. */
   readonly timeoutSeconds?: number;
 }
-
-/**
- * What belongs to the category API under Shopizer's gateway. Of the actuator only the health check that Shopizer's
- * shop asks for: the rest shows the environment and heap dumps to anyone.
- */
-export const CATEGORY_PATHS: readonly RoutedPath[] = [
-  { prefix: "/api/v1/category" },
-  { prefix: "/api/v1/private/category" },
-  { prefix: "/api/v2/category" },
-  { exact: "/actuator/health/ping" },
-];
 
 /** What follows from the image family. */
 export function categoryDefaults(image: CategoryImage): {

@@ -10,6 +10,7 @@ import { imageReference } from "./image";
 import { observabilityFindings } from "./observability-rules";
 import { policyFindings } from "./policy-rules";
 import { didYouMean, type Finding, type Path } from "./problem";
+import { ruleFindings } from "./rule-findings";
 import type { Configuration } from "./schema";
 import { securityFindings } from "./security-rules";
 
@@ -24,8 +25,8 @@ interface PartialScale {
   readonly autoscaler?: { readonly minReplicas?: number; readonly maxReplicas?: number } | undefined;
 }
 
-/** Everything that is wrong between the settings of `c`. */
-export function* findings(c: PartialConfiguration): Generator<Finding> {
+/** Everything that is wrong between the settings of `c`; `unread` are the values that had problems of their own. */
+export function* findings(c: PartialConfiguration, unread: readonly Path[]): Generator<Finding> {
   const shares = yield* weightFindings(c);
   yield* scaleFindings(["istio", "controlPlane"], c.istio?.controlPlane);
   yield* scaleFindings(["gateway"], c.gateway);
@@ -44,6 +45,7 @@ export function* findings(c: PartialConfiguration): Generator<Finding> {
     }
   }
   yield* observabilityFindings(c);
+  yield* ruleFindings(c, unread);
   yield* policyFindings(c);
   yield* securityFindings(c);
   if (c.production === true) yield* productionFindings(c, shares);

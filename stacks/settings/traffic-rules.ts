@@ -127,8 +127,11 @@ export const trafficRule = object(
     { when: (payload) => isObject(payload.value) },
   );
 
+/** A rule as it is read. */
+export type WrittenRule = z.output<typeof trafficRule>;
+
 /** A rule as it is planned. */
-export function trafficRuleOf(written: z.output<typeof trafficRule>): TrafficRule {
+export function trafficRuleOf(written: WrittenRule): TrafficRule {
   const { name, match, to, weights, redirect, respond, rewrite, ...others } = written;
   const action: RuleAction =
     to !== undefined

@@ -1,0 +1,12 @@
+import type { RoutedPath } from "../traffic/paths";
+
+/**
+ * What belongs to the category API under Shopizer's gateway. Of the actuator only the health check that Shopizer's
+ * shop asks for: the rest shows the environment and heap dumps to anyone.
+ */
+export const CATEGORY_PATHS: readonly RoutedPath[] = [
+  { prefix: "/api/v1/category" },
+  { prefix: "/api/v1/private/category" },
+  { prefix: "/api/v2/category" },
+  { exact: "/actuator/health/ping" },
+];

@@ -1,0 +1,308 @@
+/** What is wrong with a list of rules, beside the form of each value. */
+import { covers, fieldMatches, hostCovers } from "./coverage";
+import { istioMatch, type PathMatch, type RequestMatch } from "./matches";
+import { confine, within, type RoutedPath } from "./paths";
+import type { PolicyRepair } from "./policy-problem";
+import { REGEX_LIMIT } from "./regex";
+import type { TrafficRule } from "./rules";
+import { weightProblems } from "./weights";
+
+/** What the rules are for. */
+export interface RuleContext {
+  /** Name of the route for what no rule matches. */
+  readonly service: string;
+  /** Declared versions. */
+  readonly versions: readonly string[];
+  /** Hosts of the gateway; `*` and `*.example.com` too. */
+  readonly hosts: readonly string[];
+  /** Paths that reach the service; every path when absent. */
+  readonly paths?: readonly RoutedPath[];
+}
+
+/** Something that is wrong with a rule. */
+export interface RuleProblem {
+  /** Index of the rule. */
+  readonly rule: number;
+  /** Where, below the rule. */
+  readonly path: readonly (string | number)[];
+  readonly found: string;
+  readonly allowed: string;
+  readonly hint?: string;
+  /** Changes of which each alone would repair it, with paths below the rule. */
+  readonly repairs?: readonly PolicyRepair[];
+}
+
+type Problem = Omit<RuleProblem, "rule">;
+
+/** Everything that is wrong with `rules`. An undefined rule is one that could not be read: nothing is said about it. */
+export function ruleProblems(
+  rules: readonly (TrafficRule | undefined)[],
+  context: RuleContext,
+): RuleProblem[] {
+  const names = rules.map((rule) => rule?.name);
+  return [
+    ...rules.flatMap((rule, index) => {
+      if (!rule) return [];
+      const problems = [
+        ...nameProblems(rule.name, names.slice(0, index), context.service),
+        ...matchProblems(rule, context),
+        ...actionProblems(rule, context),
+        ...rewriteProblems(rule, context),
+        ...policyProblems(rule),
+      ];
+      return problems.map((problem) => ({ rule: index, ...problem }));
+    }),
+    ...coveredRules(rules, context),
+  ];
+}
+
+const routes = ({ action }: TrafficRule): boolean => "to" in action || "weights" in action;
+const list = (items: readonly string[]): string => items.join(", ");
+const routed = (paths: readonly RoutedPath[]): string => list(paths.map((p) => Object.values(p).join()));
+const quoted = (path: PathMatch): string =>
+  `${Object.keys(path).join()} ${JSON.stringify(Object.values(path)[0])}`;
+
+function nameProblems(name: string, earlier: readonly (string | undefined)[], service: string): Problem[] {
+  if (name !== service && !earlier.includes(name)) return [];
+  return [
+    {
+      path: ["name"],
+      found:
+        name === service
+          ? `${name}, the route of what no rule matches`
+          : `${name}, the name of an earlier rule`,
+      allowed: "a name that no other rule has",
+      hint: "access logs tell rules apart by their names",
+    },
+  ];
+}
+
+function matchProblems(rule: TrafficRule, { paths, hosts }: RuleContext): Problem[] {
+  if (rule.match.length === 0) {
+    return [{ path: ["match"], found: "an empty list", allowed: "at least one match; {} is every request" }];
+  }
+  return rule.match.flatMap((match, i) => {
+    const at = rule.match.length === 1 ? ["match"] : ["match", i];
+    const problems: Problem[] = [];
+    const { host, path, sourceNamespace } = match;
+    if (host !== undefined && !hosts.some((h) => hostCovers(h, host) || hostCovers(host, h))) {
+      problems.push({
+        path: [...at, "host"],
+        found: `${host}, which never reaches the gateway`,
+        allowed: `a host of the gateway: ${list(hosts)}`,
+      });
+    }
+    if (host !== undefined && sourceNamespace !== undefined) {
+      problems.push({
+        path: [...at, "host"],
+        found: "a host beside sourceNamespace",
+        allowed: "no host: callers within the mesh ask for the service itself",
+      });
+    }
+    if (path && paths && sourceNamespace === undefined && routes(rule) && confine(path, paths).length === 0) {
+      problems.push({
+        path: [...at, "path"],
+        found: `${quoted(path)}, where nothing reaches the service`,
+        allowed: `a path within ${routed(paths)}`,
+        hint:
+          "regex" in path
+            ? "a regular expression has to begin with the text of one of these paths and a slash, so that it opens no other"
+            : "only redirect and respond, which reach nothing, take other paths",
+      });
+    }
+    for (const [name, value] of Object.entries(match.without?.headers ?? {})) {
+      if ("present" in value || !fieldMatches(value, "")) continue;
+      problems.push({
+        path: [...at, "without", "headers", name],
+        found: "an expression that matches empty text too",
+        allowed: "one that does not",
+        hint: "a missing header counts as empty, so this would exclude every request; for a header that is not there: present",
+      });
+    }
+    const { headers, withoutHeaders } = istioMatch(match);
+    for (const [kind, regex] of [
+      ["cookies", headers?.cookie?.regex],
+      ["without", withoutHeaders?.cookie?.regex],
+    ] as const) {
+      if ((regex?.length ?? 0) <= REGEX_LIMIT) continue;
+      problems.push({
+        path: [...at, kind],
+        found: `cookies that come to a regular expression of ${regex?.length ?? 0} characters`,
+        allowed: `at most ${REGEX_LIMIT}`,
+        hint: "several cookies in one match need one alternative for each order of them",
+      });
+    }
+    return problems;
+  });
+}
+
+function actionProblems({ match, action }: TrafficRule, { versions }: RuleContext): Problem[] {
+  const declared = `declared versions: ${list(versions)}`;
+  if ("to" in action) {
+    if (versions.includes(action.to)) return [];
+    return [{ path: ["to"], found: `version "${action.to}", which is not declared`, allowed: declared }];
+  }
+  if ("weights" in action) {
+    const names = Object.keys(action.weights);
+    const unknown = names.filter((version) => !versions.includes(version));
+    return [
+      ...unknown.map((version) => ({
+        path: ["weights", version],
+        found: `a weight for version "${version}", which is not declared`,
+        allowed: declared,
+        repairs: [{ remove: ["weights", version] }],
+      })),
+      ...(unknown.length > 0 ? [] : weightProblems(action.weights, names)).map(
+        ({ version, found, allowed, repairs }) => ({
+          path: ["weights", ...(version === undefined ? [] : [version])],
+          found: names.length === 0 ? "no weight" : found,
+          allowed,
+          repairs: repairs.map((repair) => ({ path: ["weights", repair.version], set: repair.weight })),
+        }),
+      ),
+    ];
+  }
+  if ("respond" in action) {
+    const { status, body } = action.respond;
+    if (body === undefined || ![204, 205, 304].includes(status)) return [];
+    return [
+      {
+        path: ["respond", "body"],
+        found: `a body with status ${status}`,
+        allowed: "no body: this status has none",
+        repairs: [{ remove: ["respond", "body"] }],
+      },
+    ];
+  }
+  const { path, host, scheme, port } = action.redirect;
+  if (path === undefined && host === undefined && scheme === undefined && port === undefined) {
+    return [
+      { path: ["redirect"], found: "no place to go to", allowed: "at least one of scheme, host, port, path" },
+    ];
+  }
+  const loops =
+    path !== undefined &&
+    (host ?? scheme ?? port) === undefined &&
+    match.some(
+      ({ method, path: matched }) =>
+        (method === undefined || [method].flat().includes("GET")) && (!matched || pathMatches(matched, path)),
+    );
+  return loops
+    ? [
+        {
+          path: ["redirect", "path"],
+          found: `${path}, which the rule matches again`,
+          allowed: "a path that the rule does not match",
+          hint: "clients would be redirected for ever",
+        },
+      ]
+    : [];
+}
+
+const pathMatches = (match: PathMatch, path: string): boolean =>
+  "prefix" in match ? within({ exact: path }, match) : fieldMatches(match, path);
+
+function rewriteProblems(rule: TrafficRule, { paths }: RuleContext): Problem[] {
+  const { rewrite, match } = rule;
+  if (!rewrite) return [];
+  const at = ["rewrite"];
+  if (!routes(rule)) {
+    return [
+      {
+        path: at,
+        found: "a rewrite of requests that no version gets",
+        allowed: "rewrite with to or weights",
+        repairs: [{ remove: at }],
+      },
+    ];
+  }
+  const { path, host } = rewrite;
+  if (path === undefined) {
+    return host === undefined ? [{ path: at, found: "nothing", allowed: "at least one of path, host" }] : [];
+  }
+  if (match.some((m) => m.path === undefined)) {
+    return [
+      {
+        path: [...at, "path"],
+        found: "a path for requests of any path",
+        allowed: "a rule whose matches all have a path",
+        hint: "it replaces what the match of the path matched",
+      },
+    ];
+  }
+  // With a prefix, whatever came after it comes after the new one too.
+  const shape = match.some((m) => m.path && "prefix" in m.path) ? { prefix: path } : { exact: path };
+  if (!paths || paths.some((r) => within(shape, r))) return [];
+  return [
+    {
+      path: [...at, "path"],
+      found: `${path}, where nothing reaches the service`,
+      allowed: `a path within ${routed(paths)}`,
+      hint: "a rewrite may not open what is closed",
+    },
+  ];
+}
+
+function policyProblems(rule: TrafficRule): Problem[] {
+  const { policies = {}, match } = rule;
+  const problems: Problem[] = [];
+  const { headers, cors } = policies;
+  if (!routes(rule) && headers !== undefined && headers !== "none" && headers.request) {
+    problems.push({
+      path: ["headers", "request"],
+      found: "headers for requests to a version",
+      allowed: "with redirect and respond: headers.response",
+      repairs: [{ remove: ["headers", "request"] }],
+    });
+  }
+  const conditions = match.some(
+    (m) =>
+      [m.headers, m.cookies, m.without, m.sourceNamespace].some((c) => c !== undefined) ||
+      (m.method !== undefined && ![m.method].flat().includes("OPTIONS")),
+  );
+  if (cors !== undefined && cors !== "none" && conditions) {
+    problems.push({
+      path: ["cors"],
+      found: "cors in a rule that no preflight matches",
+      allowed: "cors in a rule that matches by host, path and query alone, or for all traffic",
+      hint: "a browser asks by OPTIONS, without cookies and without the page's headers, whether it may send them",
+    });
+  }
+  return problems;
+}
+
+/** The matches of a rule as they hold at the gateway: within the routed paths, and without a host that every request has. */
+function effectiveMatches(rule: TrafficRule, { paths, hosts }: RuleContext): RequestMatch[] {
+  return rule.match.flatMap(({ host, path, ...others }) => {
+    const match = {
+      ...others,
+      ...(host !== undefined && !hosts.every((h) => hostCovers(host, h)) && { host }),
+    };
+    const confined = paths && routes(rule) && others.sourceNamespace === undefined;
+    const parts = confined ? confine(path, paths) : [path];
+    return parts.map((part) => ({ ...match, ...(part && { path: part }) }));
+  });
+}
+
+/** Rules that never decide, because earlier ones match all that they match. */
+function coveredRules(rules: readonly (TrafficRule | undefined)[], context: RuleContext): RuleProblem[] {
+  const matches = rules.map((rule) => (rule ? effectiveMatches(rule, context) : []));
+  return rules.flatMap((rule, index) => {
+    const own = matches[index] ?? [];
+    if (!rule || own.length === 0) return [];
+    const by = own.map((match) =>
+      matches.slice(0, index).findIndex((earlier) => earlier.some((a) => covers(a, match))),
+    );
+    if (by.includes(-1)) return [];
+    const names = [...new Set(by)].map((i) => `"${rules[i]?.name ?? ""}"`);
+    return [
+      {
+        rule: index,
+        path: ["match"],
+        found: `nothing that is left for "${rule.name}": ${names.join(" and ")} before it match${names.length === 1 ? "es" : ""} all of it`,
+        allowed: "requests that no earlier rule takes",
+        hint: `rules are tried in order: move "${rule.name}" before ${names.join(" and ")}, or delete it`,
+      },
+    ];
+  });
+}
