@@ -198,6 +198,7 @@ function hashProblems(hash: ConsistentHash): PolicyProblem[] {
             found: keys.join(" and ") || "none of them",
             allowed: `exactly one key: ${HASH_KEYS.join(", ")}`,
             repairs: keys.length > 1 ? keys.map(remove) : [example],
+            ...(keys.length === 0 && { missing: true as const }),
           },
         ]),
     ...(tables.length < 2
@@ -222,6 +223,7 @@ function localityProblems({ distribute, failover }: Locality, outlierDetection: 
       found: distribute ? "both distribute and failover" : "neither distribute nor failover",
       allowed: "one of the two",
       repairs: distribute ? [{ remove: at("distribute") }, { remove: at("failover") }] : [{ remove: at() }],
+      ...(!distribute && { missing: true }),
     });
   }
   problems.push(...overlaps(Object.keys(distribute ?? {}), at("distribute")));

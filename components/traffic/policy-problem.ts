@@ -5,6 +5,8 @@ export interface PolicyProblem {
   readonly found: string;
   readonly allowed: string;
   readonly hint?: string;
+  /** Whether it says that a key is missing. */
+  readonly missing?: true;
   /** Changes of which each alone would repair it. */
   readonly repairs: readonly PolicyRepair[];
 }

@@ -96,7 +96,7 @@ export function retryProblems(retries: Retries | undefined, timeoutMs: number | 
   if (!on.some((condition) => TIMED_OUT.includes(condition))) {
     problems.push({
       path: ["retries", "perTryTimeout"],
-      found: `${duration(perTryTimeoutMs)}, and no condition that retries a try which took longer`,
+      found: `${written(perTryTimeoutMs)}, and no condition that retries a try which took longer`,
       allowed: `a timeout of a try with one of ${TIMED_OUT.join(", ")} in on`,
       hint: "a status code is that of an answer: a try without answer has none",
       repairs: [{ remove: ["retries", "perTryTimeout"] }],
@@ -108,7 +108,7 @@ export function retryProblems(retries: Retries | undefined, timeoutMs: number | 
     const shorter = Math.floor(timeoutMs / tries);
     problems.push({
       path: ["retries"],
-      found: `${tries} tries of ${duration(perTryTimeoutMs)} each, for a request that may take ${duration(timeoutMs)}`,
+      found: `${tries} tries of ${written(perTryTimeoutMs)} each, for a request that may take ${written(timeoutMs)}`,
       allowed: `(attempts + 1) × perTryTimeout of at most the timeout of the request`,
       hint: "the last tries would be cut off, or never made",
       repairs: [

@@ -82,9 +82,16 @@ function* requestPolicyFindings(scope: PolicyScope, c: PartialConfiguration): Ge
       retries === "none" ? undefined : retries,
       timeout === "none" ? undefined : timeout,
     );
-    yield* problems.map((p) =>
-      located(p, ([key]) => (own[key as keyof WrittenPolicies] ? path : ["traffic"])),
-    );
+    const isOwn = (key = ""): boolean => key in own;
+    for (const problem of problems) {
+      const finding = located(problem, ([key]) => (isOwn(key) ? path : ["traffic"]));
+      if (isOwn(problem.path[0])) yield finding;
+      // Retries of all traffic are wrong here for the time of this rule only.
+      else if (problem.path.length === 1) {
+        const repairs = [...(finding.repairs ?? [])].reverse();
+        yield { ...finding, path: [...path, "timeout"], repairs };
+      }
+    }
   }
   if (own.retries && own.retries !== "none" && !mayRead(methods)) {
     if (retriesOfWrites(own.retries)?.attempts === 0) {
@@ -98,6 +105,7 @@ function* requestPolicyFindings(scope: PolicyScope, c: PartialConfiguration): Ge
     yield {
       path: [...path, "fault"],
       found: "neither delay nor abort",
+      missing: true,
       allowed: "at least one of them",
       repairs: [{ remove: [...path, "fault"] }],
     };
@@ -161,7 +169,10 @@ function* versionPolicyFindings(c: PartialConfiguration): Generator<Finding> {
   const sharedBalancer = c.loadBalancer as LoadBalancer | undefined;
   const declared = c.category?.versions;
   const found = new Map<string, Finding>();
-  for (const version of new Set([...Object.keys(declared ?? {}), ...Object.keys(own)])) {
+  const pods = (version: string): number | undefined => mostPods(declared?.[version]);
+  const names = new Set([...Object.keys(declared ?? {}), ...Object.keys(own)]);
+  // The smallest first: what is right for it is right for the others.
+  for (const version of [...names].sort((a, b) => (pods(a) ?? 0) - (pods(b) ?? 0))) {
     const at = ["traffic", "versions", version];
     if (declared && Object.keys(declared).length > 0 && !Object.hasOwn(declared, version)) {
       const { hint, ...finding } = undeclared(at, version, Object.keys(declared));
@@ -171,7 +182,7 @@ function* versionPolicyFindings(c: PartialConfiguration): Generator<Finding> {
     const breaker = circuitBreakerOf(shared, own[version]?.circuitBreaker);
     const balancer = own[version]?.loadBalancer ?? sharedBalancer;
     const problems = [
-      ...circuitBreakerProblems(breaker, mostPods(declared?.[version])),
+      ...circuitBreakerProblems(breaker, pods(version)),
       ...(balancer === undefined
         ? []
         : loadBalancerProblems(balancer, breaker.outlierDetection !== undefined)),
@@ -190,7 +201,7 @@ function* versionPolicyFindings(c: PartialConfiguration): Generator<Finding> {
             : ["traffic"];
       });
       // What all versions share is wrong once.
-      const id = JSON.stringify([finding.path, finding.allowed]);
+      const id = JSON.stringify([finding.path, finding.hint ?? finding.allowed]);
       if (!found.has(id)) found.set(id, finding);
     }
   }

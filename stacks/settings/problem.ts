@@ -21,6 +21,8 @@ export interface Finding {
   readonly repairs?: readonly Repair[];
   /** The path that a misspelt key stands for. */
   readonly insteadOf?: Path;
+  /** Whether it says that a key is missing, which may be a misspelt one. */
+  readonly missing?: true;
 }
 
 /** One thing that is wrong with a stack's configuration. */
@@ -62,9 +64,13 @@ function describe(problem: Problem): string {
 
 /** A path as `pulumi config --path` takes it; keys with other characters than letters, digits, "-" and "_" are quoted. */
 export function configPath(path: Path): string {
-  const [key, ...rest] = path.map(String);
-  return `shopzier:${key ?? ""}${rest
-    .map((k) => (/^[A-Za-z_][\w-]*$/.test(k) ? `.${k}` : `["${k.replaceAll(/["\\]/g, "\\$&")}"]`))
+  const [key, ...rest] = path;
+  return `shopzier:${String(key ?? "")}${rest
+    .map((k) => {
+      if (typeof k === "number") return `[${k}]`;
+      const name = String(k);
+      return /^[A-Za-z_][\w-]*$/.test(name) ? `.${name}` : `["${name.replaceAll(/["\\]/g, "\\$&")}"]`;
+    })
     .join("")}`;
 }
 
