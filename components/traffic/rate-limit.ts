@@ -265,7 +265,7 @@ const isInCluster = (host: string): boolean => host.endsWith(".svc.cluster.local
 const isAddress = (host: string): boolean => isIP(host) > 0;
 /** A ServiceEntry is known by a host name; `.internal` is reserved for private use. */
 const entryHost = (host: string): string =>
-  isAddress(host) ? `rate-limit-${host.replaceAll(/[.:]+/g, "-")}.internal` : host;
+  isAddress(host) ? `ip-${host.toLowerCase().replaceAll(/[.:]/g, "-")}-rate-limit.internal` : host;
 
 const rateLimitCluster = ({ host, port }: GlobalRateLimit): string =>
   clusterName(entryHost(host), port, undefined);
