@@ -101,7 +101,8 @@ export function withPolicies(
     ...(timeoutMs !== undefined && { timeout: duration(timeoutMs) }),
     ...(fault && { fault: httpFault(fault) }),
   };
-  const copies = mirror && copiesAnything(mirror, route.route) && { mirrors: [httpMirror(mirror, to)] };
+  const copies =
+    mirror && copiesAnything(mirror, route.route) ? { mirrors: [httpMirror(mirror, to)] } : undefined;
   const copiesWrites = mirror?.writes === true ? copies : undefined;
   const ofWrites = retriesOfWrites(retries);
   return ofWrites === retries && copiesWrites === copies
