@@ -261,9 +261,10 @@ function findingsOf(issue: Issue): Finding[] {
         };
       });
     case "invalid_union": {
-      // A name or an object: what was written tells which of the two was meant.
-      const [name, object] = issue.errors;
-      const meant = (typeof issue.input === "object" ? object : name) ?? [];
+      // A name or an object, or one of either or a list: what was written tells which of the two was meant.
+      const [first = [], second = []] = issue.errors;
+      const within = first.some((inner) => inner.path.length > 0 || inner.code === "unrecognized_keys");
+      const meant = typeof issue.input === "object" && !within ? second : first;
       return meant.flatMap((inner) => findingsOf({ ...inner, path: [...path, ...inner.path] }));
     }
     default: {

@@ -112,6 +112,8 @@ export function list<V extends z.ZodType>(item: V, allowed: string, description:
     .array(item, { error: () => allowed })
     .superRefine(
       (entries, context) => {
+        // What an entry was is not known where it had a problem of its own.
+        if (context.issues.length > 0) return;
         const written = entries.map((entry) => JSON.stringify(entry));
         const again = written.findIndex((entry, i) => written.indexOf(entry) < i);
         const found =

@@ -218,7 +218,12 @@ const jwks = field(
     // Never the value: whoever mistakes a private key for a public one shall not find it in a log.
     if (keys.length === 0) return refuse({ found: "something that is not a JWK set" });
     const secret = keys.findIndex((key) => isObject(key) && ["d", "k", "p", "q"].some((part) => part in key));
-    if (secret >= 0) return refuse({ found: `a private key, entry ${secret + 1}` });
+    if (secret >= 0) {
+      return refuse({
+        found: `a private key, entry ${secret + 1}`,
+        repairs: [{ say: "replace the key by a new one, and write its public part alone" }],
+      });
+    }
     const wrong = keys.findIndex((key) => !isPublicKey(key));
     return wrong >= 0 ? refuse({ found: `entry ${wrong + 1} that is no public key` }) : JSON.stringify(set);
   },
@@ -327,7 +332,7 @@ const jwt = object(
         message: "exactly one of jwksUri, jwks",
         params: {
           found: sources.join(" and ") || "none of them",
-          repairs: [{ say: `leave one of them in the stack file` }],
+          repairs: [{ say: `${sources.length === 0 ? "write" : "leave"} one of them in the stack file` }],
         },
       });
     },

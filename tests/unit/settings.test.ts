@@ -219,16 +219,11 @@ describe("settings: what they become", function () {
   });
 
   it("redirects to HTTPS where port 80 is open, unless told otherwise", () => {
-    const tls = (gateway: Config): unknown => parseSettings(small({ gateway }), "dev").gateway.tls;
-    assert.deepEqual(tls({ tls: { credentialName: "c" } }), { credentialName: "c", redirect: true });
-    assert.deepEqual(tls({ http: false, tls: { credentialName: "c" } }), {
-      credentialName: "c",
-      redirect: false,
-    });
-    assert.deepEqual(tls({ tls: { credentialName: "c", redirect: false } }), {
-      credentialName: "c",
-      redirect: false,
-    });
+    const redirect = (gateway: Config): unknown =>
+      parseSettings(small({ gateway }), "dev").gateway.tls?.redirect;
+    assert.equal(redirect({ tls: { credentialName: "c" } }), true);
+    assert.equal(redirect({ http: false, tls: { credentialName: "c" } }), false);
+    assert.equal(redirect({ tls: { credentialName: "c", redirect: false } }), false);
   });
 
   it("accepts image references of every form", () => {
@@ -577,7 +572,8 @@ function run(repair: string, config: Config, stack: string): void {
   const last = keys.pop() ?? "";
   let target: Config = config;
   for (const key of keys) target = (target[key] ??= {}) as Config;
-  if (verb === "rm") Reflect.deleteProperty(target, last);
+  if (verb === "rm" && Array.isArray(target)) target.splice(Number(last), 1);
+  else if (verb === "rm") Reflect.deleteProperty(target, last);
   else target[last] = value !== undefined && /^-?\d+$/.test(value) ? Number(value) : value;
 }
 
