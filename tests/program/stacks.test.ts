@@ -67,6 +67,9 @@ for (const stack of STACKS) {
         ["category-routes-route", "category-routes-v1-subset"],
         ["category-routes-route", "category-routes-policy"],
         ["category-routes-route", "category-versions"],
+        ["category-routes-route", "category-access"],
+        ["category-default-deny-requests", "category-access"],
+        ["mtls-mesh", "istio"],
       ] as const) {
         assert.ok(reaches(from, to), `${from} after ${to}`);
       }
