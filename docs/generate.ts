@@ -74,7 +74,10 @@ function rows(schema: Schema, at: string, required: boolean): Row[] {
       rows({ ...(i === 0 && { default: schema.default }), ...alternative }, at, required),
     );
   }
-  const { properties, additionalProperties } = schema;
+  const { properties, additionalProperties, items } = schema;
+  if (schema.title === undefined && typeof items === "object" && !Array.isArray(items)) {
+    return rows(items, `${at}[]`, false);
+  }
   if (properties !== undefined) {
     return Object.entries(properties).flatMap(([name, value]) =>
       rows(value as Schema, `${at}.${name}`, (schema.required ?? []).includes(name)),

@@ -26,8 +26,9 @@ export function* ruleFindings(c: PartialConfiguration, unread: readonly Path[]):
     const [key, ...below] = problem.path;
     const listed = key === "match" && Array.isArray(written[rule]?.match) && typeof below[0] === "string";
     const path = listed ? [...own, key, 0, ...below] : [...own, ...problem.path];
-    const near = / version "(.*)", which/.exec(` ${found}`)?.[1];
-    const meant = near === undefined ? undefined : didYouMean(near, versions);
+    const unknown = /version "(.*)", which is not declared/.exec(found)?.[1] ?? "";
+    // Any two names as short as v1 and v2 are near each other.
+    const meant = unknown.length > 3 ? didYouMean(unknown, versions) : undefined;
     yield {
       path,
       found,

@@ -89,9 +89,18 @@ export const trafficRule = object(
       example: "beta",
     }),
     match: z
-      .union([requestMatch, z.array(requestMatch, { error: () => "a list of matches" })], {
-        error: () => "an object with what has to match, or a list of such",
-      })
+      .union(
+        [
+          requestMatch,
+          z.array(requestMatch, { error: () => "a list of matches" }).meta({
+            title: "a list of such objects",
+            description: "Any of them has to match.",
+          }),
+        ],
+        {
+          error: () => "an object with what has to match, or a list of such",
+        },
+      )
       .meta({
         description:
           "Which requests the rule is for. Of a list any has to match; without any key every request does.",
