@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-deprecated -- the schema that Grafana reads from ConfigMaps; it does not read the second one there. */
 /** Grafana dashboards about the versions of a service and the mesh, from the same queries as the rules. */
 import { DashboardBuilder, RowBuilder, type Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { DataqueryBuilder } from "@grafana/grafana-foundation-sdk/prometheus";

@@ -31,7 +31,7 @@ export function* observabilityFindings(c: PartialConfiguration): Generator<Findi
   const provider = tracing?.provider;
   if (tracing && provider !== undefined && provider !== "none") {
     const toJaeger = provider === "jaeger" || provider === "zipkin";
-    if (tracing.collector === undefined && provider !== "lightstep" && !(toJaeger && installs(jaeger))) {
+    if (!("collector" in tracing) && provider !== "lightstep" && !(toJaeger && installs(jaeger))) {
       yield {
         path: at("tracing", "collector"),
         found: "nothing",
@@ -44,7 +44,7 @@ export function* observabilityFindings(c: PartialConfiguration): Generator<Findi
         ],
       };
     }
-    if (provider === "lightstep" && tracing.token === undefined) {
+    if (provider === "lightstep" && !("token" in tracing)) {
       yield {
         path: at("tracing", "token"),
         found: "nothing",
@@ -79,7 +79,9 @@ export function* observabilityFindings(c: PartialConfiguration): Generator<Findi
   }
 
   const versions = Object.keys(c.category?.versions ?? {});
-  for (const [i, version] of (accessLogs?.versions ?? []).entries()) {
+  // An entry that had a problem of its own is undefined.
+  const logged: readonly (string | undefined)[] = accessLogs?.versions ?? [];
+  for (const [i, version] of logged.entries()) {
     if (version === undefined || versions.length === 0 || versions.includes(version)) continue;
     yield {
       path: at("accessLogs", "versions", i),
@@ -101,9 +103,8 @@ export function* observabilityFindings(c: PartialConfiguration): Generator<Findi
       repairs: changes.map((key) => ({ remove: at("metrics", key) })),
     };
   }
-  const twice = (metrics?.remove ?? []).find(
-    (tag) => tag !== undefined && metrics?.tags !== undefined && Object.hasOwn(metrics.tags, tag),
-  );
+  const removed: readonly (string | undefined)[] = metrics?.remove ?? [];
+  const twice = removed.find((tag) => tag !== undefined && Object.hasOwn(metrics?.tags ?? {}, tag));
   if (twice !== undefined) {
     yield {
       path: at("metrics", "remove"),
@@ -112,11 +113,10 @@ export function* observabilityFindings(c: PartialConfiguration): Generator<Findi
       repairs: [{ remove: at("metrics", "tags", twice) }],
     };
   }
-  for (const [i, operation] of (metrics?.operations ?? []).entries()) {
-    const paths = (["exact", "prefix"] as const).filter((key) => operation?.[key] !== undefined);
-    if (operation === undefined || paths.length === 1 || "exact" in operation || "prefix" in operation) {
-      if (paths.length !== 2) continue;
-    }
+  const operations: readonly (Readonly<Record<string, unknown>> | undefined)[] = metrics?.operations ?? [];
+  for (const [i, operation] of operations.entries()) {
+    const paths = ["exact", "prefix"].filter((key) => key in (operation ?? {}));
+    if (operation === undefined || paths.length === 1) continue;
     yield {
       path: at("metrics", "operations", i),
       found: paths.length === 0 ? "neither exact nor prefix" : "both exact and prefix",

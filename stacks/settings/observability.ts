@@ -5,7 +5,7 @@ import { jaegerCollectors, type JaegerStorage } from "../../components/observabi
 import type { JaegerArgs } from "../../components/observability/jaeger";
 import { ISTIO_METRICS, type MetricCustomization } from "../../components/observability/metrics";
 import type { PrometheusArgs, Storage } from "../../components/observability/prometheus";
-import type { MetricsSource } from "../../components/observability/queries";
+import { LATENCY_BUCKETS_MS, type MetricsSource } from "../../components/observability/queries";
 import type { VersionRulesArgs } from "../../components/observability/rules";
 import {
   SECRET_HEADERS,
@@ -98,10 +98,21 @@ const percent = (description: string, example: number) =>
 
 const searchStore = object(
   {
-    url: text(/^https?:\/\/[^\s/@]+(\/\S*)?$/, "an http or https URL without a login", {
-      description: "Where it listens.",
-      example: "https://search.example.com:9200",
-    }),
+    url: field(
+      (value) => {
+        if (typeof value !== "string") return refuse();
+        // A password must not end in a report.
+        if (/^[a-z]+:\/\/[^/]*@/.test(value)) return refuse({ found: "a URL with a login" });
+        return /^https?:\/\/[^\s/]+(\/\S*)?$/.test(value) ? value : refuse();
+      },
+      {
+        title: "an http or https URL without a login",
+        type: "string",
+        pattern: "^https?://[^\\s/@]+(/\\S*)?$",
+        description: "Where it listens.",
+        example: "https://search.example.com:9200",
+      },
+    ),
     credentials: text(SUBDOMAIN, "the name of a Kubernetes Secret", {
       description: "Secret in namespace `jaeger` with keys `username` and `password`.",
       example: "search-login",
@@ -180,6 +191,25 @@ const sampling = percent(
 );
 
 const WITHIN = ["10ms", "25ms", "50ms", "100ms", "250ms", "500ms", "1s", "2.5s", "5s", "10s"] as const;
+
+const within = field(
+  (value) => {
+    const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(typeof value === "string" ? value : "") ?? [];
+    const ms = Number(amount) * (unit === "s" ? 1000 : 1);
+    if (LATENCY_BUCKETS_MS.includes(ms)) return ms;
+    const above = WITHIN.find((bound) => parseFloat(bound) * (bound.endsWith("ms") ? 1 : 1000) >= ms);
+    return refuse({
+      hint: "the histogram tells nothing between its bounds",
+      ...(above !== undefined && { repairs: [{ set: above }] }),
+    });
+  },
+  {
+    title: WITHIN.join(", "),
+    enum: WITHIN,
+    description: "A bound of the latency histogram.",
+    example: "500ms",
+  },
+);
 
 const windows = (long: string, short: string, [longDefault, shortDefault]: readonly [number, number]) =>
   object(
@@ -432,10 +462,7 @@ export const observability = object(
         ),
         latency: object(
           {
-            within: withDefault(
-              choice(WITHIN, { description: "A bound of the latency histogram." }),
-              "500ms",
-            ),
+            within: withDefault(within, 500, "500ms"),
             percent: withDefault(
               field(
                 (value) => {
@@ -522,7 +549,7 @@ export function observabilitySettings(o: Written): ObservabilitySettings {
     objectives: {
       objective: {
         availability,
-        latency: { withinMs: milliseconds(latency.within), percent: latency.percent },
+        latency: { withinMs: latency.within, percent: latency.percent },
       },
       fast,
       slow,
@@ -584,11 +611,8 @@ function accessLogSettings(a: NonNullable<Written["accessLogs"]>): AccessLogs {
   };
 }
 
-function milliseconds(within: (typeof WITHIN)[number]): number {
-  return within.endsWith("ms") ? Number(within.slice(0, -2)) : Number(within.slice(0, -1)) * 1000;
-}
-
 function without<T extends object, K extends keyof T>(value: T, key: K): Omit<T, K> {
-  const { [key]: _, ...rest } = value;
+  const rest = { ...value };
+  Reflect.deleteProperty(rest, key);
   return rest;
 }
