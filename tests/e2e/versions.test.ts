@@ -169,7 +169,8 @@ describe("versions come and go", () => {
       try {
         withoutV1();
         editStackFile((config) => {
-          config["shopzier:propagation"] = { timeout: "10s" };
+          // Shorter than the kubelet takes to find that the stopped agent is not ready.
+          config["shopzier:propagation"] = { timeout: "5s" };
         });
         const refused = await pulumi("up", "--yes", "--skip-preview");
         assert.notEqual(refused.exitCode, 0, refused.all);
