@@ -31,6 +31,8 @@ export async function bundle(entryPoint: string, outfile: string): Promise<void>
     target: "node20",
     // Its ES module finds its files by import.meta.url, which a CommonJS bundle does not have.
     alias: { "@electric-sql/pglite": PGLITE },
+    minifyWhitespace: true,
+    minifySyntax: true,
     sourcemap: true,
     sourcesContent: false,
     logLevel: "warning",

@@ -9,10 +9,12 @@ import { Administrators } from "./administrators";
 import { send, sendFrameworkError, sendHealth } from "./answers";
 import { addCategoryRoutes, addPath, type RouteOptions } from "./category-routes";
 import type { Contract } from "./contract";
-import { type Database, DatabaseUnavailable } from "./database";
+import { type Database, DatabaseUnavailable, sqlState } from "./database";
 import { RequestError } from "./errors";
+import type { Metrics } from "./metrics";
 import { addPrivateRoutes } from "./private-routes";
 import type { Settings } from "./settings";
+import type { Tracing } from "./tracing";
 
 /** What the API is made of. */
 export interface ApiOptions extends Pick<Settings, "version" | "logLevel"> {
@@ -21,6 +23,10 @@ export interface ApiOptions extends Pick<Settings, "version" | "logLevel"> {
   readonly database: () => Promise<Database>;
   /** Absent where nobody administers: then every private path refuses. */
   readonly administrators?: Administrators;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing;
+  /** Where log lines go; standard output when absent. */
+  readonly log?: { write: (line: string) => void };
   /** Decides the answers of the readiness probe and whether connections are kept. */
   readonly state: () => "starting" | "ready" | "stopping";
 }
@@ -30,22 +36,48 @@ const KEEP_ALIVE_MS = 65 * 60 * 1000;
 
 /** Builds the HTTP API. It does not listen yet. */
 export function buildApi(options: ApiOptions): FastifyInstance {
-  const { contract, version, logLevel, state } = options;
+  const { contract, version, logLevel, state, metrics, tracing } = options;
   const app = fastify({
-    logger: { level: logLevel },
-    logController: new LogController({ disableRequestLogging: logLevel !== "debug" && logLevel !== "trace" }),
+    logger: {
+      level: logLevel,
+      serializers: { err: errorForLog },
+      ...(options.log && { stream: options.log }),
+    },
+    requestIdHeader: "x-request-id",
+    childLoggerFactory: (logger, bindings, childOptions, request) => {
+      const { id } = tracing.of(request);
+      return logger.child(id === undefined ? bindings : { ...bindings, trace_id: id }, childOptions);
+    },
+    logController: new LogController({
+      disableRequestLogging: logLevel !== "debug" && logLevel !== "trace",
+      requestIdLogLabel: "request_id",
+    }),
     keepAliveTimeout: KEEP_ALIVE_MS,
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1000 },
     frameworkErrors: (error, request, reply) => {
+      observe(request, reply);
       describeService(request, reply);
       sendFrameworkError(request, reply, error.statusCode ?? 400);
     },
   });
 
+  const observe = (request: FastifyRequest, reply: FastifyReply) => {
+    const started = performance.now();
+    reply.raw.once("close", () => {
+      const { method } = request;
+      const route = request.routeOptions.url;
+      // 499 is what Envoy and nginx note for a client that did not wait.
+      const status = reply.raw.writableFinished ? reply.raw.statusCode : 499;
+      metrics.request(route, method, status, (performance.now() - started) / 1000);
+      tracing.of(request.raw).end(method, route, status);
+    });
+  };
+
   const describeService = (request: FastifyRequest, reply: FastifyReply) => {
     reply.headers({
       "x-category-version": version,
+      ...(request.headers["x-request-id"] !== undefined && { "x-request-id": request.id }),
       "access-control-allow-origin": request.headers.origin ?? "*",
       "access-control-allow-credentials": "true",
       "access-control-allow-methods": "POST, GET, PUT, OPTIONS, DELETE, PATCH",
@@ -62,6 +94,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   });
 
   app.addHook("onRequest", async (request, reply) => {
+    observe(request, reply);
     describeService(request, reply);
     if (request.method === "OPTIONS") {
       return reply
@@ -111,7 +144,10 @@ export function buildApi(options: ApiOptions): FastifyInstance {
       sendHealth(reply, await readiness(request), { groups: ["liveness", "readiness"] }),
   });
 
-  const routes: RouteOptions = { contract, database: options.database };
+  const routes: RouteOptions = {
+    contract,
+    database: async (request) => tracing.of(request.raw).database(await options.database()),
+  };
   addCategoryRoutes(app, routes);
   void app.register((scope, _options, registered) => {
     scope.removeAllContentTypeParsers();
@@ -120,4 +156,15 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   });
 
   return app;
+}
+
+/** No other fields: PostgreSQL's errors have some that hold values of rows. */
+function errorForLog(error: Error): { type: string; message: string; stack: string; code?: string } {
+  const code = sqlState(error);
+  return {
+    type: error.name,
+    message: error.message,
+    stack: error.stack ?? "",
+    ...(code !== undefined && { code }),
+  };
 }

@@ -178,6 +178,11 @@ const EXISTS = "/* category exists */ select from category where store_id = $1::
 
 const HAS_CODE = "/* code exists */ select from category where store_id = $1::bigint and code = $2";
 
+const COUNT_BY_STORE = `/* categories by store */
+select s.code as store, count(c.id)::int as categories
+from store s left join category c on c.store_id = s.id
+group by s.code order by 2 desc, 1 limit 100`;
+
 /**
  * Reads of the category database. Every method is one statement, whatever the size of the answer.
  * Ids are decimal text, since they are 64 bits wide.
@@ -242,6 +247,11 @@ export class CategoryStore {
   async hasCode(storeId: string, code: string): Promise<boolean> {
     const rows = await this.database.query(HAS_CODE, [storeId, code]);
     return rows.length > 0;
+  }
+
+  /** Categories of the 100 stores that have most. */
+  countByStore(): Promise<{ store: string; categories: number }[]> {
+    return this.database.query(COUNT_BY_STORE, []);
   }
 
   private async categories(sql: string, parameters: Parameter[]): Promise<Category[]> {

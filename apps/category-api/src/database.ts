@@ -29,7 +29,7 @@ export interface Database extends Queries {
   /** Throws {@link DatabaseUnavailable} when statements are not answered now. */
   check(): Promise<void>;
   /** Absent for a database without connections. */
-  readonly pool?: PoolState;
+  readonly pool?: PoolState | undefined;
   close(): Promise<void>;
 }
 

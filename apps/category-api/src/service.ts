@@ -1,10 +1,13 @@
 import { EventEmitter, once } from "node:events";
+import type { AddressInfo } from "node:net";
 import type { FastifyBaseLogger } from "fastify";
 import { Administrators } from "./administrators";
 import { type ApiOptions, buildApi } from "./api";
 import { CONTRACTS } from "./contract";
 import { type Database, DatabaseUnavailable } from "./database";
+import { Metrics } from "./metrics";
 import { parseSettings, type Settings } from "./settings";
+import { isExporting, Tracing } from "./tracing";
 
 /** What {@link runService} is given from outside. */
 export interface ServiceOptions {
@@ -32,12 +35,19 @@ export async function runService({ env, openDatabase }: ServiceOptions): Promise
   const { administration } = settings;
   let opened: Database | undefined;
   const opening = new EventEmitter();
+  const metrics = new Metrics(settings.version, () => opened);
+  const metricsServer = metrics.server();
+  const traceExport = isExporting(env)
+    ? new (await import("./trace-export.js")).TraceExport(settings.version)
+    : undefined;
   const api = buildApi({
     contract: CONTRACTS[settings.contract],
     version: settings.version,
     logLevel: settings.logLevel,
     database: async () => opened ?? ((await patiently(once(opening, "opened")))[0] as Database),
     ...(administration && { administrators: new Administrators(administration.jwtSecret) }),
+    metrics,
+    tracing: new Tracing(settings.propagators, traceExport?.tracer),
     state: () => state,
   });
 
@@ -51,7 +61,12 @@ export async function runService({ env, openDatabase }: ServiceOptions): Promise
     });
   });
 
-  await listen(api, settings.port);
+  await listening("PORT", settings.port, () => api.listen({ host: "0.0.0.0", port: settings.port }));
+  await listening("METRICS_PORT", settings.metricsPort, () => {
+    metricsServer.listen(settings.metricsPort, "0.0.0.0");
+    return once(metricsServer, "listening");
+  });
+  api.log.info({ metricsPort: (metricsServer.address() as AddressInfo).port }, "metrics");
   const stop = new AbortController();
   const database = openDatabase(settings, api.log, stop.signal);
   const ready = database.then(async (database) => {
@@ -81,6 +96,9 @@ export async function runService({ env, openDatabase }: ServiceOptions): Promise
     (database) => database.close(),
     () => undefined,
   );
+  await traceExport?.close();
+  metricsServer.close();
+  metricsServer.closeAllConnections();
   api.log.info("stopped");
 }
 
@@ -98,16 +116,14 @@ async function patiently<T>(wait: Promise<T>): Promise<T> {
   }
 }
 
-async function listen(api: ReturnType<typeof buildApi>, port: number): Promise<void> {
+async function listening(variable: string, port: number, listen: () => Promise<unknown>): Promise<void> {
   try {
-    await api.listen({ host: "0.0.0.0", port });
+    await listen();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
     throw new Error(
-      `PORT ${port} is taken by another process; stop that process or set PORT to a free port`,
-      {
-        cause: error,
-      },
+      `${variable} ${port} is taken by another process; stop that process or set ${variable} to a free port`,
+      { cause: error },
     );
   }
 }

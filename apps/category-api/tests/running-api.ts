@@ -3,6 +3,8 @@ import { type Dispatcher, Pool } from "undici";
 import { type ApiOptions, buildApi } from "../src/api";
 import { CONTRACTS } from "../src/contract";
 import type { Database } from "../src/database";
+import { Metrics } from "../src/metrics";
+import { Tracing } from "../src/tracing";
 
 /** An answer as it came over the wire. */
 export interface Answer {
@@ -14,6 +16,7 @@ export interface Answer {
 /** The API on a free loopback port. */
 export class RunningApi {
   private constructor(
+    readonly origin: string,
     private readonly api: ReturnType<typeof buildApi>,
     private readonly pool: Pool,
   ) {}
@@ -28,12 +31,15 @@ export class RunningApi {
       version: "v-test",
       logLevel: "silent",
       database: () => Promise.resolve(database),
+      metrics: new Metrics("v-test", () => database),
+      tracing: new Tracing(["b3", "tracecontext"]),
       state: () => "ready",
       ...options,
     });
     await api.listen({ host: "127.0.0.1", port: 0 });
     const { port } = api.server.address() as AddressInfo;
-    return new RunningApi(api, new Pool(`http://127.0.0.1:${port}`));
+    const origin = `http://127.0.0.1:${port}`;
+    return new RunningApi(origin, api, new Pool(origin));
   }
 
   async request(

@@ -60,7 +60,13 @@ class RunningService {
 
 describe("the service as a process", function () {
   this.timeout(60_000);
-  const ENV = { CATEGORY_VERSION: "v7", CATEGORY_CONTRACT: "main", PORT: "0", SHUTDOWN_GRACE: "20" };
+  const ENV = {
+    CATEGORY_VERSION: "v7",
+    CATEGORY_CONTRACT: "main",
+    PORT: "0",
+    METRICS_PORT: "0",
+    SHUTDOWN_GRACE: "20",
+  };
   const running: RunningService[] = [];
   const pools: Pool[] = [];
   let folder = "";

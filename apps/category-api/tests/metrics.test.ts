@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { connect } from "node:net";
+import type { Database } from "../src/database";
+import { Metrics } from "../src/metrics";
+import { RunningApi } from "./running-api";
+import { postgresDatabase } from "./shared-database";
+import { until } from "./until";
+
+describe("metrics", function () {
+  this.timeout(60_000);
+  let database: Database;
+  let metrics: Metrics;
+  let api: RunningApi;
+  let server: Server;
+
+  before(async () => {
+    database = await postgresDatabase();
+  });
+  beforeEach(async () => {
+    metrics = new Metrics("v7", () => database);
+    api = await RunningApi.start("main", database, { metrics });
+    server = metrics.server().listen(0, "127.0.0.1");
+    await once(server, "listening");
+  });
+  afterEach(async () => {
+    await api.stop();
+    server.close();
+    server.closeAllConnections();
+  });
+
+  const fetchMetrics = (path = "/metrics") =>
+    fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`);
+  const scrape = async () => (await fetchMetrics()).text();
+  /** Values of a series by its labels. */
+  const series = async (name: string) =>
+    Object.fromEntries(
+      [...(await scrape()).matchAll(new RegExp(`^${name}(?:\\{(.*)\\})? (\\S+)$`, "gm"))].map(
+        ([, labels = "", value]) => [labels, Number(value)],
+      ),
+    );
+  const counts = () => series("http_request_duration_seconds_count");
+  const labels = (route: string, method: string, status: number) =>
+    `route="${route}",method="${method}",status="${status}",version="v7"`;
+
+  it("count every request once, by the template of its path", async () => {
+    for (const [method, path] of [
+      ["GET", "/api/v1/category"],
+      ["GET", "/api/v1/category/?count=2"],
+      ["GET", "/api/v1/category/50"],
+      ["GET", "/api/v1/category/tables"],
+      ["HEAD", "/api/v1/category/50"],
+      ["GET", "/api/v1/category/999"],
+      ["POST", "/api/v1/category"],
+      ["OPTIONS", "/api/v1/category"],
+      ["GET", "/api/v1/private/category/50"],
+      ["GET", "/nowhere/1"],
+      ["GET", "/nowhere/2"],
+      ["GET", "/api/v1/category/%zz"],
+      ["GET", `/api/v1/category/${"x".repeat(2000)}`],
+    ] as const) {
+      await api.request(method, path);
+    }
+    const key = "/api/v1/category/:key";
+    await until(
+      "all are counted",
+      async () => Object.values(await counts()).reduce((sum, n) => sum + n, 0) >= 13,
+    );
+    assert.deepEqual(await counts(), {
+      [labels("/api/v1/category", "GET", 200)]: 2,
+      [labels(key, "GET", 200)]: 2,
+      [labels(key, "HEAD", 200)]: 1,
+      [labels(key, "GET", 404)]: 1,
+      [labels("/api/v1/category", "POST", 405)]: 1,
+      [labels("unknown", "OPTIONS", 200)]: 1,
+      [labels("/api/v1/private/category/:id", "GET", 401)]: 1,
+      [labels("unknown", "GET", 404)]: 2,
+      [labels("unknown", "GET", 400)]: 1,
+      [labels("unknown", "GET", 414)]: 1,
+    });
+  });
+
+  it("have buckets at Envoy's edges, with the time in seconds", async () => {
+    await api.json("/api/v1/category");
+    await until("it is counted", async () => Object.keys(await counts()).length > 0);
+    const buckets = await series("http_request_duration_seconds_bucket");
+    const edges = Object.keys(buckets).map((text) => /le="([^"]+)"/.exec(text)?.[1]);
+    assert.deepEqual(edges, [
+      "0.005",
+      "0.01",
+      "0.025",
+      "0.05",
+      "0.1",
+      "0.25",
+      "0.5",
+      "1",
+      "2.5",
+      "5",
+      "10",
+      "+Inf",
+    ]);
+    const [sum = NaN] = Object.values(await series("http_request_duration_seconds_sum"));
+    assert.ok(sum > 0 && sum < 10, String(sum));
+  });
+
+  it("count a client that does not wait as 499", async () => {
+    let waits = false;
+    const slow: Database = {
+      ...database,
+      query: () => {
+        waits = true;
+        return new Promise(() => undefined);
+      },
+    };
+    const hanging = await RunningApi.start("main", slow, { metrics });
+    try {
+      const socket = connect(Number(new URL(hanging.origin).port), "127.0.0.1");
+      socket.write("GET /api/v1/category HTTP/1.1\r\nhost: x\r\n\r\n");
+      await until("it waits", () => waits);
+      socket.destroy();
+      await until(
+        "it is counted",
+        async () => (await counts())[labels("/api/v1/category", "GET", 499)] === 1,
+      );
+    } finally {
+      await hanging.stop();
+    }
+  });
+
+  it("have the categories of stores, the connections and Node's event loop", async () => {
+    assert.deepEqual(await series("categories"), { 'store="BOOKS"': 7, 'store="DEFAULT"': 3 });
+    assert.deepEqual(await series("database_pool_limit"), { "": 8 });
+    const { "": used = 0 } = await series("database_pool_used");
+    const { "": idle = 0 } = await series("database_pool_idle");
+    assert.ok(used + idle >= 1);
+    assert.equal(Object.keys(await series("nodejs_eventloop_lag_p99_seconds")).length, 1);
+  });
+
+  it("answer without the database, and then without its numbers", async () => {
+    const hanging: Database = { ...database, query: () => new Promise(() => undefined) };
+    const lonely = new Metrics("v7", () => hanging);
+    const text = await lonely.registry.metrics();
+    assert.doesNotMatch(text, /^categories\{/m);
+    assert.match(text, /^# TYPE http_request_duration_seconds histogram$/m);
+    const failing = new Metrics("v7", () => ({
+      ...database,
+      query: () => Promise.reject(new Error("down")),
+    }));
+    assert.doesNotMatch(await failing.registry.metrics(), /^categories\{/m);
+    assert.doesNotMatch(
+      await new Metrics("v7", () => undefined).registry.metrics(),
+      /^(categories|database_pool)/m,
+    );
+  });
+
+  it("are on no other path, and not in the API", async () => {
+    assert.equal((await fetchMetrics("/")).status, 404);
+    assert.equal((await api.request("GET", "/metrics")).status, 404);
+  });
+});
