@@ -1,0 +1,257 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { planAuthentication } from "../../components/security/authentication";
+import { claimHeader, claimKey } from "../../components/security/claims";
+import { planAccess, type AccessEntry } from "../../components/security/gateway-access";
+import { gatewayServers } from "../../components/security/gateway-servers";
+import { serviceNetworkPolicy } from "../../components/security/network-policy";
+import { planServiceAccess, type ServiceEntry } from "../../components/security/service-access";
+import type { RequestCondition } from "../../components/security/request-condition";
+import type { RoutedPath } from "../../components/traffic/paths";
+import { passes, type ProxyRequest } from "./authorization";
+
+const SELECTOR = { matchLabels: { istio: "ingressgateway" } };
+
+const path = fc.constantFrom("/", "/a", "/a/", "/a/b", "/ab", "/b", "/b/c");
+const method = fc.constantFrom("GET", "POST", "OPTIONS");
+const routedPath: fc.Arbitrary<RoutedPath> = fc.oneof(
+  path.map((exact) => ({ exact })),
+  path.map((prefix) => ({ prefix })),
+);
+const some = <T>(values: fc.Arbitrary<T>) => fc.array(values, { minLength: 1, maxLength: 3 });
+const condition: fc.Arbitrary<RequestCondition> = fc.record(
+  { paths: some(routedPath), methods: some(method) },
+  { requiredKeys: [] },
+);
+const address = fc.constantFrom("192.0.2.1", "192.0.2.2", "192.0.2.3");
+const claims = fc.dictionary(
+  fc.constantFrom("groups", "realm.roles"),
+  some(fc.constantFrom("staff", "guest")),
+  {
+    minKeys: 1,
+    maxKeys: 2,
+  },
+);
+const identity = fc.record({
+  namespace: fc.constantFrom("x", "y"),
+  serviceAccount: fc.constantFrom("a", "b", "*"),
+});
+
+const request: fc.Arbitrary<ProxyRequest> = fc
+  .record(
+    {
+      path,
+      method,
+      port: fc.constantFrom(8080, 9090),
+      peer: address,
+      client: address,
+      headers: fc.constantFrom({}, { "access-control-request-method": "POST" }),
+      principal: fc.constantFrom(
+        "cluster.local/ns/x/sa/a",
+        "cluster.local/ns/y/sa/b",
+        "cluster.local/ns/g/sa/gw",
+      ),
+      claims,
+    },
+    { requiredKeys: ["path", "method", "port", "peer", "client", "headers"] },
+  )
+  .map((r) => r as ProxyRequest);
+
+/** What a condition means, told apart from how Istio is told. */
+function holds({ paths, methods }: RequestCondition, r: ProxyRequest): boolean {
+  const within = (p: RoutedPath): boolean => {
+    if ("exact" in p) return r.path === p.exact;
+    const base = p.prefix.replace(/\/+$/, "");
+    return r.path === base || r.path.startsWith(`${base}/`);
+  };
+  return (!paths || paths.some(within)) && (!methods || methods.includes(r.method));
+}
+const isPreflight = (r: ProxyRequest): boolean =>
+  r.method === "OPTIONS" && "access-control-request-method" in r.headers;
+
+describe("access lists of the gateway", () => {
+  const entry: fc.Arbitrary<AccessEntry> = fc
+    .record({ condition, addresses: fc.option(some(address)), claims: fc.option(claims) })
+    .map(({ condition, addresses, claims }) => ({
+      ...condition,
+      ...(addresses && { addresses }),
+      ...(claims && { claims }),
+    }));
+  const lists = fc.record({ deny: some(entry), allow: some(entry) }, { requiredKeys: [] });
+
+  const matches = (e: AccessEntry, r: ProxyRequest, client: string): boolean =>
+    holds(e, r) &&
+    (!e.addresses || e.addresses.includes(client)) &&
+    Object.entries(e.claims ?? {}).every(([claim, values]) =>
+      values.some((value) => r.claims?.[claim]?.includes(value)),
+    );
+
+  it("let pass what no entry denies and, where there is an allow list, one of it allows", () => {
+    fc.assert(
+      fc.property(
+        lists,
+        request,
+        fc.nat(2),
+        fc.boolean(),
+        ({ deny, allow }, r, trustedProxies, preflights) => {
+          const plan = planAccess(
+            { ...(deny && { deny }), ...(allow && { allow }) },
+            { selector: SELECTOR, trustedProxies, preflights },
+          );
+          const client = trustedProxies === 0 ? r.peer : r.client;
+          const byClaim = allow?.some((e) => e.claims) === true;
+          const expected =
+            !deny?.some((e) => matches(e, r, client)) &&
+            (!allow || allow.some((e) => matches(e, r, client)) || (preflights && byClaim && isPreflight(r)));
+          assert.equal(passes(Object.values(plan), r), expected);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe("authentication", () => {
+  const jwt = [
+    { issuer: "https://id.example.com/", audiences: ["shop"], jwksUri: "https://id.example.com/jwks" },
+  ];
+  const plan = (authentication: object, preflights = false) =>
+    planAuthentication({ jwt, ...authentication }, SELECTOR, preflights);
+
+  it("asks for a token where it is required and not optional, and never in a preflight that may pass", () => {
+    const authentication = fc.record(
+      { required: some(condition), optional: some(routedPath) },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(authentication, request, fc.boolean(), (a, r, preflights) => {
+        const required = (a.required ?? [{}]).some((c) => holds(c, r));
+        const optional = a.optional !== undefined && holds({ paths: a.optional }, r);
+        const refused = required && !optional && r.claims === undefined && !(preflights && isPreflight(r));
+        assert.equal(passes([plan(a, preflights).required], r), !refused);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("takes tokens from the Authorization header alone, unless told otherwise, and keeps them from the service", () => {
+    assert.deepEqual(plan({}).requestAuthentication.jwtRules, [
+      { ...jwt[0], fromHeaders: [{ name: "authorization", prefix: "Bearer " }] },
+    ]);
+    const elsewhere = plan({ jwt: [{ ...jwt[0], from: { cookies: ["session"] }, forward: true }] });
+    assert.deepEqual(elsewhere.requestAuthentication.jwtRules, [
+      { ...jwt[0], fromCookies: ["session"], forwardOriginalToken: true },
+    ]);
+  });
+});
+
+describe("claims", () => {
+  it("are named alike in policies and routes, nested ones in brackets of their own", () => {
+    assert.equal(claimKey("groups"), "request.auth.claims[groups]");
+    assert.equal(claimHeader("realm_access.roles"), "@request.auth.claims[realm_access][roles]");
+    assert.equal(claimKey("[https://example.com/roles]"), "request.auth.claims[https://example.com/roles]");
+  });
+});
+
+describe("access to a service", () => {
+  const gateway = { namespace: "g", serviceAccount: "gw" };
+  const entry: fc.Arbitrary<ServiceEntry> = fc
+    .record({ condition, identities: some(identity) })
+    .map(({ condition, identities }) => ({ ...condition, identities }));
+  const services = fc.record({ allow: some(entry), deny: some(entry) }, { requiredKeys: [] });
+  const paths: RoutedPath[] = [{ prefix: "/a" }];
+
+  const matches = (e: ServiceEntry, r: ProxyRequest): boolean =>
+    r.port === 8080 &&
+    holds(e, r) &&
+    e.identities.some(({ namespace, serviceAccount }) => {
+      const prefix = `cluster.local/ns/${namespace}/sa/`;
+      return serviceAccount === "*"
+        ? r.principal?.startsWith(prefix)
+        : r.principal === prefix + serviceAccount;
+    });
+
+  it("have the gateway and allowed services on the port and the routed paths, and nobody else", () => {
+    fc.assert(
+      fc.property(services, request, ({ allow, deny }, r) => {
+        const plan = planServiceAccess({
+          service: "s",
+          port: 8080,
+          from: [gateway],
+          paths,
+          services: { ...(allow && { allow }), ...(deny && { deny }) },
+        });
+        const expected =
+          !deny?.some((e) => matches(e, r)) &&
+          (matches({ identities: [gateway], paths }, r) ||
+            allow?.some((e) => matches({ paths, ...e }, r)) === true);
+        assert.equal(passes([{}, ...Object.values(plan)], r), expected);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("is open in the network to the namespaces of the clients on the port and to scrapers on the metrics", () => {
+    const policy = serviceNetworkPolicy({
+      service: "s",
+      port: 8080,
+      from: [gateway],
+      services: { allow: [{ identities: [{ namespace: "x", serviceAccount: "*" }, gateway] }] },
+      scrapers: ["prometheus"],
+    });
+    const namespace = (name: string) => ({
+      namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": name } },
+    });
+    assert.deepEqual(policy, {
+      podSelector: { matchLabels: { app: "s" } },
+      policyTypes: ["Ingress"],
+      ingress: [
+        { from: [namespace("g"), namespace("x")], ports: [{ protocol: "TCP", port: 8080 }] },
+        {
+          from: [namespace("prometheus")],
+          ports: [
+            { protocol: "TCP", port: 15020 },
+            { protocol: "TCP", port: 15090 },
+          ],
+        },
+      ],
+    });
+  });
+});
+
+describe("servers of the gateway", () => {
+  it("are one for the hosts that share their TLS, and one for each of the others", () => {
+    const servers = gatewayServers({
+      hosts: ["shop.example.com", "api.example.com", "*.example.org"],
+      http: true,
+      tls: {
+        credentialName: "shop",
+        hosts: {
+          "api.example.com": { credentialName: "api", mode: "MUTUAL", minVersion: "TLSV1_3" },
+          "*.example.org": { credentialName: "org" },
+        },
+      },
+    });
+    assert.deepEqual(
+      servers.map(({ port, hosts, tls }) => [port.name, hosts, tls]),
+      [
+        ["http", ["shop.example.com", "api.example.com", "*.example.org"], { httpsRedirect: true }],
+        [
+          "https",
+          ["shop.example.com"],
+          { mode: "SIMPLE", credentialName: "shop", minProtocolVersion: "TLSV1_2" },
+        ],
+        [
+          "https-api_example_com",
+          ["api.example.com"],
+          { mode: "MUTUAL", credentialName: "api", minProtocolVersion: "TLSV1_3" },
+        ],
+        [
+          "https-any_example_org",
+          ["*.example.org"],
+          { mode: "SIMPLE", credentialName: "org", minProtocolVersion: "TLSV1_2" },
+        ],
+      ],
+    );
+  });
+});
