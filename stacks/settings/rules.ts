@@ -5,6 +5,7 @@
  * its own is absent here and never reported twice.
  */
 import { effectiveShares, weightProblems, type Shares } from "../../components/traffic/weights";
+import { databaseFindings } from "./database";
 import { show } from "./fields";
 import { imageReference } from "./image";
 import { observabilityFindings } from "./observability-rules";
@@ -14,8 +15,11 @@ import { ruleFindings } from "./rule-findings";
 import type { Configuration } from "./schema";
 import { securityFindings } from "./security-rules";
 
-type Partially<T> =
-  T extends Readonly<Record<string, unknown>> ? { readonly [K in keyof T]?: Partially<T[K]> } : T;
+type Partially<T> = T extends readonly (infer Entry)[]
+  ? readonly (Partially<Entry> | undefined)[]
+  : T extends Readonly<Record<string, unknown>>
+    ? { readonly [K in keyof T]?: Partially<T[K]> }
+    : T;
 
 /** A configuration in which any field may be missing. */
 export type PartialConfiguration = Partially<Configuration>;
@@ -44,6 +48,7 @@ export function* findings(c: PartialConfiguration, unread: readonly Path[]): Gen
       };
     }
   }
+  yield* databaseFindings(c);
   yield* observabilityFindings(c);
   yield* ruleFindings(c, unread);
   yield* policyFindings(c);
