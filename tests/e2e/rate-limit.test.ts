@@ -1,0 +1,290 @@
+import assert from "node:assert/strict";
+import type { Dispatcher } from "undici";
+import { baseline, Client, editStackFile, gatewayPods, kubectl, LIST, readyPods, until, up } from "./lab";
+import { RateLimitService } from "./rate-limit-service";
+
+/** The machine's own end of the link to the node: pods reach it, and nothing else does. */
+const SERVICE = "10.88.0.254:18090";
+const LIMIT = { requests: 5, per: "10s", burst: 20 };
+const POD_LIMIT = { requests: 6, per: "60s", burst: 10 };
+
+const rule = (name: string, to: string, more: object = {}): object => ({
+  name,
+  match: [
+    { path: { exact: LIST }, headers: { "x-rule": { exact: name } } },
+    { path: { prefix: `${LIST}/` }, headers: { "x-rule": { exact: name } } },
+  ],
+  to,
+  ...more,
+});
+const traffic = (more: object = {}): object => ({
+  weights: { v1: 100, v2: 0 },
+  rules: [rule("limited", "v1", { rateLimit: LIMIT }), rule("second", "v2"), rule("free", "v1")],
+  versions: { v2: { rateLimit: POD_LIMIT } },
+  ...more,
+});
+
+interface Limited {
+  readonly status: number;
+  readonly headers: Dispatcher.ResponseData["headers"];
+  readonly body: string;
+}
+
+/** Envoy's own answer in the gateway's pod. */
+async function admin(path: string): Promise<string> {
+  const [pod] = await gatewayPods();
+  assert.ok(pod, "a gateway pod is ready");
+  const target = ["-n", "istio-ingress", "exec", pod.metadata.name, "-c", "istio-proxy"];
+  return kubectl(...target, "--", "pilot-agent", "request", "GET", path);
+}
+
+/** Updates that the gateway's Envoy has refused so far. */
+async function rejected(): Promise<Record<string, number>> {
+  const stats = await admin("stats?filter=update_rejected");
+  return Object.fromEntries(
+    stats
+      .trim()
+      .split("\n")
+      .map((line) => line.split(": "))
+      .map(([name = "", count]) => [name, Number(count)]),
+  );
+}
+
+interface HttpConnectionManager {
+  readonly "@type": string;
+  readonly http_filters: readonly { readonly name: string }[];
+}
+interface Route {
+  readonly name?: string;
+  readonly metadata?: { readonly filter_metadata?: Readonly<Record<string, unknown>> };
+}
+
+/** Every object of some kind in a configuration dump. */
+function* within<T>(value: unknown, is: (object: object) => boolean): Generator<T> {
+  if (typeof value !== "object" || value === null) return;
+  if (is(value)) yield value as T;
+  for (const inner of Object.values(value)) yield* within<T>(inner, is);
+}
+
+/** The HTTP filters of each listener, and what marks the routes of the rule `limited`. */
+async function live(): Promise<{ filters: string[][]; marks: unknown[] }> {
+  const listeners = JSON.parse(await admin("config_dump?resource=dynamic_listeners")) as unknown;
+  const routes = JSON.parse(await admin("config_dump?resource=dynamic_route_configs")) as unknown;
+  const managers = within<HttpConnectionManager>(listeners, (o) => "http_filters" in o);
+  const limited = within<Route>(routes, (o) => "match" in o && "name" in o && o.name === "limited");
+  return {
+    filters: [...managers].map((m) => m.http_filters.map((f) => f.name)),
+    marks: [...limited].map((r) => r.metadata?.filter_metadata?.["shopzier-mesh.category.category"]),
+  };
+}
+
+describe("rate limiting", () => {
+  let client: Client;
+  let refusedBefore: Record<string, number>;
+
+  const ask = async (rule: string, more: Record<string, string> = {}, path = LIST): Promise<Limited> => {
+    const { statusCode, headers, body } = await client.request({
+      path,
+      headers: { "x-rule": rule, ...more },
+    });
+    return { status: statusCode, headers, body: await body.text() };
+  };
+  /** `count` requests at once; with the seconds from the first request to the last answer. */
+  const burst = async (
+    count: number,
+    request: (i: number) => Promise<Limited>,
+  ): Promise<{ answers: Limited[]; seconds: number }> => {
+    const started = performance.now();
+    const answers = await Promise.all(Array.from({ length: count }, (_, i) => request(i)));
+    return { answers, seconds: (performance.now() - started) / 1000 };
+  };
+  const withStatus = (answers: readonly Limited[], status: number): Limited[] =>
+    answers.filter((a) => a.status === status);
+  /** A full bucket gives its burst and what came in meanwhile; everything else is 429. */
+  const assertBucket = (
+    { answers, seconds }: { answers: Limited[]; seconds: number },
+    { requests, per, burst: size }: typeof LIMIT,
+  ): void => {
+    const ok = withStatus(answers, 200).length;
+    const most = size + Math.ceil((requests / parseInt(per)) * seconds);
+    assert.ok(
+      ok >= size && ok <= most,
+      `${ok} of ${answers.length} in ${seconds} s, expected ${size} to ${most}`,
+    );
+    assert.equal(withStatus(answers, 429).length, answers.length - ok);
+  };
+  const traffics = async (more: object = {}): Promise<void> => {
+    editStackFile((config) => {
+      config["shopzier:traffic"] = traffic(more);
+    });
+    await up();
+  };
+
+  before(async () => {
+    await baseline((config) => {
+      config["shopzier:traffic"] = traffic();
+    });
+    client = await Client.open();
+    refusedBefore = await rejected();
+    await until("the gateway marks the routes", async () => (await live()).marks.some(Boolean), 20);
+  });
+  after(async () => {
+    await client.close();
+    await baseline();
+  });
+
+  it("stands in the gateway's Envoy right before the router, for every route of the rule", async () => {
+    const { filters, marks } = await live();
+    assert.ok(filters.length > 0);
+    for (const names of filters) {
+      assert.deepEqual(names.slice(-2), ["envoy.filters.http.local_ratelimit", "envoy.filters.http.router"]);
+      assert.equal(names.filter((name) => name.includes("ratelimit")).length, 1);
+    }
+    assert.ok(marks.length >= 2, `${marks.length} routes of the rule`);
+    for (const mark of marks) assert.deepEqual(mark, { rule: "limited", "retry-after": "2" });
+  });
+
+  it("lets a rule's burst through and no more, over all of its routes, and leaves other rules alone", async () => {
+    const [limited, free] = await Promise.all([
+      burst(80, (i) => ask("limited", {}, i % 2 ? LIST : `${LIST}/1`)),
+      burst(80, () => ask("free")),
+    ]);
+    const byRoute = limited.answers.map((a) => (a.status === 404 ? { ...a, status: 200 } : a));
+    assertBucket({ ...limited, answers: byRoute }, LIMIT);
+    assert.equal(withStatus(free.answers, 200).length, 80);
+    assert.ok(free.answers.every((a) => a.headers["x-ratelimit-limit"] === undefined));
+  });
+
+  it("says in the service's words and in headers what is limited", async () => {
+    const { answers } = await burst(40, () => ask("limited"));
+    const [refused] = withStatus(answers, 429);
+    assert.ok(refused);
+    const { headers, body } = refused;
+    assert.deepEqual(JSON.parse(body), { errorCode: "429", message: "Too many requests" });
+    assert.equal(headers["content-type"], "application/json");
+    assert.equal(headers["retry-after"], "2");
+    assert.equal(headers["x-ratelimit-limit"], "20");
+    assert.equal(headers["x-ratelimit-remaining"], "0");
+    assert.match(String(headers["x-ratelimit-reset"]), /^[12]$/);
+  });
+
+  it("lets requests through again as the bucket fills", async () => {
+    await until("a token", async () => (await ask("limited")).status === 200, 5);
+  });
+
+  it("limits each pod of a version, whose health checks take no token", async () => {
+    const pods = (await readyPods("category", "version=v2")).length;
+    assert.equal(pods, 1);
+    const second = await burst(40, () => ask("second"));
+    assertBucket(second, POD_LIMIT);
+    const [refused] = withStatus(second.answers, 429);
+    assert.ok(refused);
+    assert.deepEqual(JSON.parse(refused.body), { errorCode: "429", message: "Too many requests" });
+    assert.equal(refused.headers["retry-after"], "10");
+    assert.equal(refused.headers["x-ratelimit-limit"], "10");
+    assert.equal((await readyPods("category", "version=v2")).length, 1);
+    assert.equal((await ask("free")).status, 200);
+  });
+
+  describe("by a service", () => {
+    let service: RateLimitService;
+    const global = (failure: "open" | "closed"): object => ({
+      service: SERVICE,
+      domain: "lab",
+      failure,
+      timeout: "2s",
+      clients: ["address", { header: "x-user" }],
+    });
+    const serve = async (): Promise<void> => {
+      service = new RateLimitService((descriptor) => descriptor["x-user"] !== "eve");
+      await service.start(SERVICE);
+    };
+
+    before(async () => {
+      await serve();
+      await traffics({ globalRateLimit: global("open") });
+      await until("the gateway asks", async () => {
+        await ask("free");
+        return service.asked.length > 0;
+      });
+    });
+    after(() => {
+      service.stop();
+    });
+
+    it("is asked about the rule, and about the rule and each client", async () => {
+      service.asked.length = 0;
+      assert.equal((await ask("free", { "x-user": "ada" })).status, 200);
+      const [asked] = service.asked;
+      assert.equal(service.asked.length, 1);
+      assert.equal(asked?.domain, "lab");
+      const [, { remote_address = "" } = {}] = asked.descriptors;
+      assert.match(remote_address, /^[\d.]+$/);
+      assert.deepEqual(asked.descriptors, [
+        { rule: "free" },
+        { rule: "free", remote_address },
+        { rule: "free", "x-user": "ada" },
+      ]);
+    });
+
+    it("refuses a client with 429 and its own figures, and nobody else", async () => {
+      const { status, headers, body } = await ask("free", { "x-user": "eve" });
+      assert.equal(status, 429);
+      assert.deepEqual(JSON.parse(body), { errorCode: "429", message: "Too many requests" });
+      assert.match(String(headers["x-ratelimit-limit"]), /^100\b/);
+      assert.equal(headers["x-ratelimit-remaining"], "0");
+      assert.equal(headers["x-ratelimit-reset"], "30");
+      assert.equal((await ask("free", { "x-user": "ada" })).status, 200);
+      assert.equal((await ask("free")).status, 200);
+    });
+
+    it("is asked after the local limit, about what that lets through", async () => {
+      service.asked.length = 0;
+      const limited = await burst(60, () => ask("limited"));
+      assertBucket(limited, LIMIT);
+      assert.equal(service.asked.length, withStatus(limited.answers, 200).length);
+      assert.ok(withStatus(limited.answers, 200).every((a) => a.headers["x-ratelimit-limit"] !== undefined));
+    });
+
+    it("lets everybody through while it is gone, when it fails open", async () => {
+      service.stop();
+      for (const user of ["ada", "eve"]) assert.equal((await ask("free", { "x-user": user })).status, 200);
+    });
+
+    it("lets nobody through while it is gone, when it fails closed", async () => {
+      await traffics({ globalRateLimit: global("closed") });
+      await until("the gateway fails closed", async () => (await ask("free")).status === 503, 20);
+      const { body, headers } = await ask("free");
+      assert.deepEqual(JSON.parse(body), {
+        errorCode: "503",
+        message: "The rate limit service does not answer",
+      });
+      assert.equal(headers["content-type"], "application/json");
+      await serve();
+      await until("the gateway asks again", async () => (await ask("free")).status === 200);
+      assert.equal((await ask("free", { "x-user": "eve" })).status, 429);
+    });
+  });
+
+  it("is gone when its settings are", async () => {
+    editStackFile((config) => {
+      config["shopzier:traffic"] = { weights: { v1: 100, v2: 0 } };
+    });
+    await up();
+    const left = async (): Promise<string> =>
+      [
+        await kubectl("get", "envoyfilters,serviceentries", "-A", "-o", "name"),
+        ...(await live()).filters.flat().filter((name) => name.includes("ratelimit")),
+      ].join("");
+    await until("no filter is left", async () => (await left()) === "", 20);
+    const { answers } = await burst(80, () => ask("limited"));
+    assert.equal(withStatus(answers, 200).length, 80);
+  });
+
+  it("was never refused by the gateway's Envoy", async () => {
+    const now = await rejected();
+    assert.ok("listener_manager.lds.update_rejected" in now && "cluster_manager.cds.update_rejected" in now);
+    assert.ok(Object.keys(now).some((name) => name.includes("rds") && name.endsWith("update_rejected")));
+    for (const [name, count] of Object.entries(now)) assert.equal(count, refusedBefore[name] ?? 0, name);
+  });
+});
