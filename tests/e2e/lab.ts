@@ -152,10 +152,10 @@ export class Client {
   }
 
   async request(
-    options: { path?: string; headers?: Record<string, string> } = {},
+    options: { method?: Dispatcher.HttpMethod; path?: string; headers?: Record<string, string> } = {},
   ): Promise<Dispatcher.ResponseData> {
     return this.pool.request({
-      method: "GET",
+      method: options.method ?? "GET",
       path: options.path ?? LIST,
       headers: { host: this.host, ...options.headers },
     });
@@ -229,6 +229,13 @@ export function countByVersion(answers: readonly Answer[]): Record<string, numbe
   return counts;
 }
 
+/** `seen` of `all` fit a share in percent: within the bounds that a right share leaves in one of a thousand cases. */
+export function assertCount(what: string, seen: number, all: number, percent: number): void {
+  const low = binomialQuantile(0.0005, all, percent / 100);
+  const high = binomialQuantile(0.9995, all, percent / 100);
+  assert.ok(seen >= low && seen <= high, `${what}: ${seen} of ${all}, expected ${low} to ${high}`);
+}
+
 /**
  * The counts fit the shares (percent): each within the binomial bounds that a right split leaves in one of a thousand
  * cases, both sides together.
@@ -237,14 +244,7 @@ export function assertSplit(answers: readonly Answer[], shares: Record<string, n
   assert.deepEqual(failures(answers), {});
   const counts = countByVersion(answers);
   for (const version of new Set([...Object.keys(shares), ...Object.keys(counts)])) {
-    const p = (shares[version] ?? 0) / 100;
-    const low = binomialQuantile(0.0005, answers.length, p);
-    const high = binomialQuantile(0.9995, answers.length, p);
-    const seen = counts[version] ?? 0;
-    assert.ok(
-      seen >= low && seen <= high,
-      `${version}: ${seen} of ${answers.length}, expected ${low} to ${high}`,
-    );
+    assertCount(version, counts[version] ?? 0, answers.length, shares[version] ?? 0);
   }
 }
 

@@ -1,5 +1,18 @@
 import assert from "node:assert/strict";
-import { baseline, Client, editStackFile, gatewayPods, must, readyPods, until, up } from "./lab";
+import { endpoints, liveCluster } from "./gateway-envoy";
+import {
+  assertCount,
+  baseline,
+  Client,
+  editStackFile,
+  failures,
+  gatewayPods,
+  kubectl,
+  must,
+  readyPods,
+  until,
+  up,
+} from "./lab";
 
 interface EnvoyCluster {
   readonly lbPolicy?: string;
@@ -20,42 +33,14 @@ interface EnvoyRouteConfig {
     }[];
   }[];
 }
-interface ClusterStatus {
-  readonly cluster_statuses: readonly {
-    readonly name: string;
-    readonly host_statuses?: readonly {
-      readonly address: { readonly socket_address?: { readonly address: string } };
-      readonly stats: readonly { readonly name?: string; readonly value?: string }[];
-    }[];
-  }[];
-}
-
-const FQDN = "category.category.svc.cluster.local";
-
-async function gatewayPod(): Promise<string> {
-  const [pod] = await gatewayPods();
-  assert.ok(pod, "a gateway pod is ready");
-  return pod.metadata.name;
-}
-
 /** The cluster of v1 and the hash policy of its route, as the gateway's Envoy has them. */
 async function live(): Promise<{ cluster: EnvoyCluster; hash: readonly HashPolicy[] }> {
-  const target = `${await gatewayPod()}.istio-ingress`;
-  const clusters = await must(
-    "istioctl",
-    "proxy-config",
-    "cluster",
-    target,
-    "--fqdn",
-    FQDN,
-    "--subset",
-    "v1",
-    "-o",
-    "json",
+  const [pod] = await gatewayPods();
+  assert.ok(pod, "a gateway pod is ready");
+  const cluster = await liveCluster("v1");
+  const routes = await must(
+    ...["istioctl", "proxy-config", "route", `${pod.metadata.name}.istio-ingress`, "-o", "json"],
   );
-  const routes = await must("istioctl", "proxy-config", "route", target, "-o", "json");
-  const [cluster] = JSON.parse(clusters) as EnvoyCluster[];
-  assert.ok(cluster, "the gateway has the cluster of v1");
   const route = (JSON.parse(routes) as EnvoyRouteConfig[])
     .flatMap((r) => r.virtualHosts ?? [])
     .flatMap((h) => h.routes ?? [])
@@ -63,37 +48,13 @@ async function live(): Promise<{ cluster: EnvoyCluster; hash: readonly HashPolic
   return { cluster, hash: route?.route?.hashPolicy ?? [] };
 }
 
-/** Requests that the gateway has sent to each endpoint of v1 so far. */
-async function sent(): Promise<Map<string, number>> {
-  const body = await must(
-    "kubectl",
-    "-n",
-    "istio-ingress",
-    "exec",
-    await gatewayPod(),
-    "--",
-    "pilot-agent",
-    "request",
-    "GET",
-    "clusters?format=json",
-  );
-  const status = (JSON.parse(body) as ClusterStatus).cluster_statuses.find(
-    (c) => c.name === `outbound|8080|v1|${FQDN}`,
-  );
-  return new Map(
-    (status?.host_statuses ?? []).map((h) => [
-      h.address.socket_address?.address ?? "",
-      Number(h.stats.find((s) => s.name === "rq_total")?.value ?? 0),
-    ]),
-  );
-}
-
 /** Requests to each endpoint of v1 while `work` ran, without those that got none. */
 async function sentDuring(work: () => Promise<unknown>): Promise<number[]> {
-  const before = await sent();
+  const before = new Map((await endpoints("v1")).map((e) => [e.address, e.requests]));
   await work();
-  const after = await sent();
-  return [...after].map(([pod, n]) => n - (before.get(pod) ?? 0)).filter((n) => n > 0);
+  return (await endpoints("v1"))
+    .map(({ address, requests }) => requests - (before.get(address) ?? 0))
+    .filter((n) => n > 0);
 }
 
 describe("load balancing", () => {
@@ -196,4 +157,73 @@ describe("load balancing", () => {
       assert.deepEqual(await sentDuring(() => client.sample(500, request)), [500]);
     });
   }
+
+  it("warms up, compares more pods and prefers places as asked, each version by itself", async () => {
+    const [one, two, three] = await readyPods("category", "version=v1");
+    assert.ok(one && two && three);
+    const place = (pod: typeof one, locality: string) =>
+      kubectl(
+        "-n",
+        "category",
+        "label",
+        "--overwrite",
+        "pod",
+        pod.metadata.name,
+        `istio-locality=${locality}`,
+      );
+    await place(one, "eu.a");
+    await place(two, "eu.b");
+    await place(three, "us.a");
+    editStackFile((config) => {
+      config["shopzier:loadBalancer"] = {
+        choiceCount: 5,
+        warmup: { duration: "60s", aggression: 0.5, minimumPercent: 20 },
+        locality: { distribute: { "*": { "eu/a": 80, "eu/b": 20 } } },
+      };
+      config["shopzier:traffic"] = {
+        weights: { v1: 100, v2: 0 },
+        versions: {
+          v2: { loadBalancer: { algorithm: "ROUND_ROBIN", warmup: { duration: "30s" }, locality: "none" } },
+        },
+      };
+    });
+    await up();
+    await until(
+      "the choice count",
+      async () => JSON.stringify(await liveCluster("v1")).includes('"choiceCount":5'),
+      10,
+    );
+    const [v1, v2] = [await liveCluster("v1"), await liveCluster("v2")];
+    assert.equal(v1.lbPolicy, "LEAST_REQUEST");
+    assert.deepEqual(v1.leastRequestLbConfig, {
+      choiceCount: 5,
+      slowStartConfig: {
+        slowStartWindow: "60s",
+        aggression: { defaultValue: 0.5, runtimeKey: "(" },
+        minWeightPercent: { value: 20 },
+      },
+    });
+    assert.ok(JSON.stringify(v1.commonLbConfig).includes("localityWeightedLbConfig"));
+    // Envoy's JSON leaves out its default, ROUND_ROBIN.
+    assert.equal(v2.lbPolicy, undefined);
+    assert.deepEqual(v2.roundRobinLbConfig, {
+      slowStartConfig: {
+        slowStartWindow: "30s",
+        aggression: { defaultValue: 1, runtimeKey: "(" },
+        minWeightPercent: { value: 10 },
+      },
+    });
+    assert.ok(!JSON.stringify(v2.commonLbConfig ?? {}).includes("localityWeightedLbConfig"));
+
+    const count = async (address: string | undefined) =>
+      (await endpoints("v1")).find((e) => e.address === address)?.requests ?? 0;
+    const ips = [one, two, three].map(({ status }) => status.podIP);
+    await until("pods elsewhere are no endpoints", async () => (await endpoints("v1")).length === 2, 20);
+    const before = await Promise.all(ips.map(count));
+    assert.deepEqual(failures(await client.sample(1000)), {});
+    const after = await Promise.all(ips.map(count));
+    const [near, far] = after.map((n, i) => n - (before[i] ?? 0));
+    assertCount("eu/a", near ?? 0, 1000, 80);
+    assertCount("eu/b", far ?? 0, 1000, 20);
+  });
 });

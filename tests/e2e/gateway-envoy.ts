@@ -1,0 +1,83 @@
+/** What the Envoys of the gateway's pods say about the versions of the category API. */
+import assert from "node:assert/strict";
+import { gatewayPods, must } from "./lab";
+
+const FQDN = "category.category.svc.cluster.local";
+
+/** An endpoint of a version, over all pods of the gateway. */
+export interface Endpoint {
+  readonly address: string;
+  /** Requests that were sent to it so far, copies and retries too. */
+  readonly requests: number;
+  readonly active: number;
+  /** Whether outlier detection has taken it out, in any pod of the gateway. */
+  readonly ejected: boolean;
+}
+
+interface ClusterStatuses {
+  readonly cluster_statuses: readonly {
+    readonly name: string;
+    readonly host_statuses?: readonly {
+      readonly address: { readonly socket_address?: { readonly address: string } };
+      readonly stats: readonly { readonly name?: string; readonly value?: string }[];
+      readonly health_status?: { readonly failed_outlier_check?: boolean };
+    }[];
+  }[];
+}
+
+/** Endpoints of `version`, by address. */
+export async function endpoints(version: string): Promise<Endpoint[]> {
+  const found = new Map<string, Endpoint>();
+  for (const { metadata } of await gatewayPods()) {
+    const body = await must(
+      ...["kubectl", "-n", "istio-ingress", "exec", metadata.name, "--"],
+      ...["pilot-agent", "request", "GET", "clusters?format=json"],
+    );
+    const status = (JSON.parse(body) as ClusterStatuses).cluster_statuses.find(
+      ({ name }) => name === `outbound|8080|${version}|${FQDN}`,
+    );
+    for (const { address, stats, health_status } of status?.host_statuses ?? []) {
+      const stat = (name: string): number => Number(stats.find((s) => s.name === name)?.value ?? 0);
+      const key = address.socket_address?.address ?? "";
+      const before = found.get(key);
+      found.set(key, {
+        address: key,
+        requests: (before?.requests ?? 0) + stat("rq_total"),
+        active: (before?.active ?? 0) + stat("rq_active"),
+        ejected: (before?.ejected ?? false) || health_status?.failed_outlier_check === true,
+      });
+    }
+  }
+  return [...found.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
+}
+
+/** Requests to `version` so far. */
+export async function requestsTo(version: string): Promise<number> {
+  return (await endpoints(version)).reduce((sum, { requests }) => sum + requests, 0);
+}
+
+/** The cluster of `version` as the gateway's Envoy has it, in protobuf's JSON. */
+export async function liveCluster(version: string): Promise<Readonly<Record<string, unknown>>> {
+  const [pod] = await gatewayPods();
+  assert.ok(pod, "a gateway pod is ready");
+  const clusters = await must(
+    ...["istioctl", "proxy-config", "cluster", `${pod.metadata.name}.istio-ingress`],
+    ...["--fqdn", FQDN, "--subset", version, "-o", "json"],
+  );
+  const [cluster] = JSON.parse(clusters) as Record<string, unknown>[];
+  assert.ok(cluster, `the gateway has the cluster of ${version}`);
+  return cluster;
+}
+
+/** Lines of the gateway's access log with `requestId`. */
+export async function loggedRequests(userAgent: string): Promise<Readonly<Record<string, unknown>>[]> {
+  const lines: Record<string, unknown>[] = [];
+  for (const { metadata } of await gatewayPods()) {
+    const log = await must("kubectl", "-n", "istio-ingress", "logs", metadata.name, "--since=5m");
+    for (const line of log.split("\n")) {
+      if (line.startsWith("{") && line.includes(userAgent))
+        lines.push(JSON.parse(line) as Record<string, unknown>);
+    }
+  }
+  return lines;
+}
