@@ -1,6 +1,7 @@
 import type { DestinationRuleSpec } from "../istio/destination-rule";
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
 import type { Destination, HttpMatchRequest, HttpRoute, VirtualServiceSpec } from "../istio/virtual-service";
+import { PATH_PARAMETERS } from "../security/path-parameters";
 import type { CircuitBreaker } from "./circuit-breaker";
 import { choiceCountPatch, type LoadBalancer } from "./load-balancer";
 import { istioMatch, type RequestMatch } from "./matches";
@@ -107,6 +108,7 @@ export function planRoutes(request: RouteRequest): RoutePlan {
       hosts: request.hosts,
       gateways: request.gateways,
       http: [
+        ...(request.paths ? [PATH_PARAMETERS] : []),
         ...rulesFor(rules, (match) => match.sourceNamespace === undefined).flatMap((rule) =>
           ruleRoutes(rule, request, to),
         ),

@@ -126,7 +126,7 @@ describe("versions come and go", () => {
       "category",
     );
     assert.deepEqual(
-      route.spec.http[0]?.route.map((r) => r.weight),
+      route.spec.http.at(-1)?.route.map((r) => r.weight),
       [80, 20],
     );
     await tool("kubectl", "-n", "category", "scale", "deployment/category-v2", "--replicas=1");

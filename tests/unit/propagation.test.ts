@@ -22,14 +22,13 @@ const spec = (w: Weights) =>
     service: { ...IDENTITY, port: 8080 },
     hosts: ["shop.example.com"],
     gateways: ["istio-ingress/shop"],
-    paths: [{ prefix: "/api" }],
     weights: w,
     loadBalancer: "RANDOM",
   }).virtualService;
 
 /** What a gateway's Envoy would answer once it had `w`, in the form that Istio 1.31 generates. */
 function dump(w: Weights, config = CONFIG): RouteConfigDump {
-  const [rule] = spec(w).http;
+  const rule = spec(w).http.at(-1);
   const clusters = (rule?.route ?? [])
     .filter((r) => rule?.route?.length === 1 || (r.weight ?? 0) > 0)
     .map((r) => ({ name: `outbound|8080|${r.destination.subset ?? ""}|${HOST}`, weight: r.weight ?? 0 }));

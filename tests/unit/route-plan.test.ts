@@ -57,7 +57,7 @@ describe("planRoutes", () => {
 
   it("matches a prefix at path separators only", () => {
     const plan = planRoutes(request({ paths: [{ prefix: "/api/v1/category/" }, { exact: "/health" }] }));
-    assert.deepEqual(plan.virtualService.http[0]?.match, [
+    assert.deepEqual(plan.virtualService.http.at(-1)?.match, [
       { uri: { exact: "/api/v1/category" } },
       { uri: { prefix: "/api/v1/category/" } },
       { uri: { exact: "/health" } },
@@ -80,7 +80,7 @@ describe("planRoutes", () => {
     fc.assert(
       fc.property(weights, (w) => {
         const plan = planRoutes(request({ weights: w }));
-        const route = plan.virtualService.http[0]?.route ?? [];
+        const route = plan.virtualService.http.at(-1)?.route ?? [];
         assert.deepEqual(
           route.map((r) => r.destination.subset),
           Object.keys(plan.subsets),
