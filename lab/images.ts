@@ -56,6 +56,20 @@ const otherImages: readonly ProgramImage[] = [
     entrypoint: `${bin}/pilot-agent`,
     bootstrap: "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json",
   },
+  {
+    reference: `prometheus:v${versions.prometheus}`,
+    base: "scratch",
+    programs: { prometheus: "/bin/prometheus" },
+    entrypoint: "/bin/prometheus",
+    user: "65534:65534",
+  },
+  {
+    reference: `jaeger:${versions.jaeger}`,
+    base: "scratch",
+    programs: { jaeger: `${bin}/jaeger` },
+    entrypoint: `${bin}/jaeger`,
+    user: "10001:10001",
+  },
 ];
 
 /** The category service as the lab deploys it. */

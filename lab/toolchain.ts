@@ -12,6 +12,8 @@ export const versions = {
   etcd: "3.6.5-0",
   coredns: "1.12.4",
   istio: "1.31.0",
+  prometheus: "3.14.0",
+  jaeger: "2.13.0",
 } as const;
 
 const istioModule = "istio.io/istio";
@@ -59,6 +61,16 @@ function istio(source: string): GoProgram {
   };
 }
 
+function prometheus(name: string): GoProgram {
+  return {
+    module: "prometheus",
+    source: `github.com/prometheus/prometheus/cmd/${name}`,
+    // Of all the ways to find targets that of Kubernetes alone.
+    tags: "remove_all_sd,enable_kubernetes_sd,netgo",
+    stamps: stamps("github.com/prometheus/common/version", { Version: versions.prometheus }),
+  };
+}
+
 const goPrograms = {
   pulumi: { module: "pulumi", source: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ...pulumi },
   "pulumi-language-nodejs": { module: "langhost", source: ".", ...pulumi },
@@ -81,13 +93,22 @@ const goPrograms = {
   istioctl: istio("istioctl/cmd/istioctl"),
   "pilot-discovery": istio("pilot/cmd/pilot-discovery"),
   "pilot-agent": istio("pilot/cmd/pilot-agent"),
+  prometheus: prometheus("prometheus"),
+  promtool: prometheus("promtool"),
+  jaeger: { module: "jaeger", source: "github.com/jaegertracing/jaeger/cmd/jaeger" },
 } satisfies Record<string, GoProgram>;
 
 /** A program that the lab runs: on the machine, or in an image. */
 export type ProgramName = keyof typeof goPrograms | "envoy";
 
 /** The programs in `.lab/bin`: those of a user of the lab, and those of its node. */
-const clients: readonly ProgramName[] = ["pulumi", "pulumi-language-nodejs", "kubectl", "istioctl"];
+const clients: readonly ProgramName[] = [
+  "pulumi",
+  "pulumi-language-nodejs",
+  "kubectl",
+  "istioctl",
+  "promtool",
+];
 const onPath: readonly ProgramName[] = [...clients, "kubeadm", "kubelet"];
 const plugin: ProgramName = "pulumi-resource-kubernetes";
 

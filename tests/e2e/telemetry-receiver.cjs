@@ -1,0 +1,47 @@
+// Runs in the lab: takes OTLP over gRPC (4317) and Datadog's protocol (8126), and tells on 9000 what came.
+"use strict";
+const http = require("node:http");
+const http2 = require("node:http2");
+
+let received = [];
+
+function record(port, path, headers, chunks) {
+  const plain = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+  received.push({ port, path, headers: plain, text: Buffer.concat(chunks).toString("latin1") });
+}
+
+http2
+  .createServer()
+  .on("stream", (stream, headers) => {
+    const chunks = [];
+    stream.on("data", (chunk) => chunks.push(chunk));
+    stream.on("error", () => undefined);
+    stream.on("end", () => {
+      record(4317, headers[":path"], headers, chunks);
+      stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      stream.end(Buffer.alloc(5)); // an empty message
+    });
+  })
+  .listen(4317);
+
+function collect(port) {
+  http
+    .createServer((request, response) => {
+      const chunks = [];
+      request.on("data", (chunk) => chunks.push(chunk));
+      request.on("end", () => {
+        record(port, request.url, request.headers, chunks);
+        response.setHeader("content-type", "application/json").end("{}");
+      });
+    })
+    .listen(port);
+}
+collect(8126);
+
+http
+  .createServer((request, response) => {
+    if (request.method === "DELETE") received = [];
+    response.end(JSON.stringify(received));
+  })
+  .listen(9000);

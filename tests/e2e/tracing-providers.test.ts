@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { execa } from "execa";
+import { stackEnvironment } from "../../lab/stack";
+import { baseline, Client, failures, kubectl, stackFile, up } from "./lab";
+import { RECEIVER, startReceiver, stopReceiver, type TelemetryReceiver } from "./telemetry-receiver";
+
+const TOKEN = "token-of-the-tracing-test";
+const SECRET = "tracing-token";
+
+/** What must never leave the mesh in a trace. */
+const marks = { header: "header-that-is-secret", query: "query-that-is-secret" };
+
+describe("tracing by providers other than Jaeger", () => {
+  let receiver: TelemetryReceiver;
+  let client: Client;
+
+  before(async () => {
+    receiver = await startReceiver();
+    const secret = {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: SECRET, namespace: "istio-system" },
+      stringData: { token: TOKEN, bearer: `Bearer ${TOKEN}` },
+    };
+    await execa("kubectl", ["apply", "-f", "-"], { env: stackEnvironment(), input: JSON.stringify(secret) });
+    client = await Client.open();
+  });
+  after(async () => {
+    await client.close();
+    await baseline();
+    await kubectl("delete", "secret", SECRET, "-n", "istio-system", "--ignore-not-found");
+    await stopReceiver();
+  });
+
+  async function trace(tracing: object): Promise<void> {
+    stackFile((config) => {
+      config["shopzier:observability"] = {
+        tracing: { sampling: 100, tags: { tenant: { header: "x-tenant" } }, ...tracing },
+      };
+    });
+    await up();
+    await receiver.forget();
+  }
+
+  /** Requests until a span of them came; none may fail. */
+  async function sendUntil(what: string, port: number, path: string): Promise<string> {
+    const send = async (): Promise<void> => {
+      const answers = await client.sample(20, {
+        path: `/api/v1/category?lang=${marks.query}`,
+        headers: { "x-tenant": "acme", authorization: `Bearer ${marks.header}` },
+      });
+      assert.deepEqual(failures(answers), {});
+    };
+    await send();
+    const { headers } = await receiver.until(what, (r) => {
+      // The route to the collector is there some time after `up`; a proxy that had none dropped its spans.
+      if (!r.text.includes("acme")) void send().catch(() => undefined);
+      return r.port === port && r.path === path && r.text.includes("acme");
+    });
+    const all = (await receiver.received()).map((r) => r.text).join("\n");
+    for (const mark of Object.values(marks)) assert.ok(!all.includes(mark), `${mark} in a span`);
+    return JSON.stringify(headers);
+  }
+
+  it("Datadog: its agent gets the spans, with the tag, without the secrets of the request", async () => {
+    await trace({ provider: "datadog", collector: { host: RECEIVER } });
+    await sendUntil("a span for Datadog", 8126, "/v0.4/traces");
+  });
+
+  it("LightStep: OTLP with the access token from the Secret, which is in no ConfigMap and no state", async () => {
+    await trace({
+      provider: "lightstep",
+      collector: { host: RECEIVER, port: 4317 },
+      token: { secret: SECRET },
+    });
+    const headers = await sendUntil(
+      "a span for LightStep",
+      4317,
+      "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    );
+    assert.match(headers, new RegExp(`"lightstep-access-token":"${TOKEN}"`));
+    assert.ok(!(await kubectl("get", "configmaps", "-A", "-o", "json")).includes(TOKEN));
+    const { stdout } = await execa("pulumi", ["stack", "export", "--stack", "lab"], {
+      env: stackEnvironment(),
+    });
+    assert.ok(!stdout.includes(TOKEN));
+  });
+
+  it("OTLP: any collector, with an authorization header where one is asked for", async () => {
+    await trace({
+      provider: "otlp",
+      collector: { host: RECEIVER },
+      token: { secret: SECRET, key: "bearer" },
+    });
+    const headers = await sendUntil(
+      "a span by OTLP",
+      4317,
+      "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    );
+    assert.match(headers, new RegExp(`"authorization":"Bearer ${TOKEN}"`));
+  });
+
+  it("sampling 0: nothing, even for a caller who asks for a trace", async () => {
+    await trace({ provider: "otlp", collector: { host: RECEIVER }, sampling: 0 });
+    const answers = await client.sample(100, {
+      headers: {
+        "x-tenant": "acme",
+        "x-envoy-force-trace": "true",
+        traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`,
+      },
+    });
+    assert.deepEqual(failures(answers), {});
+    // Proof that the way is open: a trace sent after those would arrive before this ends.
+    await trace({ provider: "otlp", collector: { host: RECEIVER }, sampling: 100 });
+    await sendUntil("a span by OTLP", 4317, "/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+    assert.ok(!(await receiver.received()).some((r) => r.text.includes("a".repeat(32))));
+  });
+
+  it("none: leaves nothing of tracing behind", async () => {
+    await baseline();
+    assert.equal((await kubectl("get", "telemetries.telemetry.istio.io", "-A", "-o", "name")).trim(), "");
+    assert.doesNotMatch(
+      await kubectl("get", "configmap", "istio", "-n", "istio-system", "-o", "yaml"),
+      /name: tracing/,
+    );
+  });
+});
