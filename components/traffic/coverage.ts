@@ -16,6 +16,9 @@ export function covers(a: RequestMatch, b: RequestMatch): boolean {
     fieldsCover(a.headers, b.headers) &&
     fieldsCover(a.cookies, b.cookies) &&
     fieldsCover(a.query, b.query) &&
+    Object.entries(a.claims ?? {}).every(
+      ([claim, values]) => b.claims?.[claim]?.every((value) => values.includes(value)) === true,
+    ) &&
     withoutCovers(a.without?.headers, b.without?.headers, b.headers) &&
     // A cookie may be there twice: that it has one value does not say that it has no other.
     withoutCovers(a.without?.cookies, b.without?.cookies, undefined)

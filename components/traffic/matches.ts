@@ -1,5 +1,6 @@
 /** Which requests a rule is about, as a user writes it and as Istio takes it. */
 import type { HttpMatchRequest, StringMatch } from "../istio/virtual-service";
+import { claimHeader, type ClaimValues } from "../security/claims";
 import { embedded, literal } from "./regex";
 
 /** A value as a whole: exactly one of the three. A regex is RE2, at most 1024 characters, and has to match all of the value. */
@@ -31,6 +32,8 @@ export interface RequestMatch {
   readonly query?: FieldMatches;
   /** Requests of which none of these is true. A missing header or cookie counts as empty, except for `present`. */
   readonly without?: { readonly headers?: FieldMatches; readonly cookies?: FieldMatches };
+  /** Of a token that the gateway has verified. */
+  readonly claims?: ClaimValues;
   /** Requests from sidecars in this namespace to the service itself; never from the gateway. */
   readonly sourceNamespace?: string;
 }
@@ -39,12 +42,20 @@ export interface RequestMatch {
 export function istioMatch(match: RequestMatch): Omit<HttpMatchRequest, "uri"> {
   const { host, method, query, sourceNamespace } = match;
   const { without = {}, cookies } = match;
-  const headers = headerMatches(match.headers, cookies && allCookies(cookies));
+  const headers = {
+    ...headerMatches(match.headers, cookies && allCookies(cookies)),
+    ...Object.fromEntries(
+      Object.entries(match.claims ?? {}).map(([claim, values]) => [
+        claimHeader(claim),
+        values.includes("*") ? { regex: ".+" } : anyOf(values),
+      ]),
+    ),
+  };
   const withoutHeaders = headerMatches(without.headers, without.cookies && anyCookie(without.cookies));
   return {
-    ...(method !== undefined && { method: methodMatch([method].flat()) }),
+    ...(method !== undefined && { method: anyOf([method].flat()) }),
     ...(host !== undefined && { authority: { regex: hostRegex(host) } }),
-    ...(headers && { headers }),
+    ...(Object.keys(headers).length > 0 && { headers }),
     ...(withoutHeaders && { withoutHeaders }),
     ...(query && {
       queryParams: Object.fromEntries(Object.entries(query).map(([k, m]) => [k, fieldMatch(m)])),
@@ -55,8 +66,8 @@ export function istioMatch(match: RequestMatch): Omit<HttpMatchRequest, "uri"> {
 
 const fieldMatch = (match: FieldMatch): StringMatch => ("present" in match ? {} : match);
 
-const methodMatch = (methods: readonly string[]): StringMatch =>
-  methods.length === 1 ? { exact: methods[0] ?? "" } : { regex: methods.map(literal).join("|") };
+const anyOf = (values: readonly string[]): StringMatch =>
+  values.length === 1 ? { exact: values[0] ?? "" } : { regex: values.map(literal).join("|") };
 
 /** Hosts are case-insensitive, and a client may send the port with the name. */
 function hostRegex(host: string): string {

@@ -110,6 +110,13 @@ function matchProblems(rule: TrafficRule, { paths, hosts }: RuleContext): Proble
             : "only redirect and respond, which reach nothing, take other paths",
       });
     }
+    if (match.claims && sourceNamespace !== undefined) {
+      problems.push({
+        path: [...at, "claims"],
+        found: "claims beside sourceNamespace",
+        allowed: "claims of requests at the gateway only",
+      });
+    }
     for (const [name, value] of Object.entries(match.without?.headers ?? {})) {
       if ("present" in value || !fieldMatches(value, "")) continue;
       problems.push({
@@ -255,9 +262,19 @@ function policyProblems(rule: TrafficRule): Problem[] {
       repairs: [{ remove: ["headers", "request"] }],
     });
   }
+  if (!routes(rule) && cors !== undefined) {
+    problems.push({
+      path: ["cors"],
+      found: "cors for an answer of the gateway",
+      allowed: "cors with to and weights",
+      hint: "Envoy looks at it for requests to a version only; headers.response can set access-control-allow-origin",
+      repairs: [{ remove: ["cors"] }],
+    });
+    return problems;
+  }
   const conditions = match.some(
     (m) =>
-      [m.headers, m.cookies, m.without, m.sourceNamespace].some((c) => c !== undefined) ||
+      [m.headers, m.cookies, m.without, m.claims, m.sourceNamespace].some((c) => c !== undefined) ||
       (m.method !== undefined && ![m.method].flat().includes("OPTIONS")),
   );
   if (cors !== undefined && cors !== "none" && conditions) {

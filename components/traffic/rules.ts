@@ -110,12 +110,9 @@ export function withPolicies(
     : splitByMethod(all, { ...httpRetry(retries), ...copies }, { ...httpRetry(ofWrites), ...copiesWrites });
 }
 
-/** Policies in Istio's words, for a rule that the gateway answers itself: those that concern an answer. */
-export function answerPolicySpec({ headers, cors }: TrafficPolicies): Partial<HttpRoute> {
-  return {
-    ...(headers && headersSpec(headers, "by the gateway")),
-    ...(cors && { corsPolicy: corsSpec(cors) }),
-  };
+/** Policies in Istio's words, for a rule that the gateway answers itself: Envoy has response headers for those, and no CORS. */
+export function answerPolicySpec({ headers }: TrafficPolicies): Partial<HttpRoute> {
+  return headers ? headersSpec(headers, "by the gateway") : {};
 }
 
 /** A redirect in Istio's words. */

@@ -217,6 +217,11 @@ function conditionsOf(match: HttpMatchRequest): Condition[] {
   for (const [name, wanted] of Object.entries(headers)) {
     const value = headerValue(name);
     const test = stringTest(wanted);
+    const claim = /^@request\.auth\.claims(.*)$/.exec(name)?.[1];
+    if (claim !== undefined) {
+      conditions.push(({ request }) => claimValues(request.claims ?? {}, claim).some(test));
+      continue;
+    }
     conditions.push((seen) => {
       const found = value(seen);
       return found !== undefined && test(found);
@@ -248,8 +253,6 @@ function stringTest({ exact, prefix, regex }: StringMatch): (value: string) => b
 /** Lines of one header are one value, with commas (Envoy: HeaderUtility::getAllOfHeaderAsString). */
 function headerValue(name: string): (seen: Seen) => string | undefined {
   const key = name.toLowerCase();
-  const claim = /^@request\.auth\.claims(.*)$/.exec(name)?.[1];
-  if (claim !== undefined) return ({ request }) => claimValue(request.claims ?? {}, claim);
   switch (key) {
     case ":method":
       return ({ request }) => request.method;
@@ -267,14 +270,14 @@ function headerValue(name: string): (seen: Seen) => string | undefined {
   }
 }
 
-/** `.a.b` or `[a][b]`; only text matches. */
-function claimValue(claims: Readonly<Record<string, unknown>>, path: string): string | undefined {
-  const names = path.startsWith(".") ? path.slice(1).split(".") : path.slice(1, -1).split("][");
+/** Values of a claim, `[a][b]`: text, or the texts of a list. */
+function claimValues(claims: Readonly<Record<string, unknown>>, path: string): string[] {
+  const names = path.slice(1, -1).split("][");
   const value = names.reduce<unknown>(
     (at, name) => (typeof at === "object" && at !== null ? (at as Record<string, unknown>)[name] : undefined),
     claims,
   );
-  return typeof value === "string" ? value : undefined;
+  return [value].flat().filter((v) => typeof v === "string");
 }
 
 /** The first value of each parameter, undecoded (Envoy: QueryParamsMulti::parseQueryString). */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { embedded, regexProblem } from "../../components/traffic/regex";
+import { claims } from "./claims";
 import { hostOf, LABEL, LABEL_RULE, SUBDOMAIN } from "./dns";
 import { field, list, map, object, refuse, show, text } from "./fields";
 import { HEADER, HEADER_RULE } from "./headers";
@@ -174,6 +175,7 @@ export const requestMatch = object(
       { headers: header, cookies: cookie },
       "None of these; a missing header or cookie is none.",
     ).exactOptional(),
+    claims,
     sourceNamespace: text(LABEL, LABEL_RULE, {
       description:
         "Namespace of the caller, for calls within the mesh to the service itself. Such a rule does not hold at the gateway.",

@@ -19,7 +19,8 @@ export function* ruleFindings(c: PartialConfiguration, unread: readonly Path[]):
   if (versions.length === 0) return;
   const rules = written.map((rule, i) => (wrong.has(i) ? undefined : trafficRuleOf(rule)));
   const hosts = [c.category.host, ...(c.category.aliases ?? [])].filter((host) => host !== undefined);
-  for (const problem of ruleProblems(rules, { service: REST, versions, hosts, paths: CATEGORY_PATHS })) {
+  const context = { service: REST, versions, hosts, paths: CATEGORY_PATHS };
+  for (const problem of ruleProblems(rules, context)) {
     const { rule, found, allowed, hint, repairs = [] } = problem;
     const own = [...at, rule];
     // A match alone need not be in a list.

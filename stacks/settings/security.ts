@@ -3,10 +3,10 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import type { MutualTlsArgs } from "../../components/mesh/mutual-tls";
 import type { Authentication } from "../../components/security/authentication";
-import { CLAIM } from "../../components/security/claims";
 import type { AccessLists } from "../../components/security/gateway-access";
 import type { ServiceIdentity } from "../../components/security/identity";
 import type { ServiceLists } from "../../components/security/service-access";
+import { claims } from "./claims";
 import { LABEL, LABEL_RULE, SUBDOMAIN } from "./dns";
 import {
   choice,
@@ -121,28 +121,6 @@ const address = field(
     example: "203.0.113.0/24",
   },
 );
-
-const claimValue = text(
-  /^(\*|[\x20-\x29\x2b-\x7e]{1,256})$/,
-  'text of at most 256 printable characters without "*", or "*" alone for any value',
-  { description: "A value of the claim, or one that it contains where it is a list.", example: "staff" },
-  (written) => written.trim(),
-);
-const claims = map(
-  { pattern: CLAIM, allowed: 'a claim, nested ones with "." between ("realm_access.roles")', of: "claim" },
-  z
-    .union(
-      [
-        claimValue.transform((value) => [value]),
-        list(claimValue, "a list of values, each once", "Any of these."),
-      ],
-      {
-        error: () => "text, or a list of text",
-      },
-    )
-    .meta({ description: "Value of the claim, or any of several." }),
-  "Claim of the verified token → value. Each of them must hold.",
-).exactOptional();
 
 const someCondition = (keys: readonly string[]) => (entry: object, context: z.core.$RefinementCtx) => {
   if (keys.some((key) => key in entry) || context.issues.length > 0) return;
