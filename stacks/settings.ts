@@ -116,6 +116,19 @@ export interface CategorySettings {
   readonly profile: "category-api" | "shopizer";
   /** Version name (a DNS-1123 label) → workload; at least one; sorted by name. */
   readonly versions: Readonly<Record<string, VersionSettings>>;
+  /** PostgreSQL of all versions, exactly one of the two; absent where each pod has its own in memory. */
+  readonly database?: {
+    /** Key of a Secret with the URL of a database elsewhere. */
+    readonly url?: { readonly secret: string; readonly key: string };
+    /** One in the cluster. */
+    readonly server?: {
+      readonly image?: string;
+      readonly volume?: { readonly size: string; readonly storageClass?: string };
+      readonly resources?: Resources;
+    };
+  };
+  /** Secret with the keys `password` and `jwt-secret`; absent where nobody administers. */
+  readonly admin?: { readonly secret: string };
   /** How long a stopping pod finishes its requests, in whole seconds. Default 25. */
   readonly drainSeconds: number;
   /** How long the pods of a version may take to get ready, in whole seconds; by the profile when absent. */
@@ -328,7 +341,7 @@ function settingsOf(c: Configuration): Settings {
     warnings: [
       ...securityWarnings(c.security),
       ...istioVersionWarnings(istio.version, hashes(c)),
-      ...mirrorWarnings(c.traffic.mirror, shares, "shopzier:traffic.mirror"),
+      ...mirrorWarnings(c.traffic, shares),
     ],
   };
 }

@@ -9,11 +9,12 @@ import { mayRead } from "../../components/traffic/methods";
 import type { PolicyProblem } from "../../components/traffic/policy-problem";
 import { retriesOfWrites, retryProblems } from "../../components/traffic/retries";
 import type { VersionPolicies } from "../../components/traffic/version-policies";
-import type { Shares } from "../../components/traffic/weights";
+import { effectiveShares, type Shares } from "../../components/traffic/weights";
 import { istioIsOlder } from "./istio-version";
 import type { WrittenPolicies } from "./policies";
 import { didYouMean, type Finding, type Path } from "./problem";
 import type { PartialConfiguration } from "./rules";
+import type { Configuration } from "./schema";
 
 /** The requests that policies are about. */
 interface PolicyScope {
@@ -264,8 +265,18 @@ function located(problem: PolicyProblem, base: (path: readonly string[]) => Path
 }
 
 /** Mirrors that copy nothing, because the version gets all requests anyway: a shift that is done, most often. */
-export function mirrorWarnings(mirror: WrittenPolicies["mirror"], shares: Shares, where: string): string[] {
-  return mirror !== undefined && mirror !== "none" && shares[mirror.to] === 100
-    ? [`${where} copies nothing: ${mirror.to} gets all of these requests anyway. Remove it.`]
-    : [];
+export function mirrorWarnings({ mirror, rules }: Configuration["traffic"], shares: Shares): string[] {
+  const written = [
+    { at: "mirror", mirror, shares },
+    ...rules.map((rule, index) => ({
+      at: `rules[${index}].mirror`,
+      mirror: rule.mirror,
+      shares: rule.weights ? effectiveShares(rule.weights) : rule.to === undefined ? {} : { [rule.to]: 100 },
+    })),
+  ];
+  return written.flatMap(({ at, mirror, shares }) =>
+    mirror !== undefined && mirror !== "none" && shares[mirror.to] === 100
+      ? [`shopzier:traffic.${at} copies nothing: ${mirror.to} gets all of these requests anyway. Remove it.`]
+      : [],
+  );
 }

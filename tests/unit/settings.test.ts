@@ -266,6 +266,27 @@ describe("settings: what they become", function () {
     assert.deepEqual(warnings("1.30.1", { consistentHash: { sourceIp: true } }), []);
   });
 
+  it("warns of mirrors to the version that gets everything", () => {
+    const mirror = { to: "v2" };
+    const traffic = {
+      weights: { v1: 0, v2: 100 },
+      mirror,
+      rules: [
+        { name: "a", match: {}, to: "v2", mirror },
+        { name: "b", match: {}, weights: { v1: 50, v2: 50 }, mirror },
+      ],
+    };
+    const { rules, ...rest } = traffic;
+    assert.deepEqual(
+      parseSettings(small({ traffic: { ...rest, rules: rules.slice(0, 1) } }), "dev").warnings.map(
+        (warning) => warning.split(" ")[0],
+      ),
+      ["shopzier:traffic.mirror", "shopzier:traffic.rules[0].mirror"],
+    );
+    const split = { ...rest, weights: { v1: 100, v2: 0 }, rules: rules.slice(1) };
+    assert.deepEqual(parseSettings(small({ traffic: split }), "dev").warnings, []);
+  });
+
   it("is frozen to the bottom", () => {
     const frozen = (value: unknown): boolean =>
       typeof value !== "object" ||
