@@ -207,7 +207,9 @@ async function buildGo(name: string, program: GoProgram, folder: string): Promis
   const module = path.join(folder, "module");
   fs.cpSync(path.join(sources, program.module), module, { recursive: true });
   await program.prepare?.(module);
-  await run(["go", "build", ...buildFlags(program), "-o", path.join(folder, name), program.source], {
+  // The linker would drop the debug information: not to write it is an eighth of the time, and the same program.
+  const flags = ["-gcflags=all=-dwarf=false", ...buildFlags(program)];
+  await run(["go", "build", ...flags, "-o", path.join(folder, name), program.source], {
     cwd: module,
     env: goEnvironment,
     log: "toolchain",
