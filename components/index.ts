@@ -1,4 +1,5 @@
 export * from "./category/category-api";
+export * from "./category/category-database";
 export type { ClusterAccess } from "./mesh/cluster-access";
 export type { GatewayPods } from "./mesh/gateway-proxies";
 export { ISTIO_CHARTS, type ChartSource, type HelmValues } from "./mesh/helm-chart";

@@ -1,7 +1,7 @@
 import * as kx from "@pulumi/kubernetesx";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { categoryDefaults } from "../components/index";
+import { CATEGORY_DATABASE_URL, categoryDefaults } from "../components/index";
 import type { CategorySettings, VersionSettings } from "./settings";
 
 /**
@@ -21,12 +21,33 @@ export function categoryPod(
         name: "category",
         image: settings.image,
         // The service names the version that answered; the label of the pod says the same to Istio.
-        env: { CATEGORY_VERSION: version, PORT: String(category.port), ...settings.env },
+        env: {
+          CATEGORY_VERSION: version,
+          PORT: String(category.port),
+          ...secretVariables(category),
+          ...settings.env,
+        },
         resources: settings.resources ?? categoryDefaults(category.profile).resources,
       },
     ],
   });
   return pulumi.output(builder.podSpec).apply(withoutEmptyLists);
+}
+
+/** Variables whose values are kept in Secrets: here is only where. */
+function secretVariables({
+  database,
+  admin,
+}: CategorySettings): Record<string, k8s.types.input.core.v1.EnvVarSource> {
+  const from = (secret: string, key: string) => ({ secretKeyRef: { name: secret, key } });
+  const url = database?.url ?? (database?.server && CATEGORY_DATABASE_URL);
+  return {
+    ...(url && { DATABASE_URL: from(url.secret, url.key) }),
+    ...(admin && {
+      ADMIN_PASSWORD: from(admin.secret, "password"),
+      JWT_SECRET: from(admin.secret, "jwt-secret"),
+    }),
+  };
 }
 
 /** kubernetesx writes every list that it knows, also empty; server-side apply would then own them. */

@@ -93,6 +93,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
           },
         ]),
       ),
+      ...(c.database?.server && { database: c.database.server }),
       hosts,
       gateway: gateway.gateway,
       access: {

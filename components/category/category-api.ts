@@ -6,6 +6,7 @@ import { ServiceAccess, type ServiceAccessArgs } from "../service/service-access
 import { VersionedService, type ServiceVersion } from "../service/versioned-service";
 import { VersionRoutes, type VersionRoutesArgs } from "../service/version-routes";
 import type { Shares } from "../traffic/weights";
+import { CategoryDatabase, type CategoryDatabaseArgs } from "./category-database";
 import { CATEGORY_PATHS } from "./category-paths";
 
 export { CATEGORY_PATHS } from "./category-paths";
@@ -30,6 +31,8 @@ export interface CategoryApiArgs {
   readonly port?: number;
   /** Requests in flight when a pod ends have this long, in seconds. Default 25. */
   readonly graceSeconds?: number;
+  /** A {@link CategoryDatabase} beside the versions, whose pods take the URL from {@link CATEGORY_DATABASE_URL}. Default: none. */
+  readonly database?: Pick<CategoryDatabaseArgs, "image" | "volume" | "resources">;
   readonly hosts: readonly string[];
   readonly gateway: pulumi.Input<string>;
   /** Who may reach the pods: the gateway on the routed paths, and whom `services` names. Nobody else. */
@@ -107,13 +110,26 @@ export class CategoryApi extends pulumi.ComponentResource {
       { ...args.access, service: name, namespace: service.namespace, port, paths: CATEGORY_PATHS },
       { parent: this },
     );
+    const database =
+      args.database &&
+      new CategoryDatabase(
+        `${name}-database`,
+        {
+          ...args.database,
+          namespace: service.namespace,
+          // Every account: a version that goes would lose the database before its last request if it were named.
+          clients: [{ namespace: args.namespace, serviceAccount: "*" }],
+          ...(args.access.networkPolicy !== undefined && { networkPolicy: args.access.networkPolicy }),
+        },
+        { parent: this },
+      );
     new DefaultDeny(
       `${name}-default-deny`,
       {
         namespace: service.namespace,
         ...(args.access.networkPolicy !== undefined && { networkPolicy: args.access.networkPolicy }),
       },
-      { parent: this, dependsOn: [access] },
+      { parent: this, dependsOn: [access, ...(database ? [database] : [])] },
     );
     const routes = new VersionRoutes(
       `${name}-routes`,

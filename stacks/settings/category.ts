@@ -1,3 +1,4 @@
+import { admin, database } from "./database";
 import { hostOf, LABEL, LABEL_RULE, SUBDOMAIN } from "./dns";
 import {
   choice,
@@ -107,6 +108,8 @@ export const category = object(
       version,
       "Version name → workload. At least one; names are free.",
     ).prefault({}),
+    database: database.exactOptional(),
+    admin: admin.exactOptional(),
     drain: withDefault(
       duration("seconds", 0, 3_600_000, {
         description: "How long a stopping pod finishes its requests.",

@@ -18,6 +18,8 @@ export interface Registered {
   /** Logical names of what `dependsOn` names. */
   readonly dependsOn: readonly string[];
   readonly hooks: readonly string[];
+  /** Absent when all changes count. */
+  readonly ignoreChanges?: readonly string[];
 }
 
 export interface Run {
@@ -84,6 +86,7 @@ export async function runProgram(
           ...(opts.parent && nameOf(opts.parent) !== `shopzier-${stack}` && { parent: nameOf(opts.parent) }),
           dependsOn: dependsOn.map(nameOf),
           hooks: Object.keys(hooks),
+          ...(opts.ignoreChanges && { ignoreChanges: opts.ignoreChanges }),
         });
       }
       return undefined;

@@ -84,7 +84,8 @@ describe("administration", function () {
       [
         "a token without an end",
         () => {
-          const { exp: _, ...endless } = good();
+          const endless = good();
+          delete endless.exp;
           return sign(endless);
         },
       ],

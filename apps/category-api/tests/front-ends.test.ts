@@ -34,6 +34,8 @@ interface List {
 
 const at = "store=DEFAULT&lang=en";
 
+// The caller says what it reads.
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
 function read<T>({ status, text }: Answer, expected = 200): T {
   assert.equal(status, expected, text);
   return JSON.parse(text) as T;

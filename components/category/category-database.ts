@@ -1,0 +1,198 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { randomBytes } from "node:crypto";
+import type { ServiceIdentity } from "../security/identity";
+import { ServiceAccess } from "../service/service-access";
+
+export interface CategoryDatabaseArgs {
+  /** Namespace of the category service, which must exist. */
+  readonly namespace: pulumi.Input<string>;
+  /** Identities that may connect. */
+  readonly clients: readonly ServiceIdentity[];
+  /** An image with the interface of Docker's official `postgres`, Debian variant (user 999). Default `docker.io/library/postgres:17.6`. */
+  readonly image?: string;
+  /** Default: none, so that the data end with the pod. */
+  readonly volume?: {
+    /** A Kubernetes quantity, such as "10Gi". */
+    readonly size: string;
+    /** Default: the cluster's. */
+    readonly storageClass?: string;
+  };
+  /** Default: a tenth of a CPU and 256Mi requested, 512Mi at most. */
+  readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
+  /** Write a NetworkPolicy as well. Default true. */
+  readonly networkPolicy?: boolean;
+  /** How long it may take to get ready, in seconds. Default 300. */
+  readonly timeoutSeconds?: number;
+}
+
+const NAME = "category-database";
+const PORT = 5432;
+/** User and database; the password is generated. */
+const LOGIN = "category";
+/** `postgres` in Docker's official images that stand on Debian. */
+const USER = 999;
+const PASSWORD_KEY = "password";
+const FOLDER = "/var/lib/postgresql/data";
+
+/** Where the category service finds the URL of a {@link CategoryDatabase}. */
+export const CATEGORY_DATABASE_URL = { secret: NAME, key: "url" } as const;
+
+/**
+ * One PostgreSQL for all versions of the category service: a StatefulSet of one pod, its Service, the Secret with its
+ * password and URL, and who may connect, by mutual TLS.
+ *
+ * Data and write-ahead log are on one volume, so that a snapshot of it is a backup. The volume claim
+ * `data-category-database-0` stays when the StatefulSet goes; it ends with the namespace.
+ *
+ * The password is made once and kept in the state, encrypted: a later update does not change it.
+ */
+export class CategoryDatabase extends pulumi.ComponentResource {
+  /** Secret. */
+  readonly password: pulumi.Output<string>;
+
+  constructor(name: string, args: CategoryDatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:CategoryDatabase", name, args, opts);
+    const { namespace, volume } = args;
+    const timeout = `${args.timeoutSeconds ?? 300}s`;
+    const labels = { app: NAME };
+    const metadata = { name: NAME, namespace, labels };
+
+    const generated = randomBytes(24).toString("base64url");
+    const url = pulumi.interpolate`postgres://${LOGIN}:${generated}@${NAME}.${namespace}.svc:${PORT}/${LOGIN}`;
+    const encoded = (text: pulumi.Input<string>) =>
+      pulumi.secret(pulumi.output(text).apply((value) => Buffer.from(value).toString("base64")));
+    const secret = new k8s.core.v1.Secret(
+      `${name}-secret`,
+      {
+        metadata,
+        type: "Opaque",
+        data: { [PASSWORD_KEY]: encoded(generated), [CATEGORY_DATABASE_URL.key]: encoded(url) },
+      },
+      // What is generated anew with every run is not what the database was made with.
+      { parent: this, ignoreChanges: ["data"] },
+    );
+    this.password = pulumi.secret(
+      secret.data.apply((data) => Buffer.from(data[PASSWORD_KEY] ?? "", "base64").toString()),
+    );
+
+    new k8s.core.v1.Service(
+      `${name}-service`,
+      {
+        metadata: { ...metadata, annotations: { "pulumi.com/skipAwait": "true" } },
+        spec: {
+          selector: labels,
+          ports: [{ name: "tcp-postgres", port: PORT, targetPort: PORT, appProtocol: "tcp" }],
+        },
+      },
+      { parent: this },
+    );
+
+    const account = new k8s.core.v1.ServiceAccount(
+      `${name}-account`,
+      { metadata, automountServiceAccountToken: false },
+      { parent: this },
+    );
+    new k8s.apps.v1.StatefulSet(
+      `${name}-server`,
+      {
+        metadata,
+        spec: {
+          serviceName: NAME,
+          replicas: 1,
+          selector: { matchLabels: labels },
+          template: { metadata: { labels }, spec: podSpec(args) },
+          ...(volume && {
+            volumeClaimTemplates: [
+              {
+                metadata: { name: "data" },
+                spec: {
+                  accessModes: ["ReadWriteOnce"],
+                  resources: { requests: { storage: volume.size } },
+                  ...(volume.storageClass !== undefined && { storageClassName: volume.storageClass }),
+                },
+              },
+            ],
+          }),
+        },
+      },
+      { parent: this, dependsOn: [secret, account], customTimeouts: { create: timeout, update: timeout } },
+    );
+
+    new ServiceAccess(
+      `${name}-access`,
+      {
+        service: NAME,
+        namespace,
+        port: PORT,
+        from: args.clients,
+        ...(args.networkPolicy !== undefined && { networkPolicy: args.networkPolicy }),
+      },
+      { parent: this },
+    );
+    this.registerOutputs({ password: this.password });
+  }
+}
+
+function podSpec({ image, volume, resources }: CategoryDatabaseArgs): k8s.types.input.core.v1.PodSpec {
+  return {
+    serviceAccountName: NAME,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    // It writes out all that is in memory before it ends.
+    terminationGracePeriodSeconds: 60,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: USER,
+      runAsGroup: USER,
+      fsGroup: USER,
+      fsGroupChangePolicy: "OnRootMismatch",
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    containers: [
+      {
+        name: "postgres",
+        image: image ?? "docker.io/library/postgres:17.6",
+        env: [
+          { name: "POSTGRES_USER", value: LOGIN },
+          { name: "POSTGRES_DB", value: LOGIN },
+          {
+            name: "POSTGRES_PASSWORD",
+            valueFrom: { secretKeyRef: { name: NAME, key: PASSWORD_KEY } },
+          },
+          { name: "POSTGRES_INITDB_ARGS", value: "--data-checksums" },
+          // Below the volume's root, where a file system keeps folders of its own.
+          { name: "PGDATA", value: `${FOLDER}/pgdata` },
+        ],
+        // Ten for each pod of the service, also while an update doubles them.
+        args: ["-c", "max_connections=400"],
+        ports: [{ name: "tcp-postgres", containerPort: PORT }],
+        // No liveness probe: a restart makes a slow recovery slower.
+        readinessProbe: {
+          exec: { command: ["pg_isready", "--host=127.0.0.1", `--username=${LOGIN}`] },
+          periodSeconds: 2,
+          timeoutSeconds: 2,
+        },
+        resources: resources ?? {
+          requests: { cpu: "100m", memory: "256Mi" },
+          limits: { memory: "512Mi" },
+        },
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          capabilities: { drop: ["ALL"] },
+          readOnlyRootFilesystem: true,
+        },
+        volumeMounts: [
+          { name: "data", mountPath: FOLDER },
+          { name: "run", mountPath: "/var/run/postgresql" },
+          { name: "tmp", mountPath: "/tmp" },
+        ],
+      },
+    ],
+    volumes: [
+      { name: "run", emptyDir: {} },
+      { name: "tmp", emptyDir: {} },
+      ...(volume ? [] : [{ name: "data", emptyDir: {} }]),
+    ],
+  };
+}
