@@ -39,8 +39,7 @@ export function controlPlaneTelemetry(
   return {
     ...(providers.length > 0 && { extensionProviders: providers }),
     ...(tracing && tracing.variables.length > 0 && { secretVariables: tracing.variables }),
-    // Without a Prometheus of ours nobody is known to read them.
-    ...(o.prometheus && o.metrics.source === "envoy" && { proxyStats: ENVOY_REQUEST_STATS }),
+    ...(o.metrics.source === "envoy" && { proxyStats: ENVOY_REQUEST_STATS }),
   };
 }
 

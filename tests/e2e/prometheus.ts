@@ -1,0 +1,120 @@
+/** The lab's Prometheus and Jaeger as the tests ask them. */
+import assert from "node:assert/strict";
+import { request } from "undici";
+import { kubectl, readyPods, until, type stackFile } from "./lab";
+
+/** Settings that put both into the lab; windows short enough for a test. */
+export const OBSERVED = {
+  metrics: { source: "envoy" },
+  prometheus: { charts: "lab/charts", image: "lab.internal/prometheus:v3.14.0", interval: "2s" },
+  objectives: { fast: { long: "30s", short: "10s" }, slow: { long: "1m", short: "20s" } },
+} as const;
+export const JAEGER = { charts: "lab/charts", image: "lab.internal/jaeger:2.13.0" } as const;
+
+/** An edit of the stack file that sets the block `observability`. */
+export function observing(block: object): NonNullable<Parameters<typeof stackFile>[0]> {
+  return (config) => {
+    config["shopzier:observability"] = block;
+  };
+}
+
+async function podAddress(namespace: string, selector: string): Promise<string> {
+  let address: string | undefined;
+  await until(`a ready pod in ${namespace}`, async () => {
+    address = (await readyPods(namespace, selector))[0]?.status.podIP;
+    return address !== undefined;
+  });
+  return address ?? "";
+}
+
+async function json<T>(url: string): Promise<T> {
+  const { statusCode, body } = await request(url);
+  const text = await body.text();
+  assert.equal(statusCode, 200, `${url}: ${text}`);
+  return JSON.parse(text) as T;
+}
+
+export interface Sample {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value: readonly [number, string];
+}
+
+export class PrometheusClient {
+  private constructor(private readonly url: string) {}
+
+  static async open(): Promise<PrometheusClient> {
+    return new PrometheusClient(
+      `http://${await podAddress("prometheus", "app.kubernetes.io/name=prometheus")}:9090`,
+    );
+  }
+
+  async query(expr: string): Promise<readonly Sample[]> {
+    const { data } = await json<{ data: { result: readonly Sample[] } }>(
+      `${this.url}/api/v1/query?query=${encodeURIComponent(expr)}`,
+    );
+    return data.result;
+  }
+
+  /** Value by version. */
+  async byVersion(expr: string): Promise<Record<string, number>> {
+    return Object.fromEntries(
+      (await this.query(expr)).map(({ metric, value }) => [metric.version ?? "", Number(value[1])]),
+    );
+  }
+
+  /** Names of the alerts that fire now, with the version that they are about. */
+  async firing(): Promise<readonly string[]> {
+    const { data } = await json<{
+      data: { alerts: readonly { state: string; labels: Readonly<Record<string, string>> }[] };
+    }>(`${this.url}/api/v1/alerts`);
+    return data.alerts
+      .filter(({ state }) => state === "firing")
+      .map(({ labels }) => [labels.alertname, labels.version].filter(Boolean).join(" "))
+      .sort();
+  }
+
+  /** Every name and value of a label that there is, of all series together. */
+  async everything(): Promise<string> {
+    const { data } = await json<{ data: readonly object[] }>(
+      `${this.url}/api/v1/series?match[]=${encodeURIComponent('{__name__=~".+"}')}`,
+    );
+    return JSON.stringify(data);
+  }
+}
+
+export interface Span {
+  readonly traceID: string;
+  readonly operationName: string;
+  readonly processID: string;
+  readonly tags: readonly { readonly key: string; readonly value: unknown }[];
+}
+export interface Trace {
+  readonly traceID: string;
+  readonly spans: readonly Span[];
+  readonly processes: Readonly<Record<string, { readonly serviceName: string }>>;
+}
+
+export class JaegerClient {
+  private constructor(private readonly url: string) {}
+
+  static async open(): Promise<JaegerClient> {
+    return new JaegerClient(`http://${await podAddress("jaeger", "app.kubernetes.io/name=jaeger")}:16686`);
+  }
+
+  async services(): Promise<readonly string[]> {
+    return (await json<{ data: readonly string[] | null }>(`${this.url}/api/services`)).data ?? [];
+  }
+
+  /** Traces with a tag. */
+  async traces(service: string, tag: string, value: string): Promise<readonly Trace[]> {
+    const tags = encodeURIComponent(JSON.stringify({ [tag]: value }));
+    const query = `service=${encodeURIComponent(service)}&tags=${tags}&limit=1500&lookback=1h`;
+    return (await json<{ data: readonly Trace[] | null }>(`${this.url}/api/traces?${query}`)).data ?? [];
+  }
+}
+
+/** Sets the pods of a deployment to a number and waits until it is so. */
+export async function scale(namespace: string, deployment: string, replicas: number): Promise<void> {
+  await kubectl("scale", `deployment/${deployment}`, "-n", namespace, `--replicas=${replicas}`);
+  await kubectl("rollout", "status", `deployment/${deployment}`, "-n", namespace, "--timeout=90s");
+}
