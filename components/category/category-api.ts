@@ -3,7 +3,7 @@ import { DefaultDeny } from "../service/default-deny";
 import { minimumReplicas } from "../mesh/scale";
 import type { ServiceProbes } from "../service/pod";
 import { ServiceAccess, type ServiceAccessArgs } from "../service/service-access";
-import { VersionedService, type ServiceVersion } from "../service/versioned-service";
+import { VersionedService, type ServiceMetrics, type ServiceVersion } from "../service/versioned-service";
 import { VersionRoutes, type VersionRoutesArgs } from "../service/version-routes";
 import type { Shares } from "../traffic/weights";
 import { CategoryDatabase, type CategoryDatabaseArgs } from "./category-database";
@@ -57,6 +57,7 @@ export function categoryDefaults(image: CategoryImage): {
   readonly restricted: boolean;
   readonly resources: { readonly requests: Record<string, string>; readonly limits: Record<string, string> };
   readonly timeoutSeconds: number;
+  readonly metrics?: ServiceMetrics;
 } {
   return image === CategoryImage.shopizer
     ? {
@@ -75,6 +76,7 @@ export function categoryDefaults(image: CategoryImage): {
         restricted: true,
         resources: { requests: { cpu: "100m", memory: "192Mi" }, limits: { memory: "512Mi" } },
         timeoutSeconds: 180,
+        metrics: { port: 9464, path: "/metrics" },
       };
 }
 
@@ -100,6 +102,7 @@ export class CategoryApi extends pulumi.ComponentResource {
         probes: defaults.probes,
         restricted: defaults.restricted,
         timeoutSeconds: args.timeoutSeconds ?? defaults.timeoutSeconds,
+        ...(defaults.metrics && { metrics: defaults.metrics }),
         ...(args.graceSeconds !== undefined && { graceSeconds: args.graceSeconds }),
         versions: args.versions,
       },

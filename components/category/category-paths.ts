@@ -7,6 +7,7 @@ import type { RoutedPath } from "../traffic/paths";
 export const CATEGORY_PATHS: readonly RoutedPath[] = [
   { prefix: "/api/v1/category" },
   { prefix: "/api/v1/private/category" },
+  { exact: "/api/v1/private/login" },
   { prefix: "/api/v2/category" },
   { exact: "/actuator/health/ping" },
 ];

@@ -17,6 +17,12 @@ export interface ServiceVersion {
   readonly rateLimit?: RateLimit;
 }
 
+/** An HTTP endpoint for Prometheus that is no port of the Service. */
+export interface ServiceMetrics {
+  readonly port: number;
+  readonly path: string;
+}
+
 export interface VersionedServiceArgs {
   /** Name of the Kubernetes Service and prefix of everything else; the component's name by default. */
   readonly serviceName?: string;
@@ -29,6 +35,8 @@ export interface VersionedServiceArgs {
   readonly probes: ServiceProbes;
   /** Version name (a DNS label) → what runs. At least one. */
   readonly versions: Readonly<Record<string, ServiceVersion>>;
+  /** Where the pods answer Prometheus, as annotations that scrapers read; the proxy adds its own to them. Default: nowhere. */
+  readonly metrics?: ServiceMetrics;
   /** Requests in flight when a pod ends have this long, in seconds. Default 25. */
   readonly graceSeconds?: number;
   /** Run as a user other than root with a read-only root file system. Default true. */
@@ -100,7 +108,16 @@ export class VersionedService extends pulumi.ComponentResource {
             strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: "25%" } },
             progressDeadlineSeconds: timeout,
             template: {
-              metadata: { labels },
+              metadata: {
+                labels,
+                ...(args.metrics && {
+                  annotations: {
+                    "prometheus.io/scrape": "true",
+                    "prometheus.io/port": String(args.metrics.port),
+                    "prometheus.io/path": args.metrics.path,
+                  },
+                }),
+              },
               spec: pulumi.output(pod).apply((spec) =>
                 servicePod(
                   {
