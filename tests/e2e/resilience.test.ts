@@ -184,7 +184,7 @@ describe("circuit breaking", () => {
         circuitBreaker: {
           maxConnections: 100,
           retryBudget: { percent: 25 },
-          outlierDetection: { consecutive5xxErrors: 3, interval: "1s", baseEjectionTime: "3s" },
+          outlierDetection: { consecutive5xxErrors: 3, interval: "1s", baseEjectionTime: "10s" },
         },
         versions: { v2: { circuitBreaker: { maxRequests: 2 } } },
         rules: [
@@ -228,7 +228,7 @@ describe("circuit breaking", () => {
     const detection = {
       consecutive5xx: 3,
       interval: "1s",
-      baseEjectionTime: "3s",
+      baseEjectionTime: "10s",
       enforcingConsecutive5xx: 100,
     };
     assertHas(v1.outlierDetection, { ...detection, maxEjectionPercent: 50 });
