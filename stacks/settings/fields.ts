@@ -196,7 +196,7 @@ export function orNone<S extends z.ZodType>(schema: S, otherwise: string, descri
         field((value) => (value === "none" ? ("none" as const) : refuse(isOff(value) ? setNone : {})), {
           title,
           const: "none",
-          description: '"none" switches off what would hold otherwise.',
+          description: `${description} "none" switches off what would hold otherwise.`,
         }),
         schema,
       ],
