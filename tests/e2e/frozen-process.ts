@@ -1,20 +1,37 @@
+import { execaSync } from "execa";
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Goes on with the process. */
+/** Takes back what was done to a process. */
 export type Thaw = () => void;
 
 /**
- * Stops the agent of a gateway pod, and with it every update of its proxy, without the proxy noticing: what a node that
- * is cut off from istiod looks like.
+ * Cuts a gateway pod off from istiod, and with it every update of its proxy. The pod stays ready: its agent, which answers
+ * the kubelet, goes on.
  */
-export const freezeUpdates = (podUid: string): Thaw => freeze(podUid, "pilot-agent\0proxy\0router");
+export function cutOffFromIstiod(podUid: string): Thaw {
+  const pid = processOf(podUid, "pilot-agent\0proxy\0router");
+  const rule = (change: string): void => {
+    const drop = ["INPUT", "-p", "tcp", "--sport", "15012", "-j", "DROP"];
+    execaSync("nsenter", ["--target", String(pid), "--net", "iptables", change, ...drop]);
+  };
+  rule("--insert");
+  return () => {
+    rule("--delete");
+  };
+}
 
 /** Stops the category service in a pod in the middle of what it does: its requests stay in flight. */
-export const freezeService = (podUid: string): Thaw => freeze(podUid, "server.js");
+export function freezeService(podUid: string): Thaw {
+  const pid = processOf(podUid, "server.js");
+  process.kill(pid, "SIGSTOP");
+  return () => {
+    process.kill(pid, "SIGCONT");
+  };
+}
 
 /** The lab's pods share the machine's process table. */
-function freeze(podUid: string, commandLine: string): Thaw {
+function processOf(podUid: string, commandLine: string): number {
   const found = readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
     .filter((pid) => {
@@ -29,9 +46,5 @@ function freeze(podUid: string, commandLine: string): Thaw {
       }
     });
   assert.equal(found.length, 1, `one such process in pod ${podUid}`);
-  const pid = Number(found[0]);
-  process.kill(pid, "SIGSTOP");
-  return () => {
-    process.kill(pid, "SIGCONT");
-  };
+  return Number(found[0]);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { freezeService, freezeUpdates } from "./frozen-process";
+import { cutOffFromIstiod, freezeService } from "./frozen-process";
 import {
   assertSplit,
   baseline,
@@ -165,11 +165,10 @@ describe("versions come and go", () => {
       const [pod] = await gatewayPods();
       assert.ok(pod);
       const load = client.load(200);
-      const thaw = freezeUpdates(pod.metadata.uid);
+      const thaw = cutOffFromIstiod(pod.metadata.uid);
       try {
         withoutV1();
         editStackFile((config) => {
-          // Shorter than the kubelet takes to find that the stopped agent is not ready.
           config["shopzier:propagation"] = { timeout: "5s" };
         });
         const refused = await pulumi("up", "--yes", "--skip-preview");
@@ -199,14 +198,14 @@ describe("versions come and go", () => {
       const [pod] = await gatewayPods();
       assert.ok(pod);
       const load = client.load(200);
-      const thaw = freezeUpdates(pod.metadata.uid);
+      const thaw = cutOffFromIstiod(pod.metadata.uid);
       try {
         withoutV1();
         editStackFile((config) => {
           config["shopzier:propagation"] = { wait: false };
         });
         await up();
-        // v1's pods are gone now, and the frozen proxy still sends to them.
+        // v1's pods are gone now, and the proxy that was cut off still sends to them.
         await until(
           "a request fails",
           async () => (await client.sample(50)).some((a) => a.status !== 200),
