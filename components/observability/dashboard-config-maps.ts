@@ -23,14 +23,14 @@ export class Dashboards extends pulumi.ComponentResource {
       { metadata: { name: namespaceName } },
       { parent: this },
     );
-    // Loaded only here: Grafana's library takes longer to load than a whole preview may.
-    const built = import("./dashboards.js").then(({ dashboards }) =>
-      Object.fromEntries(
-        Object.entries(dashboards(args.service, args.source ?? "istio")).map(([file, dashboard]) => [
-          file,
-          JSON.stringify(dashboard, undefined, 2),
-        ]),
-      ),
+    // Loaded only where it is needed: Grafana's library takes a tenth of a second.
+    // eslint-disable-next-line @typescript-eslint/no-require-imports
+    const { dashboards } = require("./dashboards") as typeof import("./dashboards");
+    const data = Object.fromEntries(
+      Object.entries(dashboards(args.service, args.source ?? "istio")).map(([file, dashboard]) => [
+        file,
+        JSON.stringify(dashboard, undefined, 2),
+      ]),
     );
     new k8s.core.v1.ConfigMap(
       `${name}-configmap`,
@@ -40,7 +40,7 @@ export class Dashboards extends pulumi.ComponentResource {
           namespace: namespaceName,
           labels: { [DASHBOARD_LABEL]: "1" },
         },
-        data: built,
+        data,
       },
       { parent: this, dependsOn: [namespace] },
     );

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { runProgram, stackConfig, type Registered, type Run } from "./program";
+
+const EVERYTHING = {
+  prometheus: { storage: { size: "20Gi" }, retention: "30d" },
+  jaeger: { elasticsearch: { url: "https://search.example.com:9200", credentials: "search-login" } },
+  tracing: {
+    provider: "lightstep",
+    sampling: 10,
+    token: { secret: "tracing-token" },
+    tags: { environment: { value: "test" } },
+    namespaces: { category: { sampling: 0 } },
+  },
+  accessLogs: { errors: true, slowerThan: "500ms" },
+  metrics: { remove: ["source_principal"], operations: [{ name: "list", exact: "/api/v1/category" }] },
+  grafana: { enabled: true },
+};
+
+async function withObservability(block: object | undefined, preview = false): Promise<Run> {
+  const config = stackConfig("dev");
+  if (block) config["shopzier:observability"] = block;
+  return runProgram(config, { preview });
+}
+
+describe("observability", () => {
+  let all: ReadonlyMap<string, Registered>;
+  let plain: ReadonlyMap<string, Registered>;
+  const byName = (run: Run) => new Map(run.resources.map((r) => [r.name, r]));
+  before(async () => {
+    all = byName(await withObservability(EVERYTHING));
+    plain = byName(await withObservability(undefined));
+  });
+
+  /** An input of a resource, or what is in it at a path. */
+  const input = (name: string, ...path: readonly (string | number)[]): unknown => {
+    const resource = all.get(name);
+    assert.ok(resource, `${name} is not there`);
+    return path.reduce<unknown>(
+      (value, key) => (value as Record<string | number, unknown> | undefined)?.[key],
+      resource.inputs,
+    );
+  };
+  const added = (): string[] => [...all.keys()].filter((name) => !plain.has(name)).sort();
+
+  it("is off by default, and each part of it a component of its own", () => {
+    assert.deepEqual(
+      [...plain.keys()].filter((name) => /prometheus|jaeger|telemetry|grafana|dashboards/.test(name)),
+      [],
+    );
+    assert.deepEqual(added(), [
+      "dashboards",
+      "dashboards-configmap",
+      "dashboards-namespace",
+      "grafana",
+      "grafana-namespace",
+      "grafana-release",
+      "jaeger",
+      "jaeger-namespace",
+      "jaeger-release",
+      "prometheus",
+      "prometheus-namespace",
+      "prometheus-release",
+      "prometheus-rules",
+      "telemetry",
+      "telemetry-category",
+      "telemetry-ingest.lightstep.com",
+      "telemetry-ingest.lightstep.com-tls",
+      "telemetry-mesh",
+    ]);
+  });
+
+  it("shows in a preview what it will write", async () => {
+    const preview = byName(await withObservability(EVERYTHING, true));
+    for (const name of added()) assert.deepEqual(preview.get(name), all.get(name), name);
+  });
+
+  it("gives istiod the providers by name and leaves its default providers alone", () => {
+    const providers = input("istio-istiod", "values", "meshConfig", "extensionProviders") as {
+      name: string;
+    }[];
+    assert.deepEqual(
+      providers.map(({ name }) => name),
+      ["tracing", "access-log"],
+    );
+    assert.equal(input("istio-istiod", "values", "meshConfig", "defaultProviders"), undefined);
+    assert.equal(input("istio-istiod", "values", "traceSampling"), undefined);
+    const before = plain.get("istio-istiod")?.inputs as { values: { meshConfig?: object } };
+    assert.equal("extensionProviders" in (before.values.meshConfig ?? {}), false);
+  });
+
+  it("gives istiod the token by reference, so that a missing Secret does not keep it from starting", () => {
+    assert.deepEqual(input("istio-istiod", "values", "envVarFrom"), [
+      {
+        name: "TRACING_ACCESS_TOKEN",
+        valueFrom: { secretKeyRef: { name: "tracing-token", key: "token", optional: true } },
+      },
+    ]);
+  });
+
+  it("has one Telemetry object for the mesh and one for each namespace that differs", () => {
+    assert.equal(input("telemetry-mesh", "metadata", "namespace"), "istio-system");
+    assert.equal(input("telemetry-mesh", "spec", "tracing", 0, "randomSamplingPercentage"), 10);
+    assert.equal(input("telemetry-mesh", "spec", "tracing", 0, "disableSpanReporting"), false);
+    assert.deepEqual(Object.keys(input("telemetry-mesh", "spec") as object).sort(), [
+      "accessLogging",
+      "metrics",
+      "tracing",
+    ]);
+    assert.deepEqual(input("telemetry-category", "spec", "tracing"), [
+      { disableSpanReporting: true, randomSamplingPercentage: 0 },
+    ]);
+    assert.deepEqual(all.get("telemetry")?.dependsOn.slice(0, 1), ["istio"]);
+    assert.ok(all.get("telemetry")?.dependsOn.includes("category"));
+  });
+
+  it("makes a collector outside the cluster known to the mesh, with TLS", () => {
+    assert.deepEqual(input("telemetry-ingest.lightstep.com", "spec", "ports"), [
+      { number: 443, name: "grpc-collector", protocol: "GRPC" },
+    ]);
+    assert.equal(
+      input("telemetry-ingest.lightstep.com-tls", "spec", "trafficPolicy", "tls", "mode"),
+      "SIMPLE",
+    );
+  });
+
+  it("writes dashboards that Grafana finds by their label", () => {
+    const data = input("dashboards-configmap", "data") as Record<string, string>;
+    assert.equal(input("dashboards-configmap", "metadata", "labels", "grafana_dashboard"), "1");
+    assert.equal(input("grafana-release", "values", "sidecar", "dashboards", "label"), "grafana_dashboard");
+    assert.deepEqual(Object.keys(data).sort(), [
+      "category-canary.json",
+      "category-versions.json",
+      "mesh-health.json",
+    ]);
+    for (const text of Object.values(data)) {
+      const { panels, uid } = JSON.parse(text) as { panels: unknown[]; uid: string };
+      assert.ok(panels.length > 4, uid);
+    }
+  });
+
+  it("changes the rules, and nothing else of Prometheus, when a weight is edited", async () => {
+    const edited = stackConfig("dev");
+    edited["shopzier:observability"] = EVERYTHING;
+    edited["shopzier:traffic"] = { weights: { v1: "rest", v2: 35 } };
+    const after = byName(await runProgram(edited));
+    const changed = [...after.values()]
+      .filter(
+        ({ name, type, inputs: i }) =>
+          !type.startsWith("shopzier-mesh:") && JSON.stringify(i) !== JSON.stringify(all.get(name)?.inputs),
+      )
+      .map(({ name }) => name);
+    assert.deepEqual(changed.sort(), ["category-routes-route", "prometheus-rules"]);
+  });
+
+  it("does not watch shares where rules decide beside the weights", async () => {
+    const config = stackConfig("dev");
+    config["shopzier:observability"] = { prometheus: { enabled: true } };
+    const rules = async (): Promise<string> => {
+      const run = await runProgram(config);
+      const { data } = byName(run).get("prometheus-rules")?.inputs as { data: Record<string, string> };
+      return data["rules.yml"] ?? "";
+    };
+    assert.match(await rules(), /VersionShareOff/);
+    config["shopzier:traffic"] = {
+      weights: { v1: "rest", v2: 20 },
+      rules: [{ name: "beta", match: { headers: { "x-beta": { exact: "1" } } }, to: "v2" }],
+    };
+    assert.doesNotMatch(await rules(), /VersionShareOff/);
+  });
+
+  it("keeps a login of a trace store in its Secret", () => {
+    assert.match(JSON.stringify(input("jaeger-release", "values", "userconfig")), /\$\{env:STORE_PASSWORD\}/);
+    assert.deepEqual(
+      input("jaeger-release", "values", "jaeger", "extraEnv", 2, "valueFrom", "secretKeyRef"),
+      {
+        name: "search-login",
+        key: "password",
+      },
+    );
+  });
+});
