@@ -1,0 +1,170 @@
+import { execa } from "execa";
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { runProgram } from "../program/program";
+import { generatedSettings, type Generated } from "../unit/generated-settings";
+import { baseline, gatewayPods, kubectl, tool, until } from "./lab";
+import { rejectedSince, rejections } from "./rejections";
+
+interface IstioObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels?: object };
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+/** Every Istio object that the program writes for some settings. */
+async function istioObjects({ config }: Generated): Promise<IstioObject[]> {
+  const run = await runProgram(
+    Object.fromEntries(Object.entries(config).map(([key, value]) => [`shopzier:${key}`, value])),
+  );
+  return run.resources
+    .map(({ inputs }) => inputs as unknown as IstioObject)
+    .filter(({ apiVersion }) => /\.istio\.io\//.test(apiVersion))
+    .map(({ apiVersion, kind, metadata, spec }) => ({ apiVersion, kind, metadata, spec }));
+}
+
+const LABEL = "shopzier-mesh/generated";
+const GATEWAYS = "istio-ingress";
+
+/**
+ * The same object beside those of other settings: with hosts and names of its own, and apart from them where no proxy
+ * has to get it. What selects the gateway's pods or those of the service stays with them.
+ */
+function apart(object: IstioObject, i: number): IstioObject {
+  const own = JSON.parse(
+    JSON.stringify(object)
+      .replaceAll(/\bexample\.(com|net|org)\b/g, `example-${i}.$1`)
+      .replaceAll("category.category", `category.generated-${i}`)
+      .replaceAll(`${GATEWAYS}/shop`, `${GATEWAYS}/generated-${i}-shop`),
+  ) as IstioObject;
+  const { name, namespace } = object.metadata;
+  const selects =
+    "selector" in object.spec || "workloadSelector" in object.spec || object.kind === "AuthorizationPolicy";
+  const stays = namespace === GATEWAYS || (namespace === "category" && selects);
+  return {
+    ...own,
+    metadata: {
+      name: `generated-${i}-${name}`,
+      namespace: stays ? namespace : `generated-${i}`,
+      labels: { [LABEL]: "true" },
+    },
+  };
+}
+
+describe("generated settings", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "shopzier-generated-"));
+  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+  const objects: IstioObject[][] = [];
+  let sample: Generated[];
+
+  const file = (name: string, items: readonly object[]): string => {
+    const at = path.join(folder, name);
+    writeFileSync(at, items.map((item) => JSON.stringify(item)).join("\n---\n"));
+    return at;
+  };
+
+  before(async () => {
+    sample = fc.sample(generatedSettings, { numRuns: 500, seed });
+    for (const generated of sample) objects.push(await istioObjects(generated));
+  });
+  after(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it("500 of them: istioctl takes every object", async () => {
+    assert.equal(objects.length, 500);
+    assert.ok(objects.every((of) => of.length >= 5));
+    // Told apart by a label, since the report names objects only.
+    const named = objects.flatMap((of, i) =>
+      of.map((o) => ({ ...o, metadata: { ...o.metadata, name: `${o.metadata.name}-${i}` } })),
+    );
+    const { exitCode, all } = await tool("istioctl", "validate", "-f", file("all.yaml", named));
+    const errors = all.slice(all.indexOf("Error:"));
+    const [wrong] = /\/\S+-(\d+): /.exec(errors)?.slice(1) ?? [];
+    const settings = wrong === undefined ? undefined : sample[Number(wrong)]?.config;
+    assert.equal(exitCode, 0, `SEED=${seed}\n${errors}\n${JSON.stringify(settings, null, 1)}`);
+  });
+
+  describe("32 of them on the lab", () => {
+    const COUNT = 32;
+    let applied: IstioObject[];
+    let before_: ReadonlyMap<string, number>;
+
+    before(async () => {
+      await baseline();
+      applied = objects.slice(0, COUNT).flatMap((of, i) => of.map((object) => apart(object, i)));
+      before_ = await rejections();
+    });
+    after(async () => {
+      const kinds = [
+        ...new Set(applied.map(({ apiVersion, kind }) => `${kind}.${apiVersion.split("/")[0] ?? ""}`)),
+      ];
+      await kubectl("delete", `${kinds.join(",")},secrets`, "-A", "-l", LABEL, "--ignore-not-found");
+      await kubectl("delete", "namespaces", "-l", LABEL, "--ignore-not-found");
+    });
+
+    it("the API server and istiod take every object", async () => {
+      const labels = { [LABEL]: "true" };
+      const [key, certificate] = [path.join(folder, "tls.key"), path.join(folder, "tls.crt")];
+      await execa("openssl", [
+        ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=generated"],
+        ...["-keyout", key, "-out", certificate],
+      ]);
+      const text = (name: string): string => readFileSync(name, "utf8");
+      const stringData = { "tls.key": text(key), "tls.crt": text(certificate), "ca.crt": text(certificate) };
+      const credentials = JSON.stringify(applied).matchAll(/"credentialName":"([^"]+)"/g);
+      const secrets = [...new Set([...credentials].map(([, name]) => name))].map((name) => ({
+        apiVersion: "v1",
+        kind: "Secret",
+        type: "kubernetes.io/tls",
+        metadata: { name, namespace: GATEWAYS, labels },
+        stringData,
+      }));
+      const namespaces = objects.slice(0, COUNT).map((_, i) => ({
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: { name: `generated-${i}`, labels },
+      }));
+      const { exitCode, all } = await tool(
+        ...(["kubectl", "apply", "-f", file("lab.yaml", [...namespaces, ...secrets, ...applied])] as const),
+      );
+      assert.equal(exitCode, 0, `SEED=${seed}\n${all}`);
+    });
+
+    it("the gateway takes up every host, and no proxy refuses anything", async () => {
+      const hosts = new Set(
+        applied.filter(({ kind }) => kind === "VirtualService").flatMap(({ spec }) => spec.hosts as string[]),
+      );
+      const outside = [...hosts].filter((host) => host.includes("example-"));
+      assert.ok(outside.length >= COUNT);
+      const [pod] = await gatewayPods();
+      assert.ok(pod);
+      const dump = (query: string): Promise<string> =>
+        kubectl(
+          ...["-n", GATEWAYS, "exec", pod.metadata.name, "-c", "istio-proxy", "--"],
+          ...["pilot-agent", "request", "GET", `config_dump?resource=${query}`],
+        );
+      let missing: string[] = [];
+      await until(
+        "every host has its routes",
+        async () => {
+          const routes = await dump("dynamic_route_configs");
+          missing = outside.filter((host) => !routes.includes(`"${host}"`));
+          return missing.length === 0;
+        },
+        40,
+      ).catch(() => undefined);
+      const refused = await rejectedSince(before_);
+      assert.deepEqual({ refused, missing }, { refused: {}, missing: [] }, `SEED=${seed}`);
+      for (const kind of ["dynamic_listeners", "dynamic_active_clusters"]) {
+        const state = await dump(kind);
+        assert.equal(state.match(/"error_state": \{[^}]*\}/)?.[0], undefined, `SEED=${seed} ${kind}`);
+        assert.ok(!state.includes('"warming_state"'), `SEED=${seed} ${kind}`);
+      }
+    });
+  });
+});

@@ -1,0 +1,38 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { parseSettings } from "../../stacks/settings";
+import { BLOCKS, generatedSettings, settingPaths, writtenPaths } from "./generated-settings";
+
+describe("generated settings", () => {
+  const sample = fc.sample(generatedSettings, 300);
+
+  for (const block of BLOCKS) {
+    it(`have every setting that a stack file may have below shopzier:${block}`, () => {
+      const paths = settingPaths(block);
+      assert.ok(paths.length > 10);
+      let missing = paths;
+      // What few rules allow is rare: how many it takes is no matter.
+      for (let more = sample, round = 0; missing.length > 0 && round < 20; round++) {
+        const written = new Set(more.flatMap(({ config }) => writtenPaths(config, missing)));
+        missing = missing.filter((path) => !written.has(path));
+        more = missing.length > 0 ? fc.sample(generatedSettings, 300) : [];
+      }
+      assert.deepEqual(missing, []);
+    });
+  }
+
+  it("mean the same whichever way they are written", () => {
+    const reversed = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(reversed);
+      if (typeof value !== "object" || value === null) return value;
+      return Object.fromEntries(
+        Object.entries(value)
+          .reverse()
+          .map(([key, inner]) => [key, reversed(inner)]),
+      );
+    };
+    for (const { config, settings } of sample) {
+      assert.deepEqual(parseSettings(reversed(config) as Record<string, unknown>, "dev"), settings);
+    }
+  });
+});

@@ -1,0 +1,293 @@
+/**
+ * Stack files from the schema itself: whatever a user may write is generated, new settings as soon as they exist.
+ *
+ * A generated file may break a rule across fields. The report names what is wrong, and what it names is taken out until
+ * nothing is: what is left is right and still has all that the rules allow.
+ */
+import fc from "fast-check";
+import { documents } from "../../docs/generate";
+import { parseSettings, SettingsError, type Problem, type Settings } from "../../stacks/settings";
+import { weights } from "./arbitraries";
+import { RIGHT_SETTINGS } from "./wrong-settings";
+
+export type Config = Record<string, unknown>;
+
+/** The part of JSON Schema that the schema of stack files uses. */
+interface Schema {
+  readonly title?: string;
+  readonly type?: string | readonly string[];
+  readonly anyOf?: readonly Schema[];
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly examples?: readonly unknown[];
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly propertyNames?: { readonly pattern?: string };
+  readonly additionalProperties?: false | Schema;
+  readonly items?: Schema;
+  readonly minItems?: number;
+  readonly uniqueItems?: boolean;
+}
+
+const SCHEMA = (
+  JSON.parse(documents()["docs/stack.schema.json"] ?? "") as {
+    properties: { config: { properties: Record<string, Schema> } };
+  }
+).properties.config.properties;
+
+/** What schemas tell by words alone; also names that other settings refer to. */
+const WORDS = [
+  "v1",
+  "v2",
+  "beta",
+  "GET",
+  "POST",
+  "DELETE",
+  "x-user",
+  "session",
+  "100ms",
+  "250ms",
+  "1s",
+  "5s",
+  "30s",
+  "5m",
+  "1h",
+  "/",
+  "/api/v1/category",
+  "/api/v1/category/",
+  "/api/v2/category/1",
+  "/api/v1/private/category",
+  "/old",
+  "shop.example.com",
+  "*.example.com",
+  "https://shop.example.com",
+  "https://*.example.com",
+  "10.0.0.0/8",
+  "192.0.2.7",
+  "2001:db8::/32",
+  "2001:db8::7",
+  "shop",
+  "shop/cart",
+  "cluster.local/ns/shop/sa/cart",
+  "region1",
+  "region1/zone1/*",
+  "region2",
+  "[a-z]+-[0-9]{2}",
+  "(?i)beta|canary",
+  "/api/v1/category/[^/]+",
+  "limits.example.com:8081",
+  "rate-limit.platform.svc.cluster.local:8081",
+  "192.0.2.7:8081",
+  "503",
+  "connect-failure",
+  "reset",
+  "gateway-error",
+  '{"keys":[{"kty":"RSA","kid":"1","n":"0vx7agoebGcQSuuPiLJXZptN","e":"AQAB"}]}',
+];
+
+/** Keys of which an object has one. */
+const ALTERNATIVES = [
+  ["to", "weights", "redirect", "respond"],
+  ["exact", "prefix", "regex", "present"],
+];
+
+const version = fc.constantFrom("v1", "v2");
+const shares = weights
+  .filter((w) => Object.keys(w).length === 2)
+  .map((w) => Object.fromEntries(Object.values(w).map((share, i) => [`v${i + 1}`, share])));
+
+/** What names versions. */
+const OF_VERSIONS: Readonly<Record<string, (schema: Schema) => fc.Arbitrary<unknown>>> = {
+  to: () => version,
+  weights: () => shares,
+  versions: ({ additionalProperties }) =>
+    additionalProperties
+      ? fc.dictionary(version, valueOf(additionalProperties), { maxKeys: 2 })
+      : fc.uniqueArray(version, { minLength: 1 }),
+};
+
+function textOf({ pattern, examples = [] }: Schema): fc.Arbitrary<unknown> {
+  const known = pattern === undefined ? undefined : new RegExp(pattern);
+  const words = WORDS.filter((word) => known?.test(word) ?? true);
+  const choices = [...words, ...examples];
+  const named = choices.length > 0 ? fc.constantFrom(...choices) : fc.constant("x");
+  if (pattern === undefined) return fc.oneof(named, fc.string({ minLength: 1, maxLength: 12 }));
+  // Not a pattern with assertions, which fast-check cannot write text for.
+  return /\(\?[=!<]/.test(pattern) ? named : fc.oneof(named, fc.stringMatching(known ?? /x/));
+}
+
+function valueOf(schema: Schema): fc.Arbitrary<unknown> {
+  const { anyOf, properties, additionalProperties, items, examples = [] } = schema;
+  if (anyOf) return fc.oneof(...anyOf.map(valueOf));
+  if ("const" in schema) return fc.constant(schema.const);
+  if (schema.enum) return fc.constantFrom(...schema.enum);
+  if (properties) {
+    // Left to chance, hardly any rule or match would be right.
+    const one = ALTERNATIVES.map((keys) => keys.filter((key) => key in properties)).find((k) => k.length > 1);
+    if (one) {
+      const others = Object.entries(properties).filter(([key]) => !one.includes(key));
+      return fc.oneof(
+        ...one.map((key) =>
+          valueOf({
+            properties: Object.fromEntries([...others, [key, properties[key] ?? {}]]),
+            required: [...(schema.required ?? []), key],
+          }),
+        ),
+      );
+    }
+    const values = Object.entries(properties).map(([key, inner]): [string, fc.Arbitrary<unknown>] => [
+      key,
+      (OF_VERSIONS[key] ?? valueOf)(inner),
+    ]);
+    const { required = [] } = schema;
+    const optional = Object.keys(properties).filter((key) => !required.includes(key));
+    return fc
+      .tuple(fc.record(Object.fromEntries(values)), fc.subarray(optional))
+      .map(([all, chosen]) =>
+        Object.fromEntries(Object.entries(all).filter(([key]) => [...required, ...chosen].includes(key))),
+      );
+  }
+  if (typeof additionalProperties === "object" && Object.keys(additionalProperties).length > 0) {
+    const name = textOf({ ...schema.propertyNames, examples: [] }).map(String);
+    return fc.dictionary(name, valueOf(additionalProperties), { maxKeys: 2 });
+  }
+  if (items) {
+    const length = { minLength: schema.minItems ?? 0, maxLength: 3 };
+    return schema.uniqueItems
+      ? fc.uniqueArray(valueOf(items), { ...length, selector: (item) => JSON.stringify(item) })
+      : fc.array(valueOf(items), length);
+  }
+  const types = [schema.type ?? "object"].flat();
+  if (types.includes("integer") || types.includes("number")) {
+    const { minimum: min = 0, maximum = 10_000 } = schema;
+    const near = { min: Math.ceil(min), max: Math.min(maximum, min + 20) };
+    const whole = fc.oneof(fc.integer(near), fc.integer({ min: near.min, max: Math.floor(maximum) }));
+    return examples.length > 0 ? fc.oneof(whole, fc.constantFrom(...examples)) : whole;
+  }
+  // Helm values are the user's own.
+  return types.includes("string") ? textOf(schema) : fc.constant({});
+}
+
+/** A path in the syntax of `pulumi config`. */
+const keysOf = (path: string): string[] =>
+  [...path.replace(/^shopzier:/, ".").matchAll(/\.([\w-]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/g)].map(
+    ([, key, index, quoted]) => key ?? index ?? quoted?.replaceAll(/\\(.)/g, "$1") ?? "",
+  );
+
+/** Takes what is at a path out of `config`; where it is missing, what needs it. */
+function takeOut(config: Config, keys: readonly string[]): void {
+  const parents: unknown[] = [config];
+  for (const key of keys) parents.push((parents.at(-1) as Config | null | undefined)?.[key]);
+  const at = keys.length - (parents.at(-1) === undefined ? 1 : 0);
+  const [parent, key = ""] = [parents[at - 1], keys[at - 1]];
+  // It may have gone with something else.
+  if (typeof parent !== "object" || parent === null) return;
+  if (Array.isArray(parent)) parent.splice(Number(key), 1);
+  else Reflect.deleteProperty(parent, key);
+}
+
+function put(config: Config, keys: readonly string[], value: string): void {
+  const last = keys.at(-1) ?? "";
+  const parent = keys.slice(0, -1).reduce((at, key) => (at[key] ??= {}) as Config, config);
+  parent[last] = value;
+}
+
+const COMMAND = /pulumi config (set|rm) --stack dev --path '(.+?)'(?: (.+))?$/;
+
+/** Does what a report says would repair one of its problems. */
+function repair(config: Config, { path, repairs }: Problem): void {
+  const [, what, at = "", value = ""] = COMMAND.exec(repairs[0] ?? "") ?? [];
+  if (what === "set") put(config, keysOf(at), value.replaceAll("'", ""));
+  else takeOut(config, keysOf(what === "rm" ? at : path));
+}
+
+export interface Generated {
+  /** Keys without namespace. */
+  readonly config: Config;
+  readonly settings: Settings;
+}
+
+/** `config` without what is wrong in it. */
+function repaired(config: Config): Generated {
+  for (let round = 0; ; round++) {
+    try {
+      return { config, settings: parseSettings(config, "dev") };
+    } catch (error) {
+      if (!(error instanceof SettingsError)) throw error;
+      if (round === 100) throw new Error(`no end of ${error.message}`, { cause: error });
+      // The last first: entries of lists keep their place. Two repairs may undo each other for ever.
+      for (const problem of [...error.problems].reverse()) {
+        if (round < 20) repair(config, problem);
+        else takeOut(config, keysOf(problem.path));
+      }
+    }
+  }
+}
+
+/** The blocks whose settings become Istio's objects. */
+export const BLOCKS: readonly string[] = ["traffic", "loadBalancer", "security", "observability", "gateway"];
+
+/** What is installed beside the mesh: Helm's values, and nothing that a proxy is told. */
+const INSTALLED = ["prometheus", "jaeger", "grafana", "objectives", "dashboards"];
+
+function schemaOf(block: string): Schema {
+  const { properties, ...schema } = SCHEMA[`shopzier:${block}`] ?? {};
+  return properties === undefined
+    ? schema
+    : {
+        ...schema,
+        properties: Object.fromEntries(
+          Object.entries(properties).filter(([key]) => !INSTALLED.includes(key)),
+        ),
+      };
+}
+
+/** Right settings of every block, for versions v1 and v2. */
+export const generatedSettings: fc.Arbitrary<Generated> = fc
+  .record({
+    blocks: fc.record(Object.fromEntries(BLOCKS.map((block) => [block, valueOf(schemaOf(block))]))),
+    aliases: fc.subarray(["shop.example.net", "*.example.org"]),
+    shares,
+  })
+  .map(({ blocks, aliases, shares }) => {
+    const right = RIGHT_SETTINGS.dev as { category: Config };
+    const { traffic, ...others } = structuredClone(blocks) as Record<string, Config>;
+    return repaired({
+      ...others,
+      category: { ...right.category, ...(aliases.length > 0 && { aliases }) },
+      traffic: { ...traffic, weights: shares },
+    });
+  });
+
+/** Every setting that the schema has below `root`: `traffic.rules[].name`, a name of the user's as `*`. */
+export function settingPaths(root: string): string[] {
+  const below = (schema: Schema, at: string): string[] => [
+    ...(schema.anyOf ?? []).flatMap((alternative) => below(alternative, at)),
+    ...Object.entries(schema.properties ?? {}).flatMap(([key, inner]) => [
+      `${at}.${key}`,
+      ...below(inner, `${at}.${key}`),
+    ]),
+    ...(typeof schema.additionalProperties === "object" ? below(schema.additionalProperties, `${at}.*`) : []),
+    ...(schema.items ? below(schema.items, `${at}[]`) : []),
+  ];
+  return [...new Set(below(schemaOf(root), root))];
+}
+
+/** Which of `paths` a configuration has. */
+export function writtenPaths(config: Config, paths: readonly string[]): string[] {
+  const has = (value: unknown, keys: readonly string[]): boolean => {
+    const [key, ...rest] = keys;
+    if (key === undefined) return value !== undefined;
+    if (typeof value !== "object" || value === null) return false;
+    if (key === "[]" || key === "*") {
+      return (
+        (key === "[]") === Array.isArray(value) && Object.values(value).some((inner) => has(inner, rest))
+      );
+    }
+    return !Array.isArray(value) && has((value as Config)[key], rest);
+  };
+  return paths.filter((path) => has(config, path.replaceAll("[]", ".[]").split(".")));
+}
