@@ -215,23 +215,15 @@ function conditionsOf(match: HttpMatchRequest): Condition[] {
     conditions.push(({ request }) => test(request.host));
   }
   for (const [name, wanted] of Object.entries(headers)) {
-    const value = headerValue(name);
-    const test = stringTest(wanted);
-    const claim = /^@request\.auth\.claims(.*)$/.exec(name)?.[1];
-    if (claim !== undefined) {
-      conditions.push(({ request }) => claimValues(request.claims ?? {}, claim).some(test));
-      continue;
-    }
-    conditions.push((seen) => {
-      const found = value(seen);
-      return found !== undefined && test(found);
-    });
+    conditions.push(headerTest(name, stringTest(wanted)));
   }
   for (const [name, unwanted] of Object.entries(withoutHeaders)) {
-    const value = headerValue(name);
     const test = stringTest(unwanted);
-    const present = Object.keys(unwanted).length === 0;
-    conditions.push((seen) => (present ? value(seen) === undefined : !test(value(seen) ?? "")));
+    const has = headerTest(name, test);
+    // A missing header counts as empty, unless its presence alone is asked for.
+    const missing = Object.keys(unwanted).length > 0 && test("") && !name.startsWith("@");
+    const key = name.toLowerCase();
+    conditions.push((seen) => !has(seen) && !(missing && seen.headers[key] === undefined));
   }
   for (const [name, wanted] of Object.entries(queryParams)) {
     const test = stringTest(wanted);
@@ -250,23 +242,26 @@ function stringTest({ exact, prefix, regex }: StringMatch): (value: string) => b
   return regex === undefined ? () => true : wholeMatch(regex);
 }
 
-/** Lines of one header are one value, with commas (Envoy: HeaderUtility::getAllOfHeaderAsString). */
-function headerValue(name: string): (seen: Seen) => string | undefined {
-  const key = name.toLowerCase();
-  switch (key) {
+/** Whether a header is there with a value that fits; of several lines of one name any (Envoy: HeaderUtility::matchHeaders). */
+function headerTest(name: string, test: (value: string) => boolean): Condition {
+  const claim = /^@request\.auth\.claims(.*)$/.exec(name)?.[1];
+  if (claim !== undefined) return ({ request }) => claimValues(request.claims ?? {}, claim).some(test);
+  switch (name) {
     case ":method":
-      return ({ request }) => request.method;
+      return ({ request }) => test(request.method);
     case ":authority":
-      return ({ request }) => request.host;
+      return ({ request }) => test(request.host);
     case ":path":
-      return ({ whole }) => whole;
+      return ({ whole }) => test(whole);
     case ":scheme":
-      return ({ request }) => request.scheme;
-    default:
+      return ({ request }) => test(request.scheme);
+    default: {
+      const key = name.toLowerCase();
       return ({ headers }) => {
         const value = headers[key];
-        return typeof value === "object" ? value.join(",") : value;
+        return value !== undefined && (typeof value === "object" ? value.some(test) : test(value));
       };
+    }
   }
 }
 

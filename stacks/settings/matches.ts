@@ -126,7 +126,7 @@ const header = map(
     of: "header",
   },
   match(TEXT, "Value of the header.", true),
-  "Header → value. Several lines of one header count as one, with commas.",
+  "Header → value. Of several lines of one header any may match.",
 ).exactOptional();
 const cookie = map(
   { pattern: NAME, allowed: "the name of a cookie", of: "cookie" },
