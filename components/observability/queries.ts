@@ -95,14 +95,19 @@ export class VersionQueries {
   }
 
   private sum(seenBy: Viewpoint, by: string, metric: string, matcher: string, window: string): string {
-    const { selector, versionLabel, versionPattern } = this.series(seenBy);
+    const { selector, versionLabel, versionPattern } = this.series(seenBy, metric);
     const matchers = [selector, matcher].filter((m) => m !== "").join(",");
     const rate = `rate(${metric}{${matchers}}[${window}])`;
     return `sum by (${by}) (label_replace(${rate}, "version", "$1", "${versionLabel}", "${versionPattern}"))`;
   }
 
-  private series(seenBy: Viewpoint): { selector: string; versionLabel: string; versionPattern: string } {
+  private series(
+    seenBy: Viewpoint,
+    metric: string,
+  ): { selector: string; versionLabel: string; versionPattern: string } {
     const { name, namespace, port, versions } = this.service;
+    // Envoy counts under one name by code and by class of codes.
+    const codes = metric === this.counter ? ',response_code!=""' : "";
     const names = versions.join("|");
     if (this.source === "istio") {
       return {
@@ -119,14 +124,14 @@ export class VersionQueries {
     if (seenBy === "callee") {
       // Labels of the pod, which Prometheus adds when it scrapes.
       return {
-        selector: `cluster_name=~"inbound[|]${port}[|].*",namespace="${namespace}",app="${name}",version=~"${names}"`,
+        selector: `cluster_name=~"inbound[|]${port}[|].*"${codes},namespace="${namespace}",app="${name}",version=~"${names}"`,
         versionLabel: "version",
         versionPattern: "(.*)",
       };
     }
     const host = `${name}.${namespace}.svc.cluster.local`.replaceAll(".", "[.]");
     return {
-      selector: `cluster_name=~"outbound[|]${port}[|](${names})[|]${host}.*"`,
+      selector: `cluster_name=~"outbound[|]${port}[|](${names})[|]${host}.*"${codes}`,
       versionLabel: "cluster_name",
       versionPattern: "outbound[|][0-9]+[|]([^|]+)[|].*",
     };

@@ -16,8 +16,8 @@ import {
 import { OBSERVED, observing, PrometheusClient, scale } from "./prometheus";
 
 const CALLER =
-  'sum by (version) (label_replace(envoy_cluster_upstream_rq{app="istio-ingressgateway",cluster_name=~"outbound.8080.v[0-9]+.category.*"}, "version", "$1", "cluster_name", "outbound.8080.([^|]+).*"))';
-const CALLEE = `sum by (version) (envoy_cluster_upstream_rq{namespace="${NAMESPACE}",cluster_name=~"inbound.8080.*"})`;
+  'sum by (version) (label_replace(envoy_cluster_upstream_rq{app="istio-ingressgateway",cluster_name=~"outbound.8080.v[0-9]+.category.*",response_code!=""}, "version", "$1", "cluster_name", "outbound.8080.([^|]+).*"))';
+const CALLEE = `sum by (version) (envoy_cluster_upstream_rq{namespace="${NAMESPACE}",cluster_name=~"inbound.8080.*",response_code!=""})`;
 const SERVICE = "sum by (version) (http_request_duration_seconds_count)";
 
 describe("metrics of the versions in Prometheus", function () {
