@@ -82,7 +82,7 @@ const CASES: readonly Case[] = [
     title: "few failed requests say nothing",
     traffic: (version, kind) =>
       version === "v2" ? (kind === "failed" ? "0x29 0 1x30" : "0x60") : healthy(version, kind),
-    firing: { "31m": ["VersionShareOff v1", "VersionShareOff v2", "VersionWithoutTraffic v2"] },
+    firing: { "33m": ["VersionShareOff v1", "VersionShareOff v2"] },
   },
 ];
 
