@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { baseline, Client, gatewayPods, kubectl, LIST, must, stackFile, tool, until, up } from "./lab";
+import { meshClient, remove, type MeshClient } from "./mesh-client";
+import { forgeries, issuer } from "./tokens";
+
+const ISSUER = "https://id.example.com/";
+const PRIVATE = "/api/v1/private/category";
+/** Addresses by which the tests come to the gateway, and by which pods do. */
+const [TESTS, PODS] = ["10.88.0.254", "10.244.0.0/16"];
+const OUTSIDE = "outside";
+
+/** Deploys the lab with these settings of security. */
+async function deploy(security: object, traffic: object = {}): Promise<void> {
+  stackFile((config) => {
+    config["shopzier:security"] = security;
+    Object.assign(config["shopzier:traffic"] as object, traffic);
+  });
+  await up();
+}
+
+describe("who may come in", () => {
+  let client: Client;
+  let outside: MeshClient;
+  before(async () => {
+    await baseline();
+    [client, outside] = await Promise.all([Client.open(), meshClient(OUTSIDE, false)]);
+  });
+  after(async () => {
+    await client.close();
+    await remove(OUTSIDE);
+    await baseline();
+  });
+
+  const status = async (
+    path: string,
+    headers: Record<string, string> = {},
+    method: "GET" | "DELETE" | "OPTIONS" = "GET",
+  ): Promise<number> => (await client.ask({ path, headers, method })).status;
+  /** From a pod, by the gateway's own address. */
+  const fromPod = async (headers: Readonly<Record<string, string>> = {}): Promise<string> => {
+    const [pod] = await gatewayPods();
+    const answer = await outside.status(`http://${pod?.status.podIP ?? ""}${LIST}`, {
+      host: "shop.lab.internal",
+      ...headers,
+    });
+    return answer.split(" ")[0] ?? "";
+  };
+
+  describe("by address", () => {
+    it("knows clients by their connection, whatever they say of themselves", async () => {
+      await deploy({ access: { allow: [{ addresses: [TESTS] }], deny: [{ methods: ["DELETE"] }] } });
+      await until("the list holds", async () => (await fromPod()) === "403");
+      assert.equal(await status(LIST), 200);
+      for (const name of ["x-forwarded-for", "x-real-ip", "x-envoy-external-address", "forwarded"]) {
+        const value = name === "forwarded" ? `for=${TESTS}` : TESTS;
+        assert.equal(await fromPod({ [name]: value }), "403", name);
+      }
+      assert.equal(await status(LIST, {}, "DELETE"), 403, "deny wins over allow");
+    });
+
+    it("knows them by one trusted proxy, and nothing before it", async () => {
+      await deploy({
+        trustedProxies: 1,
+        access: { allow: [{ addresses: ["203.0.113.0/24"] }], deny: [{ addresses: ["203.0.113.66"] }] },
+      });
+      const by = (forwarded: string): Promise<number> => status(LIST, { "x-forwarded-for": forwarded });
+      await until("the lists hold", async () => (await by("198.51.100.1")) === 403);
+      await until("the gateway trusts the proxy", async () => (await by("203.0.113.7")) === 200);
+      // The last address is the proxy's word, those before it are the client's.
+      assert.equal(await by("203.0.113.7, 198.51.100.1"), 403);
+      assert.equal(await by("198.51.100.1, 203.0.113.7"), 200);
+      assert.equal(await by("203.0.113.66"), 403);
+      assert.equal(await by("203.0.113.7, 203.0.113.66"), 403);
+    });
+
+    it("refuses nobody in a dry run, and counts whom it would", async () => {
+      const denied = async (): Promise<number> => {
+        const [pod] = await gatewayPods();
+        const stats = await must(
+          ...["kubectl", "-n", "istio-ingress", "exec", pod?.metadata.name ?? "", "--"],
+          ...["pilot-agent", "request", "GET", "stats?filter=rbac.*shadow_denied"],
+        );
+        return [...stats.matchAll(/: (\d+)/g)].reduce((sum, [, n]) => sum + Number(n), 0);
+      };
+      await deploy({
+        access: { dryRun: true, allow: [{ addresses: [PODS] }], deny: [{ addresses: [TESTS] }] },
+      });
+      await until("requests are counted", async () => (await status(LIST)) === 200 && (await denied()) > 0);
+    });
+  });
+
+  describe("by token", () => {
+    const [good, foreign] = [issuer(ISSUER, "shop"), issuer(ISSUER, "shop")];
+    const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+    before(() =>
+      deploy(
+        {
+          authentication: {
+            jwt: [{ issuer: ISSUER, audiences: ["shop"], jwks: good.jwks }],
+            required: [{ paths: [{ prefix: PRIVATE }] }, { methods: ["DELETE"] }],
+          },
+          access: { deny: [{ paths: [{ prefix: `${LIST}/secret` }] }, { claims: { groups: ["banned"] } }] },
+        },
+        {
+          cors: { origins: ["https://shop.example.com"], methods: ["PUT"] },
+          rules: [{ name: "beta", match: { claims: { "realm_access.roles": "beta" } }, to: "v2" }],
+        },
+      ),
+    );
+
+    it("asks for one where it is required, and verifies every one that is shown", async () => {
+      await until("a token is required", async () => (await status(PRIVATE)) === 403);
+      assert.equal(await status(LIST), 200);
+      assert.equal(await status(LIST, {}, "DELETE"), 403);
+      assert.notEqual(await status(PRIVATE, bearer(good.token())), 401);
+      assert.notEqual(await status(PRIVATE, bearer(good.token())), 403);
+      assert.equal(await status(LIST, bearer(good.token())), 200);
+    });
+
+    for (const [name, token] of Object.entries(forgeries(good, foreign))) {
+      it(`refuses a token ${name}`, async () => {
+        // A right token that is meant for somebody else is forbidden, says Envoy.
+        const refused = name.endsWith("audience") ? 403 : 401;
+        assert.equal(await status(PRIVATE, bearer(token)), refused);
+        assert.equal(await status(LIST, bearer(token)), refused, "where none is required");
+      });
+    }
+
+    it("takes a token from the Authorization header alone", async () => {
+      const token = good.token();
+      assert.equal(await status(`${PRIVATE}?access_token=${token}`), 403);
+      assert.equal(await status(PRIVATE, { cookie: `access_token=${token}` }), 403);
+      assert.equal(await status(PRIVATE, { authorization: `Basic ${token}` }), 403);
+    });
+
+    it("cannot be passed by another spelling of the path", async () => {
+      for (const path of [
+        `/api/v1//private/category`,
+        `/api/v1/x/../private/category`,
+        `/api/v1/private%2fcategory`,
+      ]) {
+        assert.equal(await status(path), 403, path);
+      }
+    });
+
+    it("lets a preflight pass without one, and nothing else that looks alike", async () => {
+      const preflight = { origin: "https://shop.example.com", "access-control-request-method": "PUT" };
+      assert.equal(await status(PRIVATE, preflight, "OPTIONS"), 200);
+      assert.equal(await status(PRIVATE, { origin: "https://shop.example.com" }, "OPTIONS"), 403);
+    });
+
+    it("denies and routes by claim", async () => {
+      assert.equal(await status(`${LIST}/secret`, bearer(good.token())), 403);
+      assert.equal(await status(LIST, bearer(good.token({ groups: ["banned", "staff"] }))), 403);
+      const beta = bearer(good.token({ realm_access: { roles: ["user", "beta"] } }));
+      const versions = new Set((await client.sample(50, { headers: beta })).map(({ version }) => version));
+      assert.deepEqual([...versions], ["v2"]);
+      const others = new Set(
+        (await client.sample(50, { headers: bearer(good.token()) })).map((a) => a.version),
+      );
+      assert.ok(others.has("v1"), "the rest goes by the weights");
+    });
+
+    it("is in no log of the gateway or the service", async () => {
+      const token = good.token({ marker: "seen" });
+      await status(`${LIST}?access_token=${token}`, bearer(token));
+      await status(PRIVATE, bearer(`${token}x`));
+      const logs = await Promise.all([
+        kubectl("-n", "istio-ingress", "logs", "-l", "istio=ingressgateway", "--tail=-1"),
+        kubectl("-n", "category", "logs", "-l", "app=category", "--all-containers", "--tail=-1"),
+      ]);
+      const [, payload = ""] = token.split(".");
+      assert.ok(!logs.join("\n").includes(payload));
+    });
+  });
+
+  describe("among services", () => {
+    const MEMBER = "frontend";
+    after(() => remove(MEMBER));
+
+    it("lets in whom it names, where the gateway would, and nobody else", async () => {
+      const member = await meshClient(MEMBER, true);
+      await deploy({
+        services: {
+          allow: [{ identities: [`${MEMBER}/default`] }],
+          deny: [{ identities: [`${MEMBER}/*`], paths: [{ prefix: "/api/v2/category" }] }],
+        },
+      });
+      const service = "http://category.category.svc.cluster.local:8080";
+      await until("it is let in", async () => /^200 v[12]$/.test(await member.status(service + LIST)));
+      assert.equal(await member.status(`${service}/actuator/env`), "403");
+      assert.equal(await member.status(`${service}/api/v2/category`), "403");
+      assert.equal(await outside.status(service + LIST), "ECONNRESET");
+      const { all } = await tool("istioctl", "analyze", "-n", "category", "--failure-threshold", "Warning");
+      assert.match(all, /No validation issues/);
+    });
+  });
+});

@@ -1,0 +1,221 @@
+import { execa } from "execa";
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { connect, type ConnectionOptions, type SecureVersion } from "node:tls";
+import { request } from "undici";
+import { baseline, kubectl, LIST, must, stackFile, tool, until, up } from "./lab";
+
+const NODE = "10.88.0.1";
+/** A host with the gateway's own certificate, and one with its own and a certificate asked of clients. */
+const [SHOP, API] = ["shop.lab.internal", "api.lab.internal"];
+
+/** Certificates of an authority each, in files. */
+class Certificates {
+  readonly folder = mkdtempSync(path.join(tmpdir(), "shopzier-tls-"));
+  file = (name: string): string => path.join(this.folder, name);
+  read = (name: string): Buffer => readFileSync(this.file(name));
+
+  async authority(name: string): Promise<void> {
+    await this.openssl(
+      "req",
+      "-x509",
+      ...this.newKey(name),
+      "-subj",
+      `/CN=${name}`,
+      "-out",
+      this.file(`${name}.crt`),
+    );
+  }
+
+  async issue(name: string, authority: string): Promise<void> {
+    writeFileSync(this.file(`${name}.ext`), `subjectAltName=DNS:${name}\n`);
+    await this.openssl(
+      "req",
+      "-new",
+      ...this.newKey(name),
+      "-subj",
+      `/CN=${name}`,
+      "-out",
+      this.file(`${name}.csr`),
+    );
+    await this.openssl(
+      ...[
+        "x509",
+        "-req",
+        "-days",
+        "1",
+        "-in",
+        this.file(`${name}.csr`),
+        "-extfile",
+        this.file(`${name}.ext`),
+      ],
+      ...["-CA", this.file(`${authority}.crt`), "-CAkey", this.file(`${authority}.key`), "-CAcreateserial"],
+      ...["-out", this.file(`${name}.crt`)],
+    );
+  }
+
+  private newKey(name: string): string[] {
+    return [
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-keyout",
+      this.file(`${name}.key`),
+    ];
+  }
+  private openssl = (...args: string[]) => execa("openssl", args);
+}
+
+interface TlsAnswer {
+  readonly certificate: string;
+  readonly version: string | null;
+  /** First line of the answer to a request for the category. */
+  readonly status: string;
+}
+
+/** Asks for the category over TLS; throws what the handshake, or the connection, ended with. */
+function ask(options: ConnectionOptions & { readonly host?: string }): Promise<TlsAnswer> {
+  const { host, ...tls } = options;
+  return new Promise((resolve, reject) => {
+    const socket = connect({ ...tls, host: NODE, port: 30443, timeout: 10_000 });
+    let text = "";
+    socket.on("secureConnect", () => {
+      socket.write(
+        `GET ${LIST} HTTP/1.1\r\nhost: ${host ?? tls.servername ?? ""}\r\nconnection: close\r\n\r\n`,
+      );
+    });
+    socket.on("data", (data) => {
+      text += String(data);
+      if (!text.includes("\r\n")) return;
+      const { CN } = socket.getPeerCertificate().subject;
+      resolve({
+        certificate: String(CN),
+        version: socket.getProtocol(),
+        status: text.split("\r\n")[0] ?? "",
+      });
+      socket.destroy();
+    });
+    socket.on("error", reject);
+    socket.on("timeout", () => socket.destroy(new Error("no answer")));
+    socket.on("close", () => {
+      reject(new Error("closed without an answer"));
+    });
+  });
+}
+
+describe("several hosts, each with TLS of its own", () => {
+  const certificates = new Certificates();
+  const secrets: string[] = [];
+  const secret = async (name: string, certificate: string, ...more: string[]): Promise<void> => {
+    secrets.push(name);
+    await tool("kubectl", "-n", "istio-ingress", "delete", "secret", name, "--ignore-not-found");
+    await kubectl(
+      ...["-n", "istio-ingress", "create", "secret", "generic", name],
+      ...[`--from-file=tls.crt=${certificates.file(`${certificate}.crt`)}`],
+      ...[`--from-file=tls.key=${certificates.file(`${certificate}.key`)}`, ...more],
+    );
+  };
+  before(async () => {
+    await baseline();
+    await Promise.all(["servers", "clients", "strangers"].map((name) => certificates.authority(name)));
+    for (const [name, by] of [
+      [SHOP, "servers"],
+      [API, "servers"],
+      ["partner", "clients"],
+      ["stranger", "strangers"],
+    ] as const) {
+      await certificates.issue(name, by);
+    }
+    await secret("shop-tls", SHOP);
+    await secret("api-tls", API, `--from-file=ca.crt=${certificates.file("clients.crt")}`);
+    stackFile((config) => {
+      config["shopzier:category"].aliases = [API];
+      Object.assign(config["shopzier:gateway"] as object, {
+        tls: {
+          credentialName: "shop-tls",
+          hosts: { [API]: { credentialName: "api-tls", mode: "MUTUAL", minVersion: "TLSV1_3" } },
+        },
+      });
+    });
+    await up();
+    await until("the gateway has its certificates", async () => {
+      const answers = [
+        ask({ servername: SHOP, ca: ca() }),
+        ask({ servername: API, ca: ca(), ...as("partner") }),
+      ];
+      return (await Promise.allSettled(answers)).every(({ status }) => status === "fulfilled");
+    });
+  });
+  after(async () => {
+    await baseline();
+    for (const name of secrets) await tool("kubectl", "-n", "istio-ingress", "delete", "secret", name);
+    rmSync(certificates.folder, { recursive: true });
+  });
+
+  const ca = (): Buffer => certificates.read("servers.crt");
+  const as = (name: string) => ({
+    cert: certificates.read(`${name}.crt`),
+    key: certificates.read(`${name}.key`),
+  });
+  const at = (version: SecureVersion) => ({
+    minVersion: version,
+    maxVersion: version,
+    // OpenSSL itself refuses TLS 1.1 above this level, and then the gateway would not be asked.
+    ciphers: "DEFAULT@SECLEVEL=0",
+  });
+  const OK = "HTTP/1.1 200 OK";
+
+  it("shows each host its own certificate, by the name that the client asks for", async () => {
+    const shop = await ask({ servername: SHOP, ca: ca() });
+    assert.deepEqual([shop.certificate, shop.status], [SHOP, OK]);
+    const api = await ask({ servername: API, ca: ca(), ...as("partner") });
+    assert.deepEqual([api.certificate, api.status], [API, OK]);
+    await assert.rejects(
+      ask({ servername: "other.lab.internal", ca: ca() }),
+      /ECONNRESET|closed|disconnected/,
+    );
+  });
+
+  it("asks for a certificate of the right authority where the mode is MUTUAL", async () => {
+    const alert = /certificate required|unknown ca|handshake failure|ECONNRESET|closed/i;
+    await assert.rejects(ask({ servername: API, ca: ca() }), alert);
+    await assert.rejects(ask({ servername: API, ca: ca(), ...as("stranger") }), alert);
+    assert.equal(
+      (await ask({ servername: SHOP, ca: ca(), ...as("stranger") })).status,
+      OK,
+      "SIMPLE asks for none",
+    );
+  });
+
+  it("does not let a client into that host by the name of another", async () => {
+    const { status } = await ask({ servername: SHOP, host: API, ca: ca() });
+    assert.equal(status, "HTTP/1.1 404 Not Found");
+  });
+
+  it("holds each host to its lowest version", async () => {
+    assert.equal((await ask({ servername: SHOP, ca: ca(), ...at("TLSv1.2") })).version, "TLSv1.2");
+    assert.equal((await ask({ servername: SHOP, ca: ca(), ...at("TLSv1.3") })).version, "TLSv1.3");
+    assert.equal(
+      (await ask({ servername: API, ca: ca(), ...as("partner"), ...at("TLSv1.3") })).version,
+      "TLSv1.3",
+    );
+    const refused = /protocol version|ECONNRESET|closed/i;
+    await assert.rejects(ask({ servername: SHOP, ca: ca(), ...at("TLSv1.1") }), refused);
+    await assert.rejects(ask({ servername: API, ca: ca(), ...as("partner"), ...at("TLSv1.2") }), refused);
+  });
+
+  it("sends plain HTTP of every host to HTTPS", async () => {
+    for (const host of [SHOP, API]) {
+      const { statusCode, headers, body } = await request(`http://${NODE}:30080${LIST}`, {
+        headers: { host },
+      });
+      await body.dump();
+      assert.deepEqual([statusCode, headers.location], [301, `https://${host}${LIST}`]);
+    }
+    await must("istioctl", "analyze", "-n", "istio-ingress", "--failure-threshold", "Warning");
+  });
+});
