@@ -76,6 +76,12 @@ const otherImages: readonly ProgramImage[] = [
 export const categoryImage = "lab.internal/category-api:1.0.0";
 const categorySources = path.join(folders.checkout, "apps", "category-api");
 
+/** PostgreSQL, with the interface of Docker's official image. */
+export const databaseImage = "lab.internal/postgres:15";
+/** Where Debian's package has it. */
+const postgresFolder = "/usr/lib/postgresql/15";
+const databaseSources = path.join(folders.checkout, "lab", "postgres");
+
 const basePackages = "iptables,nftables,ca-certificates,iproute2,conntrack";
 const baseSuite = "bookworm";
 
@@ -92,6 +98,7 @@ export interface ImageArchives {
   readonly controlPlane: readonly ImageArchive[];
   readonly others: readonly ImageArchive[];
   readonly category: ImageArchive;
+  readonly database: ImageArchive;
 }
 
 /** The images and what they are made of. */
@@ -130,10 +137,12 @@ export class Images {
         this.toolchain.discard(Object.keys(image.programs) as ProgramName[]);
       }
       const category = await this.category(builder, report);
+      const database = await this.database(builder, report);
       return {
         controlPlane: controlPlaneImages.map((image) => this.archive(image)),
         others: otherImages.map((image) => this.archive(image)),
         category,
+        database,
       };
     } finally {
       builder.remove();
@@ -204,6 +213,33 @@ export class Images {
     });
     return { reference: categoryImage, key, file: path.join(folder, archiveName) };
   }
+
+  /** This machine's PostgreSQL, from Debian's package, with the libraries that it needs, on the lab's base image. */
+  private async database(builder: Builder, report: (text: string) => void): Promise<ImageArchive> {
+    const programs = ["postgres", "initdb", "pg_isready"].map((name) => `${postgresFolder}/bin/${name}`);
+    const version = await run([programs[0] ?? "", "--version"]);
+    const key = contentHash(this.baseKey, version, hashFolder(databaseSources, []));
+    const folder = await cached("image-postgres", key, async (unfinished) => {
+      const base = await this.base(builder, report);
+      report("building postgres");
+      const libraries = await librariesOf([...programs, `${postgresFolder}/lib/dict_snowball.so`]);
+      const context = path.join(unfinished, "context");
+      const files = [...programs, ...libraries, `${postgresFolder}/lib`, "/usr/share/postgresql/15"];
+      for (const file of files)
+        fs.cpSync(file, path.join(context, "rootfs", file), { recursive: true, dereference: true });
+      fs.cpSync(databaseSources, context, { recursive: true });
+      await builder.buildDockerfile(databaseImage, unfinished, context, ["--build-arg", `BASE=${base}`]);
+      fs.rmSync(context, { recursive: true });
+    });
+    return { reference: databaseImage, key, file: path.join(folder, archiveName) };
+  }
+}
+
+/** Paths of the libraries that programs load, but for the C library, which the base image has. */
+async function librariesOf(programs: readonly string[]): Promise<string[]> {
+  const lines = (await run(["ldd", ...programs])).split("\n");
+  const found = lines.flatMap((line) => / => (\/\S+)/.exec(line)?.[1] ?? []);
+  return [...new Set(found)].filter((file) => !/\/lib(c|m|resolv)\.so/.test(file));
 }
 
 const archiveName = "image.tar";

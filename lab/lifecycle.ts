@@ -81,7 +81,7 @@ export async function up(): Promise<void> {
       name: "Kubernetes",
       async run(report) {
         if (isNew) await startCluster(images, report);
-        else await refreshCategory(images.category, report);
+        else await refresh(images, report);
       },
       undo,
     },
@@ -126,16 +126,24 @@ export async function clean(): Promise<void> {
 async function startCluster(images: ImageArchives, report: (text: string) => void): Promise<void> {
   const load = (archives: readonly ImageArchive[]): Promise<unknown> =>
     Promise.all(archives.map(({ file }) => importImage(file)));
+  const later = [...images.others, images.category, images.database];
   report("loading images");
   await load(images.controlPlane);
   // The rest is there by the time that kubeadm asks for the first of it.
-  await Promise.all([startKubernetes(report), load([...images.others, images.category])]);
-  rememberImages([...images.controlPlane, ...images.others, images.category]);
+  await Promise.all([startKubernetes(report), load(later)]);
+  rememberImages([...images.controlPlane, ...later]);
   markReady();
 }
 
-/** Puts a changed category image into a cluster that runs, and replaces the pods that run the old one. */
-async function refreshCategory(image: ImageArchive, report: (text: string) => void): Promise<void> {
+/** Puts changed images of the category service into a cluster that runs, and replaces the pods that run the old one. */
+async function refresh(
+  { category: image, database }: ImageArchives,
+  report: (text: string) => void,
+): Promise<void> {
+  if (!hasImages([database])) {
+    await importImage(database.file);
+    rememberImages([database]);
+  }
   if (hasImages([image])) return;
   report("loading the changed category image");
   await importImage(image.file);

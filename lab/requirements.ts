@@ -41,6 +41,8 @@ const packages: Readonly<Record<string, string>> = {
   ip: "iproute2",
   conntrack: "conntrack",
   mount: "mount",
+  // For the lab's database, and for the tests of the category service.
+  "/usr/lib/postgresql/15/bin/postgres": "postgresql-15",
   nsenter: "util-linux",
   setpriv: "util-linux",
   sysctl: "procps",

@@ -1,8 +1,8 @@
 import * as kx from "@pulumi/kubernetesx";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { CATEGORY_DATABASE_URL, categoryDefaults } from "../components/index";
-import type { CategorySettings, VersionSettings } from "./settings";
+import { CATEGORY_DATABASE_URL, categoryDefaults, jaegerCollectors } from "../components/index";
+import type { CategorySettings, Settings, VersionSettings } from "./settings";
 
 /**
  * The pod of one version of the category API.
@@ -13,7 +13,7 @@ import type { CategorySettings, VersionSettings } from "./settings";
 export function categoryPod(
   version: string,
   settings: VersionSettings,
-  category: CategorySettings,
+  { category, observability }: Pick<Settings, "category" | "observability">,
 ): pulumi.Output<k8s.types.input.core.v1.PodSpec> {
   const builder = new kx.PodBuilder({
     containers: [
@@ -25,6 +25,7 @@ export function categoryPod(
           CATEGORY_VERSION: version,
           PORT: String(category.port),
           ...secretVariables(category),
+          ...(category.profile === "category-api" && traceVariables(observability)),
           ...settings.env,
         },
         resources: settings.resources ?? categoryDefaults(category.profile).resources,
@@ -47,6 +48,18 @@ function secretVariables({
       ADMIN_PASSWORD: from(admin.secret, "password"),
       JWT_SECRET: from(admin.secret, "jwt-secret"),
     }),
+  };
+}
+
+/** The service's own spans go where those of the proxies go, if that is the Jaeger of this stack. */
+function traceVariables({ tracing, jaeger }: Settings["observability"]): Record<string, string> {
+  if (!jaeger || (tracing?.provider !== "jaeger" && tracing?.provider !== "zipkin")) return {};
+  const { otlp } = jaegerCollectors();
+  if (tracing.collector?.host !== otlp.host) return {};
+  return {
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://${otlp.host}:4318`,
+    // The mesh decides which requests are traced.
+    OTEL_TRACES_SAMPLER: "parentbased_always_off",
   };
 }
 

@@ -86,7 +86,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
         Object.entries(c.versions).map(([name, v]) => [
           name,
           {
-            pod: categoryPod(name, v, c),
+            pod: categoryPod(name, v, settings),
             ...scale(v),
             probes: probes(v, c),
             ...rateLimit(settings.traffic.versions[name]),
