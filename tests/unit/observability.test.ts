@@ -1,0 +1,247 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import {
+  ACCESS_LOG_FIELDS,
+  filterExpression,
+  planAccessLogs,
+  type AccessLogField,
+} from "../../components/observability/access-logs";
+import { collectorAccess } from "../../components/observability/collector";
+import { jaegerConfig } from "../../components/observability/jaeger-config";
+import { classification, planMetrics, type Operation } from "../../components/observability/metrics";
+import { promDuration, VersionQueries } from "../../components/observability/queries";
+import { versionRules } from "../../components/observability/rules";
+import { planTracing, type Tracing } from "../../components/observability/tracing";
+
+const collector = { host: "collector.tools.svc.cluster.local", port: 4317 };
+
+describe("planTracing", () => {
+  const sampled = (sampling: number) => planTracing({ provider: "otlp", collector, sampling })?.mesh;
+
+  it("reports nothing at 0, and the share that is asked for above", () => {
+    assert.equal(sampled(0)?.disableSpanReporting, true);
+    fc.assert(
+      fc.property(fc.double({ min: 0.01, max: 100, noNaN: true }), (sampling) => {
+        const spec = sampled(sampling);
+        return spec?.disableSpanReporting === false && spec.randomSamplingPercentage === sampling;
+      }),
+    );
+  });
+
+  it("samples one percent when nothing is said", () => {
+    assert.equal(planTracing({ provider: "otlp", collector })?.mesh.randomSamplingPercentage, 1);
+  });
+
+  it("lets a namespace have traces where the mesh has none", () => {
+    const plan = planTracing({
+      provider: "otlp",
+      collector,
+      sampling: 0,
+      namespaces: { shop: { sampling: 5 }, tags: { tags: { a: { value: "b" } } } },
+    });
+    assert.deepEqual(plan?.namespaces.shop, { disableSpanReporting: false, randomSamplingPercentage: 5 });
+    // What a namespace does not say, it takes from the mesh.
+    assert.deepEqual(plan.namespaces.tags, { customTags: { a: { literal: { value: "b" } } } });
+  });
+
+  it("speaks the protocol of each provider", () => {
+    const provider = (tracing: Omit<Tracing, "collector">) =>
+      planTracing({ ...tracing, collector })?.extensionProvider;
+    const address = { service: collector.host, port: collector.port };
+    assert.deepEqual(provider({ provider: "jaeger" }), { name: "tracing", opentelemetry: address });
+    assert.deepEqual(provider({ provider: "datadog" }), { name: "tracing", datadog: address });
+    assert.deepEqual(provider({ provider: "zipkin" }), {
+      name: "tracing",
+      zipkin: { ...address, traceContextOption: "USE_B3_WITH_W3C_PROPAGATION" },
+    });
+    const token = { name: "tracing-token", key: "token" };
+    assert.deepEqual(provider({ provider: "lightstep", token }), {
+      name: "tracing",
+      opentelemetry: {
+        ...address,
+        grpc: {
+          timeout: "5s",
+          initialMetadata: [{ name: "lightstep-access-token", envName: "TRACING_ACCESS_TOKEN" }],
+        },
+      },
+    });
+    assert.equal(planTracing({ provider: "none" }), undefined);
+    assert.throws(() => planTracing({ provider: "datadog" }), RangeError);
+  });
+});
+
+describe("collectorAccess", () => {
+  it("tells the mesh of hosts outside the cluster only", () => {
+    assert.equal(collectorAccess(collector, "GRPC"), undefined);
+    const outside = collectorAccess({ host: "collector.example.com", port: 443 }, "GRPC");
+    assert.equal(outside?.serviceEntry.ports[0]?.protocol, "GRPC");
+    assert.equal(outside.destinationRule?.trafficPolicy.tls.sni, "collector.example.com");
+    assert.equal(
+      collectorAccess({ host: "collector.example.com", port: 4317, tls: false }, "GRPC")?.destinationRule,
+      undefined,
+    );
+  });
+});
+
+describe("planAccessLogs", () => {
+  it("never writes a query, a cookie or a credential", () => {
+    const fields = Object.keys(ACCESS_LOG_FIELDS) as AccessLogField[];
+    const text = JSON.stringify(planAccessLogs({ fields }));
+    assert.doesNotMatch(text, /REQ\((:PATH|X-ENVOY-ORIGINAL-PATH|COOKIE|AUTHORIZATION)/i);
+    assert.match(text, /REQ_WITHOUT_QUERY/);
+  });
+
+  it("writes the chosen fields in their order, as JSON or text", () => {
+    const fields = ["response_code", "method"] as const;
+    const file = (encoding: "json" | "text") =>
+      planAccessLogs({ fields, encoding }).extensionProvider.envoyFileAccessLog as { logFormat: object };
+    assert.deepEqual(file("json").logFormat, {
+      labels: { response_code: "%RESPONSE_CODE%", method: "%REQ(:METHOD)%" },
+    });
+    assert.deepEqual(file("text").logFormat, {
+      text: 'response_code="%RESPONSE_CODE%" method="%REQ(:METHOD)%"\n',
+    });
+  });
+
+  it("has a filter only where something is left out", () => {
+    assert.equal(filterExpression({}), "");
+    assert.equal(filterExpression({ slowerThanMs: 500 }), "request.duration >= duration('500ms')");
+    assert.equal(
+      filterExpression({ errors: true, slowerThanMs: 500, versions: ["v2"] }),
+      "(!has(response.code) || response.code >= 400 || request.duration >= duration('500ms')) && " +
+        "(xds.cluster_name.contains('|v2|') || xds.node.metadata.LABELS.version == 'v2')",
+    );
+  });
+});
+
+describe("planMetrics", () => {
+  it("says nothing when nothing is changed", () => {
+    assert.equal(planMetrics({}), undefined);
+  });
+
+  it("sets, removes and switches off", () => {
+    assert.deepEqual(
+      planMetrics({
+        tags: { request_method: "request.method" },
+        remove: ["source_principal"],
+        disable: ["REQUEST_SIZE"],
+      })?.overrides,
+      [
+        {
+          match: { metric: "ALL_METRICS" },
+          tagOverrides: {
+            request_method: { operation: "UPSERT", value: "request.method" },
+            source_principal: { operation: "REMOVE" },
+          },
+        },
+        { match: { metric: "REQUEST_SIZE" }, disabled: true },
+      ],
+    );
+  });
+
+  it("classifies as the list says: first match first, else other", () => {
+    const operation: fc.Arbitrary<Operation> = fc.record(
+      {
+        name: fc.constantFrom("list", "item", "write"),
+        method: fc.constantFrom("GET", "POST"),
+        path: fc.oneof(
+          fc.record({ exact: fc.constantFrom("/a", "/a/b", "/it's\\here") }),
+          fc.record({ prefix: fc.constantFrom("/", "/a", "/a/") }),
+        ),
+      },
+      { requiredKeys: ["name", "path"] },
+    );
+    const request = fc.record({
+      method: fc.constantFrom("GET", "POST", "PUT"),
+      url_path: fc.constantFrom("/a", "/a/b", "/b", "/it's\\here"),
+    });
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 4 }), request, (operations, r) => {
+        const expected =
+          operations.find(
+            ({ method, path }) =>
+              (method === undefined || method === r.method) &&
+              ("exact" in path ? r.url_path === path.exact : r.url_path.startsWith(path.prefix)),
+          )?.name ?? "other";
+        // In these parts CEL is written as JavaScript.
+        // eslint-disable-next-line @typescript-eslint/no-implied-eval
+        const evaluate = new Function("request", `return ${classification(operations)}`) as (
+          request: object,
+        ) => string;
+        assert.equal(evaluate(r), expected);
+      }),
+    );
+  });
+});
+
+describe("jaegerConfig", () => {
+  it("keeps what reaches a pipeline and what keeps traces in step", () => {
+    for (const storage of [
+      { memory: { maxTraces: 10 } },
+      { badger: { size: "1Gi", hours: 72 } },
+      { elasticsearch: { url: "https://search.example.com" } },
+      { opensearch: { url: "https://search.example.com", credentials: "login" } },
+    ]) {
+      const { service, receivers, exporters, extensions } = jaegerConfig(storage) as {
+        service: {
+          extensions: string[];
+          pipelines: { traces: { receivers: string[]; exporters: string[] } };
+        };
+        receivers: object;
+        exporters: { jaeger_storage_exporter: { trace_storage: string } };
+        extensions: { jaeger_storage: { backends: object }; jaeger_query: { storage: { traces: string } } };
+      };
+      assert.deepEqual(service.pipelines.traces.receivers, Object.keys(receivers));
+      assert.deepEqual(service.pipelines.traces.exporters, Object.keys(exporters));
+      assert.deepEqual([...service.extensions].sort(), Object.keys(extensions).sort());
+      const backends = Object.keys(extensions.jaeger_storage.backends);
+      assert.deepEqual(backends, [exporters.jaeger_storage_exporter.trace_storage]);
+      assert.deepEqual(backends, [extensions.jaeger_query.storage.traces]);
+    }
+  });
+});
+
+describe("queries and rules", () => {
+  const service = { name: "category", namespace: "shop", port: 8080, versions: ["v1", "v2"] };
+
+  it("write durations as Prometheus reads them", () => {
+    assert.deepEqual([10, 60, 90, 3600, 21_600, 86_400].map(promDuration), [
+      "10s",
+      "1m",
+      "90s",
+      "1h",
+      "6h",
+      "1d",
+    ]);
+  });
+
+  it("ask for the versions of this service only", () => {
+    for (const source of ["istio", "envoy"] as const) {
+      for (const seenBy of ["caller", "callee"] as const) {
+        const query = new VersionQueries(service, source).requests(seenBy, "5m");
+        assert.match(query, /v1\|v2/);
+        assert.match(query, /shop/);
+      }
+    }
+  });
+
+  it("refuse a latency between two bounds of the histogram", () => {
+    assert.throws(
+      () =>
+        versionRules({ service, source: "istio", objective: { latency: { withinMs: 300, percent: 99 } } }),
+      RangeError,
+    );
+  });
+
+  it("have the configured shares, and their sum is all", () => {
+    const groups = versionRules({ service, source: "istio", shares: { v1: 99.5, v2: 0.5 } });
+    const shares = groups
+      .flatMap(({ rules }) => rules)
+      .flatMap((rule) =>
+        "record" in rule && rule.record === "version:configured_share:ratio"
+          ? [Number(/vector\((.*)\)/.exec(rule.expr)?.[1])]
+          : [],
+      );
+    assert.deepEqual(shares, [0.995, 0.005]);
+  });
+});
