@@ -16,6 +16,7 @@ export interface Tracing {
     Record<
       string,
       | { readonly literal: { readonly value: string } }
+      | { readonly formatter: { readonly value: string } }
       | { readonly header: { readonly name: string; readonly defaultValue?: string } }
       | { readonly environment: { readonly name: string; readonly defaultValue?: string } }
     >

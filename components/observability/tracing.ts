@@ -94,6 +94,11 @@ export const SECRET_HEADERS: readonly string[] = [
   "dd-api-key",
 ];
 
+/** Envoy's own tag has the query, and clients put into queries what must not be shown. Proxies before 1.29 leave this out. */
+const URL_WITHOUT_QUERY = {
+  "http.url": { formatter: { value: "%REQ(:SCHEME)%://%REQ(:AUTHORITY)%%PATH(NQ)%" } },
+} as const;
+
 const PROVIDER_NAME = "tracing";
 /** istiod puts the value of this variable into the header, so that the token is in no ConfigMap, chart value or state. */
 const TOKEN_VARIABLE = "TRACING_ACCESS_TOKEN";
@@ -127,7 +132,7 @@ export function planTracing(tracing: Tracing): TracingPlan | undefined {
         ]
       : [],
     ...(access && { access }),
-    mesh: { providers: [{ name: PROVIDER_NAME }], ...sampled({ sampling: 1, ...tracing }) },
+    mesh: { providers: [{ name: PROVIDER_NAME }], ...sampled({ sampling: 1, tags: {}, ...tracing }) },
     namespaces: Object.fromEntries(
       Object.entries(tracing.namespaces ?? {}).map(([namespace, own]) => [namespace, sampled(own)]),
     ),
@@ -162,7 +167,10 @@ function sampled({ sampling, tags }: TraceSampling): TracingSpec {
       randomSamplingPercentage: sampling,
     }),
     ...(tags && {
-      customTags: Object.fromEntries(Object.entries(tags).map(([name, tag]) => [name, customTag(tag)])),
+      customTags: {
+        ...URL_WITHOUT_QUERY,
+        ...Object.fromEntries(Object.entries(tags).map(([name, tag]) => [name, customTag(tag)])),
+      },
     }),
   };
 }

@@ -41,7 +41,9 @@ describe("planTracing", () => {
     });
     assert.deepEqual(plan?.namespaces.shop, { disableSpanReporting: false, randomSamplingPercentage: 5 });
     // What a namespace does not say, it takes from the mesh.
-    assert.deepEqual(plan.namespaces.tags, { customTags: { a: { literal: { value: "b" } } } });
+    const { "http.url": url, ...own } = plan.namespaces.tags?.customTags ?? {};
+    assert.deepEqual(own, { a: { literal: { value: "b" } } });
+    assert.deepEqual(url, plan.mesh.customTags?.["http.url"]);
   });
 
   it("speaks the protocol of each provider", () => {
