@@ -81,7 +81,7 @@ describe("mirroring, timeouts, retries and faults", () => {
 
   it("copies a quarter of the requests, and answers them all from v1", async () => {
     const before = await requestsTo("v2");
-    assertSplit(await client.sample(2000), { v1: 100 });
+    assertSplit(await client.sample(1000), { v1: 100 });
     let copies = 0;
     // A copy may still be on its way when its request is answered.
     await until("the last copies are sent", async () => {
@@ -89,24 +89,23 @@ describe("mirroring, timeouts, retries and faults", () => {
       copies = (await requestsTo("v2")) - before;
       return copies === last;
     });
-    assertCount("copies", copies, 2000, 25);
+    assertCount("copies", copies, 1000, 25);
   });
 
   it("copies no request that may write", async () => {
     const before = await requestsTo("v2");
     await client.sample(200, { method: "POST" });
-    assertSplit(await client.sample(1), { v1: 100 });
-    assert.ok((await requestsTo("v2")) - before <= 1);
+    assert.equal((await requestsTo("v2")) - before, 0);
   });
 
   it("answers as fast and as well when the version that gets the copies hangs or has no pods", async () => {
     const ask = () => client.ask(trial("all-copied"));
-    const well = await timed(200, ask);
+    const well = await timed(100, ask);
     assert.deepEqual(failures(well), {});
     const { thaw } = await freeze("v2");
     let hanging: Awaited<ReturnType<typeof timed>>;
     try {
-      hanging = await timed(200, ask);
+      hanging = await timed(100, ask);
       const [v2] = await endpoints("v2");
       assert.ok((v2?.active ?? 0) > 0, "copies hang");
     } finally {
@@ -116,7 +115,7 @@ describe("mirroring, timeouts, retries and faults", () => {
     let dead: typeof hanging;
     try {
       await until("v2 has no endpoint", async () => (await endpoints("v2")).length === 0);
-      dead = await timed(200, ask);
+      dead = await timed(100, ask);
     } finally {
       await kubectl("-n", "category", "scale", "deployment/category-v2", "--replicas=1");
       await until("v2 is back", async () => (await v("v2")).length === 1);
