@@ -152,12 +152,18 @@ export class Client {
   }
 
   async request(
-    options: { method?: Dispatcher.HttpMethod; path?: string; headers?: Record<string, string> } = {},
+    options: {
+      method?: Dispatcher.HttpMethod;
+      path?: string;
+      headers?: Record<string, string>;
+      body?: string;
+    } = {},
   ): Promise<Dispatcher.ResponseData> {
     return this.pool.request({
       method: options.method ?? "GET",
       path: options.path ?? LIST,
       headers: { host: this.host, ...options.headers },
+      ...(options.body !== undefined && { body: options.body }),
     });
   }
 

@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import {
+  baseline,
+  Client,
+  get,
+  kubectl,
+  NAMESPACE,
+  must,
+  pulumi,
+  readyPods,
+  stackFile,
+  until,
+  up,
+} from "./lab";
+import { JAEGER, JaegerClient, observing, type Trace } from "./prometheus";
+
+const SECRET = "category-admin";
+const PASSWORD = randomBytes(12).toString("hex");
+const CATEGORY = "/api/v1/category";
+
+interface Answer {
+  readonly status: number;
+  readonly version: string;
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+describe("one PostgreSQL for both versions", function () {
+  this.timeout("5m");
+  let client: Client;
+  let token = "";
+
+  before(async () => {
+    await kubectl(
+      ...["create", "secret", "generic", SECRET, "-n", NAMESPACE],
+      ...[
+        `--from-literal=password=${PASSWORD}`,
+        `--from-literal=jwt-secret=${randomBytes(48).toString("hex")}`,
+      ],
+    );
+    stackFile((config) => {
+      observing({ jaeger: JAEGER, tracing: { provider: "jaeger", sampling: 100 } })(config);
+      const category = config["shopzier:category"];
+      category.database = { server: { image: "lab.internal/postgres:15" } };
+      category.admin = { secret: SECRET };
+      for (const version of Object.values(category.versions)) {
+        version.env = { ...(version.env as object), DATABASE_SEED: "demo" };
+      }
+      config["shopzier:traffic"] = { weights: { v1: 50, v2: 50 } };
+    });
+    await up();
+    client = await Client.open();
+    token = String(
+      (await ask("POST", "/api/v1/private/login", { username: "admin@shopizer.com", password: PASSWORD }))
+        .json.token,
+    );
+  });
+  after(async () => {
+    await client.close();
+    await baseline();
+    await kubectl("delete", "secret", SECRET, "-n", NAMESPACE, "--ignore-not-found");
+  });
+
+  async function ask(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<Answer> {
+    const response = await client.request({
+      method,
+      path,
+      headers: { authorization: `Bearer ${token}`, "x-tenant": "database" },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const text = await response.body.text();
+    return {
+      status: response.statusCode,
+      version: String(response.headers["x-category-version"]),
+      json: text.startsWith("{") ? (JSON.parse(text) as Answer["json"]) : {},
+    };
+  }
+
+  /** Asks until a certain version has answered. */
+  async function askVersion(version: string, ...request: Parameters<typeof ask>): Promise<Answer> {
+    let answer: Answer | undefined;
+    await until(`an answer of ${version}`, async () => {
+      answer = await ask(...request);
+      return answer.version === version;
+    });
+    return answer as unknown as Answer;
+  }
+
+  it("shows through v2 what was made through v1", async () => {
+    let created: Answer | undefined;
+    let code = "";
+    await until("v1 makes a category", async () => {
+      code = `lamps-${randomBytes(4).toString("hex")}`;
+      created = await ask("POST", "/api/v1/private/category", {
+        code,
+        visible: true,
+        descriptions: [{ language: "en", name: "Lamps", friendlyUrl: code }],
+      });
+      assert.equal(created.status, 201, JSON.stringify(created.json));
+      return created.version === "v1";
+    });
+    const path = `${CATEGORY}/${String(created?.json.id)}`;
+    for (const version of ["v2", "v1"]) {
+      const read = await askVersion(version, "GET", path);
+      assert.deepEqual([read.status, read.json.code], [200, code]);
+    }
+    assert.equal((await ask("DELETE", path.replace("/v1/", "/v1/private/"))).status, 200);
+    assert.equal((await askVersion("v2", "GET", path)).status, 404);
+  });
+
+  it("keeps its password out of the program's state and of the pods' specs, and the same with every update", async () => {
+    const secret = await get<{ data: Record<string, string> }>(
+      "secret",
+      "category-database",
+      "-n",
+      NAMESPACE,
+    );
+    const password = Buffer.from(secret.data.password ?? "", "base64").toString();
+    assert.match(password, /^[\w-]{32}$/);
+    const state = await must("pulumi", "stack", "export", "--stack", "lab");
+    const pods = await kubectl("get", "pods", "-n", NAMESPACE, "-o", "yaml");
+    const logs = await kubectl("logs", "-n", NAMESPACE, "-l", "app=category", "-c", "category", "--tail=-1");
+    for (const text of [state, pods, logs]) {
+      assert.ok(!text.includes(password));
+      assert.ok(!text.includes(PASSWORD));
+      assert.ok(!text.includes(secret.data.password ?? ""));
+    }
+    assert.ok(!logs.includes(token));
+    const again = await pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
+    assert.equal(again.exitCode, 0, again.all);
+  });
+
+  it("lets nobody else connect", async () => {
+    const [pod] = await readyPods(NAMESPACE, "app=category-database");
+    const [gateway] = await readyPods("istio-ingress", "istio=ingressgateway");
+    const refused = await kubectl(
+      ...["exec", "-n", "istio-ingress", gateway?.metadata.name ?? "", "--"],
+      ...[
+        "timeout",
+        "5",
+        "bash",
+        "-c",
+        `exec 3<>/dev/tcp/${pod?.status.podIP ?? ""}/5432 && printf '\\0\\0\\0\\10\\4\\322\\26\\57' >&3 && head -c1 <&3 | wc -c || echo 0`,
+      ],
+    );
+    assert.equal(refused.trim().split("\n").at(-1), "0");
+  });
+
+  it("has one trace of gateway, sidecar, service and SQL", async () => {
+    const jaeger = await JaegerClient.open();
+    let trace: Trace | undefined;
+    await until(
+      "a whole trace",
+      async () => {
+        await ask("GET", CATEGORY);
+        const traces = await jaeger.traces("category", "http.route", CATEGORY);
+        trace = traces.find(({ processes }) => Object.keys(processes).length >= 3);
+        return trace !== undefined;
+      },
+      60,
+    );
+    const { spans = [], processes = {} } = trace ?? {};
+    const of = (start: string) =>
+      spans.filter(({ processID }) => processes[processID]?.serviceName.startsWith(start));
+    assert.ok(of("istio-ingressgateway").length > 0);
+    assert.ok(of("category.").length > 0, "the sidecar");
+    const operations = spans.map(({ operationName }) => operationName);
+    for (const name of [`GET ${CATEGORY}`, "store", "page of categories"]) {
+      assert.ok(operations.includes(name), operations.join(", "));
+    }
+    assert.ok(!JSON.stringify(trace).includes(token));
+  });
+
+  it("outlives a crash of the database: the pods are not ready for that time, and none of them restarts", async () => {
+    const restarts = async () =>
+      (await readyPods(NAMESPACE, "app=category")).map(({ metadata }) => metadata.name).sort();
+    const before = await restarts();
+    const [pod] = await readyPods(NAMESPACE, "app=category-database");
+    await kubectl(
+      "exec",
+      "-n",
+      NAMESPACE,
+      pod?.metadata.name ?? "",
+      "-c",
+      "postgres",
+      "--",
+      "sh",
+      "-c",
+      "kill -QUIT 1",
+    );
+    await until(
+      "it answers again",
+      async () => {
+        const answers = await Promise.all(Array.from({ length: 10 }, () => ask("GET", CATEGORY)));
+        return answers.every(({ status }) => status === 200);
+      },
+      60,
+    );
+    await until(
+      "the same pods are ready",
+      async () => {
+        const now = await restarts();
+        return now.length === before.length && now.every((name, i) => name === before[i]);
+      },
+      30,
+    );
+    const pods = await get<{
+      items: { status: { containerStatuses: { name: string; restartCount: number }[] } }[];
+    }>(...["pods", "-n", NAMESPACE, "-l", "app=category"]);
+    const counts = pods.items.flatMap(({ status }) =>
+      status.containerStatuses.map(({ restartCount }) => restartCount),
+    );
+    assert.deepEqual(
+      counts.filter((count) => count > 0),
+      [],
+    );
+  });
+});
