@@ -1,5 +1,5 @@
 import { admin, database } from "./database";
-import { hostOf, LABEL, LABEL_RULE, SUBDOMAIN } from "./dns";
+import { hostOf, LABEL, LABEL_RULE, HOST_NAME } from "./dns";
 import {
   choice,
   duration,
@@ -74,7 +74,7 @@ const version = object(
 
 const host = (description: string) =>
   text(
-    new RegExp(`^(\\*|(\\*\\.)?${SUBDOMAIN.source.slice(1, -1)})$`),
+    new RegExp(`^(\\*|(\\*\\.)?${HOST_NAME.source.slice(1, -1)})$`),
     "a host name in lowercase, without scheme and port; outside production also * or *.example.com",
     { description, example: "shop.example.com" },
     hostOf,

@@ -8,6 +8,9 @@ export const LABEL_RULE = 'at most 63 lowercase letters, digits and "-", with a 
 export const SUBDOMAIN =
   /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
+/** A host by its name: one whose last label is all digits would be an address. */
+export const HOST_NAME = new RegExp(`^(?=(.*\\.)?[^.]*[a-z][^.]*$)${SUBDOMAIN.source.slice(1)}`);
+
 /** The host of something that may be a URL. */
 export function hostOf(written: string): string {
   return written

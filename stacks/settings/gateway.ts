@@ -1,8 +1,8 @@
-import { hostOf, SUBDOMAIN } from "./dns";
+import { HOST_NAME, hostOf, SUBDOMAIN } from "./dns";
 import { choice, duration, flag, integer, map, object, text, withDefault } from "./fields";
 import { autoscaler, resources } from "./pods";
 
-const HOST = new RegExp(`^(\\*|(\\*\\.)?${SUBDOMAIN.source.slice(1, -1)})$`);
+const HOST = new RegExp(`^(\\*|(\\*\\.)?${HOST_NAME.source.slice(1, -1)})$`);
 
 const hostTls = {
   credentialName: text(SUBDOMAIN, "the name of a Kubernetes Secret", {

@@ -14,7 +14,7 @@ import {
   type Tracing,
   type TraceTag,
 } from "../../components/observability/tracing";
-import { hostOf, LABEL, LABEL_RULE, SUBDOMAIN } from "./dns";
+import { hostOf, LABEL, LABEL_RULE, HOST_NAME, SUBDOMAIN } from "./dns";
 import {
   choice,
   duration,
@@ -124,7 +124,7 @@ const searchStore = object(
 const collector = object(
   {
     host: text(
-      SUBDOMAIN,
+      HOST_NAME,
       "a host name: service.namespace.svc.cluster.local, or one outside the cluster",
       {
         description:

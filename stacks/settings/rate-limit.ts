@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isIP } from "node:net";
-import { SUBDOMAIN } from "./dns";
+import { HOST_NAME } from "./dns";
 import { choice, duration, field, integer, list, object, refuse, text, withDefault } from "./fields";
 
 /** A token bucket, as a policy of all traffic, of a rule or of a version. */
@@ -35,7 +35,7 @@ interface Service {
 /** `host:port`; an IPv6 address in brackets. */
 function serviceAddress(written: string): Service | undefined {
   const [, host = "", port = ""] = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(written)?.filter(Boolean) ?? [];
-  const name = SUBDOMAIN.test(host) && /\.(?!svc$)[^.]*[a-z][^.]*$/.test(host);
+  const name = HOST_NAME.test(host) && host.includes(".") && !host.endsWith(".svc");
   return (isIP(host) > 0 || name) && Number(port) >= 1 && Number(port) <= 65_535
     ? { host, port: Number(port) }
     : undefined;

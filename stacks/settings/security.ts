@@ -286,7 +286,7 @@ const jwt = object(
       "A token must be meant for one of them: the issuer has other applications too.",
     ),
     jwksUri: text(
-      /^(https:\/\/[^\s/@?#]+|http:\/\/[^\s/@?#:]+\.svc(\.cluster\.local)?(:\d{1,5})?)(\/[^\s#]*)?$/,
+      /^(https:\/\/[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?|http:\/\/[a-z0-9][a-z0-9.-]*\.svc(\.cluster\.local)?(:\d{1,5})?)(\/([\w.~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?$/,
       "an https URL without user and password; http only for a service of the cluster (.svc)",
       {
         description: "URL of the issuer's public keys; istiod fetches them. Exactly one of jwksUri and jwks.",
