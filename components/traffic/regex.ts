@@ -27,7 +27,42 @@ export function regexProblem(regex: string): string | undefined {
 /** Whether `regex` matches the whole of a value. */
 export function wholeMatch(regex: string): (value: string) => boolean {
   const compiled = re2().compile(regex);
-  return (value) => compiled.testExact(value);
+  const own = equivalent(regex);
+  // V8's own is an order of magnitude faster.
+  return own
+    ? (value) => (PRINTABLE.test(value) ? own.test(value) : compiled.testExact(value))
+    : (value) => compiled.testExact(value);
+}
+
+/** Where RE2 and JavaScript mean the same by all of {@link equivalent}'s syntax. */
+const PRINTABLE = /^[\x20-\x7e]*$/;
+
+/**
+ * The same expression in JavaScript; undefined where it could mean another thing there, or take more than quadratic time
+ * (a repetition of what is repeated already).
+ */
+function equivalent(regex: string): RegExp | undefined {
+  const ignoreCase = regex.startsWith("(?i)");
+  const all = tokens(ignoreCase ? regex.slice(4) : regex);
+  const repeated: boolean[] = [];
+  let inside = false;
+  for (const [i, token] of all.entries()) {
+    const known =
+      /^(\(|\(\?:|[^\\[(]|\\[dDwWsS]|\\[^\w]|[*+?]\??|\{\d+(,\d*)?\}\??)$/.test(token) ||
+      (/^\[/.test(token) && !/\[:|\\[^dDwWsS\W]/.test(token));
+    if (!known) return undefined;
+    if (token.startsWith("(")) {
+      repeated.push(inside);
+      inside = false;
+    }
+    const many = /^([*+]|\{)/.test(all[i + 1] ?? "");
+    if (token === ")") {
+      if (inside && many) return undefined;
+      inside ||= repeated.pop() === true;
+    }
+    inside ||= many;
+  }
+  return new RegExp(`^(?:${all.join("")})$`, ignoreCase ? "i" : "");
 }
 
 /** Text as a regex that matches just it. */
