@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { baseline, Client, gatewayPods, kubectl, NAMESPACE, stackFile, up, until } from "./lab";
+import { observing } from "./prometheus";
+import { RECEIVER, startReceiver, stopReceiver } from "./telemetry-receiver";
+
+type Line = Readonly<Record<string, unknown>>;
+
+describe("access logs", function () {
+  this.timeout("4m");
+  let client: Client;
+  before(async () => {
+    client = await Client.open();
+  });
+  after(async () => {
+    await client.close();
+    await baseline();
+    await stopReceiver();
+  });
+
+  async function log(accessLogs: object): Promise<void> {
+    stackFile(observing({ metrics: { source: "envoy" }, accessLogs }));
+    await up();
+  }
+
+  /** The lines of the gateway that have `mark` in their path, as soon as there are some. */
+  async function lines(mark: string, ask: () => Promise<unknown>): Promise<Line[]> {
+    const [pod] = await gatewayPods();
+    let found: Line[] = [];
+    await until(`a line with ${mark}`, async () => {
+      await ask();
+      const text = await kubectl("logs", pod?.metadata.name ?? "", "-n", "istio-ingress", "--since=2m");
+      found = text
+        .split("\n")
+        .filter((line) => line.startsWith("{") && line.includes(mark))
+        .map((line) => JSON.parse(line) as Line);
+      return found.length > 0;
+    });
+    return found;
+  }
+
+  const missing = (mark: string) => () =>
+    client.sample(3, { path: `/api/v1/category/${mark}?token=in-the-query` });
+
+  it("of errors alone: the chosen fields, the path without its query, nothing of what went well", async () => {
+    await log({ errors: true, fields: ["method", "path", "response_code", "duration", "upstream_cluster"] });
+    const errors = await lines("mark-errors", async () => {
+      await client.sample(5);
+      await missing("mark-errors")();
+    });
+    for (const line of errors) {
+      assert.deepEqual(Object.keys(line).sort(), [
+        "duration",
+        "method",
+        "path",
+        "response_code",
+        "upstream_cluster",
+      ]);
+      assert.equal(line.path, "/api/v1/category/mark-errors");
+      assert.ok(Number(line.response_code) >= 400);
+    }
+    const [pod] = await gatewayPods();
+    const text = await kubectl("logs", pod?.metadata.name ?? "", "-n", "istio-ingress", "--since=2m");
+    assert.ok(!text.includes("in-the-query"));
+    assert.doesNotMatch(text, /"response_code":"?200/);
+  });
+
+  it("of one version: at the gateway and at its own pods, and not at those of the other", async () => {
+    await log({ versions: ["v2"] });
+    const found = await lines("mark-version", async () =>
+      client.sample(20, { path: "/api/v1/category?mark-version" }).then(missing("mark-version")),
+    );
+    for (const line of found) assert.match(String(line.upstream_cluster), /\|v2\|/);
+    const ofPod = (version: string) =>
+      kubectl(
+        "logs",
+        "-n",
+        NAMESPACE,
+        "-l",
+        `version=${version}`,
+        "-c",
+        "istio-proxy",
+        "--since=1m",
+        "--tail=-1",
+      );
+    await until("a line of v2's own proxy", async () => (await ofPod("v2")).includes("mark-version"));
+    assert.ok(!(await ofPod("v1")).includes("mark-version"));
+  });
+
+  it("by OTLP to a collector, and then not on standard output", async () => {
+    const receiver = await startReceiver();
+    await log({ errors: true, collector: { host: RECEIVER } });
+    const came = receiver.until("a log by OTLP", (r) => {
+      void missing("mark-otlp")().catch(() => undefined);
+      return r.path.endsWith("LogsService/Export") && r.text.includes("mark-otlp");
+    });
+    await missing("mark-otlp")();
+    assert.ok(!(await came).text.includes("in-the-query"));
+  });
+
+  it("leave nothing behind when they are switched off", async () => {
+    await baseline();
+    const mesh = await kubectl("get", "configmap", "istio", "-n", "istio-system", "-o", "yaml");
+    assert.doesNotMatch(mesh, /access-log/);
+    assert.equal((await kubectl("get", "telemetries.telemetry.istio.io", "-A", "-o", "name")).trim(), "");
+  });
+});
