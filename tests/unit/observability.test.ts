@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import {
   ACCESS_LOG_FIELDS,
   filterExpression,
@@ -12,6 +14,8 @@ import { classification, planMetrics, type Operation } from "../../components/ob
 import { promDuration, VersionQueries } from "../../components/observability/queries";
 import { versionRules } from "../../components/observability/rules";
 import { planTracing, type Tracing } from "../../components/observability/tracing";
+import { parseSettings } from "../../stacks/settings";
+import { wrongConfig } from "./wrong-settings";
 
 const collector = { host: "collector.tools.svc.cluster.local", port: 4317 };
 
@@ -245,5 +249,14 @@ describe("queries and rules", () => {
           : [],
       );
     assert.deepEqual(shares, [0.995, 0.005]);
+  });
+});
+
+describe("docs/observability.md", () => {
+  it("shows settings that are right", () => {
+    const guide = readFileSync(path.join(__dirname, "../../docs/observability.md"), "utf8");
+    const blocks = [...guide.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, block = ""]) => block);
+    assert.ok(blocks.length >= 6);
+    for (const config of blocks) parseSettings(wrongConfig({ title: "", config, report: "" }), "dev");
   });
 });
