@@ -238,8 +238,11 @@ export class Images {
 /** Paths of the libraries that programs load, but for the C library, which the base image has. */
 async function librariesOf(programs: readonly string[]): Promise<string[]> {
   const lines = (await run(["ldd", ...programs])).split("\n");
-  const found = lines.flatMap((line) => / => (\/\S+)/.exec(line)?.[1] ?? []);
-  return [...new Set(found)].filter((file) => !/\/lib(c|m|resolv)\.so/.test(file));
+  // Debian's /lib is a link to /usr/lib, which a folder of that name would replace.
+  const found = lines.flatMap((line) => / => (?:\/usr)?(\/lib\/\S+)/.exec(line)?.[1] ?? []);
+  return [...new Set(found.map((file) => `/usr${file}`))].filter(
+    (file) => !/\/lib(c|m|resolv)\.so/.test(file),
+  );
 }
 
 const archiveName = "image.tar";
