@@ -16,6 +16,13 @@ export interface CorsPolicy {
   readonly credentials?: boolean;
 }
 
+/** What a service says itself about other origins: where the gateway decides, it must not be heard. */
+export const CORS_HEADERS: readonly string[] = [
+  "access-control-allow-credentials",
+  "access-control-allow-origin",
+  "access-control-expose-headers",
+];
+
 /** In Istio's words. The gateway answers every preflight, that of a foreign origin too, without asking a version. */
 export function corsSpec(cors: CorsPolicy): CorsPolicySpec {
   return {

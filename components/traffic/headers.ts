@@ -9,15 +9,17 @@ export interface HeaderPolicy {
   readonly response?: HeaderChanges;
 }
 
-/** In Istio's words. What the gateway answers itself has a response alone. */
+/** In Istio's words. What the gateway answers itself has a response alone; `removed` are taken out of it as well. */
 export function headersSpec(
-  policy: HeaderPolicy,
+  { request, response }: HeaderPolicy,
   answered: "by a version" | "by the gateway",
+  removed: readonly string[] = [],
 ): Partial<HttpRoute> {
-  const { request, response } = policy;
+  const remove = [...new Set([...(response?.remove ?? []), ...removed])];
+  const back = { ...response, ...(remove.length > 0 && { remove }) };
   const headers = {
     ...(request && answered === "by a version" && { request: literalValues(request) }),
-    ...(response && { response: literalValues(response) }),
+    ...(Object.keys(back).length > 0 && { response: literalValues(back) }),
   };
   return Object.keys(headers).length > 0 ? { headers } : {};
 }

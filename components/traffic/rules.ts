@@ -1,6 +1,6 @@
 import type { Destination, HttpDirectResponse, HttpRedirect, HttpRoute } from "../istio/virtual-service";
 import { duration } from "../istio/duration";
-import { corsSpec, type CorsPolicy } from "./cors";
+import { CORS_HEADERS, corsSpec, type CorsPolicy } from "./cors";
 import { httpFault, type Fault } from "./fault";
 import { headersSpec, type HeaderPolicy } from "./headers";
 import type { RequestMatch } from "./matches";
@@ -96,7 +96,7 @@ export function withPolicies(
   const { headers, cors, timeoutMs, retries, mirror, fault } = policies;
   const all: HttpRoute = {
     ...route,
-    ...(headers && headersSpec(headers, "by a version")),
+    ...headersSpec(headers ?? {}, "by a version", cors && CORS_HEADERS),
     ...(cors && { corsPolicy: corsSpec(cors) }),
     ...(timeoutMs !== undefined && { timeout: duration(timeoutMs) }),
     ...(fault && { fault: httpFault(fault) }),

@@ -1,148 +1,194 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { meshRules, versionRules, type MetricsSource, type ObservedService } from "../../components/index";
-import { tool } from "./lab";
+import { assertSplit, baseline, Client, countByVersion, failures, LIST } from "./lab";
 
-const SERVICE: ObservedService = {
-  name: "category",
-  namespace: "category",
-  port: 8080,
-  versions: ["v1", "v2"],
-};
+const OTHER = "pos.lab.internal";
+const SHOP = "https://shop.example.com";
 
-/** Requests per minute of a version: `values` as promtool writes series, a sample each minute. */
-type Traffic = (version: string, kind: "ok" | "failed" | "within500ms" | "all") => string;
-
-/** The series that a gateway's proxy gives Prometheus, in each of the two variants. */
-function series(source: MetricsSource, traffic: Traffic): { series: string; values: string }[] {
-  return SERVICE.versions.flatMap((version) => {
-    const labels =
-      source === "istio"
-        ? `reporter="source",destination_service_name="category",destination_service_namespace="category",destination_version="${version}"`
-        : `cluster_name="outbound|8080|${version}|category.category.svc.cluster.local",version="not-the-callee"`;
-    const [counter, histogram] =
-      source === "istio"
-        ? ["istio_requests_total", "istio_request_duration_milliseconds"]
-        : ["envoy_cluster_upstream_rq", "envoy_cluster_upstream_rq_time"];
-    return [
-      { series: `${counter}{${labels},response_code="200"}`, values: traffic(version, "ok") },
-      { series: `${counter}{${labels},response_code="503"}`, values: traffic(version, "failed") },
-      { series: `${histogram}_bucket{${labels},le="500.0"}`, values: traffic(version, "within500ms") },
-      { series: `${histogram}_bucket{${labels},le="+Inf"}`, values: traffic(version, "all") },
-    ];
-  });
-}
-
-interface Case {
-  readonly title: string;
-  readonly traffic: Traffic;
-  /** Minute → alerts of all that then fire, as `name version`. */
-  readonly firing: Readonly<Record<string, readonly string[]>>;
-}
-
-const OK = "0+4800x60";
-const OK_V2 = "0+1200x60";
-const healthy: Traffic = (version, kind) => (kind === "failed" ? "0x60" : version === "v1" ? OK : OK_V2);
-
-const CASES: readonly Case[] = [
-  { title: "nothing fires while all is well", traffic: healthy, firing: { "20m": [], "59m": [] } },
+/** A rule of each kind, on requests that no other one is about. */
+const RULES = [
+  { name: "closed", match: { path: "/closed" }, respond: { status: 410, body: "closed" } },
   {
-    title: "failures of v2 burn its budget, and end with the shift back",
-    traffic: (version, kind) =>
-      version === "v2" && kind === "failed"
-        ? "0x20 0+120x10 1200x30"
-        : version === "v2" && kind === "ok"
-          ? "0+1200x20 24000+1080x10 34800+1200x30"
-          : healthy(version, kind),
-    firing: {
-      "19m": [],
-      "30m": ["VersionErrorBudgetBurn v2", "VersionErrorBudgetBurn v2"],
-      "45m": ["VersionErrorBudgetBurn v2"],
+    name: "old",
+    match: { path: { prefix: "/old" } },
+    redirect: { status: 302, path: LIST },
+    headers: { response: { set: { "cache-control": "no-store" } } },
+  },
+  {
+    name: "secure",
+    match: { query: { secure: "yes" } },
+    redirect: { status: 308, scheme: "https", port: 30443 },
+  },
+  { name: "cohort", match: { cookies: { cohort: "beta" } }, to: "v2" },
+  {
+    name: "team",
+    match: {
+      headers: { "x-qa": { regex: "team-[0-9]+" } },
+      without: { headers: { "x-off": { present: true } } },
+    },
+    to: "v2",
+  },
+  { name: "prefix", match: { headers: { "x-build": { prefix: "2." } } }, to: "v2" },
+  { name: "parameter", match: { query: { preview: { present: true } } }, to: "v2" },
+  { name: "host", match: { host: OTHER }, to: "v2" },
+  { name: "writes", match: { method: ["DELETE", "PUT"] }, to: "v2" },
+  { name: "expression", match: { path: { regex: "/api/v1/category/[0-9]{3}" } }, to: "v2" },
+  { name: "few", match: { headers: { "x-few": "1" } }, weights: { v1: "rest", v2: 0.5 } },
+  {
+    name: "half",
+    match: [{ headers: { "x-half": "1" } }, { headers: { "x-half": "one" } }],
+    weights: { v1: 50, v2: 50 },
+  },
+  {
+    name: "renamed",
+    match: { path: { prefix: "/api/v1/category/by-code" } },
+    to: "v1",
+    rewrite: { path: "/api/v1/category/name", host: "inner.lab.internal" },
+  },
+  {
+    name: "changed",
+    match: { headers: { "x-changed": "1" } },
+    to: "v1",
+    headers: {
+      request: { set: { origin: "https://set.example.com" } },
+      response: { set: { "x-percent": "100%" }, add: { "x-added": "yes" }, remove: ["x-category-version"] },
     },
   },
   {
-    title: "slow answers of v2 burn its budget of latency",
-    traffic: (version, kind) =>
-      version === "v2" && kind === "within500ms" ? "0+600x60" : healthy(version, kind),
-    firing: { "30m": ["VersionLatencyBudgetBurn v2", "VersionLatencyBudgetBurn v2"] },
-  },
-  {
-    title: "a share that is not the configured one",
-    traffic: (version, kind) => (kind === "failed" ? "0x60" : version === "v1" ? "0+4500x60" : "0+1500x60"),
-    firing: { "30m": ["VersionShareOff v1", "VersionShareOff v2"] },
-  },
-  {
-    title: "a version without traffic",
-    traffic: (version, kind) => (kind === "failed" ? "0x60" : version === "v1" ? "0+6000x60" : "0x60"),
-    firing: { "30m": ["VersionShareOff v1", "VersionShareOff v2", "VersionWithoutTraffic v2"] },
-  },
-  {
-    title: "few failed requests say nothing",
-    traffic: (version, kind) =>
-      version === "v2" ? (kind === "failed" ? "0x29 0 1x30" : "0x60") : healthy(version, kind),
-    firing: { "33m": ["VersionShareOff v1", "VersionShareOff v2"] },
+    name: "shared",
+    match: { path: { exact: "/api/v2/category" } },
+    to: "v1",
+    cors: { origins: [SHOP], methods: ["GET", "PUT"], headers: ["x-user"], maxAge: "1h", credentials: true },
   },
 ];
 
-for (const source of ["istio", "envoy"] as const) {
-  describe(`rules on ${source}'s metrics, by promtool`, function () {
-    this.timeout("60s");
-    let folder: string;
-    before(() => {
-      folder = mkdtempSync(path.join(tmpdir(), "shopzier-rules-"));
-      const groups = [...versionRules({ service: SERVICE, source, shares: { v1: 80, v2: 20 } }), meshRules()];
-      writeFileSync(path.join(folder, "rules.yml"), JSON.stringify({ groups }));
+describe("traffic rules", function () {
+  this.timeout("5m");
+  let client: Client;
+  before(async () => {
+    await baseline((config) => {
+      config["shopzier:traffic"] = { weights: { v1: 90, v2: 10 }, rules: RULES };
+      config["shopzier:category"].aliases = [OTHER];
     });
-    after(() => {
-      rmSync(folder, { recursive: true });
-    });
+    client = await Client.open();
+  });
+  after(() => client.close());
 
-    it("are valid for Prometheus, without duplicates", async () => {
-      const { exitCode, all } = await tool(
-        "promtool",
-        "check",
-        "rules",
-        "--lint=all",
-        "--lint-fatal",
-        path.join(folder, "rules.yml"),
-      );
-      assert.equal(exitCode, 0, all);
-    });
+  /** Versions that answer thirty requests: by the rest all of them would be v2's in one of 10^30 cases. */
+  async function versions(options: Parameters<Client["request"]>[0]): Promise<string[]> {
+    return Object.keys(countByVersion(await client.sample(30, options))).sort();
+  }
+  const only = async (version: string, options: Parameters<Client["request"]>[0]): Promise<void> => {
+    assert.deepEqual(await versions(options), [version], JSON.stringify(options));
+  };
 
-    for (const { title, traffic, firing } of CASES) {
-      it(title, async () => {
-        const up = ["istiod", "gateway"].map((name) => ({
-          series: name === "istiod" ? 'up{app="istiod"}' : 'up{istio="ingressgateway"}',
-          values: "1x60",
-        }));
-        const test = {
-          rule_files: ["rules.yml"],
-          evaluation_interval: "1m",
-          tests: [
-            {
-              interval: "1m",
-              input_series: [...series(source, traffic), ...up],
-              promql_expr_test: Object.entries(firing).map(([eval_time, alerts]) => ({
-                expr: 'count by (alertname, version) (ALERTS{alertstate="firing"})',
-                eval_time,
-                exp_samples: [...new Set(alerts)].map((alert) => {
-                  const [name = "", version = ""] = alert.split(" ");
-                  return {
-                    labels: `{alertname="${name}",version="${version}"}`,
-                    value: alerts.filter((a) => a === alert).length,
-                  };
-                }),
-              })),
-            },
-          ],
-        };
-        const file = path.join(folder, "test.yml");
-        writeFileSync(file, JSON.stringify(test));
-        const { exitCode, all } = await tool("promtool", "test", "rules", file);
-        assert.equal(exitCode, 0, all);
-      });
+  it("pin a cohort by its cookie, wherever it stands, while the rest is split", async () => {
+    for (const cookie of ["cohort=beta", "a=1; cohort=beta", "cohort=beta; b=2", "a=1;cohort=beta;b=2"]) {
+      await only("v2", { headers: { cookie } });
+    }
+    const [pinned, rest] = await Promise.all([
+      client.sample(500, { headers: { cookie: "a=1; cohort=beta" } }),
+      client.sample(2000),
+    ]);
+    assertSplit(pinned, { v2: 100 });
+    assertSplit(rest, { v1: 90, v2: 10 });
+    for (const cookie of ["cohort=betamax", "xcohort=beta", "cohort=stable; note=cohort=beta"]) {
+      assert.ok((await versions({ headers: { cookie } })).includes("v1"), cookie);
     }
   });
-}
+
+  it("match headers by value, prefix and expression, and by what is not there", async () => {
+    await only("v2", { headers: { "x-qa": "team-7" } });
+    await only("v2", { headers: { "x-build": "2.14" } });
+    for (const headers of [
+      { "x-qa": "team-7b" },
+      { "x-qa": "team-7", "x-off": "" },
+      { "x-build": "1.2.0" },
+    ]) {
+      assert.ok((await versions({ headers })).includes("v1"), JSON.stringify(headers));
+    }
+  });
+
+  it("match host, method, path and query", async () => {
+    await only("v2", { headers: { host: OTHER } });
+    await only("v2", { headers: { host: `${OTHER.toUpperCase()}:30080` } });
+    await only("v2", { path: `${LIST}?lang=en&preview` });
+    await only("v2", { path: `${LIST}/123` });
+    await only("v2", { method: "DELETE", path: `${LIST}/none` });
+    assert.ok((await versions({ path: `${LIST}/1234` })).includes("v1"));
+    assert.ok((await versions({ path: `${LIST}?previews=1` })).includes("v1"));
+  });
+
+  it("have weights of their own, below one percent too", async () => {
+    const few = await client.sample(3000, { headers: { "x-few": "1" } });
+    assertSplit(few, { v1: 99.5, v2: 0.5 });
+    for (const half of ["1", "one"]) {
+      assertSplit(await client.sample(500, { headers: { "x-half": half } }), { v1: 50, v2: 50 });
+    }
+  });
+
+  it("redirect and answer at the gateway", async () => {
+    const closed = await client.request({ path: "/closed?a=b" });
+    assert.equal(closed.statusCode, 410);
+    assert.equal(await closed.body.text(), "closed");
+    const old = await client.request({ path: "/old/shoes?lang=en" });
+    await old.body.dump();
+    assert.equal(old.statusCode, 302);
+    assert.equal(old.headers.location, `http://shop.lab.internal${LIST}?lang=en`);
+    assert.equal(old.headers["cache-control"], "no-store");
+    const secure = await client.request({ path: `${LIST}?secure=yes` });
+    await secure.body.dump();
+    assert.equal(secure.statusCode, 308);
+    assert.equal(secure.headers.location, `https://shop.lab.internal:30443${LIST}?secure=yes`);
+    for (const path of ["/older", "/closed/a", "/actuator/env"]) {
+      assert.deepEqual(failures(await client.sample(1, { path })), { 404: 1 }, path);
+    }
+  });
+
+  it("rewrite paths", async () => {
+    const body = async (path: string): Promise<string> => {
+      const response = await client.request({ path, headers: { cookie: "none=1" } });
+      return `${response.statusCode} ${await response.body.text()}`;
+    };
+    const renamed = await body("/api/v1/category/by-code/shoes?lang=en");
+    assert.equal(renamed, await body("/api/v1/category/name/shoes?lang=en"));
+    assert.notEqual(renamed, await body("/api/v1/category/by-coder/shoes?lang=en"));
+  });
+
+  it("change headers on the way there and back", async () => {
+    const response = await client.request({ headers: { "x-changed": "1", origin: SHOP } });
+    await response.body.dump();
+    // The service names the origin that it sees.
+    assert.equal(response.headers["access-control-allow-origin"], "https://set.example.com");
+    assert.equal(response.headers["x-percent"], "100%");
+    assert.equal(response.headers["x-added"], "yes");
+    assert.equal(response.headers["x-category-version"], undefined);
+  });
+
+  it("answer preflights at the gateway, and decide about origins in place of the service", async () => {
+    const ask = async (method: "GET" | "OPTIONS", origin: string) => {
+      const { statusCode, headers, body } = await client.request({
+        method,
+        path: "/api/v2/category",
+        headers: { origin, ...(method === "OPTIONS" && { "access-control-request-method": "PUT" }) },
+      });
+      await body.dump();
+      return { status: statusCode, headers };
+    };
+    const allowed = await ask("OPTIONS", SHOP);
+    assert.equal(allowed.status, 200);
+    assert.equal(allowed.headers["access-control-allow-origin"], SHOP);
+    assert.equal(allowed.headers["access-control-allow-methods"], "GET,PUT");
+    assert.equal(allowed.headers["access-control-allow-headers"], "x-user");
+    assert.equal(allowed.headers["access-control-max-age"], "3600");
+    assert.equal(allowed.headers["access-control-allow-credentials"], "true");
+    assert.equal(allowed.headers["x-category-version"], undefined, "no version was asked");
+    const foreign = await ask("OPTIONS", "https://evil.example.com");
+    assert.equal(foreign.headers["access-control-allow-origin"], undefined);
+    assert.equal(foreign.headers["x-category-version"], undefined, "no version was asked");
+    assert.equal((await ask("GET", SHOP)).headers["access-control-allow-origin"], SHOP);
+    assert.equal(
+      (await ask("GET", "https://evil.example.com")).headers["access-control-allow-origin"],
+      undefined,
+    );
+  });
+});
