@@ -9,7 +9,7 @@ import { effectiveShares, type Shares, type Weights } from "../components/traffi
 import { isObject, show } from "./settings/fields";
 import { istioVersionWarnings } from "./settings/istio-version";
 import { observabilitySettings, type ObservabilitySettings } from "./settings/observability";
-import { mirrorWarnings } from "./settings/policy-rules";
+import { mirrorWarnings, passthroughWarnings } from "./settings/policy-rules";
 import { didYouMean, problemOf, SettingsError, type Finding } from "./settings/problem";
 import { rulePolicies } from "./settings/policies";
 import { findings } from "./settings/rules";
@@ -342,6 +342,7 @@ function settingsOf(c: Configuration): Settings {
       ...securityWarnings(c.security),
       ...istioVersionWarnings(istio.version, hashes(c)),
       ...mirrorWarnings(c.traffic, shares),
+      ...passthroughWarnings(c),
     ],
   };
 }

@@ -16,7 +16,7 @@ export const LoadBalancerAlgorithm = {
   LEAST_REQUEST: "LEAST_REQUEST",
   /** Any healthy endpoint. */
   RANDOM: "RANDOM",
-  /** The address that the caller asked for, unbalanced. */
+  /** The address that the caller asked for, unbalanced: for callers with a sidecar. A gateway answers 503. */
   PASSTHROUGH: "PASSTHROUGH",
 } as const;
 export type LoadBalancerAlgorithm = (typeof LoadBalancerAlgorithm)[keyof typeof LoadBalancerAlgorithm];

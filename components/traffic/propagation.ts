@@ -40,6 +40,8 @@ interface EnvoyRoute {
 export interface ClusterStatuses {
   readonly cluster_statuses?: readonly {
     readonly name?: string;
+    /** There when istiod tells the proxy the cluster's endpoints; PASSTHROUGH has none. */
+    readonly eds_service_name?: string;
     readonly host_statuses?: readonly {
       readonly stats?: readonly { readonly name?: string; readonly value?: string | number }[];
       readonly health_status?: {
@@ -137,8 +139,10 @@ export function routeLag(
 export function clustersWithoutEndpoint(statuses: ClusterStatuses, clusters: Iterable<string>): string[] {
   const ready = new Set(
     (statuses.cluster_statuses ?? [])
-      .filter((c) =>
-        c.host_statuses?.some((h) => (h.health_status?.eds_health_status ?? "HEALTHY") === "HEALTHY"),
+      .filter(
+        (c) =>
+          c.eds_service_name === undefined ||
+          c.host_statuses?.some((h) => (h.health_status?.eds_health_status ?? "HEALTHY") === "HEALTHY"),
       )
       .map((c) => c.name),
   );

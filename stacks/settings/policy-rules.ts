@@ -188,6 +188,7 @@ function* versionPolicyFindings(c: PartialConfiguration): Generator<Finding> {
         ? []
         : loadBalancerProblems(balancer, breaker.outlierDetection !== undefined)),
       ...istioProblems(c, breaker, balancer),
+      ...(c.production === true && passesThrough(balancer) ? [PASSED_THROUGH] : []),
     ];
     for (const problem of problems) {
       const finding = located(problem, ([block, key]) => {
@@ -207,6 +208,31 @@ function* versionPolicyFindings(c: PartialConfiguration): Generator<Finding> {
     }
   }
   yield* found.values();
+}
+
+/** Whether the gateway leaves an address to the caller, which asked for the gateway's own. */
+const passesThrough = (balancer: LoadBalancer | undefined): boolean =>
+  (typeof balancer === "object" ? balancer.algorithm : balancer) === "PASSTHROUGH";
+
+const PASSED_THROUGH: PolicyProblem = {
+  path: ["loadBalancer"],
+  found: "PASSTHROUGH",
+  allowed: "an algorithm that picks a pod, in production",
+  hint: "a gateway has no address to pass on: it answers 503 to every request",
+  repairs: [{ path: ["loadBalancer"], set: "LEAST_REQUEST" }],
+};
+
+/** What leads to no pod. */
+export function passthroughWarnings({ loadBalancer, traffic }: Configuration): string[] {
+  const own = Object.entries(traffic.versions ?? {}).map(
+    ([version, policies]) => [`traffic.versions.${version}.loadBalancer`, policies.loadBalancer] as const,
+  );
+  return [["loadBalancer", loadBalancer] as const, ...own]
+    .filter(([, balancer]) => passesThrough(balancer))
+    .map(
+      ([at]) =>
+        `shopzier:${at} is PASSTHROUGH: a gateway has no address to pass on and answers 503. Only callers with a sidecar have.`,
+    );
 }
 
 /** What the version of Istio cannot do. */

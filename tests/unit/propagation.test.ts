@@ -106,6 +106,7 @@ describe("clusters of a route", () => {
     cluster_statuses: [
       {
         name: "a",
+        eds_service_name: "a",
         host_statuses: [
           { stats: [{ name: "rq_active", value: "2" }], health_status: { eds_health_status: "HEALTHY" } },
           {
@@ -117,17 +118,21 @@ describe("clusters of a route", () => {
           },
         ],
       },
-      { name: "draining", host_statuses: [{ health_status: { eds_health_status: "DRAINING" } }] },
-      { name: "empty" },
+      {
+        name: "draining",
+        eds_service_name: "draining",
+        host_statuses: [{ health_status: { eds_health_status: "DRAINING" } }],
+      },
+      { name: "empty", eds_service_name: "empty" },
+      { name: "passthrough" },
     ],
   };
 
   it("want a healthy endpoint", () => {
-    assert.deepEqual(clustersWithoutEndpoint(statuses, ["a", "draining", "empty", "unknown"]), [
-      "draining",
-      "empty",
-      "unknown",
-    ]);
+    assert.deepEqual(
+      clustersWithoutEndpoint(statuses, ["a", "draining", "empty", "passthrough", "unknown"]),
+      ["draining", "empty", "unknown"],
+    );
   });
 
   it("count requests in flight to versions that nothing routes to any more", () => {
