@@ -8,7 +8,9 @@ import { serviceNetworkPolicy } from "../../components/security/network-policy";
 import { planServiceAccess, type ServiceEntry } from "../../components/security/service-access";
 import type { RequestCondition } from "../../components/security/request-condition";
 import type { RoutedPath } from "../../components/traffic/paths";
+import { parseSettings } from "../../stacks/settings";
 import { passes, type ProxyRequest } from "./authorization";
+import { RIGHT_SETTINGS } from "./wrong-settings";
 
 const SELECTOR = { matchLabels: { istio: "ingressgateway" } };
 
@@ -253,5 +255,63 @@ describe("servers of the gateway", () => {
         ],
       ],
     );
+  });
+});
+
+describe("settings of security", () => {
+  const read = (security: object) => parseSettings({ ...RIGHT_SETTINGS.dev, security }, "dev");
+  const key = { crv: "Ed25519", kty: "OKP", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" };
+  const issuer = { issuer: "https://id.example.com/", audiences: ["shop"] };
+
+  it("take keys as an object or as text", () => {
+    for (const jwks of [{ keys: [key] }, JSON.stringify({ keys: [key] })]) {
+      assert.deepEqual(
+        read({ authentication: { jwt: [{ ...issuer, jwks }] } }).security.authentication?.jwt,
+        [
+          {
+            ...issuer,
+            jwks: JSON.stringify({ keys: [key] }),
+            forward: false,
+          },
+        ],
+      );
+    }
+  });
+
+  it("take one value of a claim for a list, and identities apart", () => {
+    const { access, services } = read({
+      authentication: { jwt: [{ ...issuer, jwksUri: "http://keys.id.svc/jwks" }] },
+      access: { deny: [{ claims: { groups: "banned" } }] },
+      services: { allow: [{ identities: ["shop/*"] }] },
+    }).security;
+    assert.deepEqual(access?.deny, [{ claims: { groups: ["banned"] } }]);
+    assert.deepEqual(services?.allow, [{ identities: [{ namespace: "shop", serviceAccount: "*" }] }]);
+  });
+
+  it("warn of plain text and of tokens in the query", () => {
+    assert.deepEqual(read({}).warnings, []);
+    const from = { params: ["token"] };
+    const { warnings } = read({
+      mtls: { namespaces: { legacy: "PERMISSIVE", shop: "STRICT" } },
+      authentication: { jwt: [{ ...issuer, jwksUri: "https://id.example.com/jwks", from }] },
+    });
+    assert.match(warnings[0] ?? "", /takes plain text in legacy:/);
+    assert.match(warnings[1] ?? "", /takes tokens of https:\/\/id\.example\.com\/ from the query/);
+    assert.equal(warnings.length, 2);
+  });
+
+  it("never show a private key", () => {
+    const d = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
+    for (const jwks of [
+      { keys: [{ ...key, d }] },
+      { keys: [{ kty: "oct", k: d }] },
+      { keys: [{ kty: "oct", d }] },
+      d,
+    ]) {
+      assert.throws(
+        () => read({ authentication: { jwt: [{ ...issuer, jwks }] } }),
+        (error: Error) => error.name === "SettingsError" && !error.message.includes(d),
+      );
+    }
   });
 });
