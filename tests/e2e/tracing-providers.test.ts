@@ -35,6 +35,7 @@ describe("tracing by providers other than Jaeger", () => {
   async function trace(tracing: object): Promise<void> {
     stackFile((config) => {
       config["shopzier:observability"] = {
+        metrics: { source: "envoy" },
         tracing: { sampling: 100, tags: { tenant: { header: "x-tenant" } }, ...tracing },
       };
     });

@@ -1,7 +1,7 @@
 import binomialQuantile from "@stdlib/stats-base-dists-binomial-quantile";
 import assert from "node:assert/strict";
 import { baseline, Client, failures, kubectl, NAMESPACE, stackFile, up, until } from "./lab";
-import { JAEGER, JaegerClient, observing, scale, type Trace } from "./prometheus";
+import { JAEGER, JaegerClient, OBSERVED, observing, scale, type Trace } from "./prometheus";
 
 const TAG = "tenant";
 
@@ -12,7 +12,11 @@ describe("traces of requests in Jaeger", function () {
 
   async function trace(tracing: object): Promise<void> {
     stackFile(
-      observing({ jaeger: JAEGER, tracing: { tags: { [TAG]: { header: "x-tenant" } }, ...tracing } }),
+      observing({
+        metrics: OBSERVED.metrics,
+        jaeger: JAEGER,
+        tracing: { tags: { [TAG]: { header: "x-tenant" } }, ...tracing },
+      }),
     );
     await up();
   }
