@@ -17,6 +17,7 @@ import {
   until,
   up,
 } from "../tests/e2e/lab";
+import { gatewayRates } from "./gateway";
 import { helmProgram } from "./helm";
 import { atMost, inTurn, median, ratio, timed, type Result } from "./measure";
 import { serviceRate } from "./service";
@@ -170,6 +171,8 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
   },
 
   service: serviceRate,
+
+  gateway: gatewayRates,
 
   async lab() {
     await labCommand("down");

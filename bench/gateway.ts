@@ -1,0 +1,343 @@
+/**
+ * What the gateway costs a request: rules, tokens, limits. Each case beside an Envoy without Istio that has routes and
+ * filters of the same size, on the same node, with the same upstream, asked by the same client.
+ */
+import autocannon from "autocannon";
+import { createSign, generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { planAuthentication } from "../components/security/authentication";
+import { planRoutes } from "../components/traffic/route-plan";
+import type { RateLimit } from "../components/traffic/rate-limit";
+import type { TrafficRule } from "../components/traffic/rules";
+import { baseline, get, kubectl, must, until } from "../tests/e2e/lab";
+import type { Result } from "./measure";
+
+const NAMESPACE = "bench";
+const GATEWAYS = { namespace: "istio-ingress", labels: { istio: "ingressgateway" } };
+const HOST = "bench.lab.internal";
+const ISSUER = "https://id.lab.internal/";
+const SECONDS = 8;
+const PORT = 8080;
+
+/** Node's own HTTP server, without a sidecar: the least that can stand behind a gateway. */
+const UPSTREAM = `require("node:http").createServer((_, res) => res.end("ok")).listen(${PORT})`;
+
+interface Case {
+  readonly name: string;
+  readonly rules?: number;
+  readonly rateLimit?: RateLimit;
+  readonly jwt?: boolean;
+}
+const CASES: readonly Case[] = [
+  { name: "no rules" },
+  { name: "10 rules", rules: 10 },
+  { name: "100 rules", rules: 100 },
+  { name: "500 rules", rules: 500 },
+  { name: "JWT", jwt: true },
+  // More than a gateway can do: what is measured is the counting.
+  { name: "local rate limit", rateLimit: { requests: 1_000_000, perMs: 1000 } },
+];
+
+/** A key pair of RS256: the public half as a key set, and a token of the private half. */
+function issuer(): { jwks: string; token: string } {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const jwks = JSON.stringify({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: "1", alg: "RS256" }] });
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const now = Math.floor(Date.now() / 1000);
+  const signed = [
+    { alg: "RS256", kid: "1" },
+    { iss: ISSUER, aud: "bench", sub: "bench", exp: now + 86_400 },
+  ]
+    .map(part)
+    .join(".");
+  const signature = createSign("RSA-SHA256").update(signed).sign(privateKey).toString("base64url");
+  return { jwks, token: `${signed}.${signature}` };
+}
+
+/** Rules that the measured request passes, and the rest, which it meets. */
+function plan({ rules = 0, rateLimit }: Case): ReturnType<typeof planRoutes> {
+  return planRoutes({
+    service: { name: "upstream", namespace: NAMESPACE, port: PORT },
+    hosts: [HOST],
+    gateways: [`${NAMESPACE}/bench`],
+    weights: { v1: 100 },
+    loadBalancer: "LEAST_REQUEST",
+    rules: Array.from({ length: rules }, (_, i): TrafficRule => ({
+      name: `rule-${i}`,
+      match: [{ path: { exact: `/rule-${i}` }, headers: { "x-rule": { exact: `rule-${i}` } } }],
+      action: { to: "v1" },
+    })),
+    policies: rateLimit ? { rateLimit } : {},
+  });
+}
+
+const object = (
+  apiVersion: string,
+  kind: string,
+  name: string,
+  more: object,
+  namespace = NAMESPACE,
+): object => ({
+  apiVersion,
+  kind,
+  metadata: { name, namespace, labels: { "shopzier-mesh/bench": "true" } },
+  ...more,
+});
+
+/** What a case adds to the gateway. */
+function istioObjects(of: Case, jwks: string): object[] {
+  const { virtualService, policy, subsets, gatewayPatches } = plan(of);
+  const networking = "networking.istio.io/v1";
+  const tokens = of.jwt
+    ? planAuthentication(
+        { jwt: [{ issuer: ISSUER, audiences: ["bench"], jwks }] },
+        { matchLabels: GATEWAYS.labels },
+        false,
+      )
+    : undefined;
+  return [
+    object(networking, "Gateway", "bench", {
+      spec: {
+        selector: GATEWAYS.labels,
+        servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: [HOST] }],
+      },
+    }),
+    object(networking, "VirtualService", "bench", { spec: virtualService }),
+    object(networking, "DestinationRule", "upstream", { spec: policy }),
+    object(networking, "DestinationRule", "upstream-v1", { spec: subsets.v1 }),
+    ...(gatewayPatches.length === 0
+      ? []
+      : [
+          object(
+            "networking.istio.io/v1alpha3",
+            "EnvoyFilter",
+            "bench",
+            { spec: { workloadSelector: { labels: GATEWAYS.labels }, configPatches: gatewayPatches } },
+            GATEWAYS.namespace,
+          ),
+        ]),
+    ...(tokens === undefined
+      ? []
+      : [
+          object(
+            "security.istio.io/v1",
+            "RequestAuthentication",
+            "bench",
+            { spec: tokens.requestAuthentication },
+            GATEWAYS.namespace,
+          ),
+          object(
+            "security.istio.io/v1",
+            "AuthorizationPolicy",
+            "bench",
+            { spec: tokens.required },
+            GATEWAYS.namespace,
+          ),
+        ]),
+  ];
+}
+
+/** Envoy's own configuration of the same size: a route for each rule, the same filters. */
+function envoyConfig(of: Case, jwks: string, upstream: string): object {
+  const { virtualService, gatewayPatches } = plan(of);
+  const type = (name: string): string => `type.googleapis.com/envoy.extensions.filters.${name}`;
+  const patched = (kind: string): Record<string, unknown>[] =>
+    gatewayPatches.filter((p) => p.applyTo === kind).map((p) => p.patch.value);
+  const [metadata] = patched("HTTP_ROUTE");
+  const routes = virtualService.http.map((rule) => ({
+    name: rule.name,
+    match: {
+      ...(rule.match?.[0]?.uri?.exact === undefined ? { prefix: "/" } : { path: rule.match[0].uri.exact }),
+      headers: Object.entries(rule.match?.[0]?.headers ?? {}).map(([name, value]) => ({
+        name,
+        string_match: { exact: value.exact },
+      })),
+    },
+    route: { cluster: "upstream" },
+    ...metadata,
+  }));
+  const authentication = {
+    name: "envoy.filters.http.jwt_authn",
+    typed_config: {
+      "@type": type("http.jwt_authn.v3.JwtAuthentication"),
+      providers: { bench: { issuer: ISSUER, audiences: ["bench"], local_jwks: { inline_string: jwks } } },
+      rules: [{ match: { prefix: "/" }, requires: { provider_name: "bench" } }],
+    },
+  };
+  const manager = {
+    "@type": type("network.http_connection_manager.v3.HttpConnectionManager"),
+    stat_prefix: "bench",
+    route_config: { virtual_hosts: [{ name: "bench", domains: [HOST], routes }] },
+    http_filters: [
+      ...(of.jwt ? [authentication] : []),
+      ...patched("HTTP_FILTER"),
+      { name: "envoy.filters.http.router", typed_config: { "@type": type("http.router.v3.Router") } },
+    ],
+  };
+  const address = (host: string, port: number): object => ({
+    address: { socket_address: { address: host, port_value: port } },
+  });
+  return {
+    static_resources: {
+      listeners: [
+        {
+          name: "bench",
+          ...address("0.0.0.0", PORT),
+          filter_chains: [
+            { filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }] },
+          ],
+        },
+      ],
+      clusters: [
+        {
+          name: "upstream",
+          lb_policy: "LEAST_REQUEST",
+          load_assignment: {
+            cluster_name: "upstream",
+            endpoints: [{ lb_endpoints: [{ endpoint: address(upstream, PORT) }] }],
+          },
+        },
+      ],
+    },
+  };
+}
+
+interface Pods {
+  readonly items: readonly {
+    readonly metadata: { readonly name: string };
+    readonly status: { podIP: string };
+  }[];
+}
+
+/** Address of the one ready pod with a label. */
+async function podAddress(namespace: string, selector: string): Promise<string> {
+  await kubectl("wait", "pod", "-n", namespace, "-l", selector, "--for=condition=Ready", "--timeout=60s");
+  const { items } = await get<Pods>(
+    "pods",
+    "-n",
+    namespace,
+    "-l",
+    selector,
+    "--field-selector=status.phase=Running",
+  );
+  const [pod] = items;
+  if (!pod) throw new Error(`no pod ${selector} in ${namespace}`);
+  return pod.status.podIP;
+}
+
+/** A pod that listens on PORT; `/config` is the ConfigMap of its name, where there is one. */
+const pod = (name: string, image: string, command: readonly string[]): object => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace: NAMESPACE, labels: { app: name, version: "v1" } },
+  spec: {
+    terminationGracePeriodSeconds: 0,
+    containers: [
+      {
+        name,
+        image,
+        imagePullPolicy: "IfNotPresent",
+        command,
+        readinessProbe: { tcpSocket: { port: PORT }, periodSeconds: 1 },
+        volumeMounts: [{ name: "config", mountPath: "/config" }],
+      },
+    ],
+    volumes: [{ name: "config", configMap: { name, optional: true } }],
+  },
+});
+
+interface Rate {
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+async function rate(address: string, token: string): Promise<Rate> {
+  const url = `http://${address}/`;
+  const headers = { host: HOST, authorization: `Bearer ${token}` };
+  await until(
+    `${url} answers`,
+    () =>
+      autocannon({ url, headers, connections: 1, amount: 1 }).then(
+        (r) => r["2xx"] === 1,
+        () => false,
+      ),
+    30,
+  );
+  const { requests, latency, non2xx, errors } = await autocannon({
+    url,
+    headers,
+    connections: 32,
+    duration: SECONDS,
+  });
+  if (non2xx + errors > 0) throw new Error(`${url}: ${non2xx} refused, ${errors} failed`);
+  return { perSecond: requests.average, p50: latency.p50, p99: latency.p99 };
+}
+
+const shown = ({ perSecond, p50, p99 }: Rate): string =>
+  `${perSecond.toFixed(0)}/s, p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`;
+
+/** Requests per second and latency through the gateway, against plain Envoy. */
+export async function gatewayRates(): Promise<Result[]> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "shopzier-bench-"));
+  const apply = async (...items: object[]): Promise<string> => {
+    const file = path.join(folder, "objects.json");
+    writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+    await must("kubectl", "apply", "-f", file);
+    return file;
+  };
+  const images = await get<{ items: { spec: { containers: { name: string; image: string }[] } }[] }>(
+    "pods",
+    "-A",
+  );
+  const imageOf = (container: string): string => {
+    const all = images.items.flatMap(({ spec }) => spec.containers);
+    const found = all.find(({ name }) => name === container);
+    if (!found) throw new Error(`no container ${container} runs`);
+    return found.image;
+  };
+  const { jwks, token } = issuer();
+  await baseline();
+  try {
+    await apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
+    await apply(pod("upstream", imageOf("category"), ["node", "-e", UPSTREAM]), {
+      ...object("v1", "Service", "upstream", {
+        spec: { selector: { app: "upstream" }, ports: [{ name: "http", port: PORT }] },
+      }),
+    });
+    const upstream = await podAddress(NAMESPACE, "app=upstream");
+    const gateway = await podAddress(GATEWAYS.namespace, "istio=ingressgateway");
+    const results: Result[] = [];
+    for (const of of CASES) {
+      const config = JSON.stringify(envoyConfig(of, jwks, upstream));
+      await apply(
+        object("v1", "ConfigMap", "envoy", { data: { "envoy.json": config } }),
+        pod("envoy", imageOf("istio-proxy"), ["envoy", "-c", "/config/envoy.json", "--concurrency", "2"]),
+      );
+      const envoy = await podAddress(NAMESPACE, "app=envoy");
+      const file = await apply(...istioObjects(of, jwks));
+      const ours = await rate(gateway, token);
+      const theirs = await rate(`${envoy}:${PORT}`, token);
+      await must("kubectl", "delete", "-f", file);
+      await kubectl("delete", "pod", "envoy", "-n", NAMESPACE);
+      results.push({
+        name: `requests through the gateway, ${of.name}, against plain Envoy`,
+        ours: shown(ours),
+        against: shown(theirs),
+        ratio: (ours.perSecond / theirs.perSecond).toFixed(2),
+        target: "reported",
+        met: undefined,
+      });
+    }
+    return results;
+  } finally {
+    await kubectl(
+      ...["delete", "envoyfilters,requestauthentications,authorizationpolicies", "-n", GATEWAYS.namespace],
+      ...["-l", "shopzier-mesh/bench=true"],
+    );
+    await kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found");
+    rmSync(folder, { recursive: true });
+  }
+}
