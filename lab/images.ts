@@ -226,7 +226,12 @@ export class Images {
       const context = path.join(unfinished, "context");
       const files = [...programs, ...libraries, `${postgresFolder}/lib`, "/usr/share/postgresql/15"];
       for (const file of files)
-        fs.cpSync(file, path.join(context, "rootfs", file), { recursive: true, dereference: true });
+        fs.cpSync(file, path.join(context, "rootfs", file), {
+          recursive: true,
+          dereference: true,
+          // Without its compiler PostgreSQL interprets; LLVM is larger than all the rest.
+          filter: (source) => !/llvmjit|bitcode/.test(source),
+        });
       fs.cpSync(databaseSources, context, { recursive: true });
       await builder.buildDockerfile(databaseImage, unfinished, context, ["--build-arg", `BASE=${base}`]);
       fs.rmSync(context, { recursive: true });

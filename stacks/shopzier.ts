@@ -181,6 +181,8 @@ function rateLimit(version: Settings["traffic"]["versions"][string] | undefined)
 function probes(v: VersionSettings, c: Settings["category"]): ServiceProbes {
   return {
     ...categoryDefaults(c.profile).probes,
+    // The pods wait for the database, which on the first day has to be fetched and made.
+    ...(c.database && { startupSeconds: 300 }),
     ...(v.readinessPath !== undefined && { readinessPath: v.readinessPath }),
     ...(v.livenessPath !== undefined && { livenessPath: v.livenessPath }),
   };
