@@ -279,6 +279,6 @@ describe("rate limiting", () => {
     ]) {
       assert.ok(seen.includes(name), `${name} is looked at`);
     }
-    assert.deepEqual(await rejectedSince(refusedBefore), {});
+    assert.deepEqual(await rejectedSince(refusedBefore), []);
   });
 });

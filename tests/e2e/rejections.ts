@@ -27,12 +27,11 @@ export async function rejections(): Promise<ReadonlyMap<string, number>> {
   return counts;
 }
 
-/** What has counted up since `before`; a pod that was not there yet has refused nothing before. */
-export async function rejectedSince(before: ReadonlyMap<string, number>): Promise<Record<string, number>> {
-  const now = [...(await rejections())];
-  return Object.fromEntries(
-    now
-      .map(([name, count]): [string, number] => [name, count - (before.get(name) ?? 0)])
-      .filter(([, count]) => count > 0),
-  );
+/** What has counted up since `before`, and why; a pod that was not there yet has refused nothing before. */
+export async function rejectedSince(before: ReadonlyMap<string, number>): Promise<string[]> {
+  const more = [...(await rejections())].filter(([name, count]) => count > (before.get(name) ?? 0));
+  if (more.length === 0) return [];
+  const log = await kubectl("logs", "-n", "istio-system", "-l", "app=istiod", "--tail=-1");
+  const reasons = log.split("\n").filter((line) => line.includes("ACK ERROR"));
+  return [...more.map(([name, count]) => `${name} is ${count}`), ...reasons];
 }
