@@ -13,7 +13,7 @@ import {
   up,
   until,
 } from "./lab";
-import { OBSERVED, observing, PrometheusClient, scale } from "./prometheus";
+import { OBSERVED, observing, PrometheusClient, restart, scale } from "./prometheus";
 
 const CALLER =
   'sum by (version) (label_replace(envoy_cluster_upstream_rq{app="istio-ingressgateway",cluster_name=~"outbound.8080.v[0-9]+.category.*",response_code!=""}, "version", "$1", "cluster_name", "outbound.8080.([^|]+).*"))';
@@ -30,6 +30,16 @@ describe("metrics of the versions in Prometheus", function () {
     await up();
     prometheus = await PrometheusClient.open();
     client = await Client.open();
+    // A pod takes its choice of statistics when it starts; one of another test's stack may be older.
+    const counted = async (): Promise<boolean> => {
+      await client.sample(20);
+      return Object.keys(await prometheus.byVersion(`${CALLER} and ${CALLEE}`)).length === 2;
+    };
+    await until("the statistics of requests", counted, 15).catch(async () => {
+      await restart("istio-ingress", "istio-ingressgateway");
+      for (const version of ["v1", "v2"]) await restart(NAMESPACE, `category-${version}`);
+      await until("the statistics of requests", counted);
+    });
   });
   after(async () => {
     await client.close();

@@ -118,3 +118,9 @@ export async function scale(namespace: string, deployment: string, replicas: num
   await kubectl("scale", `deployment/${deployment}`, "-n", namespace, `--replicas=${replicas}`);
   await kubectl("rollout", "status", `deployment/${deployment}`, "-n", namespace, "--timeout=90s");
 }
+
+/** Replaces the pods of a deployment. */
+export async function restart(namespace: string, deployment: string): Promise<void> {
+  await kubectl("rollout", "restart", `deployment/${deployment}`, "-n", namespace);
+  await kubectl("rollout", "status", `deployment/${deployment}`, "-n", namespace, "--timeout=90s");
+}
