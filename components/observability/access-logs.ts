@@ -96,7 +96,8 @@ export function planAccessLogs(logs: AccessLogs): AccessLogPlan {
               service: collector.host,
               port: collector.port,
               logName: "access",
-              logFormat: { labels: operators },
+              // Without a text of ours istiod writes Istio's default line into the body, with the query.
+              logFormat: { text: textFormat(operators), labels: operators },
             },
           }
         : {

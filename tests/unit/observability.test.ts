@@ -95,6 +95,11 @@ describe("planAccessLogs", () => {
     const text = JSON.stringify(planAccessLogs({ fields }));
     assert.doesNotMatch(text, /REQ\((:PATH|X-ENVOY-ORIGINAL-PATH|COOKIE|AUTHORIZATION)/i);
     assert.match(text, /REQ_WITHOUT_QUERY/);
+    // A collector gets a body beside the fields: istiod's own has the query.
+    const { envoyOtelAls } = planAccessLogs({ collector }).extensionProvider as {
+      envoyOtelAls: { logFormat: { text: string } };
+    };
+    assert.match(envoyOtelAls.logFormat.text, /REQ_WITHOUT_QUERY/);
   });
 
   it("writes the chosen fields in their order, as JSON or text", () => {
