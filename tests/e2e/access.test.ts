@@ -112,8 +112,9 @@ describe("who may come in", () => {
       await until("a token is required", async () => (await status(PRIVATE)) === 403);
       assert.equal(await status(LIST), 200);
       assert.equal(await status(LIST, {}, "DELETE"), 403);
-      assert.notEqual(await status(PRIVATE, bearer(good.token())), 401);
-      assert.notEqual(await status(PRIVATE, bearer(good.token())), 403);
+      // The service has its own opinion of who may write; that it was asked is what counts.
+      const { version } = await client.ask({ path: PRIVATE, headers: bearer(good.token()) });
+      assert.match(version, /^v[12]$/);
       assert.equal(await status(LIST, bearer(good.token())), 200);
     });
 
@@ -121,8 +122,10 @@ describe("who may come in", () => {
       it(`refuses a token ${name}`, async () => {
         // A right token that is meant for somebody else is forbidden, says Envoy.
         const refused = name.endsWith("audience") ? 403 : 401;
-        assert.equal(await status(PRIVATE, bearer(token)), refused);
-        assert.equal(await status(LIST, bearer(token)), refused, "where none is required");
+        for (const path of [PRIVATE, LIST]) {
+          const answer = await client.ask({ path, headers: bearer(token) });
+          assert.deepEqual([answer.status, answer.version], [refused, "none"], path);
+        }
       });
     }
 
