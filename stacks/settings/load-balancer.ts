@@ -111,10 +111,10 @@ export const loadBalancer = z
                     example: "shop-session",
                   }),
                   path: path("Path for which the cookie is valid.").exactOptional(),
-                  ttl: duration("milliseconds", 0, Infinity, {
+                  ttl: duration("milliseconds", 0, 31_536_000_000, {
                     description:
                       'Lifetime; "0s" is a session cookie. With it the gateway makes a missing cookie, without it only an existing one counts.',
-                    range: "of at least 0s",
+                    range: 'from "0s" to "8760h"',
                     example: "1h",
                   }).exactOptional(),
                 },
