@@ -57,31 +57,45 @@ interface Statement {
  */
 class EmbeddedDatabase implements Database {
   private readonly statements = new Map<string, Promise<Statement>>();
-  /** PGlite is one session: what runs beside a transaction would be part of it. */
-  private last: Promise<unknown> = Promise.resolve();
+  // PGlite is one session: what runs beside a transaction would be part of it.
+  private running = 0;
+  private drained: () => void = () => undefined;
+  private exclusive: Promise<void> | undefined;
 
   constructor(private readonly pglite: PGlite) {}
 
-  query<Row>(sql: string, parameters: Parameter[]): Promise<Row[]> {
-    return this.alone(() => this.run(sql, parameters));
+  async query<Row>(sql: string, parameters: Parameter[]): Promise<Row[]> {
+    while (this.exclusive) await this.exclusive;
+    this.running += 1;
+    try {
+      return await this.run(sql, parameters);
+    } finally {
+      this.running -= 1;
+      if (this.running === 0) this.drained();
+    }
   }
 
-  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    while (this.exclusive) await this.exclusive;
+    let release: () => void = () => undefined;
+    this.exclusive = new Promise((resolve) => (release = resolve));
+    if (this.running > 0) await new Promise<void>((resolve) => (this.drained = resolve));
     const run: Queries["query"] = (sql, parameters) => this.run(sql, parameters);
     const script = async (sql: string) => {
       await this.pglite.exec(sql);
     };
-    return this.alone(async () => {
+    try {
       await script("begin");
-      try {
-        const result = await work({ query: run, script });
-        await script("commit");
-        return result;
-      } catch (error) {
-        await script("rollback");
-        throw error;
-      }
-    });
+      const result = await work({ query: run, script });
+      await script("commit");
+      return result;
+    } catch (error) {
+      await script("rollback");
+      throw error;
+    } finally {
+      this.exclusive = undefined;
+      release();
+    }
   }
 
   check(): Promise<void> {
@@ -90,12 +104,6 @@ class EmbeddedDatabase implements Database {
 
   close(): Promise<void> {
     return this.pglite.close();
-  }
-
-  private alone<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.last.then(work);
-    this.last = turn.catch(() => undefined);
-    return turn;
   }
 
   private async run<Row>(sql: string, parameters: Parameter[]): Promise<Row[]> {
