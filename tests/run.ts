@@ -25,7 +25,7 @@ const FAST: readonly Layer[] = [
   { name: "types", command: ["tsc", "-p", "."] },
   mocha("unit", "tests/unit/**/*.test.ts"),
   mocha("category API", "apps/category-api/tests/**/*.test.ts"),
-  mocha("program", "--timeout", "30s", "tests/program/**/*.test.ts"),
+  mocha("program", "tests/program/**/*.test.ts"),
 ];
 const SLOW: readonly Layer[] = [
   mocha("package", "--timeout", "5m", "tests/package/**/*.test.ts"),

@@ -1,5 +1,6 @@
 // Runs in the lab: takes OTLP over gRPC (4317) and Datadog's protocol (8126), and tells on 9000 what came.
 "use strict";
+const { Buffer } = require("node:buffer");
 const http = require("node:http");
 const http2 = require("node:http2");
 
