@@ -27,6 +27,20 @@ async function istioObjects({ config }: Generated): Promise<IstioObject[]> {
     .map(({ apiVersion, kind, metadata, spec }) => ({ apiVersion, kind, metadata, spec }));
 }
 
+/** The objects of each of some settings. */
+async function objectsOf(sample: readonly Generated[]): Promise<IstioObject[][]> {
+  // Pulumi notes a stack for every promise, which takes most of the time.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    const objects: IstioObject[][] = [];
+    for (const generated of sample) objects.push(await istioObjects(generated));
+    return objects;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 const LABEL = "shopzier-mesh/generated";
 const GATEWAYS = "istio-ingress";
 
@@ -58,8 +72,7 @@ function apart(object: IstioObject, i: number): IstioObject {
 describe("generated settings", () => {
   const folder = mkdtempSync(path.join(tmpdir(), "shopzier-generated-"));
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
-  const objects: IstioObject[][] = [];
-  let sample: Generated[];
+  const sample = fc.sample(generatedSettings, { numRuns: 500, seed });
 
   const file = (name: string, items: readonly object[]): string => {
     const at = path.join(folder, name);
@@ -67,22 +80,12 @@ describe("generated settings", () => {
     return at;
   };
 
-  before(async () => {
-    sample = fc.sample(generatedSettings, { numRuns: 500, seed });
-    // Pulumi notes a stack for every promise, which takes most of the time.
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
-    try {
-      for (const generated of sample) objects.push(await istioObjects(generated));
-    } finally {
-      Error.stackTraceLimit = stackTraceLimit;
-    }
-  });
   after(() => {
     rmSync(folder, { recursive: true });
   });
 
   it("500 of them: istioctl takes every object", async () => {
+    const objects = await objectsOf(sample);
     assert.equal(objects.length, 500);
     assert.ok(objects.every((of) => of.length >= 5));
     // Told apart by a label, since the report names objects only.
@@ -103,7 +106,8 @@ describe("generated settings", () => {
 
     before(async () => {
       await baseline();
-      applied = objects.slice(0, COUNT).flatMap((of, i) => of.map((object) => apart(object, i)));
+      const objects = await objectsOf(sample.slice(0, COUNT));
+      applied = objects.flatMap((of, i) => of.map((object) => apart(object, i)));
       before_ = await rejections();
     });
     after(async () => {
@@ -131,7 +135,7 @@ describe("generated settings", () => {
         metadata: { name, namespace: GATEWAYS, labels },
         stringData,
       }));
-      const namespaces = objects.slice(0, COUNT).map((_, i) => ({
+      const namespaces = Array.from({ length: COUNT }, (_, i) => ({
         apiVersion: "v1",
         kind: "Namespace",
         metadata: { name: `generated-${i}`, labels },
