@@ -20,6 +20,7 @@ import {
 import { gatewayRates } from "./gateway";
 import { helmProgram } from "./helm";
 import { atMost, inTurn, median, ratio, timed, type Result } from "./measure";
+import { plannerTime, simulatorRate } from "./rules";
 import { serviceRate } from "./service";
 
 const EMPTY = path.join(ROOT, "bench/empty");
@@ -39,6 +40,8 @@ const preview = async (...args: string[]): Promise<void> => {
 };
 
 const measures: Record<string, () => Promise<Result | Result[]>> = {
+  rules: () => Promise.resolve([plannerTime(), simulatorRate()]),
+
   async "weight-edit"() {
     await baseline();
     await prepareEmpty();

@@ -1,9 +1,9 @@
 /** What is wrong with a list of rules, beside the form of each value. */
 import { covers, fieldMatches, hostCovers } from "./coverage";
-import { istioMatch, type PathMatch, type RequestMatch } from "./matches";
+import { istioMatch, type FieldMatch, type PathMatch, type RequestMatch } from "./matches";
 import { confine, within, type RoutedPath } from "./paths";
 import type { PolicyRepair } from "./policy-problem";
-import { REGEX_LIMIT } from "./regex";
+import { REGEX_LIMIT, regexStart } from "./regex";
 import type { TrafficRule } from "./rules";
 import { weightProblems } from "./weights";
 
@@ -303,15 +303,14 @@ function effectiveMatches(rule: TrafficRule, { paths, hosts }: RuleContext): Req
 
 /** Rules that never decide, because earlier ones match all that they match. */
 function coveredRules(rules: readonly (TrafficRule | undefined)[], context: RuleContext): RuleProblem[] {
-  const matches = rules.map((rule) => (rule ? effectiveMatches(rule, context) : []));
+  const earlier = new EarlierMatches();
   return rules.flatMap((rule, index) => {
-    const own = matches[index] ?? [];
-    if (!rule || own.length === 0) return [];
-    const by = own.map((match) =>
-      matches.slice(0, index).findIndex((earlier) => earlier.some((a) => covers(a, match))),
-    );
-    if (by.includes(-1)) return [];
-    const names = [...new Set(by)].map((i) => `"${rules[i]?.name ?? ""}"`);
+    if (!rule) return [];
+    const own = effectiveMatches(rule, context);
+    const by = own.map((match) => earlier.covering(match));
+    for (const match of own) earlier.add(index, match);
+    if (own.length === 0 || by.includes(undefined)) return [];
+    const names = [...new Set(by)].map((i) => `"${rules[i ?? 0]?.name ?? ""}"`);
     return [
       {
         rule: index,
@@ -322,4 +321,60 @@ function coveredRules(rules: readonly (TrafficRule | undefined)[], context: Rule
       },
     ];
   });
+}
+
+/** Matches of earlier rules, found by one of their conditions: what a match covers has that condition, or a narrower one. */
+class EarlierMatches {
+  private readonly all = new Map<string, { readonly rule: number; readonly match: RequestMatch }[]>();
+
+  add(rule: number, match: RequestMatch): void {
+    const key = ownKey(match);
+    const found = this.all.get(key);
+    if (found) found.push({ rule, match });
+    else this.all.set(key, [{ rule, match }]);
+  }
+
+  /** The first rule that covers `match`. */
+  covering(match: RequestMatch): number | undefined {
+    const rules = keysAbove(match).flatMap(
+      (key) => this.all.get(key)?.find((earlier) => covers(earlier.match, match))?.rule ?? [],
+    );
+    return rules.length === 0 ? undefined : Math.min(...rules);
+  }
+}
+
+const FIELDS = ["cookies", "headers", "query"] as const;
+
+function ownKey(match: RequestMatch): string {
+  for (const kind of FIELDS) {
+    for (const [name, value] of Object.entries(match[kind] ?? {})) {
+      if ("exact" in value) return `${kind} ${name}=${value.exact}`;
+      return "prefix" in value ? `${kind} ${name}^${value.prefix}` : `${kind} ${name}`;
+    }
+  }
+  const { path } = match;
+  if (path && "exact" in path) return `path=${path.exact}`;
+  return path && "prefix" in path ? `path ${path.prefix.replace(/\/+$/, "")}` : "";
+}
+
+/** Keys of a field's value: of itself, of all that it begins with, and of matches by other means. */
+function fieldKeys(field: string, value: FieldMatch): string[] {
+  const text = "exact" in value ? value.exact : "prefix" in value ? value.prefix : "";
+  const prefixes = Array.from(text, (_, i) => `${field}^${text.slice(0, i + 1)}`);
+  return [field, ...prefixes, ...("exact" in value ? [`${field}=${text}`] : [])];
+}
+
+function keysAbove(match: RequestMatch): string[] {
+  const fields = FIELDS.flatMap((kind) =>
+    Object.entries(match[kind] ?? {}).flatMap(([name, value]) => fieldKeys(`${kind} ${name}`, value)),
+  );
+  const { path = { prefix: "/" } } = match;
+  const text =
+    "regex" in path
+      ? regexStart(path.regex)
+      : "exact" in path
+        ? `${path.exact}/`
+        : `${path.prefix.replace(/\/+$/, "")}/`;
+  const parents = [...text.matchAll(/\//g)].map(({ index }) => `path ${text.slice(0, index)}`);
+  return ["", ...fields, ...parents, ...("exact" in path ? [`path=${path.exact}`] : [])];
 }

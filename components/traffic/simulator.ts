@@ -36,9 +36,10 @@ export interface SimulatedPlan {
   readonly httpsRedirect?: boolean;
   /** Rules with a rate limit: whether a request is over it depends on those before it. */
   readonly limited?: readonly string[];
-  /** Refuses requests before any rule is looked at; see {@link Denial}. */
-  readonly access?: (request: SimulatedRequest & { readonly path: string }) => Denial | undefined;
 }
+
+/** Access lists and authentication: refuses a request, with its path normalized, before any rule is looked at. */
+export type Access = (request: SimulatedRequest) => Denial | undefined;
 
 /** Why a request is refused. */
 export interface Denial {
@@ -105,10 +106,10 @@ const BAD_REQUEST: Decision = { kind: "bad request" };
 const NO_HEADERS = {};
 
 /** A plan as a function. */
-export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Decision {
+export function compile(plan: SimulatedPlan, access?: Access): (request: SimulatedRequest) => Decision {
   const hosts = virtualHosts(plan);
   const kind = plan.pathNormalization ?? "BASE";
-  const { access, httpsRedirect } = plan;
+  const { httpsRedirect } = plan;
   return (request) => {
     if (!request.path.startsWith("/")) return NOT_FOUND;
     const whole = normalizedPath(request.path, kind);
