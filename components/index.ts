@@ -60,4 +60,5 @@ export type {
   TrafficRule,
 } from "./traffic/rules";
 export type { VersionPolicies } from "./traffic/version-policies";
+export * from "./traffic/simulator";
 export * from "./traffic/weights";

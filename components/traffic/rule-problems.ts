@@ -1,4 +1,5 @@
 /** What is wrong with a list of rules, beside the form of each value. */
+import { PATH_PARAMETERS } from "../security/path-parameters";
 import { covers, fieldMatches, hostCovers } from "./coverage";
 import { istioMatch, type FieldMatch, type PathMatch, type RequestMatch } from "./matches";
 import { confine, within, type RoutedPath } from "./paths";
@@ -63,14 +64,19 @@ const quoted = (path: PathMatch): string =>
   `${Object.keys(path).join()} ${JSON.stringify(Object.values(path)[0])}`;
 
 function nameProblems(name: string, earlier: readonly (string | undefined)[], service: string): Problem[] {
-  if (name !== service && !earlier.includes(name)) return [];
+  const taken =
+    name === service
+      ? "the route of what no rule matches"
+      : name === PATH_PARAMETERS.name
+        ? "the route of paths with parameters"
+        : earlier.includes(name)
+          ? "the name of an earlier rule"
+          : undefined;
+  if (taken === undefined) return [];
   return [
     {
       path: ["name"],
-      found:
-        name === service
-          ? `${name}, the route of what no rule matches`
-          : `${name}, the name of an earlier rule`,
+      found: `${name}, ${taken}`,
       allowed: "a name that no other rule has",
       hint: "access logs tell rules apart by their names",
     },

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { execa } from "execa";
 import fc from "fast-check";
 import { Pool } from "undici";
-import { stringify } from "yaml";
 import { stackEnvironment } from "../../lab/stack";
 import type { HttpRoute, VirtualServiceSpec } from "../../components/istio/virtual-service";
 import type { PathNormalization } from "../../components/traffic/path-normalization";
@@ -28,17 +27,18 @@ function telling(rule: HttpRoute): HttpRoute {
   return { ...rule, headers: { ...headers, response: { ...headers?.response, set } } };
 }
 
-const object = (kind: string, apiVersion: string, name: string, spec: object): string =>
-  stringify(
-    { apiVersion, kind, metadata: { name, namespace: NAMESPACE }, spec },
-    { aliasDuplicateObjects: false },
-  );
+const object = (kind: string, name: string, spec: object): object => ({
+  apiVersion: "networking.istio.io/v1",
+  kind,
+  metadata: { name, namespace: NAMESPACE },
+  spec,
+});
 
-async function apply(manifest: string): Promise<void> {
+async function apply(items: readonly object[]): Promise<void> {
   const { exitCode, all } = await execa("kubectl", ["apply", "-f", "-"], {
     cwd: ROOT,
     env: stackEnvironment(),
-    input: manifest,
+    input: JSON.stringify({ apiVersion: "v1", kind: "List", items }),
     all: true,
     reject: false,
   });
@@ -108,20 +108,14 @@ describe("the simulator", function () {
     const mesh = await get<{ data: { mesh: string } }>("configmap", "istio", "-n", "istio-system");
     const kind = /normalization: (\w+)/.exec(mesh.data.mesh)?.[1];
     pathNormalization = (kind as PathNormalization | undefined) ?? "BASE";
-    await apply(
-      [
-        stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } }),
-        object("Gateway", "networking.istio.io/v1", "agreement", {
-          selector: { istio: "ingressgateway" },
-          servers: [
-            { port: { number: 80, name: "http-agreement", protocol: "HTTP" }, hosts: [`*.${DOMAIN}`] },
-          ],
-        }),
-        ...virtualServices.map((spec, plan) =>
-          object("VirtualService", "networking.istio.io/v1", `plan-${plan}`, spec),
-        ),
-      ].join("---\n"),
-    );
+    await apply([
+      { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } },
+      object("Gateway", "agreement", {
+        selector: { istio: "ingressgateway" },
+        servers: [{ port: { number: 80, name: "http-agreement", protocol: "HTTP" }, hosts: [`*.${DOMAIN}`] }],
+      }),
+      ...virtualServices.map((spec, plan) => object("VirtualService", `plan-${plan}`, spec)),
+    ]);
     await until("every pod of the gateway has every plan", async () => {
       for (const { metadata } of await gatewayPods()) {
         const dump = JSON.parse(

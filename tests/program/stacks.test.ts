@@ -179,6 +179,31 @@ describe("an edit of a stack file", () => {
     });
   });
 
+  it("that adds traffic rules changes the VirtualService alone, and none of them opens a path", async () => {
+    const edit = (config: Record<string, unknown>): void => {
+      config["shopzier:traffic"] = {
+        weights: { v1: "rest", v2: 20 },
+        rules: [
+          { name: "beta", match: { cookies: { cohort: "beta" } }, to: "v2" },
+          { name: "old", match: { path: { prefix: "/old" } }, redirect: { path: "/api/v1/category" } },
+        ],
+      };
+    };
+    assert.deepEqual(await changed(edit), { added: [], removed: [], changed: ["category-routes-route"] });
+    const config = base();
+    edit(config);
+    const all = byName(await runProgram(config));
+    const { http } = all.get("category-routes-route")?.inputs.spec as {
+      http: { name: string; match: { uri?: object; headers?: object }[]; route?: object[] }[];
+    };
+    assert.deepEqual(
+      http.map(({ name }) => name).filter((name) => name !== "path-parameters"),
+      ["beta", "old", "category"],
+    );
+    for (const { match } of http.filter(({ route }) => route !== undefined))
+      assert.ok(match.every(({ uri }) => uri !== undefined));
+  });
+
   it("that switches waiting off takes the barrier from the route", async () => {
     const config = base();
     config["shopzier:propagation"] = { wait: false };
