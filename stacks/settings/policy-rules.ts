@@ -208,6 +208,13 @@ function* versionPolicyFindings(c: PartialConfiguration): Generator<Finding> {
     }
   }
   yield* found.values();
+  // It is written even where every version has its own.
+  if (
+    sharedBalancer !== undefined &&
+    [...names].every((version) => own[version]?.loadBalancer !== undefined)
+  ) {
+    yield* loadBalancerProblems(sharedBalancer, true).map((problem) => located(problem, () => []));
+  }
 }
 
 /** Whether the gateway leaves an address to the caller, which asked for the gateway's own. */
