@@ -96,10 +96,10 @@ describe("planAccessLogs", () => {
     assert.doesNotMatch(text, /REQ\((:PATH|X-ENVOY-ORIGINAL-PATH|COOKIE|AUTHORIZATION)/i);
     assert.match(text, /REQ_WITHOUT_QUERY/);
     // A collector gets a body beside the fields: istiod's own has the query.
-    const { envoyOtelAls } = planAccessLogs({ collector }).extensionProvider as {
-      envoyOtelAls: { logFormat: { text: string } };
+    const toCollector = planAccessLogs({ collector }).extensionProvider.envoyOtelAls as {
+      logFormat: { text: string };
     };
-    assert.match(envoyOtelAls.logFormat.text, /REQ_WITHOUT_QUERY/);
+    assert.match(toCollector.logFormat.text, /REQ_WITHOUT_QUERY/);
   });
 
   it("writes the chosen fields in their order, as JSON or text", () => {
