@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Agent, request } from "undici";
-import { baseline, get, kubectl, LIST, must, outputs, stackFile, tool, up } from "./lab";
+import { baseline, get, kubectl, LIST, must, outputs, stackFile, tool, until, up } from "./lab";
 
 const HOST = "shop.lab.internal";
 const NODE = "10.88.0.1";
@@ -84,6 +84,14 @@ describe("the gateway", () => {
             maxVersion,
           },
         });
+      await until("the gateway listens for HTTPS", async () => {
+        try {
+          await fetch(`http://${NODE}:30443`);
+          return true;
+        } catch (error) {
+          return !JSON.stringify((error as Error).cause).includes("ECONNREFUSED");
+        }
+      });
       const secure = await request(`https://${NODE}:30443${LIST}`, {
         headers: { host: HOST },
         dispatcher: trusting("TLSv1.3"),

@@ -115,7 +115,15 @@ describe("rate limiting", () => {
     });
     client = await Client.open();
     refusedBefore = await rejections();
-    await until("the gateway marks the routes", async () => (await live()).marks.some(Boolean), 20);
+    await until(
+      "the gateway has the routes' marks and the filter",
+      async () => {
+        const { marks, filters } = await live();
+        const limits = filters.every((names) => names.includes("envoy.filters.http.local_ratelimit"));
+        return marks.some(Boolean) && filters.length > 0 && limits;
+      },
+      20,
+    );
   });
   after(async () => {
     await client.close();
@@ -242,7 +250,12 @@ describe("rate limiting", () => {
 
     it("lets nobody through while it is gone, when it fails closed", async () => {
       await traffics({ globalRateLimit: global("closed") });
-      await until("the gateway fails closed", async () => (await ask("free")).status === 503, 20);
+      // Connections that the listener had before its change drain for a while.
+      await until(
+        "the gateway fails closed",
+        async () => withStatus((await burst(40, () => ask("free"))).answers, 503).length === 40,
+        20,
+      );
       const { body, headers } = await ask("free");
       assert.deepEqual(JSON.parse(body), {
         errorCode: "503",

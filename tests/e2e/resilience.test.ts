@@ -285,7 +285,13 @@ describe("circuit breaking", () => {
     } finally {
       thaw();
     }
-    await until("the pod is back", async () => !(await isOut()));
+    // It has to be ready again, too.
+    const sentTo = async () => (await endpoints("v1")).find((e) => e.address === address)?.requests ?? 0;
+    await until("the pod is back", async () => {
+      const sent = await sentTo();
+      await client.sample(32);
+      return !(await isOut()) && (await sentTo()) > sent;
+    });
     const before = await endpoints("v1");
     assertSplit(await client.sample(200), { v1: 100 });
     const after = await endpoints("v1");

@@ -15,7 +15,7 @@ const RULES = [
   },
   {
     name: "secure",
-    match: { query: { secure: "yes" } },
+    match: { query: { tls: "yes" } },
     redirect: { status: 308, scheme: "https", port: 30443 },
   },
   { name: "cohort", match: { cookies: { cohort: "beta" } }, to: "v2" },
@@ -135,10 +135,10 @@ describe("traffic rules", function () {
     assert.equal(old.statusCode, 302);
     assert.equal(old.headers.location, `http://shop.lab.internal${LIST}?lang=en`);
     assert.equal(old.headers["cache-control"], "no-store");
-    const secure = await client.request({ path: `${LIST}?secure=yes` });
+    const secure = await client.request({ path: `${LIST}?tls=yes` });
     await secure.body.dump();
     assert.equal(secure.statusCode, 308);
-    assert.equal(secure.headers.location, `https://shop.lab.internal:30443${LIST}?secure=yes`);
+    assert.equal(secure.headers.location, `https://shop.lab.internal:30443${LIST}?tls=yes`);
     for (const path of ["/older", "/closed/a", "/actuator/env"]) {
       assert.deepEqual(failures(await client.sample(1, { path })), { 404: 1 }, path);
     }
