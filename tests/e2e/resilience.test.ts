@@ -270,33 +270,4 @@ describe("circuit breaking", () => {
       assert.deepEqual([line.response_code, line.response_flags], [503, "UO"]);
     }
   });
-
-  it("takes one failing pod of two out, and lets it back in once it answers", async () => {
-    const { address, thaw } = await freeze("v1");
-    const isOut = async () => (await endpoints("v1")).some((e) => e.address === address && e.ejected);
-    try {
-      await until("the pod is out", async () => {
-        await client.sample(16);
-        return isOut();
-      });
-      assertSplit(await client.sample(100), { v1: 100 });
-      const other = (await endpoints("v1")).find((e) => e.address !== address);
-      assert.equal(other?.ejected, false);
-    } finally {
-      thaw();
-    }
-    // It has to be ready again, too.
-    const sentTo = async () => (await endpoints("v1")).find((e) => e.address === address)?.requests ?? 0;
-    await until("the pod is back", async () => {
-      const sent = await sentTo();
-      await client.sample(32);
-      return !(await isOut()) && (await sentTo()) > sent;
-    });
-    const before = await endpoints("v1");
-    assertSplit(await client.sample(200), { v1: 100 });
-    const after = await endpoints("v1");
-    for (const [i, { requests }] of after.entries()) {
-      assert.ok(requests - (before[i]?.requests ?? 0) >= 80, JSON.stringify([before, after]));
-    }
-  });
 });
