@@ -74,7 +74,8 @@ export class PropagationBarrier {
 
   /**
    * Resolves once every ready gateway pod routes as `route` was written, to healthy endpoints, and requests in flight
-   * to versions that no route names any more have ended; rejects beyond the limit, naming the pods that lag.
+   * to versions that no route names any more have ended; rejects beyond the limit, naming the pods that lag. Leave the
+   * rejection to Pulumi, which ends the program with it: within an output it would be worded as a fault of that output.
    */
   routed(route: VirtualService): pulumi.Output<void> {
     return pulumi.all([route.metadata, route.spec]).apply(async ([metadata, spec]) => {
@@ -91,7 +92,7 @@ export class PropagationBarrier {
         });
       } catch (error) {
         // A RunError is shown without a stack.
-        throw new pulumi.RunError(apiMessage(error));
+        throw new pulumi.RunError((error as Error).message);
       }
       await (await this.proxies).close();
     });

@@ -139,7 +139,8 @@ export class VersionRoutes extends pulumi.ComponentResource {
         ...(barrier && { hooks: { beforeUpdate: [barrier.beforeUpdate] } }),
       },
     );
-    this.shares = barrier ? barrier.routed(route).apply(() => plan.shares) : pulumi.output(plan.shares);
+    barrier?.routed(route);
+    this.shares = pulumi.output(plan.shares);
     this.registerOutputs({ shares: this.shares });
   }
 

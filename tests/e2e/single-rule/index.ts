@@ -70,4 +70,4 @@ const route = new VirtualService(
   { metadata, spec: plan.virtualService },
   { dependsOn: [rule, gateway], hooks: { beforeUpdate: [barrier.beforeUpdate] } },
 );
-export const routed = barrier.routed(route);
+barrier.routed(route);
