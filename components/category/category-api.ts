@@ -7,7 +7,7 @@ import { VersionedService, type ServiceMetrics, type ServiceVersion } from "../s
 import { VersionRoutes, type VersionRoutesArgs } from "../service/version-routes";
 import type { Shares } from "../traffic/weights";
 import { CategoryDatabase, type CategoryDatabaseArgs } from "./category-database";
-import { CATEGORY_PATHS } from "./category-paths";
+import { CATEGORY_METRICS, CATEGORY_PATHS } from "./category-paths";
 
 export { CATEGORY_PATHS } from "./category-paths";
 
@@ -76,7 +76,7 @@ export function categoryDefaults(image: CategoryImage): {
         restricted: true,
         resources: { requests: { cpu: "100m", memory: "192Mi" }, limits: { memory: "512Mi" } },
         timeoutSeconds: 180,
-        metrics: { port: 9464, path: "/metrics" },
+        metrics: CATEGORY_METRICS,
       };
 }
 

@@ -11,3 +11,6 @@ export const CATEGORY_PATHS: readonly RoutedPath[] = [
   { prefix: "/api/v2/category" },
   { exact: "/actuator/health/ping" },
 ];
+
+/** Where our own service shows its metrics: a port of its own, so that no route leads there. */
+export const CATEGORY_METRICS = { port: 9464, path: "/metrics" };

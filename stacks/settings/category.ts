@@ -1,3 +1,4 @@
+import { CATEGORY_METRICS } from "../../components/category/category-paths";
 import { admin, database } from "./database";
 import { hostOf, LABEL, LABEL_RULE, HOST_NAME } from "./dns";
 import {
@@ -15,6 +16,8 @@ import {
 } from "./fields";
 import { imageReference } from "./image";
 import { autoscaler, resources } from "./pods";
+import type { Finding } from "./problem";
+import type { PartialConfiguration } from "./rules";
 
 const version = object(
   {
@@ -93,7 +96,11 @@ export const category = object(
       "category",
     ),
     port: withDefault(
-      integer(1, 65535, { description: "Port on which the containers listen.", example: 8080 }),
+      integer(1, 65535, {
+        description:
+          "Port on which the containers listen. Not one of the sidecar's, 15000 to 15090, nor 9464, where our own service shows its metrics.",
+        example: 8080,
+      }),
       8080,
     ),
     profile: withDefault(
@@ -128,3 +135,36 @@ export const category = object(
   },
   "The category API and its versions.",
 ).meta({ required: ["host", "versions"] });
+
+/** Ports of the sidecar, which shares the network of the containers (Istio: "Ports used by Istio"). */
+const SIDECAR_PORTS = { first: 15_000, last: 15_090 };
+/** What this program tells our own service, by which the pod, its probes and Prometheus know it. */
+const OWN_VARIABLES = ["CATEGORY_VERSION", "PORT", "METRICS_PORT"];
+
+/** Everything that would take the containers' port, or what is told of it, for something else. */
+export function* portFindings({ category }: PartialConfiguration): Generator<Finding> {
+  const { port, profile = "category-api", versions = {} } = category ?? {};
+  const { first, last } = SIDECAR_PORTS;
+  const metrics = profile === "category-api" && port === CATEGORY_METRICS.port;
+  if (port !== undefined && (metrics || (port >= first && port <= last))) {
+    yield {
+      path: ["category", "port"],
+      found: `${port}, which ${metrics ? "has the metrics of the service" : "belongs to the sidecar"}`,
+      allowed: metrics ? `a port other than ${port}` : `a port outside ${first} to ${last}`,
+      repairs: [{ set: 8080, example: true }],
+    };
+  }
+  if (profile !== "category-api") return;
+  for (const [name, version] of Object.entries(versions)) {
+    for (const variable of OWN_VARIABLES.filter((own) => Object.hasOwn(version?.env ?? {}, own))) {
+      const path = ["category", "versions", name, "env", variable];
+      yield {
+        path,
+        found: "a variable that this program sets",
+        allowed: `variables other than ${OWN_VARIABLES.join(", ")}`,
+        ...(variable === "PORT" && { hint: "the port of all versions is shopzier:category.port" }),
+        repairs: [{ remove: path }],
+      };
+    }
+  }
+}

@@ -5,6 +5,7 @@
  * its own is absent here and never reported twice.
  */
 import { effectiveShares, weightProblems, type Shares } from "../../components/traffic/weights";
+import { portFindings } from "./category";
 import { databaseFindings } from "./database";
 import { show } from "./fields";
 import { imageReference } from "./image";
@@ -48,6 +49,7 @@ export function* findings(c: PartialConfiguration, unread: readonly Path[]): Gen
       };
     }
   }
+  yield* portFindings(c);
   yield* databaseFindings(c);
   yield* observabilityFindings(c);
   yield* ruleFindings(c, unread);
