@@ -105,6 +105,7 @@ export class CategoryApi extends pulumi.ComponentResource {
         ...(defaults.metrics && { metrics: defaults.metrics }),
         ...(args.graceSeconds !== undefined && { graceSeconds: args.graceSeconds }),
         versions: args.versions,
+        ...(cluster && { cluster }),
       },
       { parent: this },
     );
@@ -158,7 +159,7 @@ export class CategoryApi extends pulumi.ComponentResource {
         ...(args.propagation && { propagation: args.propagation }),
         ...(cluster && { cluster }),
       },
-      { parent: this, dependsOn: [service, access] },
+      { parent: this, dependsOn: [service, service.rolledOut, access] },
     );
     this.shares = routes.shares;
     this.versions = service.versions;

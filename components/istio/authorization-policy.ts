@@ -16,6 +16,8 @@ export interface Source {
 
 /** What is asked for; all that is given must hold (Istio: Operation). Never empty. */
 export interface Operation {
+  /** With the port, where the client sends one; in any case, with `*` at one end. */
+  readonly hosts?: readonly string[];
   readonly methods?: readonly string[];
   readonly notMethods?: readonly string[];
   /** Without the query; `*` at one end. */

@@ -9,7 +9,7 @@ export interface GatewayPods {
 }
 
 /** The pods' labels as the Kubernetes API and kubectl take them. */
-export function labelSelector({ labels }: GatewayPods): string {
+export function labelSelector({ labels }: Pick<GatewayPods, "labels">): string {
   return Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(",");

@@ -26,6 +26,11 @@ export const ENVOY_REQUEST_STATS: readonly string[] = [
   "cluster\\.(outbound|inbound)\\|.*\\.upstream_rq_([0-9]{3}|time)",
 ];
 
+/** Envoy statistics of when the certificates that a gateway shows end, by `credentialName`; for the same list. */
+export const GATEWAY_CERTIFICATE_STATS: readonly string[] = [
+  "listener\\..*\\.ssl\\.certificate\\.kubernetes:.*\\.expiration_unix_time_seconds",
+];
+
 /** Upper bounds of the latency histogram in milliseconds: Istio's and Envoy's default buckets. */
 export const LATENCY_BUCKETS_MS: readonly number[] = [
   0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000,

@@ -288,6 +288,15 @@ export function meshRules(): RuleGroup {
         "The certificate of {{ $labels.namespace }}/{{ $labels.pod }} ends in {{ $value | humanizeDuration }}",
         "The agent renews it at half its time: it cannot reach istiod.",
       ),
+      alert(
+        "GatewayCertificateExpires",
+        "ticket",
+        "1h",
+        // Envoy has the name of the Secret in that of the series.
+        'min by (certificate) (label_replace({__name__=~"envoy_listener_ssl_certificate_kubernetes_.+_expiration_unix_time_seconds"}, "certificate", "$1", "__name__", "envoy_listener_ssl_certificate_kubernetes_+(.+)_expiration_unix_time_seconds")) - time() < 14 * 86400',
+        "The gateway's certificate {{ $labels.certificate }} ends in {{ $value | humanizeDuration }}",
+        "Clients refuse it then: renew it in its Secret, which the gateway takes up by itself.",
+      ),
     ],
   };
 }

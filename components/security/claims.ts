@@ -23,3 +23,18 @@ export const claimKey = (claim: string): string => `request.auth.claims${bracket
 
 /** Name of a claim among the headers of a VirtualService's match, at gateways only (Istio: "JWT claim based routing"). */
 export const claimHeader = (claim: string): string => `@request.auth.claims${bracketed(claim)}`;
+
+/** Claims of one token, by name. */
+export type Claims = Readonly<Record<string, unknown>>;
+
+/** Reads the texts of a claim, whose name stands in brackets as above: itself, or the items of a list. */
+export function claimTexts(name: string): (claims: Claims) => readonly string[] {
+  const names = name.slice(1, -1).split("][");
+  return (claims) => {
+    const value = names.reduce<unknown>(
+      (at, key) => (typeof at === "object" && at !== null ? (at as Claims)[key] : undefined),
+      claims,
+    );
+    return [value].flat().filter((v) => typeof v === "string");
+  };
+}

@@ -3,7 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { minimumReplicas, type Scale } from "../mesh/scale";
 import { EnvoyFilter } from "../istio/envoy-filter";
 import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
+import type { ClusterAccess } from "../mesh/cluster-access";
 import { podLabels, PORT_NAME, servicePod, type ServiceProbes } from "./pod";
+import { rolledOut } from "./rollout";
 
 /** One version of a service. */
 export interface ServiceVersion {
@@ -43,6 +45,8 @@ export interface VersionedServiceArgs {
   readonly restricted?: boolean;
   /** How long the pods of a version may take to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
+  /** Where rollouts are checked. Default: the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
 }
 
 /**
@@ -56,9 +60,13 @@ export class VersionedService extends pulumi.ComponentResource {
   readonly namespace: pulumi.Output<string>;
   /** Version names, in the order given. */
   readonly versions: pulumi.Output<string[]>;
+  /** This component, once all pods run what was written: what shifts traffic depends on it. */
+  readonly rolledOut: pulumi.Output<pulumi.Resource>;
 
   constructor(name: string, args: VersionedServiceArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:VersionedService", name, args, opts);
+    // Component inputs are kept in the state: a kubeconfig may not be among them.
+    const { cluster, ...inputs } = args;
+    super("shopzier-mesh:index:VersionedService", name, inputs, opts);
     const service = args.serviceName ?? name;
     const timeout = args.timeoutSeconds ?? 180;
 
@@ -87,6 +95,7 @@ export class VersionedService extends pulumi.ComponentResource {
       inNamespace,
     );
 
+    const rollouts: pulumi.Output<void>[] = [];
     for (const [version, of] of Object.entries(args.versions)) {
       const { pod, scale = { replicas: 1 }, probes = args.probes, rateLimit } = of;
       const child = `${name}-${version}`;
@@ -149,6 +158,7 @@ export class VersionedService extends pulumi.ComponentResource {
           customTimeouts: { create: `${timeout}s`, update: `${timeout}s` },
         },
       );
+      rollouts.push(rolledOut(deployment, { ...(cluster && { cluster }), timeoutSeconds: timeout }));
       if (rateLimit) {
         new EnvoyFilter(
           `${child}-rate-limit`,
@@ -192,6 +202,7 @@ export class VersionedService extends pulumi.ComponentResource {
     this.serviceName = pulumi.output(service);
     this.namespace = namespace.metadata.name;
     this.versions = pulumi.output(Object.keys(args.versions));
+    this.rolledOut = pulumi.all(rollouts).apply(() => this);
     this.registerOutputs({
       serviceName: this.serviceName,
       namespace: this.namespace,

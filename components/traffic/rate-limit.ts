@@ -133,6 +133,18 @@ export function gatewayRateLimits({ service, hosts, rules, global }: GatewayRate
   ];
 }
 
+/** Which rules `patches` limit: those that carry their name as metadata. */
+export function isLimited(patches: readonly EnvoyConfigPatch[]): (host: string, rule: string) => boolean {
+  const marked = new Set(
+    patches.flatMap(({ applyTo, match: { routeConfiguration }, patch: { value } }) =>
+      applyTo === "HTTP_ROUTE" && routeConfiguration && "metadata" in value
+        ? [`${routeConfiguration.vhost.domainName} ${routeConfiguration.vhost.route.name}`]
+        : [],
+    ),
+  );
+  return (host, rule) => marked.has(`${host} ${rule}`);
+}
+
 /**
  * A limit in the sidecar of each pod with `labels`, for the requests to its container port.
  *

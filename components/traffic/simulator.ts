@@ -5,8 +5,15 @@
  * plain data: a plan is what is written to the cluster. Faults, retries and circuit breaking are left out: they change
  * what becomes of a request, not where it is sent.
  */
+import type { EnvoyConfigPatch } from "../istio/envoy-filter";
+import type { RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { HttpMatchRequest, HttpRoute, StringMatch, VirtualServiceSpec } from "../istio/virtual-service";
+import { authorization, type ProxyRequest, type Refusal, type WrittenPolicy } from "../security/authorization";
+import { claimTexts } from "../security/claims";
+import { clientAddress } from "../security/client-address";
+import { verification, type Token } from "../security/token";
 import { normalizedPath, type PathNormalization } from "./path-normalization";
+import { isLimited } from "./rate-limit";
 import { wholeMatch } from "./regex";
 import type { Shares } from "./weights";
 
@@ -20,10 +27,10 @@ export interface SimulatedRequest {
   readonly path: string;
   /** Names in lowercase; several values are several lines of one name. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
-  /** The client, as the gateway trusts it. */
+  /** From where it comes to the gateway. Default: from nowhere that a policy names. */
   readonly address?: string;
-  /** Claims of a token that was verified. */
-  readonly claims?: Readonly<Record<string, unknown>>;
+  /** Default: none. */
+  readonly token?: Token;
 }
 
 /** What is written to the cluster, as far as it decides about requests at a gateway. */
@@ -34,19 +41,19 @@ export interface SimulatedPlan {
   readonly pathNormalization?: PathNormalization;
   /** Whether HTTP is sent to HTTPS. */
   readonly httpsRedirect?: boolean;
-  /** Rules with a rate limit: whether a request is over it depends on those before it. */
-  readonly limited?: readonly string[];
+  /** For the gateway's pods. */
+  readonly authorizationPolicies?: readonly WrittenPolicy[];
+  /** For the gateway's pods. Default: tokens are not looked at. */
+  readonly requestAuthentication?: RequestAuthenticationSpec;
+  /** Proxies in front of the gateway. Default 0. */
+  readonly trustedProxies?: number;
+  /** Of the gateway's EnvoyFilters: which rules have rate limits. */
+  readonly gatewayPatches?: readonly EnvoyConfigPatch[];
 }
 
-/** Access lists and authentication: refuses a request, with its path normalized, before any rule is looked at. */
-export type Access = (request: SimulatedRequest) => Denial | undefined;
-
-/** Why a request is refused. */
-export interface Denial {
-  readonly status: 401 | 403;
-  /** Name of the policy. */
-  readonly policy: string;
-}
+/** Why a request is refused: by the policies, or for its token. */
+export type Denial =
+  ({ readonly status: 403 } & Refusal) | { readonly status: 401 | 403; readonly reason: "token" };
 
 /** What becomes of a request. `rule` is the name of the rule that decides, as access logs have it. */
 export type Decision =
@@ -58,7 +65,7 @@ export type Decision =
       /** Path and host as the version gets them. */
       readonly path: string;
       readonly host: string;
-      /** Whether the rule has a limit that may refuse the request (429). */
+      /** Whether the rule has a limit, which refuses the request (429) when those before it have used it up. */
       readonly limited: boolean;
     }
   | {
@@ -71,7 +78,7 @@ export type Decision =
   | { readonly kind: "answered"; readonly rule: string; readonly status: number; readonly body: string }
   /** A CORS preflight, answered by the gateway. */
   | { readonly kind: "preflight"; readonly rule: string; readonly allowed: boolean }
-  | { readonly kind: "denied"; readonly status: 401 | 403; readonly policy: string }
+  | ({ readonly kind: "denied" } & Denial)
   | { readonly kind: "not found" }
   /** A path that no server should be shown. */
   | { readonly kind: "bad request" };
@@ -85,14 +92,11 @@ export function route(request: SimulatedRequest, plan: SimulatedPlan): Decision 
   return decide(request);
 }
 
-/** A request as routes see it. */
-interface Seen {
+/** A request as policies and routes see it. */
+interface Seen extends ProxyRequest {
   readonly request: SimulatedRequest;
-  readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /** Normalized, with its query. */
   readonly whole: string;
-  /** Without its query. */
-  readonly path: string;
   query: ReadonlyMap<string, string> | undefined;
 }
 type Condition = (seen: Seen) => boolean;
@@ -105,26 +109,43 @@ const NOT_FOUND: Decision = { kind: "not found" };
 const BAD_REQUEST: Decision = { kind: "bad request" };
 const NO_HEADERS = {};
 
-/** A plan as a function. */
-export function compile(plan: SimulatedPlan, access?: Access): (request: SimulatedRequest) => Decision {
+/**
+ * A plan as a function. In Envoy's order: the path, the token, the policies, preflights, and last what the route says, a
+ * redirect to HTTPS included.
+ */
+export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Decision {
   const hosts = virtualHosts(plan);
-  const kind = plan.pathNormalization ?? "BASE";
-  const { httpsRedirect } = plan;
+  const { pathNormalization = "BASE", httpsRedirect, trustedProxies = 0 } = plan;
+  const verify = plan.requestAuthentication && verification(plan.requestAuthentication);
+  const refuse = plan.authorizationPolicies && authorization(plan.authorizationPolicies);
   return (request) => {
     if (!request.path.startsWith("/")) return NOT_FOUND;
-    const whole = normalizedPath(request.path, kind);
+    const whole = normalizedPath(request.path, pathNormalization);
     if (whole === undefined) return BAD_REQUEST;
-    const routes = hosts(withoutPort(request.host).toLowerCase());
-    if (!routes) return NOT_FOUND;
-    if (httpsRedirect === true && request.scheme === "http") {
-      const location = `https://${hostAfter(request.host, "http", "https", "")}${whole}`;
-      return { kind: "redirected", status: 301, location };
-    }
-    const denial = access?.({ ...request, path: whole });
-    if (denial) return { kind: "denied", ...denial };
+    const headers = request.headers ?? NO_HEADERS;
+    const { method, host, address, token } = request;
+    // Browsers send preflights without a token.
+    const claims = token && verify && !isPreflight(method, headers) ? verify(token) : undefined;
+    if (typeof claims === "number") return { kind: "denied", status: claims, reason: "token" };
     const at = whole.indexOf("?");
-    const path = at < 0 ? whole : whole.slice(0, at);
-    const seen: Seen = { request, headers: request.headers ?? NO_HEADERS, whole, path, query: undefined };
+    const seen: Seen = {
+      request,
+      method,
+      host,
+      headers,
+      whole,
+      path: at < 0 ? whole : whole.slice(0, at),
+      query: undefined,
+      claims,
+      peer: address,
+      client: refuse && clientAddress(address, headers["x-forwarded-for"], trustedProxies),
+    };
+    const refusal = refuse?.(seen);
+    if (refusal) return { kind: "denied", status: 403, ...refusal };
+    const routes = hosts(withoutPort(host).toLowerCase());
+    if (!routes) return NOT_FOUND;
+    if (httpsRedirect === true && request.scheme === "http")
+      return { kind: "redirected", status: 301, location: `https://${host}${whole}` };
     for (const candidate of routes) if (candidate.matches(seen)) return candidate.decide(seen);
     return NOT_FOUND;
   };
@@ -137,14 +158,14 @@ function virtualHosts(plan: SimulatedPlan): (host: string) => readonly CompiledR
     for (const host of hosts.map((h) => h.toLowerCase()))
       byHost.set(host, [...(byHost.get(host) ?? []), [...http]]);
   }
-  const limited = new Set(plan.limited);
+  const limited = isLimited(plan.gatewayPatches ?? []);
   const routes = new Map(
     [...byHost].map(([host, services]) => [
       host,
       services.length === 1 ? routesOf(services) : lastCatchAll(services),
     ]),
   );
-  const exact = new Map([...routes].map(([host, all]) => [host, all.map((r) => compiledRoute(r, limited))]));
+  const exact = new Map([...routes].map(([host, all]) => [host, all.map((r) => compiledRoute(r, limited(host, r.rule.name ?? "")))]));
   const wildcards = [...exact]
     .filter(([host]) => host.startsWith("*."))
     .sort(([a], [b]) => b.length - a.length)
@@ -182,7 +203,7 @@ function takesEverything({ uri, ...others }: HttpMatchRequest): boolean {
   return path && Object.keys(others).every((key) => key === "name");
 }
 
-function compiledRoute({ rule, match }: MatchedRoute, limited: ReadonlySet<string>): CompiledRoute {
+function compiledRoute({ rule, match }: MatchedRoute, limited: boolean): CompiledRoute {
   const name = [rule.name ?? "", match.name].filter(Boolean).join(".");
   const conditions = conditionsOf(match);
   const [first, second] = conditions;
@@ -195,7 +216,7 @@ function compiledRoute({ rule, match }: MatchedRoute, limited: ReadonlySet<strin
           : conditions.length === 2 && first && second
             ? (seen) => first(seen) && second(seen)
             : (seen) => conditions.every((condition) => condition(seen)),
-    decide: decision(rule, match, name, limited.has(rule.name ?? "")),
+    decide: decision(rule, match, name, limited),
   };
 }
 
@@ -209,11 +230,11 @@ function conditionsOf(match: HttpMatchRequest): Condition[] {
   }
   if (method) {
     const test = stringTest(method);
-    conditions.push(({ request }) => test(request.method));
+    conditions.push(({ method: asked }) => test(asked));
   }
   if (authority) {
     const test = stringTest(authority);
-    conditions.push(({ request }) => test(request.host));
+    conditions.push(({ host }) => test(host));
   }
   for (const [name, wanted] of Object.entries(headers)) {
     conditions.push(headerTest(name, stringTest(wanted)));
@@ -246,12 +267,15 @@ function stringTest({ exact, prefix, regex }: StringMatch): (value: string) => b
 /** Whether a header is there with a value that fits; of several lines of one name any (Envoy: HeaderUtility::matchHeaders). */
 function headerTest(name: string, test: (value: string) => boolean): Condition {
   const claim = /^@request\.auth\.claims(.*)$/.exec(name)?.[1];
-  if (claim !== undefined) return ({ request }) => claimValues(request.claims ?? {}, claim).some(test);
+  if (claim !== undefined) {
+    const texts = claimTexts(claim);
+    return ({ claims }) => claims !== undefined && texts(claims).some(test);
+  }
   switch (name) {
     case ":method":
-      return ({ request }) => test(request.method);
+      return ({ method }) => test(method);
     case ":authority":
-      return ({ request }) => test(request.host);
+      return ({ host }) => test(host);
     case ":path":
       return ({ whole }) => test(whole);
     case ":scheme":
@@ -264,16 +288,6 @@ function headerTest(name: string, test: (value: string) => boolean): Condition {
       };
     }
   }
-}
-
-/** Values of a claim, `[a][b]`: text, or the texts of a list. */
-function claimValues(claims: Readonly<Record<string, unknown>>, path: string): string[] {
-  const names = path.slice(1, -1).split("][");
-  const value = names.reduce<unknown>(
-    (at, name) => (typeof at === "object" && at !== null ? (at as Record<string, unknown>)[name] : undefined),
-    claims,
-  );
-  return [value].flat().filter((v) => typeof v === "string");
 }
 
 /** The first value of each parameter, undecoded (Envoy: QueryParamsMulti::parseQueryString). */
@@ -315,7 +329,7 @@ function decision(
   const shares = sharesOf(rule);
   const origins = corsPolicy?.allowOrigins.map(stringTest);
   return (seen) => {
-    if (origins && isPreflight(seen)) {
+    if (origins && isPreflight(seen.method, seen.headers)) {
       const origin = textOf(seen.headers.origin);
       const allowed = origins.some((test) => test("*") || test(origin));
       if (allowed || corsPolicy?.unmatchedPreflights === "IGNORE")
@@ -327,7 +341,7 @@ function decision(
       rule: name,
       shares,
       path,
-      host: rewrite?.authority ?? seen.request.host,
+      host: rewrite?.authority ?? seen.host,
       limited,
     };
   };
@@ -336,8 +350,8 @@ function decision(
 const textOf = (value: string | readonly string[] | undefined): string =>
   typeof value === "object" ? (value[0] ?? "") : (value ?? "");
 
-const isPreflight = ({ request, headers }: Seen): boolean =>
-  request.method === "OPTIONS" &&
+const isPreflight = (method: string, headers: Seen["headers"]): boolean =>
+  method === "OPTIONS" &&
   textOf(headers.origin) !== "" &&
   textOf(headers["access-control-request-method"]) !== "";
 

@@ -79,7 +79,10 @@ export async function runProgram(
     pulumi.runtime.registerStackTransformation(({ type, name, opts }) => {
       if (type !== "pulumi:pulumi:Stack") {
         const hooks = (opts as pulumi.CustomResourceOptions).hooks ?? {};
-        const dependsOn = [opts.dependsOn ?? []].flat() as pulumi.Resource[];
+        // An output among them is a wait for what another of them does.
+        const dependsOn = ([opts.dependsOn ?? []].flat() as unknown[]).filter((d) =>
+          pulumi.Resource.isInstance(d),
+        );
         registered.push({
           type,
           name,
