@@ -2,6 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import {
   Dashboards,
   ENVOY_REQUEST_STATS,
+  GATEWAY_CERTIFICATE_STATS,
   Grafana,
   Jaeger,
   MeshTelemetry,
@@ -39,7 +40,8 @@ export function controlPlaneTelemetry(
   return {
     ...(providers.length > 0 && { extensionProviders: providers }),
     ...(tracing && tracing.variables.length > 0 && { secretVariables: tracing.variables }),
-    ...(o.metrics.source === "envoy" && { proxyStats: ENVOY_REQUEST_STATS }),
+    // Whichever Prometheus asks: a pod takes its choice of statistics when it starts.
+    proxyStats: [...GATEWAY_CERTIFICATE_STATS, ...(o.metrics.source === "envoy" ? ENVOY_REQUEST_STATS : [])],
   };
 }
 

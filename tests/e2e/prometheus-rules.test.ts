@@ -38,9 +38,17 @@ function series(source: MetricsSource, traffic: Traffic): { series: string; valu
 interface Case {
   readonly title: string;
   readonly traffic: Traffic;
+  readonly more?: readonly { readonly series: string; readonly values: string }[];
   /** Minute → alerts of all that then fire, as `name version`. */
   readonly firing: Readonly<Record<string, readonly string[]>>;
 }
+
+/** When a gateway's certificate ends, in seconds of promtool's clock, which starts at the epoch. */
+const certificate = (secret: string, values: string) => ({
+  series: `envoy_listener_ssl_certificate_kubernetes___${secret}_expiration_unix_time_seconds{listener_address="0.0.0.0_8443"}`,
+  values,
+});
+const DAY = 86_400;
 
 const OK = "0+4800x60";
 const OK_V2 = "0+1200x60";
@@ -87,6 +95,15 @@ const CASES: readonly Case[] = [
       "31m": ["VersionShareOff v1", "VersionShareOff v2"],
     },
   },
+  {
+    title: "a gateway's certificate that ends, and ends the alert when it is renewed",
+    traffic: healthy,
+    more: [
+      certificate("shop_tls", `${10 * DAY}x79 ${100 * DAY}x20`),
+      certificate("shop_tls_cacert", `${100 * DAY}x99`),
+    ],
+    firing: { "59m": [], "61m": ["GatewayCertificateExpires"], "90m": [] },
+  },
 ];
 
 for (const source of ["istio", "envoy"] as const) {
@@ -114,11 +131,11 @@ for (const source of ["istio", "envoy"] as const) {
       assert.equal(exitCode, 0, all);
     });
 
-    for (const { title, traffic, firing } of CASES) {
+    for (const { title, traffic, more = [], firing } of CASES) {
       it(title, async () => {
         const up = ["istiod", "gateway"].map((name) => ({
           series: name === "istiod" ? 'up{app="istiod"}' : 'up{istio="ingressgateway"}',
-          values: "1x60",
+          values: "1x99",
         }));
         const test = {
           rule_files: ["rules.yml"],
@@ -128,14 +145,14 @@ for (const source of ["istio", "envoy"] as const) {
           tests: [
             {
               interval: "1m",
-              input_series: [...series(source, traffic), ...up],
+              input_series: [...series(source, traffic), ...up, ...more],
               promql_expr_test: Object.entries(firing).map(([eval_time, alerts]) => ({
                 expr: 'count by (alertname, version) (ALERTS{alertstate="firing"})',
                 eval_time,
                 exp_samples: [...new Set(alerts)].map((alert) => {
-                  const [name = "", version = ""] = alert.split(" ");
+                  const [name = "", version] = alert.split(" ");
                   return {
-                    labels: `{alertname="${name}",version="${version}"}`,
+                    labels: `{alertname="${name}"${version === undefined ? "" : `,version="${version}"`}}`,
                     value: alerts.filter((a) => a === alert).length,
                   };
                 }),
