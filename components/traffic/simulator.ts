@@ -8,7 +8,12 @@
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
 import type { RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { HttpMatchRequest, HttpRoute, StringMatch, VirtualServiceSpec } from "../istio/virtual-service";
-import { authorization, type ProxyRequest, type Refusal, type WrittenPolicy } from "../security/authorization";
+import {
+  authorization,
+  type ProxyRequest,
+  type Refusal,
+  type WrittenPolicy,
+} from "../security/authorization";
 import { claimTexts } from "../security/claims";
 import { clientAddress } from "../security/client-address";
 import { verification, type Token } from "../security/token";
@@ -107,7 +112,7 @@ interface CompiledRoute {
 
 const NOT_FOUND: Decision = { kind: "not found" };
 const BAD_REQUEST: Decision = { kind: "bad request" };
-const NO_HEADERS = {};
+const NO_HEADERS: ProxyRequest["headers"] = {};
 
 /**
  * A plan as a function. In Envoy's order: the path, the token, the policies, preflights, and last what the route says, a
@@ -165,7 +170,12 @@ function virtualHosts(plan: SimulatedPlan): (host: string) => readonly CompiledR
       services.length === 1 ? routesOf(services) : lastCatchAll(services),
     ]),
   );
-  const exact = new Map([...routes].map(([host, all]) => [host, all.map((r) => compiledRoute(r, limited(host, r.rule.name ?? "")))]));
+  const exact = new Map(
+    [...routes].map(([host, all]) => [
+      host,
+      all.map((r) => compiledRoute(r, limited(host, r.rule.name ?? ""))),
+    ]),
+  );
   const wildcards = [...exact]
     .filter(([host]) => host.startsWith("*."))
     .sort(([a], [b]) => b.length - a.length)

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { AuthorizationPolicySpec } from "../../components/istio/authorization-policy";
 import { planAuthentication } from "../../components/security/authentication";
+import { authorization, type ProxyRequest } from "../../components/security/authorization";
 import { claimHeader, claimKey } from "../../components/security/claims";
 import { planAccess, type AccessEntry } from "../../components/security/gateway-access";
 import { gatewayServers } from "../../components/security/gateway-servers";
@@ -9,10 +11,15 @@ import { planServiceAccess, type ServiceEntry } from "../../components/security/
 import type { RequestCondition } from "../../components/security/request-condition";
 import type { RoutedPath } from "../../components/traffic/paths";
 import { parseSettings } from "../../stacks/settings";
-import { passes, type ProxyRequest } from "./authorization";
 import { RIGHT_SETTINGS } from "./wrong-settings";
 
 const SELECTOR = { matchLabels: { istio: "ingressgateway" } };
+
+/** Whether the policies of a proxy let a request pass. */
+function passes(specs: readonly AuthorizationPolicySpec[], request: ProxyRequest): boolean {
+  const policies = specs.map((spec, i) => ({ metadata: { name: `policy-${i}` }, spec }));
+  return authorization(policies)(request) === undefined;
+}
 
 const path = fc.constantFrom("/", "/a", "/a/", "/a/b", "/ab", "/b", "/b/c");
 const method = fc.constantFrom("GET", "POST", "OPTIONS");
@@ -34,6 +41,15 @@ const claims = fc.dictionary(
     maxKeys: 2,
   },
 );
+/** A token with a subject, and claims under these names; the one with a dot is nested. */
+const token = claims.map(({ "realm.roles": roles, ...others }) => ({
+  ...{ iss: "https://id.example.com/", sub: "somebody", ...others },
+  ...(roles && { realm: { roles } }),
+}));
+function claimOf(r: ProxyRequest, claim: string): readonly string[] | undefined {
+  const { groups, realm } = (r.claims ?? {}) as { groups?: string[]; realm?: { roles: string[] } };
+  return claim === "groups" ? groups : realm?.roles;
+}
 const identity = fc.record({
   namespace: fc.constantFrom("x", "y"),
   serviceAccount: fc.constantFrom("a", "b", "*"),
@@ -47,15 +63,16 @@ const request: fc.Arbitrary<ProxyRequest> = fc
       port: fc.constantFrom(8080, 9090),
       peer: address,
       client: address,
+      host: fc.constant("shop.example.com"),
       headers: fc.constantFrom({}, { "access-control-request-method": "POST" }),
       principal: fc.constantFrom(
         "cluster.local/ns/x/sa/a",
         "cluster.local/ns/y/sa/b",
         "cluster.local/ns/g/sa/gw",
       ),
-      claims,
+      claims: token,
     },
-    { requiredKeys: ["path", "method", "port", "peer", "client", "headers"] },
+    { requiredKeys: ["path", "method", "host", "port", "peer", "client", "headers"] },
   )
   .map((r) => r as ProxyRequest);
 
@@ -81,11 +98,11 @@ describe("access lists of the gateway", () => {
     }));
   const lists = fc.record({ deny: some(entry), allow: some(entry) }, { requiredKeys: [] });
 
-  const matches = (e: AccessEntry, r: ProxyRequest, client: string): boolean =>
+  const matches = (e: AccessEntry, r: ProxyRequest, client = ""): boolean =>
     holds(e, r) &&
     (!e.addresses || e.addresses.includes(client)) &&
     Object.entries(e.claims ?? {}).every(([claim, values]) =>
-      values.some((value) => r.claims?.[claim]?.includes(value)),
+      values.some((value) => claimOf(r, claim)?.includes(value)),
     );
 
   it("let pass what no entry denies and, where there is an allow list, one of it allows", () => {
