@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { baseline, Client, gatewayPods, kubectl, LIST, must, stackFile, tool, until, up } from "./lab";
+import { baseline, Client, gatewayPods, kubectl, LIST, envoyAdmin, stackFile, tool, until, up } from "./lab";
 import { meshClient, remove, type MeshClient } from "./mesh-client";
 import { forgeries, issuer } from "./tokens";
 
@@ -76,9 +76,11 @@ describe("who may come in", () => {
     it("refuses nobody in a dry run, and counts whom it would", async () => {
       const denied = async (): Promise<number> => {
         const [pod] = await gatewayPods();
-        const stats = await must(
-          ...["kubectl", "-n", "istio-ingress", "exec", pod?.metadata.name ?? "", "--"],
-          ...["pilot-agent", "request", "GET", "stats?filter=rbac.*shadow_denied"],
+        assert.ok(pod);
+        const stats = await envoyAdmin(
+          "istio-ingress",
+          pod.metadata.name,
+          "stats?filter=rbac.*shadow_denied",
         );
         return [...stats.matchAll(/: (\d+)/g)].reduce((sum, [, n]) => sum + Number(n), 0);
       };

@@ -1,6 +1,6 @@
 /** What the Envoys of the gateway's pods say about the versions of the category API. */
 import assert from "node:assert/strict";
-import { gatewayPods, must } from "./lab";
+import { envoyAdmin, gatewayPods, must } from "./lab";
 
 const FQDN = "category.category.svc.cluster.local";
 
@@ -29,10 +29,7 @@ interface ClusterStatuses {
 export async function endpoints(version: string): Promise<Endpoint[]> {
   const found = new Map<string, Endpoint>();
   for (const { metadata } of await gatewayPods()) {
-    const body = await must(
-      ...["kubectl", "-n", "istio-ingress", "exec", metadata.name, "--"],
-      ...["pilot-agent", "request", "GET", "clusters?format=json"],
-    );
+    const body = await envoyAdmin("istio-ingress", metadata.name, "clusters?format=json");
     const status = (JSON.parse(body) as ClusterStatuses).cluster_statuses.find(
       ({ name }) => name === `outbound|8080|${version}|${FQDN}`,
     );
@@ -69,7 +66,7 @@ export async function liveCluster(version: string): Promise<Readonly<Record<stri
   return cluster;
 }
 
-/** Lines of the gateway's access log with `requestId`. */
+/** Lines of the gateway's access log of requests with this `user-agent`. */
 export async function loggedRequests(userAgent: string): Promise<Readonly<Record<string, unknown>>[]> {
   const lines: Record<string, unknown>[] = [];
   for (const { metadata } of await gatewayPods()) {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { runProgram } from "../program/program";
 import { generatedSettings, type Generated } from "../unit/generated-settings";
-import { baseline, gatewayPods, kubectl, tool, until } from "./lab";
+import { baseline, envoyAdmin, gatewayPods, kubectl, tool, until } from "./lab";
 import { rejectedSince, rejections } from "./rejections";
 
 interface IstioObject {
@@ -155,10 +155,7 @@ describe("generated settings", () => {
       const [pod] = await gatewayPods();
       assert.ok(pod);
       const dump = (query: string): Promise<string> =>
-        kubectl(
-          ...["-n", GATEWAYS, "exec", pod.metadata.name, "-c", "istio-proxy", "--"],
-          ...["pilot-agent", "request", "GET", `config_dump?resource=${query}`],
-        );
+        envoyAdmin(GATEWAYS, pod.metadata.name, `config_dump?resource=${query}`);
       let missing: string[] = [];
       await until(
         "every host has its routes",

@@ -44,6 +44,13 @@ export async function must(file: string, ...args: string[]): Promise<string> {
 
 export const kubectl = (...args: string[]): Promise<string> => must("kubectl", ...args);
 
+/** What the Envoy of a pod answers to `GET path` on its admin port. */
+export const envoyAdmin = (namespace: string, pod: string, path: string): Promise<string> =>
+  kubectl(
+    ...["-n", namespace, "exec", pod, "-c", "istio-proxy", "--"],
+    ...["pilot-agent", "request", "GET", path],
+  );
+
 /** `kubectl get ... -o json`, parsed. */
 export async function get<T>(...args: string[]): Promise<T> {
   return JSON.parse(await kubectl("get", ...args, "-o", "json")) as T;
@@ -235,22 +242,34 @@ export function countByVersion(answers: readonly Answer[]): Record<string, numbe
   return counts;
 }
 
-/** `seen` of `all` fit a share in percent: within the bounds that a right share leaves in one of a thousand cases. */
-export function assertCount(what: string, seen: number, all: number, percent: number): void {
-  const low = binomialQuantile(0.0005, all, percent / 100);
-  const high = binomialQuantile(0.9995, all, percent / 100);
+/** How often a right split may fail a test: a whole run asks some fifty times. */
+const DOUBT = 1e-6;
+/** For the tests that are about the split itself. */
+export const STRICT_DOUBT = 1e-3;
+
+/** `seen` of `all` fit a share in percent: within the bounds that a right share leaves in `doubt` of the cases. */
+export function assertCount(
+  what: string,
+  seen: number,
+  all: number,
+  percent: number,
+  doubt: number = DOUBT,
+): void {
+  const low = binomialQuantile(doubt / 2, all, percent / 100);
+  const high = binomialQuantile(1 - doubt / 2, all, percent / 100);
   assert.ok(seen >= low && seen <= high, `${what}: ${seen} of ${all}, expected ${low} to ${high}`);
 }
 
-/**
- * The counts fit the shares (percent): each within the binomial bounds that a right split leaves in one of a thousand
- * cases, both sides together.
- */
-export function assertSplit(answers: readonly Answer[], shares: Record<string, number>): void {
+/** Every request succeeded, and the counts of all versions fit the shares (percent). */
+export function assertSplit(
+  answers: readonly Answer[],
+  shares: Record<string, number>,
+  doubt?: number,
+): void {
   assert.deepEqual(failures(answers), {});
   const counts = countByVersion(answers);
   for (const version of new Set([...Object.keys(shares), ...Object.keys(counts)])) {
-    assertCount(version, counts[version] ?? 0, answers.length, shares[version] ?? 0);
+    assertCount(version, counts[version] ?? 0, answers.length, shares[version] ?? 0, doubt);
   }
 }
 

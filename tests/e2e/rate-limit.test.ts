@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
 import type { Dispatcher } from "undici";
-import { baseline, Client, editStackFile, gatewayPods, kubectl, LIST, until, up } from "./lab";
+import {
+  baseline,
+  Client,
+  editStackFile,
+  envoyAdmin,
+  gatewayPods,
+  kubectl,
+  LIST,
+  readyPods,
+  until,
+  up,
+} from "./lab";
 import { RateLimitService } from "./rate-limit-service";
 import { rejectedSince, rejections } from "./rejections";
 
@@ -31,14 +42,6 @@ interface Limited {
   readonly body: string;
 }
 
-/** Envoy's own answer in the gateway's pod. */
-async function admin(path: string): Promise<string> {
-  const [pod] = await gatewayPods();
-  assert.ok(pod, "a gateway pod is ready");
-  const target = ["-n", "istio-ingress", "exec", pod.metadata.name, "-c", "istio-proxy"];
-  return kubectl(...target, "--", "pilot-agent", "request", "GET", path);
-}
-
 interface HttpConnectionManager {
   readonly "@type": string;
   readonly http_filters: readonly { readonly name: string }[];
@@ -57,8 +60,12 @@ function* within<T>(value: unknown, is: (object: object) => boolean): Generator<
 
 /** The HTTP filters of each listener, and what marks the routes of the rule `limited`. */
 async function live(): Promise<{ filters: string[][]; marks: unknown[] }> {
-  const listeners = JSON.parse(await admin("config_dump?resource=dynamic_listeners")) as unknown;
-  const routes = JSON.parse(await admin("config_dump?resource=dynamic_route_configs")) as unknown;
+  const [pod] = await gatewayPods();
+  assert.ok(pod, "a gateway pod is ready");
+  const admin = async (path: string): Promise<unknown> =>
+    JSON.parse(await envoyAdmin("istio-ingress", pod.metadata.name, path));
+  const listeners = await admin("config_dump?resource=dynamic_listeners");
+  const routes = await admin("config_dump?resource=dynamic_route_configs");
   const managers = within<HttpConnectionManager>(listeners, (o) => "http_filters" in o);
   const limited = within<Route>(routes, (o) => "match" in o && "name" in o && o.name === "limited");
   return {
@@ -167,6 +174,27 @@ describe("rate limiting", () => {
 
   it("lets requests through again as the bucket fills", async () => {
     await until("a token", async () => (await ask("limited")).status === 200, 5);
+  });
+
+  it("limits each pod of a version, whose health checks take no token", async () => {
+    const [pod, ...others] = await readyPods("category", "version=v2");
+    assert.ok(pod);
+    assert.equal(others.length, 0);
+    const stat = async (name: string): Promise<number> => {
+      const stats = await envoyAdmin("category", pod.metadata.name, `stats?filter=${name}$`);
+      return [...stats.matchAll(/: (\d+)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+    };
+    // Connections that the gateway had before keep the listener of before, until that has drained.
+    await until("the pod's old listeners are gone", async () => (await stat("_draining")) === 0);
+    const second = await burst(40, () => ask("second"));
+    assertBucket(second, POD_LIMIT);
+    const [refused] = withStatus(second.answers, 429);
+    assert.ok(refused);
+    assert.deepEqual(JSON.parse(refused.body), { errorCode: "429", message: "Too many requests" });
+    assert.equal(refused.headers["retry-after"], "10");
+    assert.equal(refused.headers["x-ratelimit-limit"], "10");
+    assert.equal((await readyPods("category", "version=v2")).length, 1);
+    assert.equal((await ask("free")).status, 200);
   });
 
   describe("by a service", () => {

@@ -1,13 +1,10 @@
-import { gatewayPods, get, kubectl } from "./lab";
+import { envoyAdmin, gatewayPods, get, kubectl } from "./lab";
 
 /** What proxies have refused so far, by name of the statistic: nothing of it may ever count up. */
 export async function rejections(): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
   for (const { metadata } of await gatewayPods()) {
-    const stats = await kubectl(
-      ...["-n", "istio-ingress", "exec", metadata.name, "-c", "istio-proxy", "--"],
-      ...["pilot-agent", "request", "GET", "stats?filter=update_rejected"],
-    );
+    const stats = await envoyAdmin("istio-ingress", metadata.name, "stats?filter=update_rejected");
     for (const [, name = "", count] of stats.matchAll(/^(\S+): (\d+)$/gm)) {
       counts.set(`${metadata.name} ${name}`, Number(count));
     }

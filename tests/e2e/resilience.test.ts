@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { freezeService, type Thaw } from "./frozen-process";
+import { freezeService, resetConnections, type Thaw } from "./faults";
 import { endpoints, liveCluster, loggedRequests, requestsTo } from "./gateway-envoy";
 import {
   assertCount,
@@ -269,5 +269,34 @@ describe("circuit breaking", () => {
     for (const line of await loggedRequests(agent)) {
       assert.deepEqual([line.response_code, line.response_flags], [503, "UO"]);
     }
+  });
+
+  it("takes one failing pod of two out, and lets it back in once it answers", async () => {
+    const [pod] = await v("v1");
+    assert.ok(pod);
+    const one = async () => {
+      const found = (await endpoints("v1")).find((e) => e.address === pod.status.podIP);
+      assert.ok(found, "the gateway has the pod");
+      return found;
+    };
+    const heal = resetConnections(pod.metadata.uid);
+    try {
+      await until("the pod is out", async () => {
+        await client.sample(16);
+        return (await one()).ejected;
+      });
+      assert.deepEqual(
+        (await endpoints("v1")).map(({ ejected }) => ejected).sort(),
+        [false, true],
+        "the other one stays, however much fails",
+      );
+      assertSplit(await client.sample(100), { v1: 100 });
+    } finally {
+      heal();
+    }
+    await until("the pod is back", async () => !(await one()).ejected);
+    const { requests } = await one();
+    assertSplit(await client.sample(200), { v1: 100 });
+    assertCount("requests to the pod", (await one()).requests - requests, 200, 50);
   });
 });

@@ -1,4 +1,14 @@
-import { assertSplit, baseline, Client, countByVersion, failures, setConfig, stackFile, up } from "./lab";
+import {
+  assertSplit,
+  baseline,
+  Client,
+  countByVersion,
+  failures,
+  setConfig,
+  stackFile,
+  STRICT_DOUBT,
+  up,
+} from "./lab";
 import assert from "node:assert/strict";
 
 describe("traffic between versions", () => {
@@ -10,13 +20,13 @@ describe("traffic between versions", () => {
   after(() => client.close());
 
   it("is split 80/20 as the stack file says", async () => {
-    assertSplit(await client.sample(2000), { v1: 80, v2: 20 });
+    assertSplit(await client.sample(2000), { v1: 80, v2: 20 }, STRICT_DOUBT);
   });
 
   it("is split below one percent: 99.5/0.5", async () => {
     await setConfig("traffic.weights.v2", 0.5);
     await up();
-    assertSplit(await client.sample(4000), { v1: 99.5, v2: 0.5 });
+    assertSplit(await client.sample(4000), { v1: 99.5, v2: 0.5 }, STRICT_DOUBT);
   });
 
   it("is split over three versions 70/20/10", async () => {
@@ -26,7 +36,7 @@ describe("traffic between versions", () => {
       config["shopzier:traffic"] = { weights: { v1: 70, v2: 20, v3: 10 } };
     });
     await up();
-    assertSplit(await client.sample(3000), { v1: 70, v2: 20, v3: 10 });
+    assertSplit(await client.sample(3000), { v1: 70, v2: 20, v3: 10 }, STRICT_DOUBT);
   });
 
   it("goes to one version alone when it has it all, and the other stays deployed", async () => {

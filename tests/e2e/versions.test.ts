@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cutOffFromIstiod, freezeService } from "./frozen-process";
+import { cutOffFromIstiod, freezeService } from "./faults";
 import {
   assertSplit,
   baseline,

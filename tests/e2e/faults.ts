@@ -10,25 +10,39 @@ export type Thaw = () => void;
  * the kubelet, goes on.
  */
 export function cutOffFromIstiod(podUid: string): Thaw {
-  const pid = processOf(podUid, "pilot-agent\0proxy\0router");
-  const rule = (change: string): void => {
-    const drop = ["INPUT", "-p", "tcp", "--sport", "15012", "-j", "DROP"];
-    execaSync("nsenter", ["--target", String(pid), "--net", "iptables", change, ...drop]);
-  };
-  rule("--insert");
+  const rule = inNetworkOf(processOf(podUid, "pilot-agent\0proxy\0router"));
+  const drop = ["INPUT", "-p", "tcp", "--sport", "15012", "-j", "DROP"];
+  rule("--insert", drop);
   return () => {
-    rule("--delete");
+    rule("--delete", drop);
   };
 }
 
-/** Stops the category service in a pod in the middle of what it does: its requests stay in flight. */
-export function freezeService(podUid: string): Thaw {
-  const pid = processOf(podUid, "server.js");
+/** Resets every connection from the mesh to a pod. The pod stays ready: the kubelet asks its agent. */
+export function resetConnections(podUid: string): Thaw {
+  const rule = inNetworkOf(processOf(podUid, "pilot-agent\0proxy\0sidecar"));
+  const reset = ["INPUT", "-p", "tcp", "--dport", "15006", "-j", "REJECT", "--reject-with", "tcp-reset"];
+  rule("--insert", reset);
+  return () => {
+    rule("--delete", reset);
+  };
+}
+
+/** Stops the category service, or another program, in a pod in the middle of what it does: its requests stay in flight. */
+export function freezeService(podUid: string, program = "server.js"): Thaw {
+  const pid = processOf(podUid, program);
   process.kill(pid, "SIGSTOP");
   return () => {
     process.kill(pid, "SIGCONT");
   };
 }
+
+/** `iptables` in the network of a process. */
+const inNetworkOf =
+  (pid: number) =>
+  (change: "--insert" | "--delete", rule: readonly string[]): void => {
+    execaSync("nsenter", ["--target", String(pid), "--net", "iptables", change, ...rule]);
+  };
 
 /** The lab's pods share the machine's process table. */
 function processOf(podUid: string, commandLine: string): number {
