@@ -1,32 +1,61 @@
+import { execa } from "execa";
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { dashboards } from "../../components/observability/dashboards";
 import {
   baseline,
   Client,
+  type Answer,
   countByVersion,
+  editStackFile,
   failures,
   get,
   kubectl,
   NAMESPACE,
+  readyPods,
   setConfig,
   stackFile,
   up,
   until,
 } from "./lab";
-import { OBSERVED, observing, PrometheusClient, restart, scale } from "./prometheus";
+import { freezeService } from "./faults";
+import { OBSERVED, observing, PrometheusClient, restart, scale, underLoad } from "./prometheus";
 
 const CALLER =
   'sum by (version) (label_replace(envoy_cluster_upstream_rq{app="istio-ingressgateway",cluster_name=~"outbound.8080.v[0-9]+.category.*",response_code!=""}, "version", "$1", "cluster_name", "outbound.8080.([^|]+).*"))';
 const CALLEE = `sum by (version) (envoy_cluster_upstream_rq{namespace="${NAMESPACE}",cluster_name=~"inbound.8080.*",response_code!=""})`;
-const SERVICE = "sum by (version) (http_request_duration_seconds_count)";
+// Beside it the service counts the kubelet's probes.
+const SERVICE = 'sum by (version) (http_request_duration_seconds_count{route="/api/v1/category"})';
+
+/** Secret with the gateway's certificate, and the name that Envoy makes of it. */
+const CERTIFICATE = { secret: "metrics-tls", series: "metrics_tls", days: 10 };
+
+/** A module that lets requests wait in the process of the service, before it sees them. */
+const SLOW = `
+import { Server } from "node:http";
+const { emit } = Server.prototype;
+Server.prototype.emit = function (event, request, ...rest) {
+  const slow = event === "request" && request.url.startsWith("/api/");
+  if (slow) setTimeout(() => emit.call(this, event, request, ...rest), 700);
+  return slow || emit.call(this, event, request, ...rest);
+};`;
 
 describe("metrics of the versions in Prometheus", function () {
   this.timeout("5m");
   let prometheus: PrometheusClient;
   let client: Client;
+  let certificate: X509Certificate;
 
   before(async () => {
-    stackFile(observing(OBSERVED));
+    certificate = await gatewayCertificate();
+    stackFile((config) => {
+      observing(OBSERVED)(config);
+      const tls = { credentialName: CERTIFICATE.secret, redirect: false };
+      config["shopzier:gateway"] = { ...(config["shopzier:gateway"] as object), tls };
+    });
     await up();
     prometheus = await PrometheusClient.open();
     client = await Client.open();
@@ -44,6 +73,7 @@ describe("metrics of the versions in Prometheus", function () {
   after(async () => {
     await client.close();
     await baseline();
+    await kubectl("delete", "secret", CERTIFICATE.secret, "-n", "istio-ingress", "--ignore-not-found");
   });
 
   it("come from istiod, gateway and sidecars, though the mesh is strict and denies by default", async () => {
@@ -77,11 +107,7 @@ describe("metrics of the versions in Prometheus", function () {
     let since = performance.now();
     await until("counts that stand still", async () => {
       const now = await settled();
-      // The service's own count goes on with the kubelet's probes.
-      const still = (["caller", "callee"] as const).every(
-        (view) => JSON.stringify(now[view]) === JSON.stringify(before[view]),
-      );
-      if (!still) since = performance.now();
+      if (JSON.stringify(now) !== JSON.stringify(before)) since = performance.now();
       before = now;
       return "v2" in (now.callee ?? {}) && performance.now() - since > 6000;
     });
@@ -109,10 +135,15 @@ describe("metrics of the versions in Prometheus", function () {
     ).catch((error: unknown) => {
       throw new Error(`${String(error)}; seen ${JSON.stringify(seen)}`);
     });
-    assert.deepEqual(seen.caller, sent);
-    assert.deepEqual(seen.callee, sent);
-    // Probes of the kubelet come on the same route table; only they may be more.
-    for (const [version, n] of Object.entries(sent)) assert.ok((seen.service?.[version] ?? 0) >= n);
+    assert.deepEqual(seen, { caller: sent, callee: sent, service: sent });
+  });
+
+  it("say when the gateway's certificate ends, which is soon enough for an alert", async () => {
+    const series = `envoy_listener_ssl_certificate_kubernetes___${CERTIFICATE.series}_expiration_unix_time_seconds`;
+    const alert = `ALERTS{alertname="GatewayCertificateExpires",certificate="${CERTIFICATE.series}"}`;
+    await until("the alert", async () => (await prometheus.query(alert)).length > 0, 30);
+    const [ends] = await prometheus.query(series);
+    assert.equal(Number(ends?.value[1]), Date.parse(certificate.validTo) / 1000);
   });
 
   it("fill every panel of every dashboard", async () => {
@@ -140,33 +171,47 @@ describe("metrics of the versions in Prometheus", function () {
   it("raise an alert for a version that fails, and only for it; it ends with the shift back", async () => {
     assert.deepEqual(await prometheus.firing(), []);
     await scale(NAMESPACE, "category-v2", 0);
+    const answers = await raised("VersionErrorBudgetBurn");
+    assert.ok((failures(answers)["503"] ?? 0) > 0);
+    await scale(NAMESPACE, "category-v2", 1);
+  });
+
+  it("raise an alert for a version that is slow, and only for it; it ends with the shift back", async () => {
+    editStackFile((config) => {
+      const { v2 } = config["shopzier:category"].versions;
+      const NODE_OPTIONS = `--import=data:text/javascript;base64,${Buffer.from(SLOW).toString("base64")}`;
+      config["shopzier:category"].versions.v2 = { ...v2, env: { ...(v2?.env as object), NODE_OPTIONS } };
+    });
+    await setConfig("traffic.weights.v2", 20);
+    await up();
+    assert.deepEqual(failures(await raised("VersionLatencyBudgetBurn")), {});
+  });
+
+  /** Sends requests until the alert fires for v2, and after the shift back until it ends; gives the answers. */
+  async function raised(alert: string): Promise<readonly Answer[]> {
     const load = client.load(50);
-    const broken = performance.now();
-    await until(
-      "the alert",
-      async () => (await prometheus.firing()).includes("VersionErrorBudgetBurn v2"),
-      90,
-    );
+    const begun = performance.now();
+    const burning = new Set<string>();
+    const look = async (): Promise<readonly string[]> => {
+      const names = (await prometheus.firing()).filter((name) => name.includes("BudgetBurn"));
+      for (const name of names) burning.add(name);
+      return names;
+    };
+    await until("the alert", async () => (await look()).includes(`${alert} v2`), 90);
     const fired = performance.now();
     await setConfig("traffic.weights.v2", 0);
     await up();
     const shifted = performance.now();
-    await until(
-      "the end of the alert",
-      async () => !(await prometheus.firing()).some((a) => a.includes("BudgetBurn")),
-      90,
-    );
+    await until("the end of the alert", async () => (await look()).length === 0, 90);
     const ended = performance.now();
     const answers = await load.stop();
-    assert.ok((failures(answers)["503"] ?? 0) > 0);
+    assert.deepEqual([...burning], [`${alert} v2`]);
     assert.deepEqual(failures(answers.filter(({ at }) => at > shifted)), {});
     console.log(
-      `      fired ${((fired - broken) / 1000).toFixed(1)} s after the failure, ended ${((ended - shifted) / 1000).toFixed(1)} s after the shift back`,
+      `      fired ${((fired - begun) / 1000).toFixed(1)} s after the first such request, ended ${((ended - shifted) / 1000).toFixed(1)} s after the shift back`,
     );
-    await scale(NAMESPACE, "category-v2", 1);
-    await setConfig("traffic.weights.v2", 20);
-    await up();
-  });
+    return answers;
+  }
 
   it("carry no secret of a request", async () => {
     await client.sample(20, {
@@ -182,9 +227,15 @@ describe("metrics of the versions in Prometheus", function () {
     assert.ok(!all.includes("that-is-secret"));
   });
 
-  it("cost no request when Prometheus is down, and leave nothing when it is taken out", async () => {
+  it("cost no request and no time when Prometheus hangs or is down, and leave nothing when it is taken out", async () => {
+    const well = await underLoad(client, 6);
+    const [pod] = await readyPods("prometheus", "app.kubernetes.io/name=prometheus");
+    const thaw = freezeService(pod?.metadata.uid ?? "", "/prometheus");
+    const hanging = await underLoad(client, 6).finally(thaw);
     await scale("prometheus", "prometheus", 0);
-    assert.deepEqual(failures(await client.sample(300)), {});
+    const down = await underLoad(client, 6);
+    console.log(`      well: ${well.text}; hanging: ${hanging.text}; down: ${down.text}`);
+    for (const { p99 } of [hanging, down]) assert.ok(p99 < well.p99 + 250);
     await baseline();
     assert.equal(
       (await kubectl("get", "namespaces", "prometheus", "--ignore-not-found", "-o", "name")).trim(),
@@ -196,3 +247,22 @@ describe("metrics of the versions in Prometheus", function () {
     );
   });
 });
+
+/** Gives the gateway a certificate of its own, in its Secret. */
+async function gatewayCertificate(): Promise<X509Certificate> {
+  const folder = mkdtempSync(path.join(tmpdir(), "shopzier-metrics-"));
+  const [key, cert] = [path.join(folder, "key"), path.join(folder, "cert")];
+  try {
+    const days = String(CERTIFICATE.days);
+    await execa("openssl", [
+      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", days],
+      ...["-subj", "/CN=shop.lab.internal", "-keyout", key, "-out", cert],
+    ]);
+    const named = [CERTIFICATE.secret, "-n", "istio-ingress"];
+    await kubectl("delete", "secret", ...named, "--ignore-not-found");
+    await kubectl("create", "secret", "tls", ...named, `--key=${key}`, `--cert=${cert}`);
+    return new X509Certificate(readFileSync(cert));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

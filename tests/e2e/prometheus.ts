@@ -1,7 +1,7 @@
 /** The lab's Prometheus and Jaeger as the tests ask them. */
 import assert from "node:assert/strict";
 import { request } from "undici";
-import { kubectl, readyPods, until, type stackFile } from "./lab";
+import { failures, kubectl, readyPods, until, type Client, type stackFile } from "./lab";
 
 /** Settings that put both into the lab; windows short enough for a test. */
 export const OBSERVED = {
@@ -84,8 +84,11 @@ export class PrometheusClient {
 
 export interface Span {
   readonly traceID: string;
+  readonly spanID: string;
   readonly operationName: string;
   readonly processID: string;
+  /** What it is part of. */
+  readonly references: readonly { readonly spanID: string }[];
   readonly tags: readonly { readonly key: string; readonly value: unknown }[];
 }
 export interface Trace {
@@ -123,4 +126,22 @@ export async function scale(namespace: string, deployment: string, replicas: num
 export async function restart(namespace: string, deployment: string): Promise<void> {
   await kubectl("rollout", "restart", `deployment/${deployment}`, "-n", namespace);
   await kubectl("rollout", "status", `deployment/${deployment}`, "-n", namespace, "--timeout=90s");
+}
+
+/** Latency in milliseconds of requests one after the other, beside a hundred others per second; none may fail. */
+export async function underLoad(
+  client: Client,
+  seconds: number,
+): Promise<{ readonly p50: number; readonly p99: number; readonly text: string }> {
+  const load = client.load(100);
+  const times: number[] = [];
+  for (const end = performance.now() + seconds * 1000; performance.now() < end;) {
+    const started = performance.now();
+    assert.equal((await client.ask()).status, 200);
+    times.push(performance.now() - started);
+  }
+  assert.deepEqual(failures(await load.stop()), {});
+  times.sort((a, b) => a - b);
+  const [p50 = NaN, p99 = NaN] = [0.5, 0.99].map((part) => times[Math.floor(times.length * part)]);
+  return { p50, p99, text: `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms` };
 }
