@@ -20,7 +20,7 @@ import {
 import { gatewayRates } from "./gateway";
 import { helmProgram } from "./helm";
 import { atMost, inTurn, median, ratio, timed, type Result } from "./measure";
-import { plannerTime, simulatorRate } from "./rules";
+import { plannerTime, simulatorRates } from "./rules";
 import { serviceRate } from "./service";
 
 const EMPTY = path.join(ROOT, "bench/empty");
@@ -40,7 +40,7 @@ const preview = async (...args: string[]): Promise<void> => {
 };
 
 const measures: Record<string, () => Promise<Result | Result[]>> = {
-  rules: () => Promise.resolve([plannerTime(), simulatorRate()]),
+  rules: () => Promise.resolve([plannerTime(), ...simulatorRates()]),
 
   async "weight-edit"() {
     await baseline();

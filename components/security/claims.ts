@@ -30,11 +30,17 @@ export type Claims = Readonly<Record<string, unknown>>;
 /** Reads the texts of a claim, whose name stands in brackets as above: itself, or the items of a list. */
 export function claimTexts(name: string): (claims: Claims) => readonly string[] {
   const names = name.slice(1, -1).split("][");
-  return (claims) => {
-    const value = names.reduce<unknown>(
-      (at, key) => (typeof at === "object" && at !== null ? (at as Claims)[key] : undefined),
-      claims,
+  return (claims) =>
+    texts(
+      names.reduce<unknown>(
+        (at, key) => (typeof at === "object" && at !== null ? (at as Claims)[key] : undefined),
+        claims,
+      ),
     );
-    return [value].flat().filter((v) => typeof v === "string");
-  };
+}
+
+/** A text, or the texts of a list. */
+export function texts(value: unknown): readonly string[] {
+  if (typeof value === "string") return [value];
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }

@@ -11,6 +11,7 @@ export function clientAddress(
   trustedProxies: number,
 ): string | undefined {
   if (trustedProxies === 0 || forwarded === undefined) return peer;
-  const client = [forwarded].flat().join(",").split(",").at(-trustedProxies)?.trim() ?? "";
+  const addresses = (typeof forwarded === "string" ? forwarded : forwarded.join(",")).split(",");
+  const client = addresses.at(-trustedProxies)?.trim() ?? "";
   return isIP(client) > 0 ? client : peer;
 }

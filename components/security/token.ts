@@ -1,5 +1,5 @@
 import type { RequestAuthenticationSpec } from "../istio/request-authentication";
-import type { Claims } from "./claims";
+import { texts, type Claims } from "./claims";
 
 /**
  * A token (JWT) in a place where the gateway looks for tokens of its issuer: its claims, where its issuer signed them and
@@ -33,5 +33,3 @@ export function verification({ jwtRules }: RequestAuthenticationSpec): (token: T
 
 /** The scheme and a slash at the end make no difference (Envoy: jwt_verify_lib, CheckAudience). */
 const audience = (text: string): string => text.replace(/^https?:\/\//, "").replace(/\/$/, "");
-
-const texts = (value: unknown): string[] => [value].flat().filter((v) => typeof v === "string");

@@ -7,6 +7,7 @@ import { ruleProblems } from "../../components/traffic/rule-problems";
 import type { RuleAction, TrafficRule } from "../../components/traffic/rules";
 import type { SimulatedRequest } from "../../components/traffic/simulator";
 import type { Weights } from "../../components/traffic/weights";
+import { claimValues, forwardedFor, token } from "./access-arbitraries";
 
 const VALUES = ["beta", "beta-1", "Beta", "stable", "a.b", "1", "42"] as const;
 const REGEXES = ["beta.*", "[a-z]+", "beta-[0-9]+|stable", "^b.*a$", "\\d+", "(?:a|b)\\.b", ".*"] as const;
@@ -31,7 +32,7 @@ const PATH_REGEXES = [
   ...["/old/[a-z]*", ".*\\.html", "/[^/]+"],
 ] as const;
 
-const CONDITIONS = ["host", "path", "method", "headers", "cookies", "query", "without"] as const;
+const CONDITIONS = ["host", "path", "method", "headers", "cookies", "query", "without", "claims"] as const;
 
 const pick = <T>(values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
 
@@ -64,6 +65,7 @@ export const requestMatch = (hosts: readonly string[]): fc.Arbitrary<RequestMatc
         cookies: fields(COOKIES),
         query: fields(PARAMETERS),
         without: fc.record({ headers: fields(HEADERS), cookies: fields(COOKIES) }, { requiredKeys: [] }),
+        claims: claimValues,
       }),
       fc.oneof(
         { weight: 3, arbitrary: fc.subarray([...CONDITIONS], { minLength: 1, maxLength: 2 }) },
@@ -264,8 +266,10 @@ export const simulatedRequest = (host: string): fc.Arbitrary<SimulatedRequest> =
         }),
         { nil: undefined, freq: 3 },
       ),
+      token,
+      forwarded: forwardedFor,
     })
-    .map(({ method, host: asked, path: p, headers, cookie, preflight }) => ({
+    .map(({ method, host: asked, path: p, headers, cookie, preflight, token: shown, forwarded }) => ({
       method,
       scheme: "http",
       host: asked,
@@ -274,5 +278,8 @@ export const simulatedRequest = (host: string): fc.Arbitrary<SimulatedRequest> =
         ...headers,
         ...(cookie !== undefined && { cookie }),
         ...(method === "OPTIONS" && preflight),
+        ...(forwarded !== undefined && { "x-forwarded-for": forwarded }),
       },
+      address: "10.88.0.254",
+      ...(shown !== undefined && { token: shown }),
     }));

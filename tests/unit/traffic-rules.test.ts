@@ -15,7 +15,14 @@ import { embedded, regexProblem, regexStart, wholeMatch } from "../../components
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
 import { ruleProblems } from "../../components/traffic/rule-problems";
 import type { TrafficRule } from "../../components/traffic/rules";
-import { compile, route, type SimulatedRequest } from "../../components/traffic/simulator";
+import {
+  compile,
+  route,
+  type Decision,
+  type SimulatedPlan,
+  type SimulatedRequest,
+} from "../../components/traffic/simulator";
+import { AUDIENCE, guard, guardPolicies, ISSUERS, requestAuthentication } from "./access-arbitraries";
 import { requestMatch, routeRequest, simulatedRequest } from "./traffic-arbitraries";
 
 const HOST = "shop.example.com";
@@ -42,7 +49,10 @@ const ask = (over: Partial<SimulatedRequest> = {}): SimulatedRequest => ({
 /** Whether a request matches, by the simulator of one rule. */
 function matches(match: RequestMatch): (r: SimulatedRequest) => boolean {
   const { http } = plan([{ name: "it", match: [match], action: { to: "v1" } }]);
-  const decide = compile({ virtualServices: [{ hosts: ["*"], gateways: [], http }] });
+  const decide = compile({
+    virtualServices: [{ hosts: ["*"], gateways: [], http }],
+    requestAuthentication: requestAuthentication([]),
+  });
   return (r) => {
     const decision = decide(r);
     return "rule" in decision && decision.rule === "it";
@@ -517,6 +527,85 @@ describe("route", function () {
     assert.deepEqual(preflight("https://example.com"), { kind: "preflight", rule: "moved", allowed: false });
     assert.deepEqual(decide({ host: "other.example.com" }), { kind: "not found" });
     assert.deepEqual(decide({ path: "/a%00" }), { kind: "bad request" });
+  });
+
+  it("refuses in Envoy's order: path, token, policies, preflight, route", () => {
+    const deny = { action: "DENY", rules: [{ to: [{ operation: { paths: ["/denied*"] } }] }] } as const;
+    const guarded = {
+      ...simulated,
+      requestAuthentication: requestAuthentication([]),
+      authorizationPolicies: [{ metadata: { name: "deny" }, spec: deny }],
+    };
+    const preflight = { origin: "https://a.example.com", "access-control-request-method": "GET" };
+    const token = "invalid";
+    // Seen at an Envoy 1.39 with these filters.
+    const seen: [Partial<SimulatedRequest>, string][] = [
+      [{ path: "*", token }, "not found"],
+      [{ path: "/denied%00", token }, "bad request"],
+      [{ path: "/denied", token }, "denied 401 token"],
+      [{ path: "/x/../denied?a" }, "denied 403 denied deny"],
+      [{ path: "/a?/denied" }, "routed"],
+      [{ host: "other.example.com", path: "/denied" }, "denied 403 denied deny"],
+      [{ host: "other.example.com", token }, "denied 401 token"],
+      [{ host: "other.example.com" }, "not found"],
+      [{ method: "OPTIONS", path: "/denied", headers: preflight }, "denied 403 denied deny"],
+      [{ method: "OPTIONS", path: "/api/v1/category/old", headers: preflight, token }, "preflight"],
+      [{ method: "OPTIONS", path: "/api/v1/category/old", token }, "denied 401 token"],
+    ];
+    const said = (decision: Decision) => Object.values(decision).join(" ");
+    for (const [over, expected] of seen) {
+      const decision = route(ask(over), guarded);
+      assert.equal(
+        decision.kind === "denied" ? said(decision) : decision.kind,
+        expected,
+        JSON.stringify(over),
+      );
+    }
+    const https = { ...guarded, httpsRedirect: true };
+    assert.equal(said(route(ask({ path: "/denied" }), https)), "denied 403 denied deny");
+    assert.equal(route(ask({ method: "OPTIONS", headers: preflight }), https).kind, "redirected");
+  });
+
+  it("sees the claims of tokens that are verified, and no others", () => {
+    const gold: TrafficRule = {
+      name: "gold",
+      match: [{ claims: { scope: ["gold"] } }],
+      action: { to: "v2" },
+    };
+    const virtualServices = [plan([gold])];
+    const token = { iss: ISSUERS[0], aud: AUDIENCE, scope: "read gold" };
+    const rule = (spec: Partial<SimulatedPlan>) => {
+      const decision = route(ask({ token }), { virtualServices, ...spec });
+      return "rule" in decision ? decision.rule : decision.kind;
+    };
+    assert.equal(rule({ requestAuthentication: requestAuthentication([]) }), "gold");
+    assert.equal(rule({}), "category");
+  });
+
+  it("of what guards do not refuse says what it says without them", () => {
+    const seen = { denied: 0, others: 0 };
+    const requests = fc.array(simulatedRequest(HOST), { minLength: 20, maxLength: 40 });
+    fc.assert(
+      fc.property(routeRequest(HOST), guard, requests, (r, guarded, all) => {
+        const open = {
+          virtualServices: [planRoutes(r).virtualService],
+          requestAuthentication: requestAuthentication([]),
+        };
+        const closed = {
+          ...open,
+          authorizationPolicies: guardPolicies("a", HOST, guarded),
+          trustedProxies: guarded.trustedProxies,
+        };
+        for (const one of all) {
+          const [before, after] = [route(one, open), route(one, closed)];
+          const refused = after.kind === "denied" && after.reason !== "token";
+          seen[refused ? "denied" : "others"]++;
+          if (!refused) assert.deepEqual(after, before);
+        }
+      }),
+      { numRuns: 40 },
+    );
+    assert.ok(Math.min(seen.denied, seen.others) > 100, JSON.stringify(seen));
   });
 
   it("decides for any plan and request", () => {

@@ -1,0 +1,182 @@
+/** Access lists, tokens and addresses that have something to do with each other: from small pools of values. */
+import fc from "fast-check";
+import type { AuthorizationPolicySpec } from "../../components/istio/authorization-policy";
+import { planAuthentication, type Authentication } from "../../components/security/authentication";
+import type { WrittenPolicy } from "../../components/security/authorization";
+import type { ClaimValues } from "../../components/security/claims";
+import { planAccess, type AccessEntry, type AccessLists } from "../../components/security/gateway-access";
+import type { RequestCondition } from "../../components/security/request-condition";
+import type { Token } from "../../components/security/token";
+import type { RoutedPath } from "../../components/traffic/paths";
+
+export const ISSUERS = ["https://id.example.com/", "https://staff.example.com/"] as const;
+export const AUDIENCE = "shop";
+
+const GROUPS = ["staff", "guest", "banned"] as const;
+const PATHS = [
+  "/api/v1",
+  "/api/v1/category",
+  "/api/v1/category/tree",
+  "/api/v2",
+  "/old",
+  "/actuator",
+] as const;
+
+const pick = <T>(values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
+const some = <T>(values: readonly T[]): fc.Arbitrary<T[]> =>
+  fc.uniqueArray(pick(values), { minLength: 1, maxLength: 2 });
+
+const path: fc.Arbitrary<RoutedPath> = fc.oneof(
+  pick(PATHS).map((exact) => ({ exact })),
+  { weight: 2, arbitrary: pick(PATHS).map((prefix) => ({ prefix })) },
+);
+const paths = fc.uniqueArray(path, {
+  minLength: 1,
+  maxLength: 2,
+  selector: (p) => JSON.stringify(p),
+});
+const methods = some(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]);
+
+/** What a rule or an entry of a list may ask of claims. */
+export const claimValues: fc.Arbitrary<ClaimValues> = fc.dictionary(
+  pick(["groups", "realm_access.roles", "scope", "sub"]),
+  some([...GROUPS, "*"]),
+  { minKeys: 1, maxKeys: 2 },
+);
+
+const condition: fc.Arbitrary<RequestCondition> = fc.oneof(
+  fc.record({ paths }),
+  fc.record({ methods }),
+  fc.record({ paths, methods }),
+);
+const addresses = some(["203.0.113.0/24", "198.51.100.66", "2001:db8::/32", "10.88.0.0/16", "192.0.2.0/25"]);
+const entry: fc.Arbitrary<AccessEntry> = fc.oneof(
+  condition,
+  fc.record({ addresses }),
+  fc.record({ claims: claimValues }),
+  fc.record({ paths, addresses }),
+  fc.record({ methods, claims: claimValues }),
+);
+
+/** What a gateway asks of requests to one host. */
+export interface Guard {
+  readonly lists: AccessLists;
+  readonly authentication?: Pick<Authentication, "required" | "optional">;
+  readonly trustedProxies: 0 | 1;
+  readonly preflights: boolean;
+}
+export const guard: fc.Arbitrary<Guard> = fc.record(
+  {
+    lists: fc.record(
+      {
+        deny: fc.array(entry, { minLength: 1, maxLength: 3 }),
+        // One that is wide, or little passes.
+        allow: fc
+          .tuple(
+            fc.oneof(
+              fc.record({ paths: fc.constant<RoutedPath[]>([{ prefix: "/api" }, { prefix: "/old" }]) }),
+              fc.record({ methods: fc.constant(["GET", "HEAD", "POST", "OPTIONS"]) }),
+            ),
+            fc.array(entry, { maxLength: 2 }),
+          )
+          .map(([wide, others]) => [wide, ...others]),
+      },
+      { requiredKeys: [] },
+    ),
+    authentication: fc.record(
+      { required: fc.array(condition, { minLength: 1, maxLength: 2 }), optional: paths },
+      { requiredKeys: ["required"] },
+    ),
+    trustedProxies: pick([0, 1] as const),
+    preflights: fc.boolean(),
+  },
+  { requiredKeys: ["lists", "trustedProxies", "preflights"] },
+);
+
+const SELECTOR = { matchLabels: { istio: "agreement" } };
+
+/** Verifies the tokens of both issuers, whose keys are `jwks`. */
+export const requestAuthentication = (jwks: readonly object[]) =>
+  planAuthentication(
+    {
+      jwt: ISSUERS.map((issuer, i) => ({
+        ...{ issuer, audiences: [AUDIENCE], jwks: JSON.stringify(jwks[i] ?? { keys: [] }) },
+      })),
+    },
+    SELECTOR,
+    false,
+  ).requestAuthentication;
+
+/** The guard of one host as policies that hold for all of them: whoever has no allow list is allowed. */
+export function guardPolicies(
+  name: string,
+  host: string,
+  { lists, authentication, trustedProxies, preflights }: Guard,
+): WrittenPolicy[] {
+  const { deny, allow } = planAccess(lists, { selector: SELECTOR, trustedProxies, preflights });
+  const required =
+    authentication && planAuthentication({ jwt: [], ...authentication }, SELECTOR, preflights).required;
+  const specs: Record<string, AuthorizationPolicySpec | undefined> = {
+    deny,
+    required,
+    allow: allow ?? { selector: SELECTOR, action: "ALLOW", rules: [{}] },
+  };
+  const hosts = [host, `${host}:*`, `*.${host}`, `a.${host}:8080`];
+  return Object.entries(specs).flatMap(([kind, spec]) =>
+    spec
+      ? [
+          {
+            metadata: { name: `${name}-${kind}` },
+            spec: {
+              ...spec,
+              rules: (spec.rules ?? []).map((rule) => ({
+                ...rule,
+                to: (rule.to ?? [{ operation: {} }]).map(({ operation }) => ({
+                  operation: { ...operation, hosts },
+                })),
+              })),
+            },
+          },
+        ]
+      : [],
+  );
+}
+
+const list = fc.oneof(pick(GROUPS), fc.uniqueArray(pick(GROUPS), { maxLength: 2 }));
+const valid = fc.record(
+  {
+    iss: pick(ISSUERS),
+    aud: pick([AUDIENCE, ["other", AUDIENCE]]),
+    sub: pick(["somebody", "staff"]),
+    groups: list,
+    realm_access: fc.record({ roles: list }),
+    scope: pick(["staff", "guest staff", "read write"]),
+  },
+  { requiredKeys: ["iss", "aud"] },
+);
+
+export const token: fc.Arbitrary<Token | undefined> = fc.oneof(
+  { weight: 10, arbitrary: fc.constant(undefined) },
+  { weight: 8, arbitrary: valid },
+  { weight: 1, arbitrary: valid.map((claims) => ({ ...claims, aud: "other" })) },
+  { weight: 1, arbitrary: valid.map((claims) => ({ ...claims, iss: "https://evil.example.com/" })) },
+  { weight: 1, arbitrary: fc.constant<Token>("invalid") },
+);
+
+/** What clients and the proxy before the gateway say about where a request comes from. */
+export const forwardedFor: fc.Arbitrary<string | readonly string[] | undefined> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(undefined) },
+  pick([
+    "203.0.113.7",
+    "198.51.100.66",
+    "2001:db8::7",
+    "::ffff:203.0.113.7",
+    "203.0.113.7, 198.51.100.1",
+    "198.51.100.1,203.0.113.7 ",
+    "192.0.2.127",
+    "192.0.2.128",
+    "203.0.113.7:443",
+    "unknown",
+  ]),
+  fc.constant(["203.0.113.7", "198.51.100.66"]),
+);
