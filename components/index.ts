@@ -17,6 +17,7 @@ export type { RequestCondition } from "./security/request-condition";
 export type { ServiceEntry, ServiceLists } from "./security/service-access";
 export * from "./service/default-deny";
 export * from "./observability/access-logs";
+export type { ChartReleaseArgs, ContainerImage } from "./observability/chart-release";
 export type { Collector, CollectorAccess } from "./observability/collector";
 export { DASHBOARD_LABEL, Dashboards, type DashboardsArgs } from "./observability/dashboard-config-maps";
 export * from "./observability/grafana";

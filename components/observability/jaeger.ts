@@ -1,32 +1,21 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
-import { chart, mergeValues, type ChartSource, type HelmValues } from "../mesh/helm-chart";
+import type { HelmValues } from "../mesh/helm-chart";
+import { chartNamespace, chartRelease, type Chart, type ChartReleaseArgs } from "./chart-release";
 import { BADGER_FOLDER, JAEGER_NAME, jaegerConfig, type JaegerStorage } from "./jaeger-config";
-import type { ContainerImage } from "./prometheus";
 
-/** The chart repository of the Jaeger project. */
-export const JAEGER_CHARTS: ChartSource = { repository: "https://jaegertracing.github.io/helm-charts" };
-
-export interface JaegerArgs {
-  /** Version of chart `jaeger`, 4.0 or later (Jaeger 2). Default 4.11.1. */
-  readonly version?: string;
-  /** Where the chart comes from; default: the project's chart repository. */
-  readonly charts?: ChartSource;
-  /** Default: the chart's. */
-  readonly image?: ContainerImage;
+export interface JaegerArgs extends ChartReleaseArgs {
   /** Default: 50,000 traces in memory. */
   readonly storage?: JaegerStorage;
-  readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
-  /** Helm values of the chart, merged last over ours. */
-  readonly values?: HelmValues;
-  /** Made by this component. Default `jaeger`. */
-  readonly namespace?: string;
-  /** How long the release may take to get ready, in seconds. Default 180. */
-  readonly timeoutSeconds?: number;
 }
 
-const NAME = JAEGER_NAME;
+/** Jaeger 2, by the chart of its project; its versions before 4.0 had Jaeger 1. */
+const CHART: Chart = {
+  name: JAEGER_NAME,
+  version: "4.11.1",
+  charts: { repository: "https://jaegertracing.github.io/helm-charts" },
+};
 const VOLUME = "badger";
 
 /**
@@ -39,13 +28,8 @@ export class Jaeger extends pulumi.ComponentResource {
 
   constructor(name: string, args: JaegerArgs = {}, opts?: pulumi.ComponentResourceOptions) {
     super("shopzier-mesh:index:Jaeger", name, args, opts);
-    const namespaceName = args.namespace ?? NAME;
     const storage = args.storage ?? { memory: { maxTraces: 50_000 } };
-    const namespace = new k8s.core.v1.Namespace(
-      `${name}-namespace`,
-      { metadata: { name: namespaceName } },
-      { parent: this },
-    );
+    const namespace = chartNamespace(name, CHART, args, this);
     const claim =
       "badger" in storage
         ? new k8s.core.v1.PersistentVolumeClaim(
@@ -53,7 +37,7 @@ export class Jaeger extends pulumi.ComponentResource {
             {
               metadata: {
                 name: "jaeger-badger",
-                namespace: namespaceName,
+                namespace: namespace.metadata.name,
                 // Most classes bind a volume with its first pod, which comes after.
                 annotations: { "pulumi.com/skipAwait": "true" },
               },
@@ -68,19 +52,11 @@ export class Jaeger extends pulumi.ComponentResource {
             { parent: this, dependsOn: [namespace] },
           )
         : undefined;
-    const release = new k8s.helm.v3.Release(
-      `${name}-release`,
-      {
-        name: NAME,
-        namespace: namespace.metadata.name,
-        timeout: args.timeoutSeconds ?? 180,
-        cleanupOnFail: true,
-        ...chart("jaeger", args.version ?? "4.11.1", args.charts ?? JAEGER_CHARTS),
-        values: mergeValues(jaegerValues(args, storage), args.values),
-      },
-      { parent: this, dependsOn: claim ? [claim] : [namespace] },
-    );
-    this.url = pulumi.interpolate`http://${NAME}.${release.status.namespace}.svc.cluster.local:16686`;
+    const release = chartRelease(name, CHART, args, jaegerValues(args, storage), {
+      parent: this,
+      dependsOn: claim ? [claim] : [namespace],
+    });
+    this.url = pulumi.interpolate`http://${CHART.name}.${release.status.namespace}.svc.cluster.local:16686`;
     this.registerOutputs({ url: this.url });
   }
 }

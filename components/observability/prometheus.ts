@@ -1,18 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { chart, mergeValues, type ChartSource, type HelmValues } from "../mesh/helm-chart";
+import type { HelmValues } from "../mesh/helm-chart";
+import { chartNamespace, chartRelease, type Chart, type ChartReleaseArgs } from "./chart-release";
 import type { RuleGroup } from "./rules";
-
-/** The chart repository of the Prometheus community. */
-export const PROMETHEUS_CHARTS: ChartSource = {
-  repository: "https://prometheus-community.github.io/helm-charts",
-};
-
-/** An image by name and tag. */
-export interface ContainerImage {
-  readonly repository: string;
-  readonly tag: string;
-}
 
 /** A persistent volume. */
 export interface Storage {
@@ -22,30 +12,22 @@ export interface Storage {
   readonly storageClass?: string;
 }
 
-export interface PrometheusArgs {
-  /** Version of chart `prometheus`. Default 29.27.0 (Prometheus 3.14). */
-  readonly version?: string;
-  /** Where the chart comes from; default: the community's chart repository. */
-  readonly charts?: ChartSource;
-  /** Default: the chart's. */
-  readonly image?: ContainerImage;
+export interface PrometheusArgs extends ChartReleaseArgs {
   /** How long samples are kept, as Prometheus writes it. Default `15d`. */
   readonly retention?: string;
   /** Default: none; what was measured is lost with the pod. */
   readonly storage?: Storage;
   /** Seconds between two scrapes of a target and two evaluations of a rule. Default 15. */
   readonly intervalSeconds?: number;
-  readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
   readonly rules?: readonly RuleGroup[];
-  /** Helm values of the chart, merged last over ours. */
-  readonly values?: HelmValues;
-  /** Made by this component. Default `prometheus`. */
-  readonly namespace?: string;
-  /** How long the release may take to get ready, in seconds. Default 180. */
-  readonly timeoutSeconds?: number;
 }
 
-const NAME = "prometheus";
+/** Prometheus 3.14, by the chart of its community. */
+const CHART: Chart = {
+  name: "prometheus",
+  version: "29.27.0",
+  charts: { repository: "https://prometheus-community.github.io/helm-charts" },
+};
 const PORT = 9090;
 const RULES = { configMap: "prometheus-rules", folder: "/etc/prometheus-rules" };
 
@@ -63,41 +45,27 @@ export class Prometheus extends pulumi.ComponentResource {
 
   constructor(name: string, args: PrometheusArgs = {}, opts?: pulumi.ComponentResourceOptions) {
     super("shopzier-mesh:index:Prometheus", name, args, opts);
-    const namespaceName = args.namespace ?? NAME;
-    const interval = args.intervalSeconds ?? 15;
-    const namespace = new k8s.core.v1.Namespace(
-      `${name}-namespace`,
-      { metadata: { name: namespaceName } },
-      { parent: this },
-    );
+    const namespace = chartNamespace(name, CHART, args, this);
     const rules = new k8s.core.v1.ConfigMap(
       `${name}-rules`,
       {
-        metadata: { name: RULES.configMap, namespace: namespaceName },
+        metadata: { name: RULES.configMap, namespace: namespace.metadata.name },
         // JSON is YAML; a line for each part, so that a preview shows what changes.
         data: { "rules.yml": JSON.stringify({ groups: args.rules ?? [] }, undefined, 2) },
       },
       { parent: this, dependsOn: [namespace] },
     );
-    const release = new k8s.helm.v3.Release(
-      `${name}-release`,
-      {
-        name: NAME,
-        namespace: namespace.metadata.name,
-        timeout: args.timeoutSeconds ?? 180,
-        cleanupOnFail: true,
-        ...chart("prometheus", args.version ?? "29.27.0", args.charts ?? PROMETHEUS_CHARTS),
-        values: mergeValues(prometheusValues(args, interval), args.values),
-      },
-      { parent: this, dependsOn: [rules] },
-    );
-    this.url = pulumi.interpolate`http://${NAME}.${release.status.namespace}.svc.cluster.local:${PORT}`;
+    const release = chartRelease(name, CHART, args, prometheusValues(args), {
+      parent: this,
+      dependsOn: [rules],
+    });
+    this.url = pulumi.interpolate`http://${CHART.name}.${release.status.namespace}.svc.cluster.local:${PORT}`;
     this.registerOutputs({ url: this.url });
   }
 }
 
-function prometheusValues(args: PrometheusArgs, interval: number): HelmValues {
-  const { storage } = args;
+function prometheusValues(args: PrometheusArgs): HelmValues {
+  const { storage, intervalSeconds: interval = 15 } = args;
   return {
     // What else the chart brings: pages, metrics of nodes and of Kubernetes objects, a gateway for batch jobs.
     alertmanager: { enabled: false },
@@ -108,7 +76,7 @@ function prometheusValues(args: PrometheusArgs, interval: number): HelmValues {
     configmapReload: { prometheus: { enabled: false } },
     server: {
       // Service names and ports that Istio's documents, Kiali and Grafana expect.
-      fullnameOverride: NAME,
+      fullnameOverride: CHART.name,
       service: { servicePort: PORT },
       ...(args.image && { image: args.image }),
       retention: args.retention ?? "15d",

@@ -4,6 +4,7 @@ import type { AccessLogs } from "../../components/observability/access-logs";
 import { jaegerCollectors, type JaegerStorage } from "../../components/observability/jaeger-config";
 import type { JaegerArgs } from "../../components/observability/jaeger";
 import { ISTIO_METRICS, type MetricCustomization } from "../../components/observability/metrics";
+import type { ChartReleaseArgs } from "../../components/observability/chart-release";
 import type { PrometheusArgs, Storage } from "../../components/observability/prometheus";
 import { LATENCY_BUCKETS_MS, type MetricsSource } from "../../components/observability/queries";
 import type { VersionRulesArgs } from "../../components/observability/rules";
@@ -26,6 +27,7 @@ import {
   map,
   numeric,
   object,
+  percent,
   quantity,
   refuse,
   text,
@@ -72,6 +74,18 @@ const image = field(
   },
 );
 
+/** What everything that is installed by a chart has. */
+const installed = {
+  enabled,
+  version: chartVersion.exactOptional(),
+  charts: charts.exactOptional(),
+  image: image.exactOptional(),
+  resources: resources.exactOptional(),
+  values: freeForm(
+    "Helm values that are merged last over everything this program decides. Not checked.",
+  ).exactOptional(),
+};
+
 const volume = {
   size: quantity("memory", { description: "Size of the persistent volume.", example: "10Gi" }),
   storageClass: text(SUBDOMAIN, "the name of a StorageClass", {
@@ -80,20 +94,17 @@ const volume = {
   }).exactOptional(),
 };
 
-const percent = (description: string, example: number) =>
-  field(
-    (value) => {
-      const n = numeric(value);
-      return n !== undefined && n >= 0 && n <= 100 ? n : refuse();
-    },
-    {
-      title: "a number from 0 to 100",
-      type: ["number", "string"],
-      minimum: 0,
-      maximum: 100,
-      description,
-      example,
-    },
+/** Percent of the requests that keep a promise. */
+const objective = (description: string, example: number) =>
+  withDefault(
+    field(
+      (value) => {
+        const n = numeric(value);
+        return n !== undefined && n >= 50 && n < 100 ? n : refuse();
+      },
+      { title: "a number from 50 to below 100", type: ["number", "string"], description, example },
+    ),
+    example,
   );
 
 const searchStore = object(
@@ -185,10 +196,10 @@ const tags = map(
   "Name → tag of every span.",
 );
 
-const sampling = percent(
-  "Percent of the requests that start a trace. 0 reports nothing, whatever a caller asks for.",
-  10,
-);
+const sampling = percent({
+  description: "Percent of the requests that start a trace. 0 reports nothing, whatever a caller asks for.",
+  example: 10,
+});
 
 const WITHIN = ["10ms", "25ms", "50ms", "100ms", "250ms", "500ms", "1s", "2.5s", "5s", "10s"] as const;
 
@@ -241,10 +252,7 @@ export const observability = object(
   {
     prometheus: object(
       {
-        enabled,
-        version: chartVersion.exactOptional(),
-        charts: charts.exactOptional(),
-        image: image.exactOptional(),
+        ...installed,
         retention: withDefault(
           text(/^[1-9]\d*[hdwy]$/, 'a time such as "12h", "15d" or "4w"', {
             description: "How long samples are kept.",
@@ -265,19 +273,12 @@ export const observability = object(
           15,
           "15s",
         ),
-        resources: resources.exactOptional(),
-        values: freeForm(
-          "Helm values that are merged last over everything this program decides. Not checked.",
-        ).exactOptional(),
       },
       "Prometheus in namespace `prometheus`, with recording rules and alerts for every version; not installed when absent.",
     ).exactOptional(),
     jaeger: object(
       {
-        enabled,
-        version: chartVersion.exactOptional(),
-        charts: charts.exactOptional(),
-        image: image.exactOptional(),
+        ...installed,
         memory: object(
           {
             maxTraces: integer(1, 10_000_000, {
@@ -304,10 +305,6 @@ export const observability = object(
         ).exactOptional(),
         elasticsearch: searchStore.exactOptional(),
         opensearch: searchStore.exactOptional(),
-        resources: resources.exactOptional(),
-        values: freeForm(
-          "Helm values that are merged last over everything this program decides. Not checked.",
-        ).exactOptional(),
       },
       "Jaeger in namespace `jaeger`; not installed when absent.",
     ).exactOptional(),
@@ -445,39 +442,14 @@ export const observability = object(
     ).prefault({}),
     objectives: object(
       {
-        availability: withDefault(
-          field(
-            (value) => {
-              const n = numeric(value);
-              return n !== undefined && n >= 50 && n < 100 ? n : refuse();
-            },
-            {
-              title: "a number from 50 to below 100",
-              type: ["number", "string"],
-              description: "Percent of the requests to each version that do not fail (status below 500).",
-              example: 99.9,
-            },
-          ),
+        availability: objective(
+          "Percent of the requests to each version that do not fail (status below 500).",
           99.9,
         ),
         latency: object(
           {
             within: withDefault(within, 500, "500ms"),
-            percent: withDefault(
-              field(
-                (value) => {
-                  const n = numeric(value);
-                  return n !== undefined && n >= 50 && n < 100 ? n : refuse();
-                },
-                {
-                  title: "a number from 50 to below 100",
-                  type: ["number", "string"],
-                  description: "Percent of the requests to each version that are answered within it.",
-                  example: 99,
-                },
-              ),
-              99,
-            ),
+            percent: objective("Percent of the requests to each version that are answered within it.", 99),
           },
           "How fast.",
         ).prefault({}),
@@ -494,16 +466,7 @@ export const observability = object(
       false,
     ),
     grafana: object(
-      {
-        enabled,
-        version: chartVersion.exactOptional(),
-        charts: charts.exactOptional(),
-        image: image.exactOptional(),
-        resources: resources.exactOptional(),
-        values: freeForm(
-          "Helm values that are merged last over everything this program decides. Not checked.",
-        ).exactOptional(),
-      },
+      installed,
       "Grafana in namespace `grafana` with the dashboards; not installed when absent. Needs `prometheus`.",
     ).exactOptional(),
   },
@@ -522,7 +485,7 @@ export interface ObservabilitySettings {
   readonly objectives: Pick<VersionRulesArgs, "objective"> &
     Required<Pick<VersionRulesArgs, "fast" | "slow">>;
   readonly dashboards: boolean;
-  readonly grafana?: Pick<PrometheusArgs, "version" | "charts" | "image" | "resources" | "values">;
+  readonly grafana?: ChartReleaseArgs;
 }
 
 /** What the block says, with what follows from it filled in. */

@@ -1,0 +1,66 @@
+import * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { chart, mergeValues, type ChartSource, type HelmValues } from "../mesh/helm-chart";
+
+/** An image by name and tag. */
+export interface ContainerImage {
+  readonly repository: string;
+  readonly tag: string;
+}
+
+/** How a chart is installed. */
+export interface ChartReleaseArgs {
+  /** Version of the chart. Default: one that these components were tested with. */
+  readonly version?: string;
+  /** Where the chart comes from. Default: the chart repository of its project. */
+  readonly charts?: ChartSource;
+  /** Default: the chart's. */
+  readonly image?: ContainerImage;
+  readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
+  /** Helm values of the chart, merged last over ours. */
+  readonly values?: HelmValues;
+  /** Made by the component. Default: the name of the chart. */
+  readonly namespace?: string;
+  /** How long the release may take to get ready, in seconds. Default 180. */
+  readonly timeoutSeconds?: number;
+}
+
+/** A chart with a release, a Service and, unless told otherwise, a namespace of its own name. */
+export interface Chart {
+  readonly name: string;
+  readonly version: string;
+  readonly charts: ChartSource;
+}
+
+/** The namespace that a component makes for a chart. */
+export function chartNamespace(
+  name: string,
+  { name: chartName }: Chart,
+  args: ChartReleaseArgs,
+  parent: pulumi.Resource,
+): k8s.core.v1.Namespace {
+  const metadata = { name: args.namespace ?? chartName };
+  return new k8s.core.v1.Namespace(`${name}-namespace`, { metadata }, { parent });
+}
+
+/** Installs a chart with `values`, and those of the user over them. */
+export function chartRelease(
+  name: string,
+  { name: chartName, version, charts }: Chart,
+  args: ChartReleaseArgs,
+  values: HelmValues,
+  opts: pulumi.CustomResourceOptions,
+): k8s.helm.v3.Release {
+  return new k8s.helm.v3.Release(
+    `${name}-release`,
+    {
+      name: chartName,
+      namespace: args.namespace ?? chartName,
+      timeout: args.timeoutSeconds ?? 180,
+      cleanupOnFail: true,
+      ...chart(chartName, args.version ?? version, args.charts ?? charts),
+      values: mergeValues(values, args.values),
+    },
+    opts,
+  );
+}
