@@ -4,7 +4,6 @@ import { X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { dashboards } from "../../components/observability/dashboards";
 import {
   baseline,
   Client,
@@ -22,7 +21,16 @@ import {
   until,
 } from "./lab";
 import { freezeService } from "./faults";
-import { OBSERVED, observing, PrometheusClient, restart, scale, underLoad } from "./prometheus";
+import {
+  emptyPanels,
+  OBSERVED,
+  observing,
+  PrometheusClient,
+  restart,
+  scale,
+  standingStill,
+  underLoad,
+} from "./prometheus";
 
 const CALLER =
   'sum by (version) (label_replace(envoy_cluster_upstream_rq{app="istio-ingressgateway",cluster_name=~"outbound.8080.v[0-9]+.category.*",response_code!=""}, "version", "$1", "cluster_name", "outbound.8080.([^|]+).*"))';
@@ -97,20 +105,12 @@ describe("metrics of the versions in Prometheus", function () {
   it("count exactly the requests that the client sent, seen from caller, callee and service", async () => {
     // What one pod counted before it ended is gone: two looks at the same pods.
     await client.sample(40);
-    const settled = async (): Promise<Record<string, Record<string, number>>> => ({
+    const counts = async (): Promise<Record<string, Record<string, number>>> => ({
       caller: await prometheus.byVersion(CALLER),
       callee: await prometheus.byVersion(CALLEE),
       service: await prometheus.byVersion(SERVICE),
     });
-    // Counts that stand still for longer than two scrapes are whole.
-    let before: Record<string, Record<string, number>> = {};
-    let since = performance.now();
-    await until("counts that stand still", async () => {
-      const now = await settled();
-      if (JSON.stringify(now) !== JSON.stringify(before)) since = performance.now();
-      before = now;
-      return "v2" in (now.callee ?? {}) && performance.now() - since > 6000;
-    });
+    const before = await standingStill(counts);
     const answers = await client.sample(500, { path: "/api/v1/category?lang=en" });
     assert.deepEqual(failures(answers), {});
     const sent = countByVersion(answers);
@@ -118,7 +118,7 @@ describe("metrics of the versions in Prometheus", function () {
     await until(
       `counts of ${JSON.stringify(sent)}`,
       async () => {
-        const now = await settled();
+        const now = await counts();
         seen = Object.fromEntries(
           Object.entries(now).map(([view, counts]) => [
             view,
@@ -147,23 +147,8 @@ describe("metrics of the versions in Prometheus", function () {
   });
 
   it("fill every panel of every dashboard", async () => {
-    const boards = dashboards(
-      { name: "category", namespace: NAMESPACE, port: 8080, versions: ["v1", "v2"] },
-      "envoy",
-    );
     const load = client.load(20);
-    const empty: string[] = [];
-    for (const [file, board] of Object.entries(boards)) {
-      for (const panel of board.panels ?? []) {
-        const { title = "", targets = [] } = panel as { title?: string; targets?: { expr?: string }[] };
-        for (const { expr = "" } of targets) {
-          const query = expr.replaceAll("$__rate_interval", "20s");
-          await until(`${file}: ${title}`, async () => (await prometheus.query(query)).length > 0, 20).catch(
-            () => empty.push(`${file}: ${title}: ${query}`),
-          );
-        }
-      }
-    }
+    const empty = await emptyPanels(prometheus, "envoy");
     assert.deepEqual(failures(await load.stop()), {});
     assert.deepEqual(empty, []);
   });

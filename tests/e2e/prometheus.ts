@@ -1,7 +1,9 @@
 /** The lab's Prometheus and Jaeger as the tests ask them. */
 import assert from "node:assert/strict";
 import { request } from "undici";
-import { failures, kubectl, readyPods, until, type Client, type stackFile } from "./lab";
+import { dashboards } from "../../components/observability/dashboards";
+import type { MetricsSource } from "../../components/observability/queries";
+import { failures, kubectl, NAMESPACE, readyPods, until, type Client, type stackFile } from "./lab";
 
 /** Settings that put both into the lab; windows short enough for a test. */
 export const OBSERVED = {
@@ -80,6 +82,39 @@ export class PrometheusClient {
     );
     return JSON.stringify(data);
   }
+}
+
+type Counts = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+/** What `read` gives as soon as it is the same for longer than two scrapes, and so whole. */
+export async function standingStill(read: () => Promise<Counts>): Promise<Counts> {
+  let counts: Counts = {};
+  let since = performance.now();
+  await until("counts that stand still", async () => {
+    const now = await read();
+    if (JSON.stringify(now) !== JSON.stringify(counts)) since = performance.now();
+    counts = now;
+    return performance.now() - since > 6000;
+  });
+  return counts;
+}
+
+/** Panels of the dashboards whose query finds nothing. */
+export async function emptyPanels(prometheus: PrometheusClient, source: MetricsSource): Promise<string[]> {
+  const service = { name: "category", namespace: NAMESPACE, port: 8080, versions: ["v1", "v2"] };
+  const empty: string[] = [];
+  for (const [file, { panels = [] }] of Object.entries(dashboards(service, source))) {
+    for (const panel of panels) {
+      const { title = "", targets = [] } = panel as { title?: string; targets?: { expr?: string }[] };
+      for (const { expr = "" } of targets) {
+        const query = expr.replaceAll("$__rate_interval", "20s");
+        await until(`${file}: ${title}`, async () => (await prometheus.query(query)).length > 0, 20).catch(
+          () => empty.push(`${file}: ${title}: ${query}`),
+        );
+      }
+    }
+  }
+  return empty;
 }
 
 export interface Span {
