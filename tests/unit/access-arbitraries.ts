@@ -93,7 +93,8 @@ export const guard: fc.Arbitrary<Guard> = fc.record(
   { requiredKeys: ["lists", "trustedProxies", "preflights"] },
 );
 
-const SELECTOR = { matchLabels: { istio: "agreement" } };
+/** Pods of the gateway that all of this is for. */
+export const SELECTOR = { matchLabels: { istio: "agreement" } };
 
 /** Verifies the tokens of both issuers, whose keys are `jwks`. */
 export const requestAuthentication = (jwks: readonly object[]) =>
@@ -107,10 +108,13 @@ export const requestAuthentication = (jwks: readonly object[]) =>
     false,
   ).requestAuthentication;
 
-/** The guard of one host as policies that hold for all of them: whoever has no allow list is allowed. */
+/** Lets everything pass. */
+export const OPEN: Guard = { lists: {}, trustedProxies: 0, preflights: false };
+
+/** The guard of some hosts as policies beside those of others: where there is no allow list, all is allowed. */
 export function guardPolicies(
   name: string,
-  host: string,
+  hosts: readonly string[],
   { lists, authentication, trustedProxies, preflights }: Guard,
 ): WrittenPolicy[] {
   const { deny, allow } = planAccess(lists, { selector: SELECTOR, trustedProxies, preflights });
@@ -121,7 +125,7 @@ export function guardPolicies(
     required,
     allow: allow ?? { selector: SELECTOR, action: "ALLOW", rules: [{}] },
   };
-  const hosts = [host, `${host}:*`, `*.${host}`, `a.${host}:8080`];
+  const patterns = hosts.flatMap((host) => [host, `${host}:*`, `*.${host}`, `a.${host}:8080`]);
   return Object.entries(specs).flatMap(([kind, spec]) =>
     spec
       ? [
@@ -132,7 +136,7 @@ export function guardPolicies(
               rules: (spec.rules ?? []).map((rule) => ({
                 ...rule,
                 to: (rule.to ?? [{ operation: {} }]).map(({ operation }) => ({
-                  operation: { ...operation, hosts },
+                  operation: { ...operation, hosts: patterns },
                 })),
               })),
             },

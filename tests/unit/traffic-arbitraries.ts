@@ -211,6 +211,7 @@ const BENT: readonly ((path: string) => string)[] = [
     ";v=1",
     "/%41",
     "/../../actuator/env",
+    "%00",
   ].map((end) => (path: string) => path + end),
   (path) => path.replace("/", "//"),
   (path) => path.replace("/api", "/api/."),

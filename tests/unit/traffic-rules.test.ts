@@ -593,7 +593,7 @@ describe("route", function () {
         };
         const closed = {
           ...open,
-          authorizationPolicies: guardPolicies("a", HOST, guarded),
+          authorizationPolicies: guardPolicies("a", [HOST], guarded),
           trustedProxies: guarded.trustedProxies,
         };
         for (const one of all) {
