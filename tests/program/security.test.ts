@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { route, type SimulatedPlan, type SimulatedRequest } from "../../components/traffic/simulator";
 import { runProgram, stackConfig, type Registered, type Run } from "./program";
 
 async function program(config: Record<string, unknown>): Promise<Map<string, Registered>> {
@@ -113,5 +114,70 @@ describe("settings of security", () => {
       "shop.lab.internal",
       "api.lab.internal",
     ]);
+  });
+
+  it("are what the simulator takes, as they are written", async () => {
+    const lab = stackConfig("lab");
+    const issuer = "https://id.example.com/";
+    const all = await program({
+      "shopzier:traffic": {
+        ...(lab["shopzier:traffic"] as object),
+        rules: [
+          { name: "beta", match: { claims: { groups: "beta" } }, to: "v2" },
+          { name: "old", match: { path: { prefix: "/old" } }, redirect: { path: "/new" } },
+        ],
+        rateLimit: { requests: 5, per: "1s" },
+      },
+      "shopzier:gateway": { ...(lab["shopzier:gateway"] as object), tls: { credentialName: "shop" } },
+      "shopzier:security": {
+        trustedProxies: 1,
+        access: { deny: [{ addresses: ["203.0.113.0/24"] }] },
+        authentication: {
+          jwt: [{ issuer, audiences: ["shop"], jwksUri: `${issuer}jwks` }],
+          required: [{ methods: ["DELETE"] }],
+        },
+      },
+    });
+    const written = (name: string): object => {
+      const inputs = all.get(name)?.inputs;
+      assert.ok(inputs, name);
+      return inputs;
+    };
+    const plan = {
+      virtualServices: [spec(all.get("category-routes-route"))],
+      gatewayPatches: (spec(all.get("category-routes-gateway-patches")) as { configPatches: unknown })
+        .configPatches,
+      authorizationPolicies: [written("shop-access-deny"), written("shop-access-authentication")],
+      requestAuthentication: spec(all.get("shop-access-tokens")),
+      trustedProxies: 1,
+      httpsRedirect: true,
+      pathNormalization: "DECODE_AND_MERGE_SLASHES",
+    } as SimulatedPlan;
+    const token = { iss: issuer, sub: "somebody", aud: "shop", groups: ["beta"] };
+    const decided = (over: Partial<SimulatedRequest>): string => {
+      const decision = route(
+        { method: "GET", scheme: "https", host: "shop.lab.internal", path: "/api/v1/category", ...over },
+        plan,
+      );
+      switch (decision.kind) {
+        case "routed":
+          return `${decision.rule} ${JSON.stringify(decision.shares)}${decision.limited ? " limited" : ""}`;
+        case "denied":
+          return `${decision.status} ${decision.reason === "denied" ? decision.policy : decision.reason}`;
+        case "redirected":
+          return decision.location;
+        default:
+          return decision.kind;
+      }
+    };
+    assert.equal(decided({}), 'category {"v1":80,"v2":20} limited');
+    assert.equal(decided({ token }), 'beta {"v2":100} limited');
+    assert.equal(decided({ token: "invalid" }), "401 token");
+    assert.equal(decided({ method: "DELETE" }), "403 shop-access-authentication");
+    assert.equal(decided({ method: "DELETE", token }), 'beta {"v2":100} limited');
+    assert.equal(decided({ headers: { "x-forwarded-for": "203.0.113.7" } }), "403 shop-access-deny");
+    assert.equal(decided({ scheme: "http" }), "https://shop.lab.internal/api/v1/category");
+    assert.equal(decided({ path: "/old/a" }), "https://shop.lab.internal/new");
+    assert.equal(decided({ path: "/actuator/env" }), "not found");
   });
 });
