@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
-import { baseline, Client, gatewayPods, kubectl, LIST, envoyAdmin, stackFile, tool, until, up } from "./lab";
-import { meshClient, remove, type MeshClient } from "./mesh-client";
+import {
+  assertSplit,
+  baseline,
+  Client,
+  envoyAdmin,
+  gatewayPods,
+  kubectl,
+  LIST,
+  stackFile,
+  tool,
+  until,
+  up,
+} from "./lab";
+import { echoUrl, meshClient, remove, type MeshClient } from "./mesh-client";
 import { forgeries, issuer } from "./tokens";
 
 const ISSUER = "https://id.example.com/";
@@ -93,12 +105,21 @@ describe("who may come in", () => {
 
   describe("by token", () => {
     const [good, foreign] = [issuer(ISSUER, "shop"), issuer(ISSUER, "shop")];
+    const PARTNER = "https://partner.example.com/";
+    const partner = issuer(PARTNER, "shop");
     const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
     before(() =>
       deploy(
         {
           authentication: {
-            jwt: [{ issuer: ISSUER, audiences: ["shop"], jwks: good.jwks }],
+            jwt: [
+              { issuer: ISSUER, audiences: ["shop"], jwks: good.jwks },
+              {
+                issuer: PARTNER,
+                audiences: ["shop"],
+                jwksUri: echoUrl(OUTSIDE, JSON.stringify(partner.jwks)),
+              },
+            ],
             required: [{ paths: [{ prefix: PRIVATE }] }, { methods: ["DELETE"] }],
           },
           access: { deny: [{ paths: [{ prefix: `${LIST}/secret` }] }, { claims: { groups: ["banned"] } }] },
@@ -136,6 +157,17 @@ describe("who may come in", () => {
       assert.equal(await status(`${PRIVATE}?access_token=${token}`), 403);
       assert.equal(await status(PRIVATE, { cookie: `access_token=${token}` }), 403);
       assert.equal(await status(PRIVATE, { authorization: `Basic ${token}` }), 403);
+    });
+
+    it("verifies those of an issuer whose keys istiod fetches", async () => {
+      await until("istiod has the keys", async () => (await status(LIST, bearer(partner.token()))) === 200);
+      for (const [what, token] of Object.entries(forgeries(partner, foreign))) {
+        assert.equal(await status(LIST, bearer(token)), 401, what);
+      }
+      assert.equal(
+        await status(PRIVATE, bearer(partner.token())),
+        await status(PRIVATE, bearer(good.token())),
+      );
     });
 
     it("cannot be passed by another spelling of the path", async () => {
@@ -181,23 +213,38 @@ describe("who may come in", () => {
 
   describe("among services", () => {
     const MEMBER = "frontend";
+    const service = "http://category.category.svc.cluster.local:8080";
+    let member: MeshClient;
+    before(async () => {
+      member = await meshClient(MEMBER, true);
+      await deploy(
+        {
+          services: {
+            allow: [{ identities: [`${MEMBER}/default`] }],
+            deny: [{ identities: [`${MEMBER}/*`], paths: [{ prefix: "/api/v2/category" }] }],
+          },
+        },
+        {
+          weights: { v1: 100, v2: 0 },
+          rules: [{ name: "frontend", match: { sourceNamespace: MEMBER }, to: "v2" }],
+        },
+      );
+    });
     after(() => remove(MEMBER));
 
     it("lets in whom it names, where the gateway would, and nobody else", async () => {
-      const member = await meshClient(MEMBER, true);
-      await deploy({
-        services: {
-          allow: [{ identities: [`${MEMBER}/default`] }],
-          deny: [{ identities: [`${MEMBER}/*`], paths: [{ prefix: "/api/v2/category" }] }],
-        },
-      });
-      const service = "http://category.category.svc.cluster.local:8080";
       await until("it is let in", async () => /^200 v[12]$/.test(await member.status(service + LIST)));
       assert.equal(await member.status(`${service}/actuator/env`), "403");
       assert.equal(await member.status(`${service}/api/v2/category`), "403");
       assert.equal(await outside.status(service + LIST), "ECONNRESET");
       const { all } = await tool("istioctl", "analyze", "-n", "category", "--failure-threshold", "Warning");
       assert.match(all, /No validation issues/);
+    });
+
+    it("routes by the namespace of who asks, and the gateway's requests by the rest", async () => {
+      await until("the sidecar has the rule", async () => (await member.status(service + LIST)) === "200 v2");
+      for (let i = 0; i < 10; i++) assert.equal(await member.status(service + LIST), "200 v2");
+      assertSplit(await client.sample(100), { v1: 100 });
     });
   });
 });

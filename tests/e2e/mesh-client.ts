@@ -9,8 +9,15 @@ export interface MeshClient {
   status(url: string, headers?: Readonly<Record<string, string>>): Promise<string>;
 }
 
-/** Answers every request with what it got. */
-const ECHO = `require("node:http").createServer((q, r) => r.end(JSON.stringify({ url: q.url, headers: q.headers }))).listen(8080)`;
+/** Answers every request with what it got, or with the body that its path asks for. */
+const ECHO = `require("node:http").createServer((q, r) => {
+  const [, body] = q.url.split("/body/");
+  r.end(body ? Buffer.from(body, "base64url") : JSON.stringify({ url: q.url, headers: q.headers }));
+}).listen(8080)`;
+
+/** A URL at which the pod in `namespace` answers with `body`. */
+export const echoUrl = (namespace: string, body: string): string =>
+  `http://echo.${namespace}.svc.cluster.local:8080/body/${Buffer.from(body).toString("base64url")}`;
 
 /** Makes the namespace with a pod in it that also echoes requests on port 8080, by a Service \`echo\`. */
 export async function meshClient(namespace: string, sidecar: boolean): Promise<MeshClient> {
