@@ -2,27 +2,30 @@
  * What the gateway costs a request: rules, tokens, limits. Each case beside an Envoy without Istio that has routes and
  * filters of the same size, on the same node, with the same upstream, asked by the same client.
  */
-import autocannon from "autocannon";
 import { createSign, generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import os from "node:os";
-import path from "node:path";
 import { planAuthentication } from "../components/security/authentication";
 import { planRoutes } from "../components/traffic/route-plan";
 import type { RateLimit } from "../components/traffic/rate-limit";
 import type { TrafficRule } from "../components/traffic/rules";
-import { baseline, get, kubectl, must, until } from "../tests/e2e/lab";
+import { baseline, kubectl } from "../tests/e2e/lab";
 import type { Result } from "./measure";
+import {
+  apply,
+  HOST,
+  imageOf,
+  NAMESPACE,
+  object,
+  pod,
+  podAddress,
+  PORT,
+  rate,
+  remove,
+  shown,
+  startUpstream,
+} from "./upstream";
 
-const NAMESPACE = "bench";
-const GATEWAYS = { namespace: "istio-ingress", labels: { istio: "ingressgateway" } };
-const HOST = "bench.lab.internal";
+export const GATEWAYS = { namespace: "istio-ingress", labels: { istio: "ingressgateway" } };
 const ISSUER = "https://id.lab.internal/";
-const SECONDS = 8;
-const PORT = 8080;
-
-/** Node's own HTTP server, without a sidecar: the least that can stand behind a gateway. */
-const UPSTREAM = `require("node:http").createServer((_, res) => res.end("ok")).listen(${PORT})`;
 
 interface Case {
   readonly name: string;
@@ -73,21 +76,8 @@ function plan({ rules = 0, rateLimit }: Case): ReturnType<typeof planRoutes> {
   });
 }
 
-const object = (
-  apiVersion: string,
-  kind: string,
-  name: string,
-  more: object,
-  namespace = NAMESPACE,
-): object => ({
-  apiVersion,
-  kind,
-  metadata: { name, namespace, labels: { "shopzier-mesh/bench": "true" } },
-  ...more,
-});
-
 /** What a case adds to the gateway. */
-function istioObjects(of: Case, jwks: string): object[] {
+export function istioObjects(of: Case, jwks = ""): object[] {
   const { virtualService, policy, subsets, gatewayPatches } = plan(of);
   const networking = "networking.istio.io/v1";
   const tokens = of.jwt
@@ -204,123 +194,32 @@ function envoyConfig(of: Case, jwks: string, upstream: string): object {
   };
 }
 
-interface Pods {
-  readonly items: readonly {
-    readonly metadata: { readonly name: string };
-    readonly status: { podIP: string };
-  }[];
-}
-
-/** Address of the one ready pod with a label. */
-async function podAddress(namespace: string, selector: string): Promise<string> {
-  await kubectl("wait", "pod", "-n", namespace, "-l", selector, "--for=condition=Ready", "--timeout=60s");
-  const { items } = await get<Pods>(
-    "pods",
-    "-n",
-    namespace,
-    "-l",
-    selector,
-    "--field-selector=status.phase=Running",
-  );
-  const [pod] = items;
-  if (!pod) throw new Error(`no pod ${selector} in ${namespace}`);
-  return pod.status.podIP;
-}
-
-/** A pod that listens on PORT; `/config` is the ConfigMap of its name, where there is one. */
-const pod = (name: string, image: string, command: readonly string[]): object => ({
-  apiVersion: "v1",
-  kind: "Pod",
-  metadata: { name, namespace: NAMESPACE, labels: { app: name, version: "v1" } },
-  spec: {
-    terminationGracePeriodSeconds: 0,
-    containers: [
-      {
-        name,
-        image,
-        imagePullPolicy: "IfNotPresent",
-        command,
-        readinessProbe: { tcpSocket: { port: PORT }, periodSeconds: 1 },
-        volumeMounts: [{ name: "config", mountPath: "/config" }],
-      },
-    ],
-    volumes: [{ name: "config", configMap: { name, optional: true } }],
-  },
-});
-
-interface Rate {
-  readonly perSecond: number;
-  readonly p50: number;
-  readonly p99: number;
-}
-
-async function rate(address: string, token: string): Promise<Rate> {
-  const url = `http://${address}/`;
-  const headers = { host: HOST, authorization: `Bearer ${token}` };
-  await until(
-    `${url} answers`,
-    () =>
-      autocannon({ url, headers, connections: 1, amount: 1 }).then(
-        (r) => r["2xx"] === 1,
-        () => false,
-      ),
-    30,
-  );
-  const { requests, latency, non2xx, errors } = await autocannon({
-    url,
-    headers,
-    connections: 32,
-    duration: SECONDS,
-  });
-  if (non2xx + errors > 0) throw new Error(`${url}: ${non2xx} refused, ${errors} failed`);
-  return { perSecond: requests.average, p50: latency.p50, p99: latency.p99 };
-}
-
-const shown = ({ perSecond, p50, p99 }: Rate): string =>
-  `${perSecond.toFixed(0)}/s, p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`;
-
 /** Requests per second and latency through the gateway, against plain Envoy. */
 export async function gatewayRates(): Promise<Result[]> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), "shopzier-bench-"));
-  const apply = async (...items: object[]): Promise<string> => {
-    const file = path.join(folder, "objects.json");
-    writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
-    await must("kubectl", "apply", "-f", file);
-    return file;
-  };
-  const images = await get<{ items: { spec: { containers: { name: string; image: string }[] } }[] }>(
-    "pods",
-    "-A",
-  );
-  const imageOf = (container: string): string => {
-    const all = images.items.flatMap(({ spec }) => spec.containers);
-    const found = all.find(({ name }) => name === container);
-    if (!found) throw new Error(`no container ${container} runs`);
-    return found.image;
-  };
   const { jwks, token } = issuer();
   await baseline();
   try {
-    await apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
-    await apply(pod("upstream", imageOf("category"), ["node", "-e", UPSTREAM]), {
-      ...object("v1", "Service", "upstream", {
-        spec: { selector: { app: "upstream" }, ports: [{ name: "http", port: PORT }] },
-      }),
-    });
-    const upstream = await podAddress(NAMESPACE, "app=upstream");
+    const upstream = await startUpstream();
     const gateway = await podAddress(GATEWAYS.namespace, "istio=ingressgateway");
     const results: Result[] = [];
     for (const of of CASES) {
       const config = JSON.stringify(envoyConfig(of, jwks, upstream));
       await apply(
         object("v1", "ConfigMap", "envoy", { data: { "envoy.json": config } }),
-        pod("envoy", imageOf("istio-proxy"), ["envoy", "-c", "/config/envoy.json", "--concurrency", "2"]),
+        pod("envoy", await imageOf("istio-proxy"), [
+          "envoy",
+          "-c",
+          "/config/envoy.json",
+          "--concurrency",
+          "2",
+        ]),
       );
       const envoy = await podAddress(NAMESPACE, "app=envoy");
-      const file = await apply(...istioObjects(of, jwks));
+      const ofIstio = istioObjects(of, jwks);
+      await apply(...ofIstio);
       const ours = await rate(gateway, token);
       const theirs = await rate(`${envoy}:${PORT}`, token);
-      await must("kubectl", "delete", "-f", file);
+      await remove(...ofIstio);
       await kubectl("delete", "pod", "envoy", "-n", NAMESPACE);
       results.push({
         name: `requests through the gateway, ${of.name}, against plain Envoy`,
@@ -338,6 +237,5 @@ export async function gatewayRates(): Promise<Result[]> {
       ...["-l", "shopzier-mesh/bench=true"],
     );
     await kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found");
-    rmSync(folder, { recursive: true });
   }
 }

@@ -20,6 +20,7 @@ import {
 import { gatewayRates } from "./gateway";
 import { helmProgram } from "./helm";
 import { atMost, inTurn, median, ratio, timed, type Result } from "./measure";
+import { observabilityCost } from "./observability";
 import { plannerTime, simulatorRates } from "./rules";
 import { serviceRate } from "./service";
 
@@ -176,6 +177,8 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
   service: serviceRate,
 
   gateway: gatewayRates,
+
+  observability: observabilityCost,
 
   async lab() {
     await labCommand("down");

@@ -1,0 +1,113 @@
+/** What observability costs: tracing and access logs a request through gateway and sidecar, series the memory of Prometheus. */
+import { baseline, envoyAdmin, gatewayPods, kubectl, stackFile, until, up } from "../tests/e2e/lab";
+import { JAEGER, OBSERVED, observing, PrometheusClient } from "../tests/e2e/prometheus";
+import { GATEWAYS, istioObjects } from "./gateway";
+import type { Result } from "./measure";
+import { apply, imageOf, NAMESPACE, pod, podAddress, PORT, rate, shown, startUpstream } from "./upstream";
+
+/** Tag by which the spans of a case, and so the configuration of the proxies, can be told from those of another. */
+const TAG = "bench";
+const tracing = (sampling: number): object => ({
+  tracing: { provider: "jaeger", sampling, tags: { [TAG]: { value: `bench-${sampling}` } } },
+});
+
+interface Case {
+  readonly name: string;
+  readonly settings: object;
+  /** Stands in the listeners of a proxy that has the settings; in those of no other. */
+  readonly mark?: string;
+}
+const OFF: Case = { name: "nothing", settings: {} };
+const CASES: readonly Case[] = [
+  { name: "tracing at 0 %", settings: tracing(0) },
+  ...[1, 10, 100].map((share) => ({
+    name: `tracing at ${share} %`,
+    settings: tracing(share),
+    mark: `"bench-${share}"`,
+  })),
+  { name: "access logs of all requests", settings: { accessLogs: { enabled: true } }, mark: "/dev/stdout" },
+];
+const MARKS = CASES.flatMap(({ mark }) => mark ?? []);
+
+/** Series of the pod that Prometheus reads to see what they take. */
+const SERIES = 50_000;
+const METRICS = `const text = Array.from({ length: ${SERIES} }, (_, i) => "bench_value{series=\\"" + i + "\\",namespace=\\"bench\\"} " + i).join("\\n");
+require("node:http").createServer((_, res) => res.end(text + "\\n")).listen(${PORT})`;
+
+/** Requests per second and p99 with tracing and access logs, against none of it; memory of Prometheus per 1,000 series. */
+export async function observabilityCost(): Promise<Result[]> {
+  await baseline(observing({ metrics: OBSERVED.metrics, jaeger: JAEGER }));
+  try {
+    await startUpstream({ "istio-injection": "enabled" });
+    await apply(...istioObjects({ name: "observability" }));
+    const gateway = await podAddress(GATEWAYS.namespace, "istio=ingressgateway");
+    const results: Result[] = [];
+    for (const of of CASES) {
+      const theirs = await measured(OFF, gateway);
+      const ours = await measured(of, gateway);
+      results.push({
+        name: `requests through gateway and sidecar, ${of.name}, against none`,
+        ours: shown(ours),
+        against: shown(theirs),
+        ratio: (ours.perSecond / theirs.perSecond).toFixed(2),
+        target: "reported",
+        met: undefined,
+      });
+    }
+    return [...results, await memoryOfSeries()];
+  } finally {
+    await kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found");
+    await baseline();
+  }
+}
+
+async function measured({ settings, mark }: Case, gateway: string): ReturnType<typeof rate> {
+  stackFile(observing({ metrics: OBSERVED.metrics, jaeger: JAEGER, ...settings }));
+  await up();
+  const [pod] = await gatewayPods();
+  for (const [namespace, name] of [
+    [GATEWAYS.namespace, pod?.metadata.name ?? ""],
+    [NAMESPACE, "upstream"],
+  ] as const) {
+    await until(`the settings in the proxy of ${name}`, async () => {
+      const listeners = await envoyAdmin(namespace, name, "config_dump?resource=dynamic_listeners");
+      return MARKS.every((other) => listeners.includes(other) === (other === mark));
+    });
+  }
+  return rate(gateway);
+}
+
+async function memoryOfSeries(): Promise<Result> {
+  stackFile(observing(OBSERVED));
+  await up();
+  const prometheus = await PrometheusClient.open();
+  const value = async (name: string): Promise<number> => {
+    const [sample] = await prometheus.query(`max_over_time(${name}{job="prometheus"}[20s])`);
+    return Number(sample?.value[1]);
+  };
+  const state = async (least: number): Promise<{ series: number; bytes: number }> => {
+    const reached = performance.now();
+    let series = 0;
+    // Twenty seconds and more of scrapes, so that what a scrape takes for itself is in both numbers.
+    await until(`${least} series`, async () => {
+      series = await value("prometheus_tsdb_head_series");
+      return series >= least && performance.now() - reached > 25_000;
+    });
+    return { series, bytes: await value("process_resident_memory_bytes") };
+  };
+  const before = await state(1);
+  const labels = { app: "metrics", "sidecar.istio.io/inject": "false" };
+  const annotations = { "prometheus.io/scrape": "true", "prometheus.io/port": String(PORT) };
+  const server = pod("metrics", await imageOf("category"), ["node", "-e", METRICS]) as { metadata: object };
+  await apply({ ...server, metadata: { ...server.metadata, labels, annotations } });
+  const after = await state(before.series + SERIES);
+  const perThousand = (after.bytes - before.bytes) / (after.series - before.series) / 2 ** 20;
+  return {
+    name: "memory of Prometheus per 1,000 series",
+    ours: `${(perThousand * 1000).toFixed(2)} MiB`,
+    against: "-",
+    ratio: "-",
+    target: "reported",
+    met: undefined,
+  };
+}
