@@ -143,11 +143,18 @@ export class JaegerClient {
     return (await json<{ data: readonly string[] | null }>(`${this.url}/api/services`)).data ?? [];
   }
 
-  /** Traces with a tag. */
-  async traces(service: string, tag: string, value: string): Promise<readonly Trace[]> {
-    const tags = encodeURIComponent(JSON.stringify({ [tag]: value }));
-    const query = `service=${encodeURIComponent(service)}&tags=${tags}&limit=1500&lookback=1h`;
+  /** Traces with spans of a service; with a tag, those that have it. */
+  async traces(service: string, tags: Readonly<Record<string, string>> = {}): Promise<readonly Trace[]> {
+    const query = `service=${encodeURIComponent(service)}&tags=${encodeURIComponent(JSON.stringify(tags))}&limit=1500&lookback=1h`;
     return (await json<{ data: readonly Trace[] | null }>(`${this.url}/api/traces?${query}`)).data ?? [];
+  }
+
+  /** How many traces it has. */
+  async size(): Promise<number> {
+    const ids = new Set<string>();
+    for (const service of await this.services())
+      for (const { traceID } of await this.traces(service)) ids.add(traceID);
+    return ids.size;
   }
 }
 
