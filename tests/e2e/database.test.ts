@@ -153,7 +153,7 @@ describe("one PostgreSQL for both versions", function () {
       "a whole trace",
       async () => {
         await ask("GET", CATEGORY);
-        const traces = await jaeger.traces("category", "http.route", CATEGORY);
+        const traces = await jaeger.traces("category", { "http.route": CATEGORY });
         trace = traces.find(({ processes }) => Object.keys(processes).length >= 3);
         return trace !== undefined;
       },
