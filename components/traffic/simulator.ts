@@ -129,7 +129,7 @@ export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Dec
     if (whole === undefined) return BAD_REQUEST;
     const headers = request.headers ?? NO_HEADERS;
     const { method, host, address, token } = request;
-    // Browsers send preflights without a token.
+    // Of preflights no token is looked at (Envoy: `bypass_cors_preflight`).
     const claims = token && verify && !isPreflight(method, headers) ? verify(token) : undefined;
     if (typeof claims === "number") return { kind: "denied", status: claims, reason: "token" };
     const at = whole.indexOf("?");
