@@ -38,8 +38,9 @@ const CALLEE = `sum by (version) (envoy_cluster_upstream_rq{namespace="${NAMESPA
 // Beside it the service counts the kubelet's probes.
 const SERVICE = 'sum by (version) (http_request_duration_seconds_count{route="/api/v1/category"})';
 
-/** Secret with the gateway's certificate, and the name that Envoy makes of it. */
+/** Secret with the gateway's certificate, and what Envoy makes of its name. */
 const CERTIFICATE = { secret: "metrics-tls", series: "metrics_tls", days: 10 };
+const CERTIFICATE_ENDS = `envoy_listener_ssl_certificate_kubernetes___${CERTIFICATE.series}_expiration_unix_time_seconds`;
 
 /** A module that lets requests wait in the process of the service, before it sees them. */
 const SLOW = `
@@ -70,7 +71,10 @@ describe("metrics of the versions in Prometheus", function () {
     // A pod takes its choice of statistics when it starts; one of another test's stack may be older.
     const counted = async (): Promise<boolean> => {
       await client.sample(20);
-      return Object.keys(await prometheus.byVersion(`${CALLER} and ${CALLEE}`)).length === 2;
+      return (
+        Object.keys(await prometheus.byVersion(`${CALLER} and ${CALLEE}`)).length === 2 &&
+        (await prometheus.query(CERTIFICATE_ENDS)).length > 0
+      );
     };
     await until("the statistics of requests", counted, 15).catch(async () => {
       await restart("istio-ingress", "istio-ingressgateway");
@@ -139,10 +143,9 @@ describe("metrics of the versions in Prometheus", function () {
   });
 
   it("say when the gateway's certificate ends, which is soon enough for an alert", async () => {
-    const series = `envoy_listener_ssl_certificate_kubernetes___${CERTIFICATE.series}_expiration_unix_time_seconds`;
     const alert = `ALERTS{alertname="GatewayCertificateExpires",certificate="${CERTIFICATE.series}"}`;
     await until("the alert", async () => (await prometheus.query(alert)).length > 0, 30);
-    const [ends] = await prometheus.query(series);
+    const [ends] = await prometheus.query(CERTIFICATE_ENDS);
     assert.equal(Number(ends?.value[1]), Date.parse(certificate.validTo) / 1000);
   });
 
