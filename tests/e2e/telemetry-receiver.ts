@@ -87,16 +87,21 @@ export class TelemetryReceiver {
     await body.dump();
   }
 
-  /** Waits until something came that `test` holds for; gives it. */
-  async until(what: string, test: (r: Received) => boolean): Promise<Received> {
+  /** Waits until something came that `test` holds for; gives it. Does `meanwhile` as long as nothing did. */
+  async until(
+    what: string,
+    test: (r: Received) => boolean,
+    meanwhile: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<Received> {
     let found: Received | undefined;
     await until(
       what,
       async () => {
         found = (await this.received()).find(test);
+        if (!found) await meanwhile();
         return found !== undefined;
       },
-      30,
+      60,
     );
     return found as unknown as Received;
   }
