@@ -130,7 +130,8 @@ export interface HttpRoute {
 /** networking.istio.io/v1 VirtualServiceSpec, the part that we write. */
 export interface VirtualServiceSpec {
   readonly hosts: readonly string[];
-  readonly gateways: readonly string[];
+  /** Default: the mesh, which is every sidecar and no gateway. */
+  readonly gateways?: readonly string[];
   readonly http: readonly HttpRoute[];
 }
 

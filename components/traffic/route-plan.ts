@@ -117,8 +117,8 @@ export function planRoutes(request: RouteRequest): RoutePlan {
     },
     ...(mesh.length > 0 && {
       meshVirtualService: {
+        // For the mesh, which is what no gateways means: named, `istioctl analyze` takes it for an ingress gateway (IST0140).
         hosts: [host],
-        gateways: ["mesh"],
         http: [
           ...mesh.flatMap((rule) => ruleRoutes(rule, { ...request, paths: undefined }, to)),
           {

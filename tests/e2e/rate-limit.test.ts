@@ -66,7 +66,12 @@ async function live(): Promise<{ filters: string[][]; marks: unknown[] }> {
     JSON.parse(await envoyAdmin("istio-ingress", pod.metadata.name, path));
   const listeners = await admin("config_dump?resource=dynamic_listeners");
   const routes = await admin("config_dump?resource=dynamic_route_configs");
-  const managers = within<HttpConnectionManager>(listeners, (o) => "http_filters" in o);
+  // A listener of before is still there while its connections drain.
+  const active = [...within<{ active_state: unknown }>(listeners, (o) => "active_state" in o)];
+  const managers = within<HttpConnectionManager>(
+    active.map((l) => l.active_state),
+    (o) => "http_filters" in o,
+  );
   const limited = within<Route>(routes, (o) => "match" in o && "name" in o && o.name === "limited");
   return {
     filters: [...managers].map((m) => m.http_filters.map((f) => f.name)),
