@@ -34,7 +34,8 @@ const SLOW: readonly Layer[] = [
   mocha("package", "--timeout", "5m", "tests/package/**/*.test.ts"),
   mocha("lab", "--timeout", "30m", "tests/lab/**/*.test.ts"),
   { name: "lab up", command: ["npm", "run", "-s", "lab", "--", "up"] },
-  mocha("e2e", "--timeout", "20m", "tests/e2e/**/*.test.ts"),
+  // A test that failed may leave a connection, which would keep mocha running.
+  mocha("e2e", "--timeout", "20m", "--exit", "tests/e2e/**/*.test.ts"),
 ];
 
 interface Total {
