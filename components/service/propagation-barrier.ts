@@ -16,6 +16,7 @@ import {
   type RouteConfigDump,
   type VirtualServiceIdentity,
 } from "../traffic/propagation";
+import { withoutStack } from "./without-stack";
 
 export interface PropagationBarrierArgs {
   /** Pods that must have the routes. */
@@ -91,8 +92,7 @@ export class PropagationBarrier {
           return endpointLag(statuses, wanted) ?? flightLag(inFlightToUnrouted(routes, statuses, spec));
         });
       } catch (error) {
-        // A RunError is shown without a stack.
-        throw new pulumi.RunError((error as Error).message);
+        throw withoutStack(error as Error);
       }
       await (await this.proxies).close();
     });

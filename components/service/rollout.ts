@@ -3,6 +3,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { setTimeout } from "node:timers/promises";
 import { apiMessage, loadKubeConfig, loadKubernetesClient, type ClusterAccess } from "../mesh/cluster-access";
+import { withoutStack } from "./without-stack";
 import { labelSelector } from "../mesh/gateway-proxies";
 
 export interface RolloutArgs {
@@ -31,8 +32,7 @@ export function rolledOut(deployment: k8s.apps.v1.Deployment, args: RolloutArgs)
         try {
           await settled(name, namespace, spec.selector.matchLabels, args);
         } catch (error) {
-          // A RunError is shown without a stack.
-          throw new pulumi.RunError((error as Error).message);
+          throw withoutStack(error as Error);
         }
       }
     });
@@ -78,12 +78,12 @@ async function settled(
   { cluster, timeoutSeconds }: RolloutArgs,
 ): Promise<void> {
   const signal = AbortSignal.timeout(timeoutSeconds * 1000);
-  const client = await loadKubernetesClient();
-  const config = loadKubeConfig(new client.KubeConfig(), cluster ?? {});
-  const objects = config.makeApiClient(client.KubernetesObjectApi);
-  const pods = config.makeApiClient(client.CoreV1Api);
   let lag: string | undefined = "was not asked";
   try {
+    const client = await loadKubernetesClient();
+    const config = loadKubeConfig(new client.KubeConfig(), cluster ?? {});
+    const objects = config.makeApiClient(client.KubernetesObjectApi);
+    const pods = config.makeApiClient(client.CoreV1Api);
     for (;;) {
       const deployment = await objects.read<KubernetesObject & DeploymentState>({
         apiVersion: "apps/v1",
@@ -96,7 +96,7 @@ async function settled(
       await setTimeout(POLL_MS, undefined, { signal });
     }
   } catch (error) {
-    const why = signal.aborted ? `within ${timeoutSeconds} s: it ${lag}` : `: ${apiMessage(error)}`;
+    const why = signal.aborted ? ` within ${timeoutSeconds} s: it ${lag}` : `: ${apiMessage(error)}`;
     throw new Error(`Deployment ${namespace}/${name} was not seen rolled out${why}`, { cause: error });
   }
 }

@@ -202,15 +202,7 @@ export class VersionedService extends pulumi.ComponentResource {
     this.serviceName = pulumi.output(service);
     this.namespace = namespace.metadata.name;
     this.versions = pulumi.output(Object.keys(args.versions));
-    // Not rejected with them, only never there: Pulumi would word it as a fault of whatever waits, with a stack.
-    const ready = pulumi.runtime.isDryRun()
-      ? Promise.resolve()
-      : new Promise<void>((resolve) => {
-          pulumi.all(rollouts).apply(() => {
-            resolve();
-          });
-        });
-    this.rolledOut = pulumi.output(ready.then(() => this));
+    this.rolledOut = pulumi.all(rollouts).apply(() => this);
     this.registerOutputs({
       serviceName: this.serviceName,
       namespace: this.namespace,
