@@ -104,7 +104,7 @@ interface Answer {
 interface Logged {
   /** Envoy: RESPONSE_CODE_DETAILS. */
   readonly details: string;
-  /** `-` where it was sent nowhere. */
+  /** Of the route, also where the request was refused; `-` where the route leads to none. */
   readonly cluster: string;
   readonly rule: string;
 }
@@ -135,6 +135,12 @@ const versionsOf = ({ shares }: Extract<Decision, { kind: "routed" }>): string =
 /** What was seen, in the same words; a version that the simulator allows stands for all of them. */
 function seen({ status, headers, body }: Answer, { details, cluster, rule }: Logged, said: Decision): string {
   const header = (name: string): string => String(headers[name] ?? "");
+  if (details.startsWith("jwt_authn_access_denied")) return `${status} by token`;
+  const [, policy] = /^rbac_access_denied_matched_policy\[(.*)\]$/.exec(details) ?? [];
+  if (policy === "none") return `${status} by not allowed`;
+  if (policy !== undefined) return `${status} by ${/-policy\[(.*)\]-rule/.exec(policy)?.[1] ?? policy}`;
+  if (details === "cors_response")
+    return `${rule} preflight ${header("access-control-allow-origin") === "" ? "refused" : "allowed"}`;
   if (cluster !== "-") {
     const version = cluster.split("|")[2] ?? "";
     const told = header("x-category-version");
@@ -142,12 +148,6 @@ function seen({ status, headers, body }: Answer, { details, cluster, rule }: Log
     const fits = said.kind === "routed" && (said.shares[version] ?? 0) > 0;
     return `${rule} -> ${fits ? versionsOf(said) : version}`;
   }
-  if (details.startsWith("jwt_authn_access_denied")) return `${status} by token`;
-  const [, policy] = /^rbac_access_denied_matched_policy\[(.*)\]$/.exec(details) ?? [];
-  if (policy === "none") return `${status} by not allowed`;
-  if (policy !== undefined) return `${status} by ${/-policy\[(.*)\]-rule/.exec(policy)?.[1] ?? policy}`;
-  if (details === "cors_response")
-    return `${rule} preflight ${header("access-control-allow-origin") === "" ? "refused" : "allowed"}`;
   if (details !== "direct_response") return `${status} ${details}`;
   if (header("location") !== "") return `${rule} ${status} ${header("location")}`;
   // An answer to HEAD has no body.
