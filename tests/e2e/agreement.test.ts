@@ -191,6 +191,8 @@ describe("the simulator", function () {
       ],
     };
     const policies = plan.authorizationPolicies ?? [];
+    // One that a run before has left, or that still goes.
+    await kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found");
     await apply([
       { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } },
       object(
