@@ -7,8 +7,10 @@ const deployment = (status: object, { generation = 2, replicas = 2 } = {}): Depl
     spec: { replicas },
     status: { observedGeneration: 2, replicas: 2, updatedReplicas: 2, availableReplicas: 2, ...status },
   }) as DeploymentState;
-const pod = (name: string, status: object, metadata: object = {}): PodState =>
-  ({ metadata: { name, ...metadata }, status });
+const pod = (name: string, status: object, metadata: object = {}): PodState => ({
+  metadata: { name, ...metadata },
+  status,
+});
 
 const READY = pod("category-v2-a", { conditions: [{ type: "Ready", status: "True" }] });
 const PULLS = pod("category-v2-b", {
