@@ -272,6 +272,11 @@ describe("circuit breaking", () => {
   });
 
   it("takes one failing pod of two out, and lets it back in once it answers", async () => {
+    // The one that was stopped before may have been started again by the kubelet.
+    await until("both pods take traffic", async () => {
+      const [ready, known] = [await v("v1"), await endpoints("v1")];
+      return ready.length === 2 && known.length === 2 && !known.some(({ ejected }) => ejected);
+    });
     const [pod] = await v("v1");
     assert.ok(pod);
     const one = async () => {
@@ -281,9 +286,12 @@ describe("circuit breaking", () => {
     };
     const heal = resetConnections(pod.metadata.uid);
     try {
+      let seen: object = {};
       await until("the pod is out", async () => {
-        await client.sample(16);
+        seen = failures(await client.sample(16));
         return (await one()).ejected;
+      }).catch(async (error: unknown) => {
+        throw new Error(JSON.stringify({ seen, pod, endpoints: await endpoints("v1") }), { cause: error });
       });
       assert.deepEqual(
         (await endpoints("v1")).map(({ ejected }) => ejected).sort(),
