@@ -12,6 +12,8 @@ export interface Endpoint {
   readonly active: number;
   /** Whether outlier detection has taken it out, in any pod of the gateway. */
   readonly ejected: boolean;
+  /** Whether it is ready, as every pod of the gateway knows. */
+  readonly healthy: boolean;
 }
 
 interface ClusterStatuses {
@@ -20,7 +22,10 @@ interface ClusterStatuses {
     readonly host_statuses?: readonly {
       readonly address: { readonly socket_address?: { readonly address: string } };
       readonly stats: readonly { readonly name?: string; readonly value?: string }[];
-      readonly health_status?: { readonly failed_outlier_check?: boolean };
+      readonly health_status?: {
+        readonly failed_outlier_check?: boolean;
+        readonly eds_health_status?: string;
+      };
     }[];
   }[];
 }
@@ -42,6 +47,7 @@ export async function endpoints(version: string): Promise<Endpoint[]> {
         requests: (before?.requests ?? 0) + stat("rq_total"),
         active: (before?.active ?? 0) + stat("rq_active"),
         ejected: (before?.ejected ?? false) || health_status?.failed_outlier_check === true,
+        healthy: (before?.healthy ?? true) && health_status?.eds_health_status === "HEALTHY",
       });
     }
   }

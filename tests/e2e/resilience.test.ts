@@ -275,7 +275,7 @@ describe("circuit breaking", () => {
     // The one that was stopped before may have been started again by the kubelet.
     await until("both pods take traffic", async () => {
       const [ready, known] = [await v("v1"), await endpoints("v1")];
-      return ready.length === 2 && known.length === 2 && !known.some(({ ejected }) => ejected);
+      return ready.length === 2 && known.filter((e) => e.healthy && !e.ejected).length === 2;
     });
     const [pod] = await v("v1");
     assert.ok(pod);
