@@ -16,7 +16,7 @@ const BUNDLE = "shopzier-mesh/dist/kubernetes-client.cjs";
  * The Kubernetes client. Not imported at the top of a file: a preview never needs it, and its nine hundred files take as
  * long to load as Pulumi's own SDK. As one file, where that is built, they take a sixth.
  */
-export async function loadKubernetesClient(): Promise<typeof import("@kubernetes/client-node")> {
+async function loadKubernetesClient(): Promise<typeof import("@kubernetes/client-node")> {
   try {
     return createRequire(__filename)(BUNDLE) as typeof import("@kubernetes/client-node");
   } catch {
@@ -24,14 +24,18 @@ export async function loadKubernetesClient(): Promise<typeof import("@kubernetes
   }
 }
 
-/** The ambient kubeconfig, or the one that `access` names. */
-export function loadKubeConfig(config: KubeConfig, access: ClusterAccess): KubeConfig {
-  const { kubeconfig, context } = access;
+/** The Kubernetes client with the ambient kubeconfig, or the one that `access` names. */
+export async function kubernetesAccess({ kubeconfig, context }: ClusterAccess = {}): Promise<{
+  readonly client: typeof import("@kubernetes/client-node");
+  readonly config: KubeConfig;
+}> {
+  const client = await loadKubernetesClient();
+  const config = new client.KubeConfig();
   if (kubeconfig === undefined) config.loadFromDefault();
   else if (existsSync(kubeconfig)) config.loadFromFile(kubeconfig);
   else config.loadFromString(kubeconfig);
   if (context !== undefined) config.setCurrentContext(context);
-  return config;
+  return { client, config };
 }
 
 /** What the API server, or whatever failed on the way to it, has to say. */

@@ -1,6 +1,6 @@
 import type { CoreV1Api, PortForward, V1Pod } from "@kubernetes/client-node";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { loadKubeConfig, loadKubernetesClient, type ClusterAccess } from "./cluster-access";
+import { kubernetesAccess, type ClusterAccess } from "./cluster-access";
 
 /** The gateway pods of one deployment: where they run and by which labels they are found. */
 export interface GatewayPods {
@@ -30,8 +30,7 @@ export class GatewayProxies {
   ) {}
 
   static async connect(pods: GatewayPods, access: ClusterAccess): Promise<GatewayProxies> {
-    const client = await loadKubernetesClient();
-    const config = loadKubeConfig(new client.KubeConfig(), access);
+    const { client, config } = await kubernetesAccess(access);
     return new GatewayProxies(pods, config.makeApiClient(client.CoreV1Api), new client.PortForward(config));
   }
 

@@ -1,7 +1,7 @@
 import type { KubernetesObject } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
 import { setTimeout } from "node:timers/promises";
-import { apiMessage, loadKubeConfig, loadKubernetesClient, type ClusterAccess } from "./cluster-access";
+import { apiMessage, kubernetesAccess, type ClusterAccess } from "./cluster-access";
 
 /** How often the webhook is asked again. */
 const POLL_MS = 100;
@@ -18,11 +18,9 @@ export function webhooksAnswer(
   args: { readonly namespace: string; readonly cluster?: ClusterAccess; readonly timeoutSeconds: number },
 ): pulumi.ResourceHookBinding {
   const hook = new pulumi.ResourceHook(name, async () => {
-    const client = await loadKubernetesClient();
+    const { client, config } = await kubernetesAccess(args.cluster);
     const signal = AbortSignal.timeout(args.timeoutSeconds * 1000);
-    const api = client.KubernetesObjectApi.makeApiClient(
-      loadKubeConfig(new client.KubeConfig(), args.cluster ?? {}),
-    );
+    const api = client.KubernetesObjectApi.makeApiClient(config);
     let answer = "";
     const refused = async (): Promise<boolean> => {
       try {

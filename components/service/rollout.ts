@@ -2,9 +2,9 @@ import type { KubernetesObject } from "@kubernetes/client-node";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { setTimeout } from "node:timers/promises";
-import { apiMessage, loadKubeConfig, loadKubernetesClient, type ClusterAccess } from "../mesh/cluster-access";
-import { withoutStack } from "./without-stack";
+import { apiMessage, kubernetesAccess, type ClusterAccess } from "../mesh/cluster-access";
 import { labelSelector } from "../mesh/gateway-proxies";
+import { withoutStack } from "./without-stack";
 
 export interface RolloutArgs {
   readonly cluster?: ClusterAccess;
@@ -80,8 +80,7 @@ async function settled(
   const signal = AbortSignal.timeout(timeoutSeconds * 1000);
   let lag: string | undefined = "was not asked";
   try {
-    const client = await loadKubernetesClient();
-    const config = loadKubeConfig(new client.KubeConfig(), cluster ?? {});
+    const { client, config } = await kubernetesAccess(cluster);
     const objects = config.makeApiClient(client.KubernetesObjectApi);
     const pods = config.makeApiClient(client.CoreV1Api);
     for (;;) {
