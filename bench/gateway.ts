@@ -7,10 +7,9 @@ import { planAuthentication } from "../components/security/authentication";
 import { planRoutes } from "../components/traffic/route-plan";
 import type { RateLimit } from "../components/traffic/rate-limit";
 import type { TrafficRule } from "../components/traffic/rules";
-import { baseline, kubectl } from "../tests/e2e/lab";
+import { applyObjects, baseline, deleteObjects, kubectl } from "../tests/e2e/lab";
 import type { Result } from "./measure";
 import {
-  apply,
   HOST,
   imageOf,
   NAMESPACE,
@@ -19,7 +18,6 @@ import {
   podAddress,
   PORT,
   rate,
-  remove,
   shown,
   startUpstream,
 } from "./upstream";
@@ -204,7 +202,7 @@ export async function gatewayRates(): Promise<Result[]> {
     const results: Result[] = [];
     for (const of of CASES) {
       const config = JSON.stringify(envoyConfig(of, jwks, upstream));
-      await apply(
+      await applyObjects(
         object("v1", "ConfigMap", "envoy", { data: { "envoy.json": config } }),
         pod("envoy", await imageOf("istio-proxy"), [
           "envoy",
@@ -216,10 +214,10 @@ export async function gatewayRates(): Promise<Result[]> {
       );
       const envoy = await podAddress(NAMESPACE, "app=envoy");
       const ofIstio = istioObjects(of, jwks);
-      await apply(...ofIstio);
+      await applyObjects(...ofIstio);
       const ours = await rate(gateway, token);
       const theirs = await rate(`${envoy}:${PORT}`, token);
-      await remove(...ofIstio);
+      await deleteObjects(...ofIstio);
       await kubectl("delete", "pod", "envoy", "-n", NAMESPACE);
       results.push({
         name: `requests through the gateway, ${of.name}, against plain Envoy`,

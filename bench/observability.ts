@@ -1,20 +1,18 @@
 /** What observability costs: tracing and access logs a request through gateway and sidecar, series the memory of Prometheus. */
-import { baseline, envoyAdmin, gatewayPods, kubectl, stackFile, until, up } from "../tests/e2e/lab";
+import {
+  applyObjects,
+  baseline,
+  envoyAdmin,
+  gatewayPods,
+  kubectl,
+  stackFile,
+  until,
+  up,
+} from "../tests/e2e/lab";
 import { JAEGER, OBSERVED, observing, PrometheusClient } from "../tests/e2e/prometheus";
 import { GATEWAYS, istioObjects } from "./gateway";
 import { median, type Result } from "./measure";
-import {
-  apply,
-  imageOf,
-  NAMESPACE,
-  pod,
-  podAddress,
-  PORT,
-  rate,
-  type Rate,
-  shown,
-  startUpstream,
-} from "./upstream";
+import { imageOf, NAMESPACE, pod, podAddress, PORT, rate, type Rate, shown, startUpstream } from "./upstream";
 
 /** Tag by which the spans of a case, and so the configuration of the proxies, can be told from those of another. */
 const TAG = "bench";
@@ -50,7 +48,7 @@ export async function observabilityCost(): Promise<Result[]> {
   await baseline(observing({ metrics: OBSERVED.metrics, jaeger: JAEGER }));
   try {
     await startUpstream({ "istio-injection": "enabled" });
-    await apply(...istioObjects({ name: "observability" }));
+    await applyObjects(...istioObjects({ name: "observability" }));
     const gateway = await podAddress(GATEWAYS.namespace, "istio=ingressgateway");
     // Nothing before, between and after: the mood of the machine falls on both.
     const rates: { readonly of: Case; readonly rate: Rate }[] = [];
@@ -118,7 +116,7 @@ async function memoryOfSeries(): Promise<Result> {
   const labels = { app: "metrics", "sidecar.istio.io/inject": "false" };
   const annotations = { "prometheus.io/scrape": "true", "prometheus.io/port": String(PORT) };
   const server = pod("metrics", await imageOf("category"), ["node", "-e", METRICS]) as { metadata: object };
-  await apply({ ...server, metadata: { ...server.metadata, labels, annotations } });
+  await applyObjects({ ...server, metadata: { ...server.metadata, labels, annotations } });
   const after = await state(before.series + SERIES);
   const perThousand = (after.bytes - before.bytes) / (after.series - before.series) / 2 ** 20;
   return {

@@ -1,8 +1,6 @@
 /** The least that can stand behind a gateway, in a namespace of its own, and how fast it answers. */
 import autocannon from "autocannon";
-import { execa } from "execa";
-import { stackEnvironment } from "../lab/stack";
-import { get, kubectl, until } from "../tests/e2e/lab";
+import { applyObjects, get, kubectl, until } from "../tests/e2e/lab";
 
 export const NAMESPACE = "bench";
 export const HOST = "bench.lab.internal";
@@ -11,15 +9,6 @@ const SECONDS = 8;
 
 /** Node's own HTTP server. */
 const UPSTREAM = `require("node:http").createServer((_, res) => res.end("ok")).listen(${PORT})`;
-
-const kubectlWith = async (command: "apply" | "delete", items: readonly object[]): Promise<void> => {
-  const input = JSON.stringify({ apiVersion: "v1", kind: "List", items });
-  await execa("kubectl", [command, "-f", "-"], { env: stackEnvironment(), input });
-};
-/** Writes objects as they are. */
-export const apply = (...items: object[]): Promise<void> => kubectlWith("apply", items);
-/** Deletes objects, and waits until they are gone. */
-export const remove = (...items: object[]): Promise<void> => kubectlWith("delete", items);
 
 /** The image of a container that runs now. */
 export async function imageOf(container: string): Promise<string> {
@@ -33,8 +22,8 @@ type C = { readonly name: string; readonly image: string };
 
 /** Makes the namespace with a server and its Service, `upstream`; gives the address of the pod. */
 export async function startUpstream(labels: Readonly<Record<string, string>> = {}): Promise<string> {
-  await apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE, labels } });
-  await apply(pod("upstream", await imageOf("category"), ["node", "-e", UPSTREAM]), {
+  await applyObjects({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE, labels } });
+  await applyObjects(pod("upstream", await imageOf("category"), ["node", "-e", UPSTREAM]), {
     ...object("v1", "Service", "upstream", {
       spec: { selector: { app: "upstream" }, ports: [{ name: "http", port: PORT }] },
     }),

@@ -1,9 +1,7 @@
 /** The simulator and a gateway: plans, guards and requests that nobody thought of. */
 import assert from "node:assert/strict";
-import { execa } from "execa";
 import fc from "fast-check";
 import { Pool, type Dispatcher } from "undici";
-import { stackEnvironment } from "../../lab/stack";
 import type { VirtualServiceSpec } from "../../components/istio/virtual-service";
 import type { PathNormalization } from "../../components/traffic/path-normalization";
 import { expectedRoutes, routeLag, type RouteConfigDump } from "../../components/traffic/propagation";
@@ -24,7 +22,7 @@ import {
   SELECTOR,
 } from "../unit/access-arbitraries";
 import { routeRequest, simulatedRequest } from "../unit/traffic-arbitraries";
-import { envoyAdmin, get, kubectl, readyPods, ROOT, until } from "./lab";
+import { applyObjects, envoyAdmin, get, kubectl, readyPods, until } from "./lab";
 import { forgeries, issuer } from "./tokens";
 
 const NAMESPACE = "agreement";
@@ -50,17 +48,6 @@ const object = (
 ): object => ({
   ...{ apiVersion, kind, metadata: { name, namespace, labels: LABELS }, spec },
 });
-
-async function apply(items: readonly object[]): Promise<void> {
-  const { exitCode, all } = await execa("kubectl", ["apply", "-f", "-"], {
-    cwd: ROOT,
-    env: stackEnvironment(),
-    input: JSON.stringify({ apiVersion: "v1", kind: "List", items }),
-    all: true,
-    reject: false,
-  });
-  assert.equal(exitCode, 0, all);
-}
 
 /** A twin of the gateway that has one proxy before it. Nothing that is written for it holds for other hosts. */
 async function twin(): Promise<object[]> {
@@ -193,7 +180,7 @@ describe("the simulator", function () {
     const policies = plan.authorizationPolicies ?? [];
     // One that a run before has left, or that still goes.
     await kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found");
-    await apply([
+    await applyObjects(
       { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } },
       object(
         ...(["networking.istio.io/v1", "Gateway", NAMESPACE] as const),
@@ -213,7 +200,7 @@ describe("the simulator", function () {
         object("security.istio.io/v1", "AuthorizationPolicy", metadata.name, spec),
       ),
       ...(await twin()),
-    ]);
+    );
     await until("the gateway has every plan and every policy", async () => {
       const [pod] = await pods();
       if (!pod) return false;

@@ -51,6 +51,22 @@ export const envoyAdmin = (namespace: string, pod: string, path: string): Promis
     ...["pilot-agent", "request", "GET", path],
   );
 
+const kubectlWith =
+  (command: "apply" | "delete") =>
+  async (...items: readonly object[]): Promise<void> => {
+    const { exitCode, all } = await execa("kubectl", [command, "-f", "-"], {
+      env: stackEnvironment(),
+      input: JSON.stringify({ apiVersion: "v1", kind: "List", items }),
+      all: true,
+      reject: false,
+    });
+    assert.equal(exitCode, 0, all);
+  };
+/** Writes objects as they are. */
+export const applyObjects = kubectlWith("apply");
+/** Deletes objects, and waits until they are gone. */
+export const deleteObjects = kubectlWith("delete");
+
 /** `kubectl get ... -o json`, parsed. */
 export async function get<T>(...args: string[]): Promise<T> {
   return JSON.parse(await kubectl("get", ...args, "-o", "json")) as T;

@@ -1,4 +1,4 @@
-import { kubectl, must, readyPods, tool, until } from "./lab";
+import { applyObjects, kubectl, readyPods, tool, until } from "./lab";
 
 /** A pod that asks within the cluster: with a sidecar it has an identity of the mesh, without one it has none. */
 export interface MeshClient {
@@ -52,7 +52,7 @@ export async function meshClient(namespace: string, sidecar: boolean): Promise<M
       spec: { selector: labels, ports: [{ name: "http", port: 8080 }] },
     },
   ];
-  await apply(...objects);
+  await applyObjects(...objects);
   let ip = "";
   await until(`the pod in ${namespace} is ready`, async () => {
     const [pod] = await readyPods(namespace, "app=echo");
@@ -88,12 +88,6 @@ export async function meshClient(namespace: string, sidecar: boolean): Promise<M
          q.on("error", (e) => console.log(e.code ?? e.message));`,
       ),
   };
-}
-
-/** Writes objects as they are. */
-export async function apply(...objects: readonly object[]): Promise<void> {
-  const list = { apiVersion: "v1", kind: "List", items: objects };
-  await must("sh", "-c", `echo '${JSON.stringify(list).replaceAll("'", `'\\''`)}' | kubectl apply -f -`);
 }
 
 /** Ends a namespace without waiting for it. */

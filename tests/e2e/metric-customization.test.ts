@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { execa } from "execa";
 import { planMetrics } from "../../components/index";
-import { stackEnvironment } from "../../lab/stack";
-import { kubectl, until } from "./lab";
+import { applyObjects, kubectl, until } from "./lab";
 
 const NAMESPACE = "metric-customization";
 
@@ -28,10 +26,6 @@ function statsMetrics(value: unknown): StatsMetric[] {
 describe("changes of Istio's metrics", function () {
   this.timeout("2m");
 
-  const apply = async (...items: object[]): Promise<void> => {
-    const input = JSON.stringify({ apiVersion: "v1", kind: "List", items });
-    await execa("kubectl", ["apply", "-f", "-"], { env: stackEnvironment(), input });
-  };
   const configuration = (): Promise<string> =>
     kubectl(
       ...["exec", "-n", "istio-system", "deployment/istiod", "--", "pilot-discovery", "request", "GET"],
@@ -49,7 +43,7 @@ describe("changes of Istio's metrics", function () {
         "jsonpath={.items[0].spec.template.spec.containers[0].image}",
       ],
     );
-    await apply(
+    await applyObjects(
       {
         apiVersion: "v1",
         kind: "Namespace",
@@ -81,7 +75,7 @@ describe("changes of Istio's metrics", function () {
 
   it("reach the filter of the proxy: tags set and removed, a metric switched off, requests in classes", async () => {
     assert.ok(!(await configuration()).includes("istio.stats"));
-    await apply({
+    await applyObjects({
       apiVersion: "telemetry.istio.io/v1",
       kind: "Telemetry",
       metadata: { name: "metrics", namespace: NAMESPACE },

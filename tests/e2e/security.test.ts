@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  applyObjects,
   baseline,
   Client,
   gatewayPods,
@@ -12,7 +13,7 @@ import {
   until,
   up,
 } from "./lab";
-import { apply, meshClient, remove, type MeshClient } from "./mesh-client";
+import { meshClient, remove, type MeshClient } from "./mesh-client";
 
 const SERVICE = "http://category.category.svc.cluster.local:8080";
 
@@ -206,7 +207,7 @@ describe("security, without any setting", () => {
 
   it("takes the headers away by which a client would speak for a proxy", async () => {
     const host = "echo.lab.internal";
-    await apply(
+    await applyObjects(
       {
         apiVersion: "networking.istio.io/v1",
         kind: "Gateway",

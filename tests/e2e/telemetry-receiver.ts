@@ -2,9 +2,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { request } from "undici";
-import { execa } from "execa";
-import { stackEnvironment } from "../../lab/stack";
-import { kubectl, ROOT, until } from "./lab";
+import { applyObjects, kubectl, ROOT, until } from "./lab";
 
 /** A request that came. */
 export interface Received {
@@ -55,10 +53,7 @@ export async function startReceiver(): Promise<TelemetryReceiver> {
     },
   ];
   await stopReceiver();
-  await execa("kubectl", ["apply", "-f", "-"], {
-    env: stackEnvironment(),
-    input: JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }),
-  });
+  await applyObjects(...objects);
   await kubectl("wait", "pod/receiver", "-n", NAMESPACE, "--for=condition=Ready", "--timeout=60s");
   const address = await kubectl("get", "pod/receiver", "-n", NAMESPACE, "-o", "jsonpath={.status.podIP}");
   return new TelemetryReceiver(`http://${address}:9000`);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
 import { stackEnvironment } from "../../lab/stack";
-import { baseline, Client, failures, kubectl, stackFile, up } from "./lab";
+import { applyObjects, baseline, Client, failures, kubectl, stackFile, up } from "./lab";
 import { RECEIVER, startReceiver, stopReceiver, type TelemetryReceiver } from "./telemetry-receiver";
 
 const TOKEN = "token-of-the-tracing-test";
@@ -23,7 +23,7 @@ describe("tracing by providers other than Jaeger", () => {
       metadata: { name: SECRET, namespace: "istio-system" },
       stringData: { token: TOKEN, bearer: `Bearer ${TOKEN}` },
     };
-    await execa("kubectl", ["apply", "-f", "-"], { env: stackEnvironment(), input: JSON.stringify(secret) });
+    await applyObjects(secret);
     client = await Client.open();
   });
   after(async () => {
