@@ -38,10 +38,21 @@ const SLOW: readonly Layer[] = [
   mocha("e2e", "--timeout", "20m", "--exit", "tests/e2e/**/*.test.ts"),
 ];
 
+/** What tests/reporter.ts writes. */
+interface Counts {
+  readonly passes: number;
+  readonly failures: number;
+  readonly pending: number;
+  /** Title and message of each test that failed. */
+  readonly failed: readonly string[];
+}
+
 interface Total {
   passed: number;
   failed: number;
   skipped: number;
+  /** A line for each failure, which the last lines of a long run repeat. */
+  readonly failures: string[];
 }
 
 /** Runs layers in order; with `show` their output comes as they run, else each one's when it has ended. */
@@ -60,13 +71,16 @@ async function run(layers: readonly Layer[], folder: string, total: Total, show:
       reject: false,
       env: { COUNTS_FILE: counts, ...(process.stdout.isTTY && { FORCE_COLOR: "1" }) },
     });
-    const { passes, failures, pending } = layer.mocha
+    const { passes, failures, pending, failed } = layer.mocha
       ? counted(counts)
-      : { passes: exitCode === 0 ? 1 : 0, failures: 0, pending: 0 };
+      : { passes: exitCode === 0 ? 1 : 0, failures: 0, pending: 0, failed: [] };
     total.passed += passes;
     total.skipped += pending;
     // A run that breaks off without a failing test has failed all the same.
     total.failed += Math.max(failures, exitCode === 0 ? 0 : 1);
+    total.failures.push(...failed.map((line) => `${layer.name}: ${line}`));
+    if (exitCode !== 0 && failed.length === 0)
+      total.failures.push(`${layer.name}: exit ${exitCode ?? "by signal"}`);
     if (!show) console.log(`\n== ${layer.name}\n${all ?? ""}`);
     console.log(
       `== ${layer.name}: exit ${exitCode ?? "by signal"}, ${((Date.now() - started) / 1000).toFixed(1)} s`,
@@ -76,7 +90,7 @@ async function run(layers: readonly Layer[], folder: string, total: Total, show:
 
 async function main(all: boolean): Promise<number> {
   const folder = mkdtempSync(path.join(tmpdir(), "shopzier-tests-"));
-  const total = { passed: 0, failed: 0, skipped: 0 };
+  const total: Total = { passed: 0, failed: 0, skipped: 0, failures: [] };
   try {
     await Promise.all(FAST.map((layers) => run(layers, folder, total, false)));
     if (all) await run(SLOW, folder, total, true);
@@ -84,15 +98,16 @@ async function main(all: boolean): Promise<number> {
     rmSync(folder, { recursive: true });
   }
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
+  if (total.failures.length > 0) console.log(`\nWhat failed:\n${total.failures.join("\n")}`);
   console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`);
   return total.failed === 0 ? 0 : 1;
 }
 
-function counted(file: string): { passes: number; failures: number; pending: number } {
+function counted(file: string): Counts {
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as { passes: number; failures: number; pending: number };
+    return JSON.parse(readFileSync(file, "utf8")) as Counts;
   } catch {
-    return { passes: 0, failures: 0, pending: 0 };
+    return { passes: 0, failures: 0, pending: 0, failed: [] };
   }
 }
 

@@ -291,7 +291,8 @@ describe("circuit breaking", () => {
         seen = failures(await client.sample(16));
         return (await one()).ejected;
       }).catch(async (error: unknown) => {
-        throw new Error(JSON.stringify({ seen, pod, endpoints: await endpoints("v1") }), { cause: error });
+        const known = await endpoints("v1");
+        throw new Error(`answers ${JSON.stringify({ seen, ip: pod.status.podIP, known })}`, { cause: error });
       });
       assert.deepEqual(
         (await endpoints("v1")).map(({ ejected }) => ejected).sort(),
