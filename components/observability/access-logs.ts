@@ -1,6 +1,6 @@
 /** Which requests the proxies log and what a line says, worked out as Istio's extension provider and Telemetry spec. */
 import type { AccessLogging } from "../istio/telemetry";
-import { collectorAccess, type Collector, type CollectorAccess } from "./collector";
+import { collectorAccess, collectorAddress, type Collector, type CollectorAccess } from "./collector";
 import type { ExtensionProvider } from "./tracing";
 
 /**
@@ -93,8 +93,7 @@ export function planAccessLogs(logs: AccessLogs): AccessLogPlan {
       ...(collector
         ? {
             envoyOtelAls: {
-              service: collector.host,
-              port: collector.port,
+              ...collectorAddress(collector),
               logName: "access",
               // Without a text of ours istiod writes Istio's default line into the body, with the query.
               logFormat: { text: textFormat(operators), labels: operators },

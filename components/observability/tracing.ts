@@ -1,6 +1,6 @@
 /** Which tracing a mesh has, worked out as Istio's extension provider and Telemetry spec. */
 import type { Tracing as TracingSpec } from "../istio/telemetry";
-import { collectorAccess, type Collector, type CollectorAccess } from "./collector";
+import { collectorAccess, collectorAddress, type Collector, type CollectorAccess } from "./collector";
 
 /** Who gets the spans of the proxies, and how. */
 export const TracingProvider = {
@@ -110,7 +110,7 @@ const TOKEN_VARIABLE = "TRACING_ACCESS_TOKEN";
  * default provider of metrics (istio/istio #51384). A sampling of 0 becomes `disableSpanReporting`: the chart takes
  * `traceSampling: 0` for an absent value, and a random share of 0 would still report what a caller asks for.
  *
- * @throws RangeError when the provider needs a collector and has none.
+ * @throws RangeError when the provider needs a collector and has none, or one at an IP address with TLS.
  */
 export function planTracing(tracing: Tracing): TracingPlan | undefined {
   const { provider, collector, token } = tracing;
@@ -140,7 +140,7 @@ export function planTracing(tracing: Tracing): TracingPlan | undefined {
 }
 
 function providerConfig(tracing: Tracing, collector: Collector): Record<string, unknown> {
-  const address = { service: collector.host, port: collector.port };
+  const address = collectorAddress(collector);
   const { provider, token, tokenHeader } = tracing;
   switch (provider) {
     case "zipkin":

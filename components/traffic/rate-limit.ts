@@ -4,10 +4,10 @@
  * Istio has no setting of its own for them ("Enabling Rate Limits using Envoy"), so they are EnvoyFilters. Sources:
  * Envoy's filters `local_ratelimit` and `ratelimit`, and its token bucket, which fills continuously.
  */
-import { isIP } from "node:net";
 import type { EnvoyConfigPatch, EnvoyFilterSpec, EnvoyPatchMatch } from "../istio/envoy-filter";
 import type { ServiceEntrySpec } from "../istio/service-entry";
 import { duration } from "../istio/duration";
+import { meshHost, outsideHost } from "./outside-host";
 import { clusterName } from "./propagation";
 
 /** A token bucket: it fills evenly, every request takes a token, and a request that finds none is answered 429. */
@@ -171,15 +171,8 @@ export function podRateLimit(
 
 /** The ServiceEntry by which the gateway knows the rate limit service; a service in the cluster needs none. */
 export function rateLimitServiceEntry(global: GlobalRateLimit): ServiceEntrySpec | undefined {
-  const { host, port } = global;
-  if (isInCluster(host)) return undefined;
-  return {
-    hosts: [entryHost(host)],
-    location: "MESH_EXTERNAL",
-    ports: [{ number: port, name: "grpc", protocol: "GRPC" }],
-    ...(isAddress(host) ? { resolution: "STATIC", endpoints: [{ address: host }] } : { resolution: "DNS" }),
-    exportTo: ["."],
-  };
+  const entry = outsideHost(global.host, global.port, PURPOSE);
+  return entry && { ...entry, exportTo: ["."] };
 }
 
 /** Seconds until a token comes into an empty bucket, at least one: the value of `retry-after`. */
@@ -273,11 +266,6 @@ function answers(place: Place, retryAfterSeconds: string): EnvoyConfigPatch {
   };
 }
 
-const isInCluster = (host: string): boolean => host.endsWith(".svc.cluster.local");
-const isAddress = (host: string): boolean => isIP(host) > 0;
-/** A ServiceEntry is known by a host name; `.internal` is reserved for private use. */
-const entryHost = (host: string): string =>
-  isAddress(host) ? `ip-${host.toLowerCase().replaceAll(/[.:]/g, "-")}-rate-limit.internal` : host;
-
+const PURPOSE = "rate-limit";
 const rateLimitCluster = ({ host, port }: GlobalRateLimit): string =>
-  clusterName(entryHost(host), port, undefined);
+  clusterName(meshHost(host, PURPOSE), port, undefined);

@@ -1,4 +1,5 @@
 /** DNS names, by RFC 1123 as Kubernetes applies it. */
+import { z } from "zod";
 
 /** One label: the name of a namespace, a version, a revision. */
 export const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -10,6 +11,11 @@ export const SUBDOMAIN =
 
 /** A host by its name: one whose last label is all digits would be an address. */
 export const HOST_NAME = new RegExp(`^(?=(.*\\.)?[^.]*[a-z][^.]*$)${SUBDOMAIN.source.slice(1)}`);
+
+/** A host by its name or its IP address. */
+export const HOST_OR_ADDRESS = new RegExp(
+  [HOST_NAME, z.regexes.ipv4, z.regexes.ipv6].map(({ source }) => source).join("|"),
+);
 
 /** The host of something that may be a URL. */
 export function hostOf(written: string): string {

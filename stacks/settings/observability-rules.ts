@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+import { isClusterService } from "../../components/traffic/outside-host";
 import type { Finding, Path } from "./problem";
 import type { PartialConfiguration } from "./rules";
 
@@ -68,14 +70,28 @@ export function* observabilityFindings(c: PartialConfiguration): Generator<Findi
     [at("tracing", "collector"), tracing?.collector],
     [at("accessLogs", "collector"), accessLogs?.collector],
   ] as const) {
-    if (address?.tls === undefined || address.host?.endsWith(".svc.cluster.local") !== true) continue;
-    yield {
-      path: [...path, "tls"],
-      found: `tls for ${address.host}`,
-      allowed: "tls for a host outside the cluster only",
-      hint: "to a Service of the cluster proxies speak mutual TLS by themselves where it has a sidecar",
-      repairs: [{ remove: [...path, "tls"] }],
-    };
+    if (address?.host === undefined) continue;
+    if (address.tls !== undefined && isClusterService(address.host)) {
+      yield {
+        path: [...path, "tls"],
+        found: `tls for ${address.host}`,
+        allowed: "tls for a host outside the cluster only",
+        hint: "to a Service of the cluster proxies speak mutual TLS by themselves where it has a sidecar",
+        repairs: [{ remove: [...path, "tls"] }],
+      };
+    }
+    if (address.tls !== false && isIP(address.host) > 0) {
+      yield {
+        path: [...path, "tls"],
+        found: `TLS to ${address.host}`,
+        allowed: "false, because the host is an IP address",
+        hint: "proxies check a certificate by the name of its host; without TLS whoever is on the way sees spans, log lines and the token",
+        repairs: [
+          { at: [...path, "host"], set: "collector.example.com", example: true },
+          { at: [...path, "tls"], set: false },
+        ],
+      };
+    }
   }
 
   const versions = Object.keys(c.category?.versions ?? {});

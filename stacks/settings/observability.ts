@@ -15,7 +15,7 @@ import {
   type Tracing,
   type TraceTag,
 } from "../../components/observability/tracing";
-import { hostOf, LABEL, LABEL_RULE, HOST_NAME, SUBDOMAIN } from "./dns";
+import { hostOf, HOST_OR_ADDRESS, LABEL, LABEL_RULE, SUBDOMAIN } from "./dns";
 import {
   choice,
   duration,
@@ -135,11 +135,11 @@ const searchStore = object(
 const collector = object(
   {
     host: text(
-      HOST_NAME,
-      "a host name: service.namespace.svc.cluster.local, or one outside the cluster",
+      HOST_OR_ADDRESS,
+      "a host name: service.namespace.svc.cluster.local, or one outside the cluster, or an IP address",
       {
         description:
-          "Service of the cluster by its whole name, or a host outside, which the mesh gets to know by a ServiceEntry.",
+          "Service of the cluster by its whole name, or a host or IP address outside, which the mesh gets to know by a ServiceEntry.",
         example: "collector.observability.svc.cluster.local",
       },
       hostOf,
@@ -149,7 +149,8 @@ const collector = object(
       example: 4317,
     }).exactOptional(),
     tls: flag({
-      description: "Whether proxies speak TLS to a host outside the cluster. Default true.",
+      description:
+        "Whether proxies speak TLS to a host outside the cluster. Default true; to an IP address only false is possible.",
       example: true,
     }).exactOptional(),
   },

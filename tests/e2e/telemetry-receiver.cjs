@@ -1,9 +1,11 @@
-// Runs in the lab: takes OTLP over gRPC (4317) and Datadog's protocol (8126), and tells on 9000 what came.
+// Takes OTLP over gRPC (4317) and Datadog's protocol (8126), and tells on 9000 what came. Argument: the address to listen at.
 "use strict";
 const { Buffer } = require("node:buffer");
 const http = require("node:http");
 const http2 = require("node:http2");
+const { argv } = require("node:process");
 
+const [, , address] = argv;
 let received = [];
 
 function record(port, path, headers, chunks) {
@@ -24,7 +26,7 @@ http2
       stream.end(Buffer.alloc(5)); // an empty message
     });
   })
-  .listen(4317);
+  .listen(4317, address);
 
 function collect(port) {
   http
@@ -36,7 +38,7 @@ function collect(port) {
         response.setHeader("content-type", "application/json").end("{}");
       });
     })
-    .listen(port);
+    .listen(port, address);
 }
 collect(8126);
 
@@ -45,4 +47,4 @@ http
     if (request.method === "DELETE") received = [];
     response.end(JSON.stringify(received));
   })
-  .listen(9000);
+  .listen(9000, address);

@@ -1,4 +1,5 @@
-/** A small program in the lab that takes what proxies send to collectors, and tells what came. */
+/** A small program, in the lab or beside it, that takes what proxies send to collectors, and tells what came. */
+import { execa } from "execa";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { request } from "undici";
@@ -16,10 +17,29 @@ export interface Received {
 const NAMESPACE = "receiver";
 /** Its Service, by the whole name that settings ask for. */
 export const RECEIVER = `receiver.${NAMESPACE}.svc.cluster.local`;
+/** This machine as the lab's pods see it, which no Service stands for. */
+export const OUTSIDE = "10.88.0.254";
+const PROGRAM = path.join(__dirname, "telemetry-receiver.cjs");
+
+/** Runs it on this machine; `stop` ends it. */
+export async function startReceiverOutside(): Promise<{
+  readonly receiver: TelemetryReceiver;
+  readonly stop: () => void;
+}> {
+  const running = execa(process.execPath, [PROGRAM, OUTSIDE], { reject: false });
+  const receiver = new TelemetryReceiver(`http://${OUTSIDE}:9000`);
+  await until("the receiver", () =>
+    receiver.forget().then(
+      () => true,
+      () => false,
+    ),
+  );
+  return { receiver, stop: () => running.kill() };
+}
 
 /** Puts it into the lab, on the image of the category service, which has Node. */
 export async function startReceiver(): Promise<TelemetryReceiver> {
-  const program = readFileSync(path.join(__dirname, "telemetry-receiver.cjs"), "utf8");
+  const program = readFileSync(PROGRAM, "utf8");
   const labels = { app: "receiver" };
   const ports = [
     { name: "grpc", port: 4317, appProtocol: "grpc" },

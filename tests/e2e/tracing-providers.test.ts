@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { execa } from "execa";
 import { stackEnvironment } from "../../lab/stack";
 import { applyObjects, baseline, Client, failures, kubectl, stackFile, up } from "./lab";
-import { RECEIVER, startReceiver, stopReceiver, type TelemetryReceiver } from "./telemetry-receiver";
+import {
+  OUTSIDE,
+  RECEIVER,
+  startReceiver,
+  startReceiverOutside,
+  stopReceiver,
+  type TelemetryReceiver,
+} from "./telemetry-receiver";
 
 const TOKEN = "token-of-the-tracing-test";
 const SECRET = "tracing-token";
@@ -120,9 +127,25 @@ describe("tracing by providers other than Jaeger", () => {
     assert.ok(!(await receiver.received()).some((r) => r.text.includes("a".repeat(32))));
   });
 
+  it("OTLP: a collector outside the cluster, by its address, with the token", async () => {
+    const outside = await startReceiverOutside();
+    ({ receiver } = outside);
+    try {
+      await trace({
+        provider: "otlp",
+        collector: { host: OUTSIDE, tls: false },
+        token: { secret: SECRET, key: "bearer" },
+      });
+      await sendUntil("a span outside", 4317, EXPORT, ["authorization", `Bearer ${TOKEN}`]);
+    } finally {
+      outside.stop();
+    }
+  });
+
   it("none: leaves nothing of tracing behind", async () => {
     await baseline();
     assert.equal((await kubectl("get", "telemetries.telemetry.istio.io", "-A", "-o", "name")).trim(), "");
+    assert.equal((await kubectl("get", "serviceentries.networking.istio.io", "-A", "-o", "name")).trim(), "");
     assert.doesNotMatch(
       await kubectl("get", "configmap", "istio", "-n", "istio-system", "-o", "yaml"),
       /name: tracing/,

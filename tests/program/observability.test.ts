@@ -115,7 +115,7 @@ describe("observability", () => {
 
   it("makes a collector outside the cluster known to the mesh, with TLS", () => {
     assert.deepEqual(input("telemetry-ingest.lightstep.com", "spec", "ports"), [
-      { number: 443, name: "grpc-collector", protocol: "GRPC" },
+      { number: 443, name: "grpc", protocol: "GRPC" },
     ]);
     assert.equal(
       input("telemetry-ingest.lightstep.com-tls", "spec", "trafficPolicy", "tls", "mode"),

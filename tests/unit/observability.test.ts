@@ -87,6 +87,26 @@ describe("collectorAccess", () => {
       undefined,
     );
   });
+
+  it("gives an address the name by which the provider knows it, and no TLS", () => {
+    const byAddress = { host: "10.1.2.3", port: 4317, tls: false };
+    const service = "ip-10-1-2-3-collector.internal";
+    assert.deepEqual(collectorAccess(byAddress, "GRPC"), {
+      host: service,
+      serviceEntry: {
+        hosts: [service],
+        location: "MESH_EXTERNAL",
+        resolution: "STATIC",
+        endpoints: [{ address: "10.1.2.3" }],
+        ports: [{ number: 4317, name: "grpc", protocol: "GRPC" }],
+      },
+    });
+    const { extensionProvider } = planTracing({ provider: "otlp", collector: byAddress }) ?? {};
+    assert.deepEqual(extensionProvider?.opentelemetry, { service, port: 4317 });
+    const { envoyOtelAls } = planAccessLogs({ collector: byAddress }).extensionProvider;
+    assert.equal((envoyOtelAls as { service: string }).service, service);
+    assert.throws(() => collectorAccess({ ...byAddress, tls: true }, "GRPC"), RangeError);
+  });
 });
 
 describe("planAccessLogs", () => {
