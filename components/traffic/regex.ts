@@ -62,14 +62,19 @@ function equivalent(regex: string): RegExp | undefined {
     }
     inside ||= many;
   }
-  return new RegExp(`^(?:${all.join("")})$`, ignoreCase ? "i" : "");
+  try {
+    return new RegExp(`^(?:${all.join("")})$`, ignoreCase ? "i" : "");
+  } catch {
+    // RE2 takes more, such as an anchor that is repeated.
+    return undefined;
+  }
 }
 
 /** Text as a regex that matches just it. */
 export const literal = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 
 const TOKEN =
-  /\\[pP](?:\{[^}]*\}|.)|\\x\{[^}]*\}|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|\((?:\?(?:P?<\w+>|[imsU-]*[:)]))?|[*+?]\??|\{\d+(?:,\d*)?\}\??|./gsu;
+  /\\[pP](?:\{[^}]*\}|.)|\\x(?:\{[^}]*\}|[\dA-Fa-f]{2})|\\[0-7]{1,3}|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|\((?:\?(?:P?<\w+>|[imsU-]*[:)]))?|[*+?]\??|\{\d+(?:,\d*)?\}\??|./gsu;
 const tokens = (regex: string): string[] => regex.match(TOKEN) ?? [];
 
 /** Text that everything that `regex` matches begins with; empty where that cannot be told. */
@@ -108,7 +113,7 @@ export function embedded(regex: string, character: string): string | undefined {
   let all = tokens(regex);
   if (regex.includes("\\Q")) return undefined;
   if (!hasAlternative(all)) {
-    if (all[0] === "^") all = all.slice(1);
+    if (all[0] === "^" && !/^[*+?{]/.test(all[1] ?? "")) all = all.slice(1);
     if (all.at(-1) === "$") all = all.slice(0, -1);
   }
   const parts = all.map((token) => {
