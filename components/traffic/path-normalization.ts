@@ -9,7 +9,10 @@ export type PathNormalization = "NONE" | "BASE" | "MERGE_SLASHES" | "DECODE_AND_
 /** A path with its query as routes see it; undefined where the request is refused (400). */
 export function normalizedPath(path: string, kind: PathNormalization): string | undefined {
   if (PLAIN.test(path)) return path;
-  if (!/^\/[\x21-\x7e]*$/.test(path) || path.includes("#")) return undefined;
+  // Istio has Envoy cut a fragment off, which on its own would refuse it (`http_reject_path_with_fragment`).
+  const fragment = path.indexOf("#");
+  if (fragment >= 0) return normalizedPath(path.slice(0, fragment), kind);
+  if (!/^\/[\x21-\x7e]*$/.test(path)) return undefined;
   const at = path.indexOf("?");
   const query = at < 0 ? "" : path.slice(at);
   let bare = at < 0 ? path : path.slice(0, at);

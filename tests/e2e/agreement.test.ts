@@ -322,7 +322,7 @@ describe("the simulator", function () {
     );
     // Each kind of decision has been put to the test.
     for (const kind of [
-      ...["routed", "redirected", "answered", "preflight", "not found"],
+      ...["routed", "redirected", "answered", "preflight", "not found", "bad request"],
       ...["401 token", "403 token", "403 denied", "403 not allowed"],
     ]) {
       assert.ok((kinds[kind] ?? 0) >= 50, `${kind}: ${JSON.stringify(kinds)}`);
