@@ -21,9 +21,12 @@ export interface ObservedService {
   readonly versions: readonly string[];
 }
 
-/** Envoy statistics of the variant `envoy`, for `proxyStatsMatcher.inclusionRegexps`: responses by code, and their times. */
+/**
+ * Envoy statistics of the variant `envoy`, for `proxyStatsMatcher.inclusionRegexps`: responses by code, their times, and
+ * what circuit breakers refuse.
+ */
 export const ENVOY_REQUEST_STATS: readonly string[] = [
-  "cluster\\.(outbound|inbound)\\|.*\\.upstream_rq_([0-9]{3}|time)",
+  "cluster\\.(outbound|inbound)\\|.*\\.upstream_rq_([0-9]{3}|time|pending_overflow)",
 ];
 
 /** Envoy statistics of when the certificates that a gateway shows end, by `credentialName`; for the same list. */
