@@ -15,7 +15,7 @@ export interface Storage {
 export interface PrometheusArgs extends ChartReleaseArgs {
   /** How long samples are kept, as Prometheus writes it. Default `15d`. */
   readonly retention?: string;
-  /** Default: none; what was measured is lost with the pod. */
+  /** Default: none; what was measured is lost with the pod. The oldest samples go before four fifths of it are used. */
   readonly storage?: Storage;
   /** Seconds between two scrapes of a target and two evaluations of a rule. Default 15. */
   readonly intervalSeconds?: number;
@@ -64,6 +64,13 @@ export class Prometheus extends pulumi.ComponentResource {
   }
 }
 
+/** Bytes of a Kubernetes quantity. */
+function bytes(quantity: string): number {
+  const [, amount, unit = "", binary] = /^([\d.]+)(?:([kKMGTPE])(i)?)?$/.exec(quantity) ?? [];
+  if (amount === undefined) throw new RangeError(`size of a volume: ${quantity}`);
+  return Number(amount) * (binary ? 1024 : 1000) ** " KMGTPE".indexOf(unit.toUpperCase() || " ");
+}
+
 function prometheusValues(args: PrometheusArgs): HelmValues {
   const { storage, intervalSeconds: interval = 15 } = args;
   return {
@@ -80,6 +87,8 @@ function prometheusValues(args: PrometheusArgs): HelmValues {
       service: { servicePort: PORT },
       ...(args.image && { image: args.image }),
       retention: args.retention ?? "15d",
+      // A full volume does not free itself: what is too old is found only where there is room to write (Prometheus docs, "Storage").
+      ...(storage && { retentionSize: `${Math.floor(bytes(storage.size) * 0.8)}B` }),
       ...(args.resources && { resources: args.resources }),
       global: {
         scrape_interval: `${interval}s`,

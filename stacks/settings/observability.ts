@@ -263,7 +263,7 @@ export const observability = object(
         ),
         storage: object(
           volume,
-          "A persistent volume; without one samples are lost with the pod.",
+          "A persistent volume, of which samples take four fifths at most; without one they are lost with the pod.",
         ).exactOptional(),
         interval: withDefault(
           duration("seconds", 1000, 300_000, {

@@ -123,6 +123,12 @@ describe("observability", () => {
     );
   });
 
+  it("lets Prometheus forget the oldest samples before its volume is full", () => {
+    const server = input("prometheus-release", "values", "server") as Record<string, unknown>;
+    assert.deepEqual(server.persistentVolume, { enabled: true, size: "20Gi" });
+    assert.equal(server.retentionSize, `${16 * 1024 ** 3}B`);
+  });
+
   it("writes dashboards that Grafana finds by their label", () => {
     const data = input("dashboards-configmap", "data") as Record<string, string>;
     assert.equal(input("dashboards-configmap", "metadata", "labels", "grafana_dashboard"), "1");
