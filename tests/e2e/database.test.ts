@@ -14,6 +14,7 @@ import {
   up,
 } from "./lab";
 import { JAEGER, JaegerClient, observing, type Trace } from "./prometheus";
+import { Volume, VOLUME_SIZE } from "./volume";
 
 const SECRET = "category-admin";
 const PASSWORD = randomBytes(12).toString("hex");
@@ -29,8 +30,10 @@ describe("one PostgreSQL for both versions", function () {
   this.timeout("5m");
   let client: Client;
   let token = "";
+  const volume = new Volume(NAMESPACE, "data-category-database-0");
 
   before(async () => {
+    await volume.create();
     await kubectl(
       ...["create", "secret", "generic", SECRET, "-n", NAMESPACE],
       ...[
@@ -41,7 +44,7 @@ describe("one PostgreSQL for both versions", function () {
     stackFile((config) => {
       observing({ jaeger: JAEGER, tracing: { provider: "jaeger", sampling: 100 } })(config);
       const category = config["shopzier:category"];
-      category.database = { server: { image: "lab.internal/postgres:15" } };
+      category.database = { server: { image: "lab.internal/postgres:15", volume: { size: VOLUME_SIZE } } };
       category.admin = { secret: SECRET };
       for (const version of Object.values(category.versions)) {
         version.env = { ...(version.env as object), DATABASE_SEED: "demo" };
@@ -58,6 +61,7 @@ describe("one PostgreSQL for both versions", function () {
   after(async () => {
     await client.close();
     await baseline();
+    await volume.remove();
     await kubectl("delete", "secret", SECRET, "-n", NAMESPACE, "--ignore-not-found");
   });
 
@@ -86,20 +90,26 @@ describe("one PostgreSQL for both versions", function () {
     return answer as unknown as Answer;
   }
 
-  it("shows through v2 what was made through v1", async () => {
-    let created: Answer | undefined;
-    let code = "";
-    await until("v1 makes a category", async () => {
-      code = `lamps-${randomBytes(4).toString("hex")}`;
-      created = await ask("POST", "/api/v1/private/category", {
-        code,
-        visible: true,
-        descriptions: [{ language: "en", name: "Lamps", friendlyUrl: code }],
-      });
-      assert.equal(created.status, 201, JSON.stringify(created.json));
-      return created.version === "v1";
+  /** Makes a category with a code of its own; by which version, and where it is then. */
+  async function create(): Promise<{
+    readonly version: string;
+    readonly code: string;
+    readonly path: string;
+  }> {
+    const code = `lamps-${randomBytes(4).toString("hex")}`;
+    const { status, version, json } = await ask("POST", "/api/v1/private/category", {
+      code,
+      visible: true,
+      descriptions: [{ language: "en", name: "Lamps", friendlyUrl: code }],
     });
-    const path = `${CATEGORY}/${String(created?.json.id)}`;
+    assert.equal(status, 201, JSON.stringify(json));
+    return { version, code, path: `${CATEGORY}/${String(json.id)}` };
+  }
+
+  it("shows through v2 what was made through v1", async () => {
+    let created = await create();
+    while (created.version !== "v1") created = await create();
+    const { code, path } = created;
     for (const version of ["v2", "v1"]) {
       const read = await askVersion(version, "GET", path);
       assert.deepEqual([read.status, read.json.code], [200, code]);
@@ -214,5 +224,15 @@ describe("one PostgreSQL for both versions", function () {
       counts.filter((count) => count > 0),
       [],
     );
+  });
+
+  it("keeps on its volume what was made, when its pod is deleted", async () => {
+    const { code, path } = await create();
+    const [pod] = await readyPods(NAMESPACE, "app=category-database");
+    await kubectl("delete", "pod", pod?.metadata.name ?? "", "-n", NAMESPACE);
+    await until("it answers again", async () => (await ask("GET", path)).status === 200);
+    assert.equal((await ask("GET", path)).json.code, code);
+    const [now] = await readyPods(NAMESPACE, "app=category-database");
+    assert.notEqual(now?.metadata.uid, pod?.metadata.uid);
   });
 });

@@ -31,6 +31,7 @@ import {
   standingStill,
   underLoad,
 } from "./prometheus";
+import { Volume, VOLUME_SIZE } from "./volume";
 
 const CALLER =
   'sum by (version) (label_replace(envoy_cluster_upstream_rq{app="istio-ingressgateway",cluster_name=~"outbound.8080.v[0-9]+.category.*",response_code!=""}, "version", "$1", "cluster_name", "outbound.8080.([^|]+).*"))';
@@ -57,11 +58,15 @@ describe("metrics of the versions in Prometheus", function () {
   let prometheus: PrometheusClient;
   let client: Client;
   let certificate: X509Certificate;
+  const volume = new Volume("prometheus", "prometheus");
 
   before(async () => {
     certificate = await gatewayCertificate();
+    await volume.create();
     stackFile((config) => {
-      observing(OBSERVED)(config);
+      observing({ ...OBSERVED, prometheus: { ...OBSERVED.prometheus, storage: { size: VOLUME_SIZE } } })(
+        config,
+      );
       const tls = { credentialName: CERTIFICATE.secret, redirect: false };
       config["shopzier:gateway"] = { ...(config["shopzier:gateway"] as object), tls };
     });
@@ -86,6 +91,7 @@ describe("metrics of the versions in Prometheus", function () {
   after(async () => {
     await client.close();
     await baseline();
+    await volume.remove();
     await kubectl("delete", "secret", CERTIFICATE.secret, "-n", "istio-ingress", "--ignore-not-found");
   });
 
@@ -216,15 +222,22 @@ describe("metrics of the versions in Prometheus", function () {
     assert.ok(!all.includes("that-is-secret"));
   });
 
-  it("cost no request and no time when Prometheus hangs or is down, and leave nothing when it is taken out", async () => {
+  it("cost no request and no time when Prometheus has a full volume, hangs or is down, and leave nothing when it is taken out", async () => {
     const well = await underLoad(client, 6);
+    const empty = volume.fill();
+    await until("a write that fails", async () =>
+      (await kubectl("logs", "deployment/prometheus", "-n", "prometheus", "--tail=20")).includes(
+        "no space left on device",
+      ),
+    );
+    const full = await underLoad(client, 6).finally(empty);
     const [pod] = await readyPods("prometheus", "app.kubernetes.io/name=prometheus");
     const thaw = freezeService(pod?.metadata.uid ?? "", "/prometheus");
     const hanging = await underLoad(client, 6).finally(thaw);
     await scale("prometheus", "prometheus", 0);
     const down = await underLoad(client, 6);
-    console.log(`      well: ${well.text}; hanging: ${hanging.text}; down: ${down.text}`);
-    for (const { p99 } of [hanging, down]) assert.ok(p99 < well.p99 + 250);
+    console.log(`      well: ${well.text}; full: ${full.text}; hanging: ${hanging.text}; down: ${down.text}`);
+    for (const { p99 } of [full, hanging, down]) assert.ok(p99 < well.p99 + 250);
     await baseline();
     assert.equal(
       (await kubectl("get", "namespaces", "prometheus", "--ignore-not-found", "-o", "name")).trim(),

@@ -17,11 +17,13 @@ import {
   JaegerClient,
   OBSERVED,
   observing,
+  restart,
   scale,
   underLoad,
   type Span,
   type Trace,
 } from "./prometheus";
+import { Volume, VOLUME_SIZE } from "./volume";
 
 const TAG = "tenant";
 
@@ -29,6 +31,7 @@ describe("traces of requests in Jaeger", function () {
   this.timeout("5m");
   let jaeger: JaegerClient;
   let client: Client;
+  const volume = new Volume("jaeger", "jaeger-badger");
 
   async function trace(tracing: object, storage: object = {}): Promise<void> {
     stackFile(
@@ -49,6 +52,7 @@ describe("traces of requests in Jaeger", function () {
   after(async () => {
     await client.close();
     await baseline();
+    await volume.remove();
   });
 
   /** Requests whose traces can be told from all others by a tag. */
@@ -152,6 +156,25 @@ describe("traces of requests in Jaeger", function () {
       40,
     );
     assertCount("traced", last.count, 1000, 10);
+  });
+
+  it("outlive Jaeger's pod on a persistent volume", async () => {
+    await volume.create();
+    await trace({ provider: "jaeger", sampling: 100 }, { badger: { size: VOLUME_SIZE } });
+    jaeger = await JaegerClient.open();
+    const kept = async (): Promise<string[]> => (await found("kept")).map(({ traceID }) => traceID);
+    await until("twenty traces", async () => {
+      await send(20, "kept");
+      return (await kept()).length >= 20;
+    });
+    const before = await kept();
+    await restart("jaeger", "jaeger");
+    jaeger = await JaegerClient.open();
+    const after = await kept();
+    assert.deepEqual(
+      before.filter((id) => !after.includes(id)),
+      [],
+    );
   });
 
   it("cost no request and no time when Jaeger is full, hangs or is down", async () => {
