@@ -99,7 +99,13 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       access: {
         from: [gateway.identity],
         ...(security.services && { services: security.services }),
-        scrapers: security.networkPolicies.scrapers,
+        // The Prometheus of this program is one of them, whoever else is named.
+        scrapers: [
+          ...new Set([
+            ...security.networkPolicies.scrapers,
+            ...(settings.observability.prometheus ? ["prometheus"] : []),
+          ]),
+        ],
         networkPolicy,
       },
       weights: settings.traffic.weights,

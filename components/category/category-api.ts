@@ -123,6 +123,7 @@ export class CategoryApi extends pulumi.ComponentResource {
           namespace: service.namespace,
           // Every account: a version that goes would lose the database before its last request if it were named.
           clients: [{ namespace: args.namespace, serviceAccount: "*" }],
+          ...(args.access.scrapers && { scrapers: args.access.scrapers }),
           ...(args.access.networkPolicy !== undefined && { networkPolicy: args.access.networkPolicy }),
         },
         { parent: this },

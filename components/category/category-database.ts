@@ -20,6 +20,8 @@ export interface CategoryDatabaseArgs {
   };
   /** Default: a tenth of a CPU and 256Mi requested, 512Mi at most. */
   readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
+  /** Namespaces whose pods may fetch metrics from the proxy. Default: none. */
+  readonly scrapers?: readonly string[];
   /** Write a NetworkPolicy as well. Default true. */
   readonly networkPolicy?: boolean;
   /** How long it may take to get ready, in seconds. Default 300. */
@@ -126,6 +128,7 @@ export class CategoryDatabase extends pulumi.ComponentResource {
         namespace,
         port: PORT,
         from: args.clients,
+        ...(args.scrapers && { scrapers: args.scrapers }),
         ...(args.networkPolicy !== undefined && { networkPolicy: args.networkPolicy }),
       },
       { parent: this },

@@ -359,7 +359,7 @@ export const security = object(
           list(
             text(LABEL, LABEL_RULE, { description: "A namespace.", example: "monitoring" }),
             "a list of namespaces, each once",
-            "Namespaces whose pods may fetch metrics.",
+            "Namespaces whose pods may fetch metrics, beside that of the Prometheus which is installed with `observability.prometheus`.",
           ),
           ["prometheus"],
         ),

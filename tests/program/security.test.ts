@@ -17,6 +17,15 @@ const metadata = (r: Registered | undefined): Metadata | undefined =>
 const spec = (r: Registered | undefined): unknown => r?.inputs.spec;
 const SELECTOR = { matchLabels: { istio: "ingressgateway" } };
 
+interface NetworkPolicySpec {
+  readonly ingress: readonly {
+    readonly from: readonly {
+      readonly namespaceSelector: { readonly matchLabels: Record<string, string> };
+    }[];
+    readonly ports: readonly { readonly port: number }[];
+  }[];
+}
+
 describe("settings of security", () => {
   it("become policies of the gateway, before any route", async () => {
     const all = await program({
@@ -83,6 +92,29 @@ describe("settings of security", () => {
       const { global } = all.get(release)?.inputs.values as { global: { networkPolicy: unknown } };
       assert.deepEqual(global.networkPolicy, { enabled: false }, release);
     }
+  });
+
+  it("let the metrics be fetched from every pod by those named and by the Prometheus that is installed", async () => {
+    const prometheus = { charts: "lab/charts" };
+    const scrapers = async (config: object): Promise<unknown[]> => {
+      const { "shopzier:category": category } = stackConfig("lab");
+      const all = await program({
+        "shopzier:category": { ...(category as object), database: { server: {} } },
+        ...config,
+      });
+      return ["category-access-network", "category-database-access-network"].map((name) => {
+        const { ingress } = spec(all.get(name)) as NetworkPolicySpec;
+        const [metrics] = ingress.filter(({ ports }) => ports.some(({ port }) => port === 15020));
+        return metrics?.from.map((from) => from.namespaceSelector.matchLabels["kubernetes.io/metadata.name"]);
+      });
+    };
+    const named = { "shopzier:security": { networkPolicies: { scrapers: ["monitoring"] } } };
+    assert.deepEqual(await scrapers({}), [["prometheus"], ["prometheus"]]);
+    assert.deepEqual(await scrapers(named), [["monitoring"], ["monitoring"]]);
+    assert.deepEqual(await scrapers({ ...named, "shopzier:observability": { prometheus } }), [
+      ["monitoring", "prometheus"],
+      ["monitoring", "prometheus"],
+    ]);
   });
 
   it("serve every host with its own TLS, on the same routes", async () => {
