@@ -53,8 +53,11 @@ export interface RetryBudgetSettings {
 
 /** A subset's block replaces the rule's block of the same name as a whole; what it leaves out it inherits. */
 export interface TrafficPolicy {
-  /** TLS that proxies originate towards a host outside the mesh. */
-  readonly tls?: { readonly mode: "SIMPLE"; readonly sni?: string };
+  /** TLS that proxies originate towards a host outside the mesh, by port. */
+  readonly portLevelSettings?: readonly {
+    readonly port: { readonly number: number };
+    readonly tls: { readonly mode: "SIMPLE"; readonly sni: string };
+  }[];
   readonly loadBalancer?: LoadBalancerSettings;
   readonly connectionPool?: ConnectionPoolSettings;
   readonly outlierDetection?: OutlierDetectionSettings;

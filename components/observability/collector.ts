@@ -1,6 +1,9 @@
 import { isIP } from "node:net";
+import type { DestinationRuleSpec } from "../istio/destination-rule";
 import type { ServiceEntrySpec } from "../istio/service-entry";
-import { meshHost, outsideHost } from "../traffic/outside-host";
+import { isClusterService, meshHost, outsideHost, type HostPort } from "../traffic/outside-host";
+
+const PURPOSE = "collector";
 
 /** A program that takes traces or logs: in the cluster by its Service, or anywhere by its DNS name or IP address. */
 export interface Collector {
@@ -14,43 +17,55 @@ export interface Collector {
   readonly tls?: boolean;
 }
 
-/** The protocol that the proxies speak to a collector; HTTP/2 has to be told, it is never tried out. */
-export type CollectorProtocol = "GRPC" | "HTTP";
-
-/** What makes a host outside the cluster known to the proxies, as specs of Istio objects; nothing for a Service. */
-export interface CollectorAccess {
-  readonly host: string;
-  readonly serviceEntry: ServiceEntrySpec;
-  readonly destinationRule?: {
-    readonly host: string;
-    readonly trafficPolicy: { readonly tls: { readonly mode: "SIMPLE"; readonly sni: string } };
-  };
-}
+/** A collector outside the cluster, and the protocol that proxies speak to it: HTTP/2 has to be told, it is never tried out. */
+export type CollectorAccess = Required<Collector> & HostPort;
 
 /** The address of a collector as an extension provider of Istio has it. */
 export const collectorAddress = ({ host, port }: Collector): { service: string; port: number } => ({
-  service: meshHost(host, "collector"),
+  service: meshHost(host, PURPOSE),
   port,
 });
 
 /**
- * {@link CollectorAccess} of a collector: a provider whose host Istio does not know is dropped with nothing but a line in istiod's log.
+ * {@link CollectorAccess} of a collector; nothing for a Service of the cluster, which Istio knows by itself.
  *
  * @throws RangeError when the collector is an IP address and `tls` is not false.
  */
 export function collectorAccess(
   collector: Collector,
-  protocol: CollectorProtocol,
+  protocol: HostPort["protocol"],
 ): CollectorAccess | undefined {
-  const { port, tls = true } = collector;
-  const serviceEntry = outsideHost(collector.host, port, "collector", protocol);
-  if (!serviceEntry) return undefined;
-  if (tls && isIP(collector.host) > 0)
-    throw new RangeError(`collector ${collector.host}: TLS needs a host name`);
-  const host = meshHost(collector.host, "collector");
-  return {
-    host,
-    serviceEntry,
-    ...(tls && { destinationRule: { host, trafficPolicy: { tls: { mode: "SIMPLE", sni: host } } } }),
-  };
+  const { host, tls = true } = collector;
+  if (isClusterService(host)) return undefined;
+  if (tls && isIP(host) > 0) throw new RangeError(`collector ${host}: TLS needs a host name`);
+  return { ...collector, tls, protocol };
+}
+
+/** What makes a host of collectors known to the proxies, as specs of Istio objects. */
+export interface CollectorHost {
+  readonly host: string;
+  readonly serviceEntry: ServiceEntrySpec;
+  readonly destinationRule?: DestinationRuleSpec;
+}
+
+/**
+ * The hosts of all collectors outside the cluster, each once: it may take traces on one port and logs on another.
+ * A provider whose host Istio does not know is dropped with nothing but a line in istiod's log.
+ */
+export function collectorHosts(all: readonly CollectorAccess[]): readonly CollectorHost[] {
+  return [...new Set(all.map(({ host }) => host))].map((written) => {
+    const host = meshHost(written, PURPOSE);
+    const of = all.filter((access) => access.host === written);
+    const ports = [...new Map(of.map((access) => [access.port, access])).values()];
+    const portLevelSettings = ports
+      .filter(({ tls }) => tls)
+      .map(({ port }) => ({ port: { number: port }, tls: { mode: "SIMPLE" as const, sni: host } }));
+    return {
+      host,
+      serviceEntry: outsideHost(written, PURPOSE, ports),
+      ...(portLevelSettings.length > 0 && {
+        destinationRule: { host, trafficPolicy: { portLevelSettings } },
+      }),
+    };
+  });
 }

@@ -3,7 +3,7 @@ import { DestinationRule } from "../istio/destination-rule";
 import { ServiceEntry } from "../istio/service-entry";
 import { Telemetry, type TelemetrySpec } from "../istio/telemetry";
 import type { AccessLogPlan } from "./access-logs";
-import type { CollectorAccess } from "./collector";
+import { collectorHosts } from "./collector";
 import type { Metrics } from "../istio/telemetry";
 import type { TracingPlan } from "./tracing";
 
@@ -35,11 +35,8 @@ export class MeshTelemetry extends pulumi.ComponentResource {
       ...(accessLogs && { accessLogging: [accessLogs.mesh] }),
       ...(metrics && { metrics: [metrics] }),
     };
-    const collectors = new Map<string, CollectorAccess>();
-    for (const access of [tracing?.access, accessLogs?.access]) {
-      if (access) collectors.set(access.host, access);
-    }
-    for (const [host, { serviceEntry, destinationRule }] of collectors) {
+    const collectors = [tracing?.access, accessLogs?.access].filter((access) => access !== undefined);
+    for (const { host, serviceEntry, destinationRule } of collectorHosts(collectors)) {
       const metadata = { name: `collector-${host.replaceAll(".", "-")}`, namespace: rootNamespace };
       new ServiceEntry(`${name}-${host}`, { metadata, spec: serviceEntry }, inThis);
       if (destinationRule)

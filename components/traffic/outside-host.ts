@@ -9,18 +9,20 @@ export const isClusterService = (host: string): boolean => host.endsWith(".svc.c
 export const meshHost = (host: string, purpose: string): string =>
   isIP(host) > 0 ? `ip-${host.toLowerCase().replaceAll(/[.:]/g, "-")}-${purpose}.internal` : host;
 
-/** What makes a host outside the cluster known to the proxies; nothing for a Service. */
-export function outsideHost(
-  host: string,
-  port: number,
-  purpose: string,
-  protocol: "GRPC" | "HTTP" = "GRPC",
-): ServiceEntrySpec | undefined {
-  if (isClusterService(host)) return undefined;
-  return {
-    hosts: [meshHost(host, purpose)],
-    location: "MESH_EXTERNAL",
-    ports: [{ number: port, name: protocol.toLowerCase(), protocol }],
-    ...(isIP(host) > 0 ? { resolution: "STATIC", endpoints: [{ address: host }] } : { resolution: "DNS" }),
-  };
+/** A port of a host, and what is spoken there. */
+export interface HostPort {
+  readonly port: number;
+  readonly protocol: "GRPC" | "HTTP";
 }
+
+/** What makes a host outside the cluster known to the proxies. */
+export const outsideHost = (host: string, purpose: string, ports: readonly HostPort[]): ServiceEntrySpec => ({
+  hosts: [meshHost(host, purpose)],
+  location: "MESH_EXTERNAL",
+  ports: ports.map(({ port, protocol }) => ({
+    number: port,
+    name: `${protocol.toLowerCase()}-${port}`,
+    protocol,
+  })),
+  ...(isIP(host) > 0 ? { resolution: "STATIC", endpoints: [{ address: host }] } : { resolution: "DNS" }),
+});

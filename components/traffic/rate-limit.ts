@@ -7,7 +7,7 @@
 import type { EnvoyConfigPatch, EnvoyFilterSpec, EnvoyPatchMatch } from "../istio/envoy-filter";
 import type { ServiceEntrySpec } from "../istio/service-entry";
 import { duration } from "../istio/duration";
-import { meshHost, outsideHost } from "./outside-host";
+import { isClusterService, meshHost, outsideHost } from "./outside-host";
 import { clusterName } from "./propagation";
 
 /** A token bucket: it fills evenly, every request takes a token, and a request that finds none is answered 429. */
@@ -170,9 +170,9 @@ export function podRateLimit(
 }
 
 /** The ServiceEntry by which the gateway knows the rate limit service; a service in the cluster needs none. */
-export function rateLimitServiceEntry(global: GlobalRateLimit): ServiceEntrySpec | undefined {
-  const entry = outsideHost(global.host, global.port, PURPOSE);
-  return entry && { ...entry, exportTo: ["."] };
+export function rateLimitServiceEntry({ host, port }: GlobalRateLimit): ServiceEntrySpec | undefined {
+  if (isClusterService(host)) return undefined;
+  return { ...outsideHost(host, PURPOSE, [{ port, protocol: "GRPC" }]), exportTo: ["."] };
 }
 
 /** Seconds until a token comes into an empty bucket, at least one: the value of `retry-after`. */

@@ -115,11 +115,11 @@ describe("observability", () => {
 
   it("makes a collector outside the cluster known to the mesh, with TLS", () => {
     assert.deepEqual(input("telemetry-ingest.lightstep.com", "spec", "ports"), [
-      { number: 443, name: "grpc", protocol: "GRPC" },
+      { number: 443, name: "grpc-443", protocol: "GRPC" },
     ]);
-    assert.equal(
-      input("telemetry-ingest.lightstep.com-tls", "spec", "trafficPolicy", "tls", "mode"),
-      "SIMPLE",
+    assert.deepEqual(
+      input("telemetry-ingest.lightstep.com-tls", "spec", "trafficPolicy", "portLevelSettings"),
+      [{ port: { number: 443 }, tls: { mode: "SIMPLE", sni: "ingest.lightstep.com" } }],
     );
   });
 

@@ -8,7 +8,11 @@ import {
   planAccessLogs,
   type AccessLogField,
 } from "../../components/observability/access-logs";
-import { collectorAccess } from "../../components/observability/collector";
+import {
+  collectorAccess,
+  collectorHosts,
+  type CollectorAccess,
+} from "../../components/observability/collector";
 import { jaegerConfig } from "../../components/observability/jaeger-config";
 import { classification, planMetrics, type Operation } from "../../components/observability/metrics";
 import { promDuration, VersionQueries } from "../../components/observability/queries";
@@ -76,36 +80,58 @@ describe("planTracing", () => {
   });
 });
 
-describe("collectorAccess", () => {
-  it("tells the mesh of hosts outside the cluster only", () => {
+describe("collectors outside the cluster", () => {
+  const at = (host: string, port: number, tls = true) =>
+    collectorAccess({ host, port, tls }, port === 9411 ? "HTTP" : "GRPC") as CollectorAccess;
+
+  it("are none that are Services", () => {
     assert.equal(collectorAccess(collector, "GRPC"), undefined);
-    const outside = collectorAccess({ host: "collector.example.com", port: 443 }, "GRPC");
-    assert.equal(outside?.serviceEntry.ports[0]?.protocol, "GRPC");
-    assert.equal(outside.destinationRule?.trafficPolicy.tls.sni, "collector.example.com");
-    assert.equal(
-      collectorAccess({ host: "collector.example.com", port: 4317, tls: false }, "GRPC")?.destinationRule,
-      undefined,
-    );
   });
 
-  it("gives an address the name by which the provider knows it, and no TLS", () => {
+  it("become one host with the ports of both, and TLS where it is wanted", () => {
+    const host = "collector.example.com";
+    const entry = { hosts: [host], location: "MESH_EXTERNAL", resolution: "DNS" };
+    const ports = [
+      { number: 9411, name: "http-9411", protocol: "HTTP" },
+      { number: 4317, name: "grpc-4317", protocol: "GRPC" },
+    ];
+    assert.deepEqual(collectorHosts([at(host, 9411, false), at(host, 4317)]), [
+      {
+        host,
+        serviceEntry: { ...entry, ports },
+        destinationRule: {
+          host,
+          trafficPolicy: {
+            portLevelSettings: [{ port: { number: 4317 }, tls: { mode: "SIMPLE", sni: host } }],
+          },
+        },
+      },
+    ]);
+    assert.deepEqual(collectorHosts([at(host, 4317, false), at(host, 4317, false)]), [
+      { host, serviceEntry: { ...entry, ports: ports.slice(1) } },
+    ]);
+  });
+
+  it("have at an address the name by which the provider knows it, and no TLS", () => {
     const byAddress = { host: "10.1.2.3", port: 4317, tls: false };
     const service = "ip-10-1-2-3-collector.internal";
-    assert.deepEqual(collectorAccess(byAddress, "GRPC"), {
-      host: service,
-      serviceEntry: {
-        hosts: [service],
-        location: "MESH_EXTERNAL",
-        resolution: "STATIC",
-        endpoints: [{ address: "10.1.2.3" }],
-        ports: [{ number: 4317, name: "grpc", protocol: "GRPC" }],
+    assert.deepEqual(collectorHosts([at("10.1.2.3", 4317, false)]), [
+      {
+        host: service,
+        serviceEntry: {
+          hosts: [service],
+          location: "MESH_EXTERNAL",
+          resolution: "STATIC",
+          endpoints: [{ address: "10.1.2.3" }],
+          ports: [{ number: 4317, name: "grpc-4317", protocol: "GRPC" }],
+        },
       },
-    });
+    ]);
     const { extensionProvider } = planTracing({ provider: "otlp", collector: byAddress }) ?? {};
     assert.deepEqual(extensionProvider?.opentelemetry, { service, port: 4317 });
     const { envoyOtelAls } = planAccessLogs({ collector: byAddress }).extensionProvider;
     assert.equal((envoyOtelAls as { service: string }).service, service);
-    assert.throws(() => collectorAccess({ ...byAddress, tls: true }, "GRPC"), RangeError);
+    assert.throws(() => at("10.1.2.3", 4317), RangeError);
   });
 });
 

@@ -159,7 +159,7 @@ describe("rate limits", () => {
     assert.equal(rateLimitServiceEntry(global), undefined);
     const entry = {
       location: "MESH_EXTERNAL",
-      ports: [{ number: 8081, name: "grpc", protocol: "GRPC" }],
+      ports: [{ number: 8081, name: "grpc-8081", protocol: "GRPC" }],
       exportTo: ["."],
     };
     assert.deepEqual(rateLimitServiceEntry({ ...global, host: "limits.example.com" }), {
