@@ -192,6 +192,9 @@ async function measure(): Promise<string> {
     "Shift traffic with two lines:",
     '  eval "$(npm run -s lab -- env)"',
     `  pulumi config set --path 'shopzier:traffic.weights.${newest}' 30 && pulumi up --yes`,
+    "What the versions did, in Prometheus (http://localhost:9090) and Jaeger (http://localhost:16686):",
+    "  kubectl port-forward -n prometheus svc/prometheus 9090 &",
+    "  kubectl port-forward -n jaeger svc/jaeger 16686 &",
   ].join("\n");
 }
 

@@ -106,7 +106,10 @@ export interface CategoryConfig {
   [key: string]: unknown;
 }
 
-/** Starts from the committed stack file, with `edit` done to what stands under `config:`. Nothing is deployed. */
+/**
+ * Starts from the committed stack file, with `edit` done to what stands under `config:`. Nothing is deployed. Without what
+ * observes: most tests have no use for it, and those that do say how.
+ */
 export function stackFile(
   edit: (config: Config & { "shopzier:category": CategoryConfig }) => void = () => undefined,
 ): void {
@@ -115,6 +118,8 @@ export function stackFile(
   const file = parse(readFileSync(STACK_FILE, "utf8")) as {
     config: Config & { "shopzier:category": CategoryConfig };
   };
+  const { metrics } = file.config["shopzier:observability"] as Config;
+  file.config["shopzier:observability"] = { metrics };
   edit(file.config);
   writeFileSync(STACK_FILE, stringify(file));
 }

@@ -44,9 +44,9 @@ export interface Sample {
 export class PrometheusClient {
   private constructor(private readonly url: string) {}
 
-  static async open(): Promise<PrometheusClient> {
+  static async open(url?: string): Promise<PrometheusClient> {
     return new PrometheusClient(
-      `http://${await podAddress("prometheus", "app.kubernetes.io/name=prometheus")}:9090`,
+      url ?? `http://${await podAddress("prometheus", "app.kubernetes.io/name=prometheus")}:9090`,
     );
   }
 
@@ -139,9 +139,11 @@ export class JaegerClient {
   ) {}
 
   /** One that asks for `limit` traces at most, which may not be more than Jaeger keeps. */
-  static async open(limit = 1500): Promise<JaegerClient> {
-    const address = await podAddress("jaeger", "app.kubernetes.io/name=jaeger");
-    return new JaegerClient(`http://${address}:16686`, limit);
+  static async open(limit = 1500, url?: string): Promise<JaegerClient> {
+    return new JaegerClient(
+      url ?? `http://${await podAddress("jaeger", "app.kubernetes.io/name=jaeger")}:16686`,
+      limit,
+    );
   }
 
   async services(): Promise<readonly string[]> {

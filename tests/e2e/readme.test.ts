@@ -2,9 +2,20 @@ import { execa } from "execa";
 import assert from "node:assert/strict";
 import { copyFileSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { assertSplit, baseline, Client, ROOT } from "./lab";
+import { stackEnvironment } from "../../lab/stack";
+import { assertSplit, baseline, Client, ROOT, until } from "./lab";
+import { JaegerClient, PrometheusClient } from "./prometheus";
 
-describe("the README", () => {
+/** The commands of a document, from the block that stands first below a heading. */
+function commands(document: string, heading: string): string {
+  const text = readFileSync(path.join(ROOT, document), "utf8");
+  const below = text.slice(text.indexOf(`\n${heading}\n`));
+  const found = /```sh\n([\s\S]*?)```/.exec(below)?.[1];
+  assert.ok(found, `${document} shows commands below ${heading}`);
+  return found;
+}
+
+describe("the README and the guide", () => {
   const stack = path.join(ROOT, "Pulumi.lab.yaml");
   const kept = path.join(ROOT, ".lab", "Pulumi.lab.yaml.kept");
   before(async () => {
@@ -17,14 +28,15 @@ describe("the README", () => {
   });
 
   it("shifts the canary by the commands that it shows, and the edit is one line of the stack file", async () => {
-    const readme = readFileSync(path.join(ROOT, "README.md"), "utf8");
-    const commands = /## A canary shift in a minute\n+```sh\n([\s\S]*?)```/.exec(readme)?.[1];
-    assert.ok(commands, "the README shows a shift");
-    const { exitCode, all } = await execa("bash", ["-euc", commands], {
-      cwd: ROOT,
-      all: true,
-      reject: false,
-    });
+    const { exitCode, all } = await execa(
+      "bash",
+      ["-euc", commands("README.md", "## A canary shift in a minute")],
+      {
+        cwd: ROOT,
+        all: true,
+        reject: false,
+      },
+    );
     assert.equal(exitCode, 0, all);
     const client = await Client.open();
     assertSplit(await client.sample(1000), { v1: 70, v2: 30 });
@@ -36,5 +48,35 @@ describe("the README", () => {
       changed.map((l) => l.trim()),
       ["v2: 30"],
     );
+  });
+
+  it("shows what the versions did in Prometheus and Jaeger, by the commands of the guide", async () => {
+    const forward = execa("bash", ["-euc", `${commands("docs/observability.md", "## In the lab")}wait`], {
+      env: stackEnvironment(),
+      detached: true,
+      all: true,
+      reject: false,
+    });
+    const client = await Client.open();
+    try {
+      const prometheus = await PrometheusClient.open("http://localhost:9090");
+      const jaeger = await JaegerClient.open(20, "http://localhost:16686");
+      await until("the rates of both versions and their traces", async () => {
+        await client.sample(50);
+        const rates = await prometheus
+          .byVersion('version:requests:rate5m{seen_by="caller"} > 0')
+          .catch((): Record<string, number> => ({}));
+        const services = await jaeger.services().catch((): readonly string[] => []);
+        return (
+          Object.keys(rates).sort().join() === "v1,v2" &&
+          ["istio-ingressgateway.istio-ingress", "category.category"].every((s) => services.includes(s))
+        );
+      });
+    } finally {
+      await client.close();
+      // The forwarding commands too: they run in the background of the shell.
+      if (forward.pid !== undefined) process.kill(-forward.pid);
+    }
+    await forward;
   });
 });

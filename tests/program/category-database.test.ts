@@ -15,7 +15,7 @@ const find = (run: Run, name: string): Registered => {
 };
 
 async function runWith(category: object): Promise<Run> {
-  const config = stackConfig("lab");
+  const config = stackConfig("dev");
   const merged = { ...(config["shopzier:category"] as object), ...category };
   return runProgram({ ...config, "shopzier:category": merged }, { stack: "lab" });
 }

@@ -38,7 +38,18 @@ export function stackConfig(stack: string): Record<string, unknown> {
  * Runs the true `index.ts` without an engine, in update or preview mode. Outputs that a cluster would decide
  * (`status`) are unknown in a preview.
  */
-export async function runProgram(
+export async function runProgram(...args: Parameters<typeof run>): Promise<Run> {
+  // Pulumi's SDK takes a stack trace for each promise, and ts-node maps each to its source: half of the time.
+  const mapping = Object.getOwnPropertyDescriptor(Error, "prepareStackTrace");
+  Reflect.deleteProperty(Error, "prepareStackTrace");
+  try {
+    return await run(...args);
+  } finally {
+    if (mapping) Object.defineProperty(Error, "prepareStackTrace", mapping);
+  }
+}
+
+async function run(
   config: Record<string, unknown>,
   { stack = "test", preview = false }: { stack?: string; preview?: boolean } = {},
 ): Promise<Run> {

@@ -3,7 +3,7 @@ import { route, type SimulatedPlan, type SimulatedRequest } from "../../componen
 import { runProgram, stackConfig, type Registered, type Run } from "./program";
 
 async function program(config: Record<string, unknown>): Promise<Map<string, Registered>> {
-  const run: Run = await runProgram({ ...stackConfig("lab"), ...config });
+  const run: Run = await runProgram({ ...stackConfig("dev"), ...config });
   return new Map(run.resources.map((r) => [r.name, r]));
 }
 
@@ -97,7 +97,7 @@ describe("settings of security", () => {
   it("let the metrics be fetched from every pod by those named and by the Prometheus that is installed", async () => {
     const prometheus = { charts: "lab/charts" };
     const scrapers = async (config: object): Promise<unknown[]> => {
-      const { "shopzier:category": category } = stackConfig("lab");
+      const { "shopzier:category": category } = stackConfig("dev");
       const all = await program({
         "shopzier:category": { ...(category as object), database: { server: {} } },
         ...config,
@@ -120,14 +120,14 @@ describe("settings of security", () => {
   it("serve every host with its own TLS, on the same routes", async () => {
     const all = await program({
       "shopzier:category": {
-        ...(stackConfig("lab")["shopzier:category"] as object),
-        aliases: ["api.lab.internal"],
+        ...(stackConfig("dev")["shopzier:category"] as object),
+        host: "shop.example.com",
+        aliases: ["api.example.com"],
       },
       "shopzier:gateway": {
-        ...(stackConfig("lab")["shopzier:gateway"] as object),
         tls: {
           credentialName: "shop",
-          hosts: { "api.lab.internal": { credentialName: "api", mode: "MUTUAL" } },
+          hosts: { "api.example.com": { credentialName: "api", mode: "MUTUAL" } },
         },
       },
     });
@@ -137,30 +137,30 @@ describe("settings of security", () => {
     assert.deepEqual(
       servers.map(({ hosts, tls }) => [hosts, tls.mode]),
       [
-        [["shop.lab.internal", "api.lab.internal"], undefined],
-        [["shop.lab.internal"], "SIMPLE"],
-        [["api.lab.internal"], "MUTUAL"],
+        [["shop.example.com", "api.example.com"], undefined],
+        [["shop.example.com"], "SIMPLE"],
+        [["api.example.com"], "MUTUAL"],
       ],
     );
     assert.deepEqual((spec(all.get("category-routes-route")) as { hosts: string[] }).hosts, [
-      "shop.lab.internal",
-      "api.lab.internal",
+      "shop.example.com",
+      "api.example.com",
     ]);
   });
 
   it("are what the simulator takes, as they are written", async () => {
-    const lab = stackConfig("lab");
+    const dev = stackConfig("dev");
     const issuer = "https://id.example.com/";
     const all = await program({
       "shopzier:traffic": {
-        ...(lab["shopzier:traffic"] as object),
+        ...(dev["shopzier:traffic"] as object),
         rules: [
           { name: "beta", match: { claims: { groups: "beta" } }, to: "v2" },
           { name: "old", match: { path: { prefix: "/old" } }, redirect: { path: "/new" } },
         ],
         rateLimit: { requests: 5, per: "1s" },
       },
-      "shopzier:gateway": { ...(lab["shopzier:gateway"] as object), tls: { credentialName: "shop" } },
+      "shopzier:gateway": { tls: { credentialName: "shop" } },
       "shopzier:security": {
         trustedProxies: 1,
         access: { deny: [{ addresses: ["203.0.113.0/24"] }] },

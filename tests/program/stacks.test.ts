@@ -113,7 +113,7 @@ it("a kubeconfig in the configuration reaches no input of any resource, and so n
 });
 
 describe("an edit of a stack file", () => {
-  const base = (): Record<string, unknown> => structuredClone(stackConfig("lab"));
+  const base = (): Record<string, unknown> => structuredClone(stackConfig("dev"));
   const category = (config: Record<string, unknown>) =>
     config["shopzier:category"] as { versions: Record<string, Record<string, unknown>> };
 
