@@ -7,6 +7,9 @@ import type { ClusterAccess } from "../mesh/cluster-access";
 import { podLabels, PORT_NAME, servicePod, type ServiceProbes } from "./pod";
 import { rolledOut } from "./rollout";
 
+/** Label by which a namespace or a pod chooses a revision of the control plane. */
+const REVISION = "istio.io/rev";
+
 /** One version of a service. */
 export interface ServiceVersion {
   /** Its pods. The first container serves; port, probes, security and stop are filled in where the spec leaves them out. */
@@ -118,7 +121,10 @@ export class VersionedService extends pulumi.ComponentResource {
             progressDeadlineSeconds: timeout,
             template: {
               metadata: {
-                labels,
+                // Another revision of the control plane takes new pods, not those that run.
+                labels: pulumi
+                  .output(args.injectionLabels)
+                  .apply(({ [REVISION]: revision }) => ({ ...labels, ...(revision && { [REVISION]: revision }) })),
                 ...(args.metrics && {
                   annotations: {
                     "prometheus.io/scrape": "true",

@@ -7,6 +7,7 @@ import {
   baseline,
   Client,
   editStackFile,
+  failures,
   get,
   kubectl,
   must,
@@ -19,6 +20,13 @@ import {
   until,
   up,
 } from "./lab";
+
+interface Pod {
+  readonly metadata: {
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
+  };
+}
 
 /** A frame of a stack trace. */
 const STACK = /\n\s+at .*:\d+:\d+\)?/;
@@ -58,6 +66,41 @@ describe("the stack over its life", () => {
     assertSplit(await client.sample(1000), { v1: 80, v2: 20 });
     await client.close();
   });
+});
+
+describe("the revision of the control plane", () => {
+  before(() => baseline());
+  after(() => baseline());
+
+  /** Pods with a sidecar, or that are a gateway, by the revision whose proxy they run. */
+  const proxies = async (): Promise<Record<string, number>> => {
+    const pods = await get<{ items: Pod[] }>("pods", "-A", "--field-selector=status.phase=Running");
+    const revisions: Record<string, number> = {};
+    for (const { metadata } of pods.items) {
+      const revision = metadata.annotations?.["istio.io/rev"];
+      if (revision !== undefined && metadata.deletionTimestamp === undefined)
+        revisions[revision] = (revisions[revision] ?? 0) + 1;
+    }
+    return revisions;
+  };
+
+  for (const revision of ["canary", undefined]) {
+    it(`${revision ?? "no name"}: takes over every proxy under load, and shifts traffic`, async () => {
+      editStackFile((config) => {
+        config["shopzier:istio"] = { ...(config["shopzier:istio"] as object), revision };
+      });
+      const client = await Client.open();
+      const load = client.load(50);
+      await up();
+      assert.deepEqual(failures(await load.stop()), {});
+      const all = await proxies();
+      assert.deepEqual(Object.keys(all), [revision ?? "default"], JSON.stringify(all));
+      await setConfig("traffic.weights.v2", 40);
+      await up();
+      assertSplit(await client.sample(1000), { v1: 60, v2: 40 });
+      await client.close();
+    });
+  }
 });
 
 describe("faults", () => {
