@@ -24,7 +24,8 @@ const FAST: readonly (readonly Layer[])[] = [
     { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
   ],
   [
-    { name: "types", command: ["tsc", "-p", "."] },
+    // TypeScript 7: a quarter of the time of the one before, whose API ESLint and ts-node need.
+    { name: "types", command: ["node", "node_modules/typescript-native/bin/tsc", "-p", "."] },
     mocha("unit", "tests/unit/**/*.test.ts"),
     mocha("program", "tests/program/**/*.test.ts"),
   ],
