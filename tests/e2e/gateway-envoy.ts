@@ -14,6 +14,8 @@ export interface Endpoint {
   readonly ejected: boolean;
   /** Whether it is ready, as every pod of the gateway knows. */
   readonly healthy: boolean;
+  /** 0 gets everything while any of its endpoints is healthy, then 1. */
+  readonly priority: number;
 }
 
 interface ClusterStatuses {
@@ -21,6 +23,7 @@ interface ClusterStatuses {
     readonly name: string;
     readonly host_statuses?: readonly {
       readonly address: { readonly socket_address?: { readonly address: string } };
+      readonly priority?: number;
       readonly stats: readonly { readonly name?: string; readonly value?: string }[];
       readonly health_status?: {
         readonly failed_outlier_check?: boolean;
@@ -38,7 +41,7 @@ export async function endpoints(version: string): Promise<Endpoint[]> {
     const status = (JSON.parse(body) as ClusterStatuses).cluster_statuses.find(
       ({ name }) => name === `outbound|8080|${version}|${FQDN}`,
     );
-    for (const { address, stats, health_status } of status?.host_statuses ?? []) {
+    for (const { address, stats, priority = 0, health_status } of status?.host_statuses ?? []) {
       const stat = (name: string): number => Number(stats.find((s) => s.name === name)?.value ?? 0);
       const key = address.socket_address?.address ?? "";
       const before = found.get(key);
@@ -48,6 +51,7 @@ export async function endpoints(version: string): Promise<Endpoint[]> {
         active: (before?.active ?? 0) + stat("rq_active"),
         ejected: (before?.ejected ?? false) || health_status?.failed_outlier_check === true,
         healthy: (before?.healthy ?? true) && health_status?.eds_health_status === "HEALTHY",
+        priority,
       });
     }
   }
@@ -57,6 +61,19 @@ export async function endpoints(version: string): Promise<Endpoint[]> {
 /** Requests to `version` so far. */
 export async function requestsTo(version: string): Promise<number> {
   return (await endpoints(version)).reduce((sum, { requests }) => sum + requests, 0);
+}
+
+/** Requests that the limits of `version` refused so far. */
+export async function refusedBy(version: string): Promise<number> {
+  let sum = 0;
+  for (const { metadata } of await gatewayPods()) {
+    const query = "stats?filter=upstream_rq_pending_overflow";
+    const stats = await envoyAdmin("istio-ingress", metadata.name, query);
+    const line = stats.split("\n").find((l) => l.includes(`|8080|${version}|${FQDN}`));
+    assert.ok(line !== undefined, `${metadata.name} counts what it refuses`);
+    sum += Number(line.split(": ")[1]);
+  }
+  return sum;
 }
 
 /** The cluster of `version` as the gateway's Envoy has it, in protobuf's JSON. */

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { resetConnections } from "./faults";
 import { endpoints, liveCluster } from "./gateway-envoy";
 import {
   assertCount,
+  assertSplit,
   baseline,
   Client,
   editStackFile,
@@ -48,14 +50,22 @@ async function live(): Promise<{ cluster: EnvoyCluster; hash: readonly HashPolic
   return { cluster, hash: route?.route?.hashPolicy ?? [] };
 }
 
-/** Requests to each endpoint of v1 while `work` ran, without those that got none. */
-async function sentDuring(work: () => Promise<unknown>): Promise<number[]> {
-  const before = new Map((await endpoints("v1")).map((e) => [e.address, e.requests]));
+/** Requests to each endpoint of a version, by address, while `work` ran; without those that got none. */
+async function sentDuring(version: string, work: () => Promise<unknown>): Promise<Record<string, number>> {
+  const before = new Map((await endpoints(version)).map((e) => [e.address, e.requests]));
   await work();
-  return (await endpoints("v1"))
-    .map(({ address, requests }) => requests - (before.get(address) ?? 0))
-    .filter((n) => n > 0);
+  return Object.fromEntries(
+    (await endpoints(version))
+      .map(({ address, requests }) => [address, requests - (before.get(address) ?? 0)] as const)
+      .filter(([, n]) => n > 0),
+  );
 }
+
+type Pod = Awaited<ReturnType<typeof readyPods>>[number];
+const addressOf = ({ metadata, status }: Pod): string => {
+  assert.ok(status.podIP !== undefined, `${metadata.name} has an address`);
+  return status.podIP;
+};
 
 describe("load balancing", () => {
   let client: Client;
@@ -81,8 +91,6 @@ describe("load balancing", () => {
   });
   after(async () => {
     await client.close();
-    // A pod that stays would be far from the gateway's: with outlier detection it gets nothing while others are healthy.
-    await kubectl("-n", "category", "label", "pod", "-l", "version=v1", "istio-locality-");
     await baseline();
   });
 
@@ -107,8 +115,8 @@ describe("load balancing", () => {
   it("RANDOM spreads one client over the pods", async () => {
     await settings("RANDOM");
     await until("lbPolicy RANDOM", async () => (await live()).cluster.lbPolicy === "RANDOM", 10);
-    const spread = await sentDuring(() =>
-      client.sample(500, { headers: { "x-user": "ada", cookie: "shop=ada" } }),
+    const spread = Object.values(
+      await sentDuring("v1", () => client.sample(500, { headers: { "x-user": "ada", cookie: "shop=ada" } })),
     );
     assert.equal(spread.length, 3, String(spread));
     assert.equal(
@@ -156,76 +164,176 @@ describe("load balancing", () => {
       for (const [key, value] of Object.entries(table)) {
         assert.deepEqual((cluster as Record<string, unknown>)[key], value);
       }
-      assert.deepEqual(await sentDuring(() => client.sample(500, request)), [500]);
+      assert.deepEqual(Object.values(await sentDuring("v1", () => client.sample(500, request))), [500]);
     });
   }
 
-  it("warms up, compares more pods and prefers places as asked, each version by itself", async () => {
-    const [one, two, three] = await readyPods("category", "version=v1");
-    assert.ok(one && two && three);
-    const place = (pod: typeof one, locality: string) =>
-      kubectl(
-        "-n",
-        "category",
-        "label",
-        "--overwrite",
-        "pod",
-        pod.metadata.name,
-        `istio-locality=${locality}`,
-      );
-    await place(one, "eu.a");
-    await place(two, "eu.b");
-    await place(three, "us.a");
-    editStackFile((config) => {
-      config["shopzier:loadBalancer"] = {
-        choiceCount: 5,
-        warmup: { duration: "60s", aggression: 0.5, minimumPercent: 20 },
-        locality: { distribute: { "*": { "eu/a": 80, "eu/b": 20 } } },
-      };
-      config["shopzier:traffic"] = {
-        weights: { v1: 100, v2: 0 },
-        versions: {
-          v2: { loadBalancer: { algorithm: "ROUND_ROBIN", warmup: { duration: "30s" }, locality: "none" } },
-        },
-      };
-    });
-    await up();
-    await until(
-      "the choice count",
-      async () => JSON.stringify(await liveCluster("v1")).includes('"choiceCount":5'),
-      10,
-    );
-    const [v1, v2] = [await liveCluster("v1"), await liveCluster("v2")];
-    assert.equal(v1.lbPolicy, "LEAST_REQUEST");
-    assert.deepEqual(v1.leastRequestLbConfig, {
-      choiceCount: 5,
-      slowStartConfig: {
-        slowStartWindow: "60s",
-        aggression: { defaultValue: 0.5, runtimeKey: "(" },
-        minWeightPercent: { value: 20 },
-      },
-    });
-    assert.ok(JSON.stringify(v1.commonLbConfig).includes("localityWeightedLbConfig"));
-    // Envoy's JSON leaves out its default, ROUND_ROBIN.
-    assert.equal(v2.lbPolicy, undefined);
-    assert.deepEqual(v2.roundRobinLbConfig, {
-      slowStartConfig: {
-        slowStartWindow: "30s",
-        aggression: { defaultValue: 1, runtimeKey: "(" },
-        minWeightPercent: { value: 10 },
-      },
-    });
-    assert.ok(!JSON.stringify(v2.commonLbConfig ?? {}).includes("localityWeightedLbConfig"));
+  describe("by place and by age", () => {
+    const WINDOW_SECONDS = 15;
+    const trial = { headers: { "x-trial": "v2" } };
+    let pods: readonly [Pod, Pod, Pod];
+    let changed: number;
 
-    const count = async (address: string | undefined) =>
-      (await endpoints("v1")).find((e) => e.address === address)?.requests ?? 0;
-    const ips = [one, two, three].map(({ status }) => status.podIP);
-    await until("pods elsewhere are no endpoints", async () => (await endpoints("v1")).length === 2, 20);
-    const before = await Promise.all(ips.map(count));
-    assert.deepEqual(failures(await client.sample(1000)), {});
-    const after = await Promise.all(ips.map(count));
-    const [near, far] = after.map((n, i) => n - (before[i] ?? 0));
-    assertCount("eu/a", near ?? 0, 1000, 80);
-    assertCount("eu/b", far ?? 0, 1000, 20);
+    /** As the labels of its node would say. */
+    const place = (namespace: string, pod: string, locality: string) =>
+      kubectl("-n", namespace, "label", "--overwrite", "pod", pod, `istio-locality=${locality}`);
+    const placeGateway = async (locality: string) => {
+      for (const { metadata } of await gatewayPods()) await place("istio-ingress", metadata.name, locality);
+    };
+    /** The pods that get requests, by priority. */
+    const preferred = async () =>
+      [...(await endpoints("v1"))].sort((a, b) => a.priority - b.priority).map(({ address }) => address);
+    const untilPreferred = (...wanted: Pod[]) =>
+      until("the gateway has the places", async () => {
+        const known = await preferred();
+        return known.join() === wanted.map(addressOf).join();
+      });
+
+    before(async () => {
+      const [one, two, three] = await readyPods("category", "version=v1");
+      assert.ok(one && two && three);
+      pods = [one, two, three];
+      await placeGateway("eu.a");
+      await place("category", one.metadata.name, "eu.a");
+      await place("category", two.metadata.name, "eu.b");
+      await place("category", three.metadata.name, "us.a");
+      editStackFile((config) => {
+        config["shopzier:loadBalancer"] = {
+          choiceCount: 5,
+          warmup: { duration: "60s", aggression: 0.5, minimumPercent: 20 },
+          locality: { distribute: { "eu/a": { "eu/a": 80, "eu/b": 20 }, us: { "us/*": 100 } } },
+        };
+        config["shopzier:traffic"] = {
+          weights: { v1: 100, v2: 0 },
+          versions: {
+            v2: {
+              loadBalancer: {
+                algorithm: "ROUND_ROBIN",
+                warmup: { duration: `${WINDOW_SECONDS}s` },
+                locality: "none",
+              },
+            },
+          },
+          rules: [{ name: "trial", match: { headers: { "x-trial": { exact: "v2" } } }, to: "v2" }],
+        };
+      });
+      await up();
+      changed = performance.now();
+    });
+    after(async () => {
+      // A pod that stays would be far from the others: with outlier detection it gets nothing while they are healthy.
+      await kubectl("-n", "category", "label", "pod", "-l", "version=v1", "istio-locality-");
+      await kubectl("-n", "istio-ingress", "label", "pod", "-l", "istio=ingressgateway", "istio-locality-");
+    });
+
+    it("is what the gateway's Envoy does, each version by itself", async () => {
+      await until(
+        "the choice count",
+        async () => JSON.stringify(await liveCluster("v1")).includes('"choiceCount":5'),
+        10,
+      );
+      const [v1, v2] = [await liveCluster("v1"), await liveCluster("v2")];
+      assert.equal(v1.lbPolicy, "LEAST_REQUEST");
+      assert.deepEqual(v1.leastRequestLbConfig, {
+        choiceCount: 5,
+        slowStartConfig: {
+          slowStartWindow: "60s",
+          aggression: { defaultValue: 0.5, runtimeKey: "(" },
+          minWeightPercent: { value: 20 },
+        },
+      });
+      assert.ok(JSON.stringify(v1.commonLbConfig).includes("localityWeightedLbConfig"));
+      // Envoy's JSON leaves out its default, ROUND_ROBIN.
+      assert.equal(v2.lbPolicy, undefined);
+      assert.deepEqual(v2.roundRobinLbConfig, {
+        slowStartConfig: {
+          slowStartWindow: `${WINDOW_SECONDS}s`,
+          aggression: { defaultValue: 1, runtimeKey: "(" },
+          minWeightPercent: { value: 10 },
+        },
+      });
+      assert.ok(!JSON.stringify(v2.commonLbConfig ?? {}).includes("localityWeightedLbConfig"));
+    });
+
+    it("distributes by the places of the gateway and of the pods", async () => {
+      const [near, far, abroad] = pods;
+      await until("pods elsewhere are no endpoints", async () => (await endpoints("v1")).length === 2, 20);
+      const sent = await sentDuring("v1", async () => {
+        assert.deepEqual(failures(await client.sample(1000)), {});
+      });
+      assertCount("eu/a", sent[addressOf(near)] ?? 0, 1000, 80);
+      assertCount("eu/b", sent[addressOf(far)] ?? 0, 1000, 20);
+      await placeGateway("us.b");
+      await untilPreferred(abroad);
+      assertSplit(await client.sample(100), { v1: 100 });
+    });
+
+    it("sends a new pod little at first, and its whole share once it is warm", async () => {
+      // With new settings the pod that is there begins anew as well.
+      const warm = (since: number) => () => performance.now() - since > 1000 * WINDOW_SECONDS;
+      await until("the pod is warm", warm(changed));
+      const known = (await endpoints("v2")).map(({ address }) => address);
+      const toNew = async () => {
+        const sent = await sentDuring("v2", async () => {
+          assert.deepEqual(failures(await client.sample(600, trial)), {});
+        });
+        return Object.entries(sent).find(([address]) => !known.includes(address))?.[1] ?? 0;
+      };
+      await kubectl("-n", "category", "scale", "deployment/category-v2", "--replicas=2");
+      try {
+        let cold = performance.now();
+        await until("the gateway knows a second pod", async () => {
+          const now = performance.now();
+          const both = (await endpoints("v2")).filter(({ healthy }) => healthy).length === 2;
+          if (!both) cold = now;
+          return both;
+        });
+        const early = await toNew();
+        const weight = Math.max(0.1, (performance.now() - cold) / 1000 / WINDOW_SECONDS);
+        assert.ok(weight < 0.6, `it has ${weight} of its weight at the end of the sample`);
+        const most = 600 * (weight / (1 + weight));
+        assert.ok(early > 0 && early <= 1.1 * most, `${early} of 600, expected at most ${most}`);
+        await until("the new pod is warm", warm(performance.now()));
+        assertCount("its whole share", await toNew(), 600, 50);
+      } finally {
+        await kubectl("-n", "category", "scale", "deployment/category-v2", "--replicas=1");
+      }
+    });
+
+    it("keeps to the nearest place while it is healthy, and fails over to the region that is asked for", async () => {
+      const [near, far, abroad] = pods;
+      await placeGateway("eu.a");
+      editStackFile((config) => {
+        config["shopzier:loadBalancer"] = { locality: { failover: { eu: "us" } } };
+        config["shopzier:traffic"] = {
+          weights: { v1: 100, v2: 0 },
+          circuitBreaker: {
+            outlierDetection: { consecutive5xxErrors: 3, interval: "1s", baseEjectionTime: "30s" },
+          },
+        };
+      });
+      await up();
+      const all = async (pod: Pod) => {
+        const sent = await sentDuring("v1", async () => {
+          assert.deepEqual(failures(await client.sample(200)), {});
+        });
+        assert.deepEqual(sent, { [addressOf(pod)]: 200 });
+      };
+      await untilPreferred(near, far, abroad);
+      await all(near);
+      // Neither pod is in the gateway's region any more: the setting decides.
+      await place("category", far.metadata.name, "ap.a");
+      await untilPreferred(near, abroad, far);
+      const heal = resetConnections(near.metadata.uid);
+      try {
+        await until("the nearest is out", async () => {
+          await client.sample(16);
+          return (await endpoints("v1")).some((e) => e.address === near.status.podIP && e.ejected);
+        });
+        await all(abroad);
+      } finally {
+        heal();
+      }
+    });
   });
 });
