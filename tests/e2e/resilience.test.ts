@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { freezeService, resetConnections, type Thaw } from "./faults";
-import { endpoints, liveCluster, loggedRequests, requestsTo } from "./gateway-envoy";
+import { endpoints, liveCluster, loggedRequests, refusedBy, requestsTo } from "./gateway-envoy";
 import {
   assertCount,
   assertSplit,
@@ -10,6 +10,7 @@ import {
   failures,
   kubectl,
   readyPods,
+  setConfig,
   until,
   up,
   type Answer,
@@ -236,7 +237,7 @@ describe("circuit breaking", () => {
   it("answers 503 to what is above the limit of a version, and leaves the other version alone", async () => {
     const { thaw } = await freeze("v2");
     const agent = `overload-${process.pid}`;
-    const before = await requestsTo("v2");
+    const [before, refusedBefore] = [await requestsTo("v2"), await refusedBy("v2")];
     const pending = Array.from({ length: 10 }, () =>
       client.request({ headers: { "x-trial": "overload", "user-agent": agent } }),
     );
@@ -261,6 +262,7 @@ describe("circuit breaking", () => {
     assert.equal(all.filter(({ statusCode }) => statusCode === 200).length, 2);
     await Promise.all(all.map(({ body }) => body.dump()));
     assert.equal((await requestsTo("v2")) - before, 2, "the pod got the two that fit");
+    assert.equal((await refusedBy("v2")) - refusedBefore, 8);
     await until(
       "the log has all that were refused",
       async () => (await loggedRequests(agent)).length === 8,
@@ -307,5 +309,38 @@ describe("circuit breaking", () => {
     const { requests } = await one();
     assertSplit(await client.sample(200), { v1: 100 });
     assertCount("requests to the pod", (await one()).requests - requests, 200, 50);
+  });
+
+  it("lets as many requests wait for a connection as asked, and counts those that it refuses", async () => {
+    await setConfig("traffic.versions.v2.circuitBreaker.maxConnections", 1);
+    await setConfig("traffic.versions.v2.circuitBreaker.maxPendingRequests", 3);
+    await up();
+    await until("v2 has its limit, and a pod", async () => {
+      const limited = JSON.stringify(await liveCluster("v2")).includes('"maxPendingRequests":3,');
+      return limited && (await endpoints("v2")).some(({ healthy }) => healthy);
+    });
+    const { thaw } = await freeze("v2");
+    const [sent, refused] = [await requestsTo("v2"), await refusedBy("v2")];
+    const ask = () => client.ask({ headers: { "x-trial": "overload" } });
+    const pending = [ask()];
+    let active = 0;
+    const withThePod = async () => (active = (await endpoints("v2"))[0]?.active ?? 0);
+    try {
+      await until("the connection is taken", async () => (await withThePod()) === 1);
+      pending.push(...Array.from({ length: 9 }, ask));
+      // Each worker of Envoy may have a connection, whatever the limit.
+      await until(
+        "no more than three wait",
+        async () => (await refusedBy("v2")) - refused + (await withThePod()) >= 7,
+      );
+    } finally {
+      thaw();
+    }
+    const answers = await Promise.all(pending);
+    const answered = answers.filter(({ status }) => status === 200).length;
+    assert.ok(answered >= 4 && answered <= 3 + active, `${answered} were answered, ${active} at once`);
+    assert.deepEqual(failures(answers), { 503: 10 - answered });
+    assert.equal((await refusedBy("v2")) - refused, 10 - answered);
+    assert.equal((await requestsTo("v2")) - sent, answered);
   });
 });
