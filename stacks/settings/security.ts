@@ -202,11 +202,14 @@ const jwks = field(
         repairs: [{ say: "replace the key by a new one, and write its public part alone" }],
       });
     }
-    const wrong = keys.findIndex((key) => !isPublicKey(key));
-    return wrong >= 0 ? refuse({ found: `entry ${wrong + 1} that is no public key` }) : JSON.stringify(set);
+    const wrong = keys.findIndex((key) => !isVerifyingKey(key));
+    return wrong >= 0
+      ? refuse({ found: `entry ${wrong + 1} that is no public key by which Envoy verifies tokens` })
+      : JSON.stringify(set);
   },
   {
-    title: "a JWK set of public keys (RFC 7517), as JSON text or as an object",
+    title:
+      "a JWK set of public keys (RFC 7517: RSA of 2048 to 8192 bits, P-256, P-384, P-521, Ed25519), as JSON text or as an object",
     type: ["string", "object"],
     description: "Public keys of the issuer, inline. Exactly one of jwksUri and jwks.",
   },
@@ -221,9 +224,33 @@ function parsed(value: unknown): unknown {
   }
 }
 
-function isPublicKey(key: unknown): boolean {
+/** Algorithms by what a key is: those by which Envoy verifies tokens (google/jwt_verify_lib, jwks.cc). */
+const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
+  rsa: ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
+  prime256v1: ["ES256"],
+  secp384r1: ["ES384"],
+  secp521r1: ["ES512"],
+  ed25519: ["EdDSA"],
+};
+
+/** One key that is not right makes Envoy refuse the listeners of the gateway, all of them. */
+function isVerifyingKey(key: unknown): boolean {
+  if (!isObject(key) || !["string", "undefined"].includes(typeof key.kid)) return false;
   try {
-    return createPublicKey({ key: key as JsonWebKey, format: "jwk" }).type === "public";
+    const { asymmetricKeyType = "", asymmetricKeyDetails = {} } = createPublicKey({ key, format: "jwk" });
+    const {
+      modulusLength = 2048,
+      publicExponent = 3n,
+      namedCurve = asymmetricKeyType,
+    } = asymmetricKeyDetails;
+    return (
+      // RFC 7518, 3.3, and the largest that BoringSSL takes.
+      modulusLength >= 2048 &&
+      modulusLength <= 8192 &&
+      publicExponent >= 3n &&
+      publicExponent < 2n ** 32n &&
+      (ALGORITHMS[namedCurve] ?? []).some((algorithm) => [algorithm, undefined].includes(key.alg as string))
+    );
   } catch {
     return false;
   }

@@ -98,6 +98,17 @@ const shares = weights
   .filter((w) => Object.keys(w).length === 2)
   .map((w) => Object.fromEntries(Object.values(w).map((share, i) => [`v${i + 1}`, share])));
 
+/** The public key of RFC 7515, A.2.1. */
+export const JWKS = JSON.stringify({
+  keys: [
+    {
+      kty: "RSA",
+      n: "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ",
+      e: "AQAB",
+    },
+  ],
+});
+
 /** What the name of a setting tells, and its schema does not. */
 const BY_NAME: Readonly<Record<string, (schema: Schema) => fc.Arbitrary<unknown>>> = {
   to: () => version,
@@ -106,7 +117,7 @@ const BY_NAME: Readonly<Record<string, (schema: Schema) => fc.Arbitrary<unknown>
     additionalProperties
       ? fc.dictionary(version, valueOf(additionalProperties), { maxKeys: 2 })
       : fc.uniqueArray(version, { minLength: 1 }),
-  jwks: () => fc.constant('{"keys":[{"kty":"RSA","kid":"1","n":"0vx7agoebGcQSuuPiLJXZptN","e":"AQAB"}]}'),
+  jwks: () => fc.constant(JWKS),
 };
 
 function textOf({ pattern, examples = [] }: Schema): fc.Arbitrary<unknown> {
