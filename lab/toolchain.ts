@@ -89,7 +89,7 @@ const goPrograms = {
   "kube-proxy": kubernetes("kube-proxy"),
   etcd: { module: "kube", source: "go.etcd.io/etcd/server/v3" },
   pause: { module: "pause", source: "." },
-  coredns: { module: "coredns", source: "github.com/coredns/coredns" },
+  coredns: { module: "coredns", source: "." },
   istioctl: istio("istioctl/cmd/istioctl"),
   "pilot-discovery": istio("pilot/cmd/pilot-discovery"),
   "pilot-agent": istio("pilot/cmd/pilot-agent"),
