@@ -124,7 +124,10 @@ export class VersionedService extends pulumi.ComponentResource {
                 // Another revision of the control plane takes new pods, not those that run.
                 labels: pulumi
                   .output(args.injectionLabels)
-                  .apply(({ [REVISION]: revision }) => ({ ...labels, ...(revision && { [REVISION]: revision }) })),
+                  .apply(({ [REVISION]: revision }) => ({
+                    ...labels,
+                    ...(revision && { [REVISION]: revision }),
+                  })),
                 ...(args.metrics && {
                   annotations: {
                     "prometheus.io/scrape": "true",
