@@ -122,12 +122,10 @@ export class VersionedService extends pulumi.ComponentResource {
             template: {
               metadata: {
                 // Another revision of the control plane takes new pods, not those that run.
-                labels: pulumi
-                  .output(args.injectionLabels)
-                  .apply(({ [REVISION]: revision }) => ({
-                    ...labels,
-                    ...(revision && { [REVISION]: revision }),
-                  })),
+                labels: pulumi.output(args.injectionLabels).apply(({ [REVISION]: revision }) => ({
+                  ...labels,
+                  ...(revision && { [REVISION]: revision }),
+                })),
                 ...(args.metrics && {
                   annotations: {
                     "prometheus.io/scrape": "true",
