@@ -26,7 +26,7 @@ export interface ObservedService {
  * what circuit breakers refuse.
  */
 export const ENVOY_REQUEST_STATS: readonly string[] = [
-  "cluster\\.(outbound|inbound)\\|.*\\.upstream_rq_([0-9]{3}|time|pending_overflow)",
+  "cluster\\.(outbound|inbound)\\|.*\\.upstream_rq_([0-9]{3}|time|(active|pending)_overflow)",
 ];
 
 /** Envoy statistics of when the certificates that a gateway shows end, by `credentialName`; for the same list. */

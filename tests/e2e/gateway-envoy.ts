@@ -67,11 +67,13 @@ export async function requestsTo(version: string): Promise<number> {
 export async function refusedBy(version: string): Promise<number> {
   let sum = 0;
   for (const { metadata } of await gatewayPods()) {
-    const query = "stats?filter=upstream_rq_pending_overflow";
-    const stats = await envoyAdmin("istio-ingress", metadata.name, query);
-    const line = stats.split("\n").find((l) => l.includes(`|8080|${version}|${FQDN}`));
-    assert.ok(line !== undefined, `${metadata.name} counts what it refuses`);
-    sum += Number(line.split(": ")[1]);
+    const stats = await envoyAdmin("istio-ingress", metadata.name, "stats?filter=_overflow");
+    const counts = stats
+      .split("\n")
+      .filter((line) => line.includes(`|8080|${version}|${FQDN}`))
+      .map((line) => Number(/upstream_rq_(?:active|pending)_overflow: (\d+)$/.exec(line)?.[1]));
+    assert.equal(counts.length, 2, stats);
+    for (const count of counts) sum += count;
   }
   return sum;
 }
