@@ -132,7 +132,12 @@ function textOf({ pattern, examples = [] }: Schema): fc.Arbitrary<unknown> {
 
 function valueOf(schema: Schema): fc.Arbitrary<unknown> {
   const { anyOf, properties, additionalProperties, items, examples = [] } = schema;
-  if (anyOf) return fc.oneof(...anyOf.map(valueOf));
+  if (anyOf) {
+    // By how many settings there are in it: else those of a large alternative would be rare.
+    return fc.oneof(
+      ...anyOf.map((of) => ({ arbitrary: valueOf(of), weight: 1 + settingsBelow(of, "").length })),
+    );
+  }
   if ("const" in schema) return fc.constant(schema.const);
   if (schema.enum) return fc.constantFrom(...schema.enum);
   if (properties) {
@@ -275,18 +280,22 @@ export const generatedSettings: fc.Arbitrary<Generated> = fc
     });
   });
 
+function settingsBelow(schema: Schema, at: string): string[] {
+  const { anyOf = [], properties = {}, additionalProperties, items } = schema;
+  return [
+    ...anyOf.flatMap((alternative) => settingsBelow(alternative, at)),
+    ...Object.entries(properties).flatMap(([key, inner]) => [
+      `${at}.${key}`,
+      ...settingsBelow(inner, `${at}.${key}`),
+    ]),
+    ...(typeof additionalProperties === "object" ? settingsBelow(additionalProperties, `${at}.*`) : []),
+    ...(items ? settingsBelow(items, `${at}[]`) : []),
+  ];
+}
+
 /** Every setting that the schema has below `root`: `traffic.rules[].name`, a name of the user's as `*`. */
 export function settingPaths(root: string): string[] {
-  const below = (schema: Schema, at: string): string[] => [
-    ...(schema.anyOf ?? []).flatMap((alternative) => below(alternative, at)),
-    ...Object.entries(schema.properties ?? {}).flatMap(([key, inner]) => [
-      `${at}.${key}`,
-      ...below(inner, `${at}.${key}`),
-    ]),
-    ...(typeof schema.additionalProperties === "object" ? below(schema.additionalProperties, `${at}.*`) : []),
-    ...(schema.items ? below(schema.items, `${at}[]`) : []),
-  ];
-  return [...new Set(below(schemaOf(root), root))];
+  return [...new Set(settingsBelow(schemaOf(root), root))];
 }
 
 /** Which of `paths` a configuration has. */
