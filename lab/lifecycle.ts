@@ -73,7 +73,7 @@ export async function up(): Promise<void> {
         }
         isNew = true;
         await stopNode();
-        await startNode();
+        await startNode(await toolchain.calicoDefinitions());
       },
       undo,
     },

@@ -27,6 +27,8 @@ export async function connect(node: number): Promise<void> {
       // Routing comes before DNAT: without this the node itself can't reach webhooks by their Service address.
       `route add ${services} dev eth0 src ${nodeAddress}`,
       "route add unreachable default",
+      // The gateway of every pod: the node answers for it if it knows a way there.
+      "route add 169.254.1.1 dev eth0",
     ].join("\n"),
   });
   await run(["sysctl", "-qw", "net.ipv4.ip_forward=1"], { where: node });

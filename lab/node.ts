@@ -46,14 +46,15 @@ export async function isHealthy(): Promise<boolean> {
   return answers;
 }
 
-/** Starts PID 1 of the node with containerd below it, and joins it to the machine's network. */
-export async function startNode(): Promise<void> {
+/** Starts PID 1 of the node with containerd below it, and joins it to the machine's network. `definitions`: of Calico. */
+export async function startNode(definitions: string): Promise<void> {
   const data = path.join(folders.run, "containerd");
   for (const folder of [folders.logs, data]) fs.mkdirSync(folder, { recursive: true });
   makeCgroups();
   const log = fs.openSync(path.join(folders.logs, "node.log"), "a");
   // Not by run(): this is the one process that shall outlive this command.
-  const outside = spawn("unshare", [...namespaces, "bash", init, data, folders.logs, folders.bin], {
+  const script = [init, data, folders.logs, folders.bin, definitions];
+  const outside = spawn("unshare", [...namespaces, "bash", ...script], {
     cwd: "/",
     detached: true,
     stdio: ["ignore", log, log],

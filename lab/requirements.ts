@@ -37,6 +37,7 @@ const packages: Readonly<Record<string, string>> = {
   buildah: "buildah",
   debootstrap: "debootstrap",
   iptables: "iptables",
+  ipset: "ipset",
   nft: "nftables",
   ip: "iproute2",
   conntrack: "conntrack",
@@ -46,7 +47,7 @@ const packages: Readonly<Record<string, string>> = {
   nsenter: "util-linux",
   setpriv: "util-linux",
   sysctl: "procps",
-  "/usr/lib/cni/bridge": "containernetworking-plugins",
+  "/usr/lib/cni/host-local": "containernetworking-plugins",
 };
 
 /** Free space that `up` needs, in GB: with Go's build cache when it builds, else for the cluster's data. */

@@ -12,11 +12,13 @@ export const versions = {
   etcd: "3.6.5-0",
   coredns: "1.12.4",
   istio: "1.31.0",
+  calico: "3.28.5",
   prometheus: "3.14.0",
   jaeger: "2.13.0",
 } as const;
 
 const istioModule = "istio.io/istio";
+const calicoModule = "github.com/projectcalico/calico";
 const providerModule = "github.com/pulumi/pulumi-kubernetes/provider/v4";
 
 /** A Go program: the folder under toolchain/ whose go.mod and go.sum pin it, its package, and how it is linked. */
@@ -61,6 +63,18 @@ function istio(source: string): GoProgram {
   };
 }
 
+function calico(source: string): GoProgram {
+  const version = `v${versions.calico}`;
+  return {
+    module: "calico",
+    source: `${calicoModule}/${source}`,
+    stamps: [
+      ...stamps("main", { VERSION: version }),
+      ...stamps(`${calicoModule}/felix/buildinfo`, { GitVersion: version }),
+    ],
+  };
+}
+
 function prometheus(name: string): GoProgram {
   return {
     module: "prometheus",
@@ -88,6 +102,9 @@ const goPrograms = {
   "kube-scheduler": kubernetes("kube-scheduler"),
   "kube-proxy": kubernetes("kube-proxy"),
   etcd: { module: "kube", source: "go.etcd.io/etcd/server/v3" },
+  // The CNI plugin, and the daemon that enforces NetworkPolicies.
+  calico: calico("cni-plugin/cmd/calico"),
+  "calico-felix": calico("felix/cmd/calico-felix"),
   pause: { module: "pause", source: "." },
   coredns: { module: "coredns", source: "." },
   istioctl: istio("istioctl/cmd/istioctl"),
@@ -109,7 +126,7 @@ const clients: readonly ProgramName[] = [
   "istioctl",
   "promtool",
 ];
-const onPath: readonly ProgramName[] = [...clients, "kubeadm", "kubelet"];
+const onPath: readonly ProgramName[] = [...clients, "kubeadm", "kubelet", "calico", "calico-felix"];
 const plugin: ProgramName = "pulumi-resource-kubernetes";
 
 const sources = path.join(__dirname, "toolchain");
@@ -193,6 +210,16 @@ export class Toolchain {
       );
       fs.copyFileSync(bootstrap, path.join(folder, "envoy_bootstrap.json"));
     });
+  }
+
+  /** The file with Calico's own kinds of objects. */
+  async calicoDefinitions(): Promise<string> {
+    const key = contentHash(hashFolder(path.join(sources, "calico")));
+    const entry = await cached("calico-definitions", key, async (folder) => {
+      const manifests = path.join(await moduleFolder("calico", calicoModule), "manifests");
+      fs.copyFileSync(path.join(manifests, "crds.yaml"), path.join(folder, "crds.yaml"));
+    });
+    return path.join(entry, "crds.yaml");
   }
 
   /** Removes programs that are needed no more, because they are in images. */

@@ -90,6 +90,14 @@ export async function meshClient(namespace: string, sidecar: boolean): Promise<M
   };
 }
 
+/** A policy beside those of the stack that lets everything into a namespace: what is refused then, the network did not. */
+export const openNetwork = (namespace: string): object => ({
+  apiVersion: "networking.k8s.io/v1",
+  kind: "NetworkPolicy",
+  metadata: { name: "open", namespace },
+  spec: { podSelector: {}, policyTypes: ["Ingress"], ingress: [{}] },
+});
+
 /** Ends a namespace without waiting for it. */
 export async function remove(...namespaces: readonly string[]): Promise<void> {
   await kubectl("delete", "namespace", ...namespaces, "--ignore-not-found", "--wait=false");

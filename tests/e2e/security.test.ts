@@ -3,6 +3,7 @@ import {
   applyObjects,
   baseline,
   Client,
+  deleteObjects,
   gatewayPods,
   get,
   LIST,
@@ -13,12 +14,15 @@ import {
   until,
   up,
 } from "./lab";
-import { meshClient, remove, type MeshClient } from "./mesh-client";
+import { meshClient, openNetwork, remove, type MeshClient } from "./mesh-client";
 
 const SERVICE = "http://category.category.svc.cluster.local:8080";
 
 /** Within the mesh, and outside of it. */
 const [MEMBER, STRANGER] = ["intruder-member", "intruder-stranger"];
+
+/** The network lets everybody through here: the sidecars and the gateway refuse by themselves. */
+const OPEN = [NAMESPACE, "istio-ingress"].map(openNetwork);
 
 interface SecurityContext {
   readonly runAsNonRoot?: boolean;
@@ -58,6 +62,7 @@ describe("security, without any setting", () => {
   let gateway: string;
   before(async () => {
     await baseline();
+    await applyObjects(...OPEN);
     [client, member, stranger] = await Promise.all([
       Client.open(),
       meshClient(MEMBER, true),
@@ -69,6 +74,7 @@ describe("security, without any setting", () => {
   });
   after(async () => {
     await client.close();
+    await deleteObjects(...OPEN);
     await remove(MEMBER, STRANGER);
   });
 

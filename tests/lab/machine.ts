@@ -61,7 +61,7 @@ export function labProcesses(): string[] {
       const command = /^\d+$/.test(pid)
         ? fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")
         : "";
-      return /lab\/node\/init\.sh|containerd|kubelet|etcd|kube-apiserver|shopzier-mesh\//.test(command)
+      return /lab\/node\/init\.sh|containerd|kubelet|etcd|kube-apiserver|calico|shopzier-mesh\//.test(command)
         ? [command]
         : [];
     } catch {
