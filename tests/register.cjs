@@ -14,4 +14,4 @@ exports.create = () => ({
   },
 });
 
-require("ts-node").register({ transpileOnly: true, transpiler: __filename });
+require("ts-node").register({ transpileOnly: true, transpiler: module.filename });
