@@ -135,7 +135,8 @@ function succeeds(command: Promise<unknown>): Promise<boolean> {
   );
 }
 
-function nodePid(): number {
+/** The machine's PID for the node's PID 1; fails where there is none. */
+export function nodePid(): number {
   const node = findNode();
   if (!node)
     throw new Fault(
@@ -144,7 +145,8 @@ function nodePid(): number {
   return node.pid;
 }
 
-function inNode(command: readonly string[], options: CommandOptions = {}): Promise<string> {
+/** Runs a program in the namespaces of the node. */
+export function inNode(command: readonly string[], options: CommandOptions = {}): Promise<string> {
   return run(command, { ...options, where: nodePid() });
 }
 

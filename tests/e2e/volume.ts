@@ -1,7 +1,6 @@
-import { execa } from "execa";
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
-import { findNode } from "../../lab/node";
+import { inNode, nodePid } from "../../lab/node";
 import type { Thaw } from "./faults";
 import { applyObjects, kubectl } from "./lab";
 
@@ -23,9 +22,9 @@ export class Volume {
 
   async create(): Promise<void> {
     await this.remove();
-    await inNode("mkdir", "-p", this.folder);
+    await inNode(["mkdir", "-p", this.folder]);
     // Each program writes as a user of its own.
-    await inNode("mount", "-t", "tmpfs", "-o", `size=${MEBIBYTES}m,mode=777`, "tmpfs", this.folder);
+    await inNode(["mount", "-t", "tmpfs", "-o", `size=${MEBIBYTES}m,mode=777`, "tmpfs", this.folder]);
     await applyObjects({
       apiVersion: "v1",
       kind: "PersistentVolume",
@@ -56,16 +55,6 @@ export class Volume {
     const gone = ["--ignore-not-found", "--timeout=60s"];
     await kubectl("delete", "persistentvolumeclaim", this.claim, "-n", this.namespace, ...gone);
     await kubectl("delete", "persistentvolume", this.claim, ...gone);
-    await inNode("sh", "-c", `! mountpoint -q ${this.folder} || umount ${this.folder}`);
+    await inNode(["sh", "-c", `! mountpoint -q ${this.folder} || umount ${this.folder}`]);
   }
-}
-
-function nodePid(): number {
-  const node = findNode();
-  assert.ok(node, "the lab runs");
-  return node.pid;
-}
-
-async function inNode(...command: readonly string[]): Promise<void> {
-  await execa("nsenter", ["--target", String(nodePid()), "--mount", ...command]);
 }
