@@ -56,7 +56,14 @@ export interface TrafficPolicy {
   /** TLS that proxies originate towards a host outside the mesh, by port. */
   readonly portLevelSettings?: readonly {
     readonly port: { readonly number: number };
-    readonly tls: { readonly mode: "SIMPLE"; readonly sni: string };
+    readonly tls: {
+      readonly mode: "SIMPLE";
+      readonly sni: string;
+      /** Names of which the certificate must have one; with a `sni` and without them it may have any. */
+      readonly subjectAltNames: readonly string[];
+      /** `configmap://namespace/name` with the roots in key `ca.crt`; the proxy's own, which are the public ones, when absent. */
+      readonly credentialName?: string;
+    };
   }[];
   readonly loadBalancer?: LoadBalancerSettings;
   readonly connectionPool?: ConnectionPoolSettings;

@@ -1,3 +1,4 @@
+import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { DestinationRule } from "../istio/destination-rule";
 import { ServiceEntry } from "../istio/service-entry";
@@ -36,11 +37,23 @@ export class MeshTelemetry extends pulumi.ComponentResource {
       ...(metrics && { metrics: [metrics] }),
     };
     const collectors = [tracing?.access, accessLogs?.access].filter((access) => access !== undefined);
-    for (const { host, serviceEntry, destinationRule } of collectorHosts(collectors)) {
-      const metadata = { name: `collector-${host.replaceAll(".", "-")}`, namespace: rootNamespace };
+    for (const collector of collectorHosts(collectors, rootNamespace)) {
+      const { host, serviceEntry, destinationRule, authorities } = collector;
+      const metadata = { name: collector.name, namespace: rootNamespace };
       new ServiceEntry(`${name}-${host}`, { metadata, spec: serviceEntry }, inThis);
-      if (destinationRule)
-        new DestinationRule(`${name}-${host}-tls`, { metadata, spec: destinationRule }, inThis);
+      const roots = Object.entries(authorities).map(
+        ([configMap, ca]) =>
+          new k8s.core.v1.ConfigMap(
+            `${name}-${configMap}`,
+            { metadata: { name: configMap, namespace: rootNamespace }, data: { "ca.crt": ca } },
+            inThis,
+          ),
+      );
+      if (destinationRule) {
+        // A proxy that starts waits for authorities that are missing.
+        const withRoots = { ...inThis, dependsOn: roots };
+        new DestinationRule(`${name}-${host}-tls`, { metadata, spec: destinationRule }, withRoots);
+      }
     }
     if (Object.keys(mesh).length > 0) {
       new Telemetry(

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { TRACING_PORTS } from "../../components/observability/tracing";
 import { isClusterService } from "../../components/traffic/outside-host";
 import type { Finding, Path } from "./problem";
 import type { PartialConfiguration } from "./rules";
@@ -71,13 +72,22 @@ export function* observabilityFindings(c: PartialConfiguration): Generator<Findi
     [at("accessLogs", "collector"), accessLogs?.collector],
   ] as const) {
     if (address?.host === undefined) continue;
-    if (address.tls !== undefined && isClusterService(address.host)) {
+    for (const key of ["tls", "ca"] as const) {
+      if (address[key] === undefined || !isClusterService(address.host)) continue;
       yield {
-        path: [...path, "tls"],
-        found: `tls for ${address.host}`,
-        allowed: "tls for a host outside the cluster only",
+        path: [...path, key],
+        found: `${key} for ${address.host}`,
+        allowed: `${key} for a host outside the cluster only`,
         hint: "to a Service of the cluster proxies speak mutual TLS by themselves where it has a sidecar",
-        repairs: [{ remove: [...path, "tls"] }],
+        repairs: [{ remove: [...path, key] }],
+      };
+    }
+    if (address.ca !== undefined && address.tls === false) {
+      yield {
+        path: [...path, "ca"],
+        found: "ca with tls: false",
+        allowed: "ca where proxies speak TLS",
+        repairs: [{ remove: [...path, "tls"] }, { remove: [...path, "ca"] }],
       };
     }
     if (address.tls !== false && isIP(address.host) > 0) {
@@ -92,6 +102,22 @@ export function* observabilityFindings(c: PartialConfiguration): Generator<Findi
         ],
       };
     }
+  }
+
+  const [traces, logs] = [tracing?.collector, accessLogs?.collector];
+  const port = provider === undefined || provider === "none" ? undefined : TRACING_PORTS[provider];
+  if (
+    traces?.host !== undefined &&
+    traces.host === logs?.host &&
+    (traces.port ?? port) === (logs.port ?? TRACING_PORTS.otlp) &&
+    ((traces.tls ?? true) !== (logs.tls ?? true) || traces.ca !== logs.ca)
+  ) {
+    yield {
+      path: at("accessLogs", "collector"),
+      found: "another tls or ca than tracing.collector, of the same host and port",
+      allowed: "the same tls and ca for the same host and port",
+      repairs: [{ say: "write the same in both, in the stack file" }],
+    };
   }
 
   const versions = Object.keys(c.category?.versions ?? {});

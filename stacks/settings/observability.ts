@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import type { z } from "zod";
 import { ACCESS_LOG_FIELDS, type AccessLogField } from "../../components/observability/access-logs";
 import type { AccessLogs } from "../../components/observability/access-logs";
@@ -132,6 +133,40 @@ const searchStore = object(
   "A search store for traces.",
 );
 
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+const isCertificate = (pem: string): boolean => {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
+  }
+};
+const authorities = field(
+  (value) => {
+    const written = typeof value === "string" ? value.trim() : "";
+    // Never the value: whoever mistakes a private key for a certificate shall not find it in a log.
+    if (written.includes("PRIVATE KEY-----")) {
+      return refuse({
+        found: "a private key",
+        repairs: [{ say: "replace the key by a new one, and write the certificate alone" }],
+      });
+    }
+    const found = written.match(CERTIFICATE) ?? [];
+    if (found.length > 0 && found.every(isCertificate) && written.replace(CERTIFICATE, "").trim() === "")
+      return `${written}\n`;
+    return refuse({
+      found: "something that is no certificate",
+      repairs: [{ say: "write the certificate of the authority in the stack file, below `ca: |`" }],
+    });
+  },
+  {
+    title: "certificates in PEM (-----BEGIN CERTIFICATE-----), one after the other",
+    type: "string",
+    description:
+      "Authorities that may have issued the collector's certificate, with TLS. Default: the public ones, as the proxy's image has them.",
+  },
+);
+
 const collector = object(
   {
     host: text(
@@ -150,9 +185,10 @@ const collector = object(
     }).exactOptional(),
     tls: flag({
       description:
-        "Whether proxies speak TLS to a host outside the cluster. Default true; to an IP address only false is possible.",
+        "Whether proxies speak TLS to a host outside the cluster and check its certificate. Default true; to an IP address only false is possible.",
       example: true,
     }).exactOptional(),
+    ca: authorities.exactOptional(),
   },
   "Where to send.",
 );

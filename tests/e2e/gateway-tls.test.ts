@@ -1,74 +1,12 @@
-import { execa } from "execa";
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { connect, type ConnectionOptions, type SecureVersion } from "node:tls";
 import { request } from "undici";
+import { Certificates } from "./certificates";
 import { baseline, kubectl, LIST, must, stackFile, tool, until, up } from "./lab";
 
 const NODE = "10.88.0.1";
 /** A host with the gateway's own certificate, and one with its own and a certificate asked of clients. */
 const [SHOP, API] = ["shop.lab.internal", "api.lab.internal"];
-
-/** Certificates of an authority each, in files. */
-class Certificates {
-  readonly folder = mkdtempSync(path.join(tmpdir(), "shopzier-tls-"));
-  file = (name: string): string => path.join(this.folder, name);
-  read = (name: string): Buffer => readFileSync(this.file(name));
-
-  async authority(name: string): Promise<void> {
-    await this.openssl(
-      "req",
-      "-x509",
-      ...this.newKey(name),
-      "-subj",
-      `/CN=${name}`,
-      "-out",
-      this.file(`${name}.crt`),
-    );
-  }
-
-  async issue(name: string, authority: string): Promise<void> {
-    writeFileSync(this.file(`${name}.ext`), `subjectAltName=DNS:${name}\n`);
-    await this.openssl(
-      "req",
-      "-new",
-      ...this.newKey(name),
-      "-subj",
-      `/CN=${name}`,
-      "-out",
-      this.file(`${name}.csr`),
-    );
-    await this.openssl(
-      ...[
-        "x509",
-        "-req",
-        "-days",
-        "1",
-        "-in",
-        this.file(`${name}.csr`),
-        "-extfile",
-        this.file(`${name}.ext`),
-      ],
-      ...["-CA", this.file(`${authority}.crt`), "-CAkey", this.file(`${authority}.key`), "-CAcreateserial"],
-      ...["-out", this.file(`${name}.crt`)],
-    );
-  }
-
-  private newKey(name: string): string[] {
-    return [
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:P-256",
-      "-nodes",
-      "-keyout",
-      this.file(`${name}.key`),
-    ];
-  }
-  private openssl = (...args: string[]) => execa("openssl", args);
-}
 
 interface TlsAnswer {
   readonly certificate: string;
@@ -153,10 +91,10 @@ describe("several hosts, each with TLS of its own", () => {
   after(async () => {
     await baseline();
     for (const name of secrets) await tool("kubectl", "-n", "istio-ingress", "delete", "secret", name);
-    rmSync(certificates.folder, { recursive: true });
+    certificates.remove();
   });
 
-  const ca = (): Buffer => certificates.read("servers.crt");
+  const ca = (): string => certificates.read("servers.crt");
   const as = (name: string) => ({
     cert: certificates.read(`${name}.crt`),
     key: certificates.read(`${name}.key`),

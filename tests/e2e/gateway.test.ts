@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
-import { execa } from "execa";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { Agent, request } from "undici";
+import { Certificates } from "./certificates";
 import { baseline, get, kubectl, LIST, must, outputs, stackFile, tool, until, up } from "./lab";
 
 const HOST = "shop.lab.internal";
@@ -42,28 +39,19 @@ describe("the gateway", () => {
   });
 
   describe("with a certificate", () => {
-    const folder = mkdtempSync(path.join(tmpdir(), "shopzier-tls-"));
-    const [key, certificate] = [path.join(folder, "tls.key"), path.join(folder, "tls.crt")];
+    const certificates = new Certificates();
     before(async () => {
-      await execa("openssl", [
-        ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", `/CN=${HOST}`],
-        ...["-addext", `subjectAltName=DNS:${HOST}`, "-keyout", key, "-out", certificate],
-      ]);
+      await certificates.authority("servers");
+      await certificates.issue(HOST, "servers");
       await baseline();
       await kubectl(
-        "-n",
-        "istio-ingress",
-        "create",
-        "secret",
-        "tls",
-        "shop-tls",
-        `--key=${key}`,
-        `--cert=${certificate}`,
+        ...["-n", "istio-ingress", "create", "secret", "tls", "shop-tls"],
+        ...[`--key=${certificates.file(`${HOST}.key`)}`, `--cert=${certificates.file(`${HOST}.crt`)}`],
       );
     });
     after(async () => {
       await tool("kubectl", "-n", "istio-ingress", "delete", "secret", "shop-tls");
-      rmSync(folder, { recursive: true });
+      certificates.remove();
     });
 
     it("serves HTTPS that a client verifies, sends plain HTTP there, and refuses TLS 1.1", async () => {
@@ -77,7 +65,7 @@ describe("the gateway", () => {
         new Agent({
           // OpenSSL itself refuses TLS 1.1 above this level, and then the gateway would not be asked.
           connect: {
-            ca: readFileSync(certificate, "utf8"),
+            ca: certificates.read("servers.crt"),
             servername: HOST,
             ciphers: "DEFAULT@SECLEVEL=0",
             minVersion: "TLSv1.1",

@@ -1,11 +1,9 @@
-import { execa } from "execa";
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import { writeFileSync } from "node:fs";
 import { runProgram } from "../program/program";
 import { generatedSettings, JWKS, type Generated } from "../unit/generated-settings";
+import { Certificates } from "./certificates";
 import { baseline, envoyAdmin, gatewayPods, kubectl, tool, until } from "./lab";
 import { rejectedSince, rejections } from "./rejections";
 
@@ -75,18 +73,18 @@ function apart(object: IstioObject, i: number): IstioObject {
 }
 
 describe("generated settings", () => {
-  const folder = mkdtempSync(path.join(tmpdir(), "shopzier-generated-"));
+  const certificates = new Certificates();
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
   const sample = fc.sample(generatedSettings, { numRuns: 500, seed });
 
   const file = (name: string, items: readonly object[]): string => {
-    const at = path.join(folder, name);
+    const at = certificates.file(name);
     writeFileSync(at, items.map((item) => JSON.stringify(item)).join("\n---\n"));
     return at;
   };
 
   after(() => {
-    rmSync(folder, { recursive: true });
+    certificates.remove();
   });
 
   it("500 of them: istioctl takes every object", async () => {
@@ -125,13 +123,9 @@ describe("generated settings", () => {
 
     it("the API server and istiod take every object", async () => {
       const labels = { [LABEL]: "true" };
-      const [key, certificate] = [path.join(folder, "tls.key"), path.join(folder, "tls.crt")];
-      await execa("openssl", [
-        ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=generated"],
-        ...["-keyout", key, "-out", certificate],
-      ]);
-      const text = (name: string): string => readFileSync(name, "utf8");
-      const stringData = { "tls.key": text(key), "tls.crt": text(certificate), "ca.crt": text(certificate) };
+      await certificates.authority("generated");
+      const [key, certificate] = ["key", "crt"].map((kind) => certificates.read(`generated.${kind}`));
+      const stringData = { "tls.key": key, "tls.crt": certificate, "ca.crt": certificate };
       const credentials = JSON.stringify(applied).matchAll(/"credentialName":"([^"]+)"/g);
       const secrets = [...new Set([...credentials].map(([, name]) => name))].map((name) => ({
         apiVersion: "v1",

@@ -1,9 +1,6 @@
-import { execa } from "execa";
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import { Certificates } from "./certificates";
 import {
   baseline,
   Client,
@@ -252,19 +249,16 @@ describe("metrics of the versions in Prometheus", function () {
 
 /** Gives the gateway a certificate of its own, in its Secret. */
 async function gatewayCertificate(): Promise<X509Certificate> {
-  const folder = mkdtempSync(path.join(tmpdir(), "shopzier-metrics-"));
-  const [key, cert] = [path.join(folder, "key"), path.join(folder, "cert")];
+  const certificates = new Certificates();
+  const { secret, days } = CERTIFICATE;
   try {
-    const days = String(CERTIFICATE.days);
-    await execa("openssl", [
-      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", days],
-      ...["-subj", "/CN=shop.lab.internal", "-keyout", key, "-out", cert],
-    ]);
-    const named = [CERTIFICATE.secret, "-n", "istio-ingress"];
+    await certificates.authority(secret, days);
+    const named = [secret, "-n", "istio-ingress"];
+    const [key, certificate] = ["key", "crt"].map((kind) => certificates.file(`${secret}.${kind}`));
     await kubectl("delete", "secret", ...named, "--ignore-not-found");
-    await kubectl("create", "secret", "tls", ...named, `--key=${key}`, `--cert=${cert}`);
-    return new X509Certificate(readFileSync(cert));
+    await kubectl("create", "secret", "tls", ...named, `--key=${key}`, `--cert=${certificate}`);
+    return new X509Certificate(certificates.read(`${secret}.crt`));
   } finally {
-    rmSync(folder, { recursive: true });
+    certificates.remove();
   }
 }

@@ -19,14 +19,19 @@ const NAMESPACE = "receiver";
 export const RECEIVER = `receiver.${NAMESPACE}.svc.cluster.local`;
 /** This machine as the lab's pods see it, which no Service stands for. */
 export const OUTSIDE = "10.88.0.254";
+/** A name of this machine in the lab's DNS; any other below `outside.test` is one too. */
+export const OUTSIDE_NAME = "collector.outside.test";
 const PROGRAM = path.join(__dirname, "telemetry-receiver.cjs");
 
-/** Runs it on this machine; `stop` ends it. */
-export async function startReceiverOutside(): Promise<{
+/**
+ * Runs it on this machine; `stop` ends it. With a certificate (its file without `.crt` and `.key`) it takes OTLP over TLS
+ * too, and tells of clients that refused that as requests for `refused`.
+ */
+export async function startReceiverOutside(...certificate: readonly string[]): Promise<{
   readonly receiver: TelemetryReceiver;
-  readonly stop: () => void;
+  readonly stop: () => Promise<unknown>;
 }> {
-  const running = execa(process.execPath, [PROGRAM, OUTSIDE], { reject: false });
+  const running = execa(process.execPath, [PROGRAM, OUTSIDE, ...certificate], { reject: false });
   const receiver = new TelemetryReceiver(`http://${OUTSIDE}:9000`);
   await until("the receiver", () =>
     receiver.forget().then(
@@ -34,7 +39,13 @@ export async function startReceiverOutside(): Promise<{
       () => false,
     ),
   );
-  return { receiver, stop: () => running.kill() };
+  return {
+    receiver,
+    stop: () => {
+      running.kill();
+      return running;
+    },
+  };
 }
 
 /** Puts it into the lab, on the image of the category service, which has Node. */

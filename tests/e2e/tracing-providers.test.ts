@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
 import { stackEnvironment } from "../../lab/stack";
+import { Certificates } from "./certificates";
 import { applyObjects, baseline, Client, failures, kubectl, stackFile, up } from "./lab";
 import {
   OUTSIDE,
+  OUTSIDE_NAME,
   RECEIVER,
   startReceiver,
   startReceiverOutside,
@@ -88,7 +90,7 @@ describe("tracing by providers other than Jaeger", () => {
     await sendUntil("a span for Datadog", 8126, "/v0.4/traces");
   });
 
-  it("LightStep: OTLP with the access token from the Secret, which is in no ConfigMap and no state", async () => {
+  it("LightStep: OTLP with the access token from the Secret, which is in no ConfigMap, no log and no state", async () => {
     await trace({
       provider: "lightstep",
       collector: { host: RECEIVER, port: 4317 },
@@ -96,6 +98,11 @@ describe("tracing by providers other than Jaeger", () => {
     });
     await sendUntil("a span for LightStep", 4317, EXPORT, ["lightstep-access-token", TOKEN]);
     assert.ok(!(await kubectl("get", "configmaps", "-A", "-o", "json")).includes(TOKEN));
+    for (const [namespace, deployment] of [
+      ["istio-system", "istiod"],
+      ["istio-ingress", "istio-ingressgateway"],
+    ] as const)
+      assert.ok(!(await kubectl("logs", "-n", namespace, `deployment/${deployment}`)).includes(TOKEN));
     const { stdout } = await execa("pulumi", ["stack", "export", "--stack", "lab"], {
       env: stackEnvironment(),
     });
@@ -138,14 +145,77 @@ describe("tracing by providers other than Jaeger", () => {
       });
       await sendUntil("a span outside", 4317, EXPORT, ["authorization", `Bearer ${TOKEN}`]);
     } finally {
-      outside.stop();
+      await outside.stop();
     }
+  });
+
+  describe("outside the cluster, by its DNS name over TLS", () => {
+    const certificates = new Certificates();
+    let stop: () => Promise<unknown> = () => Promise.resolve();
+    const listenWith = async (certificate: string): Promise<void> => {
+      await stop();
+      ({ receiver, stop } = await startReceiverOutside(certificates.file(certificate)));
+    };
+    const traceTo = (collector: object) =>
+      trace({ provider: "lightstep", collector, token: { secret: SECRET } });
+    const arrives = () => sendUntil("a span outside", 443, EXPORT, ["lightstep-access-token", TOKEN]);
+    /** Requests until a proxy refused the receiver's certificate; none may fail. */
+    const refuses = () =>
+      receiver.until(
+        "a refused certificate",
+        ({ path, headers }) => path === "refused" && headers.servername === OUTSIDE_NAME,
+        async () => {
+          assert.deepEqual(failures(await client.sample(20)), {});
+        },
+      );
+
+    before(async () => {
+      await Promise.all(["own", "strange"].map((name) => certificates.authority(name)));
+      await certificates.issue("right", "own", OUTSIDE_NAME);
+      await certificates.issue("wildcard", "own", "*.outside.test");
+      await certificates.issue("other", "own", "other.outside.test");
+      await certificates.issue("stranger", "strange", OUTSIDE_NAME);
+    });
+    after(async () => {
+      await stop();
+      certificates.remove();
+    });
+
+    it("LightStep: with the token, where an authority of ours says that it is the host", async () => {
+      await listenWith("right");
+      await traceTo({ host: OUTSIDE_NAME, ca: certificates.read("own.crt") });
+      await arrives();
+    });
+
+    for (const [what, certificate] of [
+      ["another name", "other"],
+      ["the right name by another authority", "stranger"],
+    ] as const) {
+      it(`a certificate for ${what}: no span, no token, and no request feels it`, async () => {
+        await listenWith(certificate);
+        await refuses();
+        assert.deepEqual(new Set((await receiver.received()).map((r) => r.path)), new Set(["refused"]));
+        await listenWith("wildcard");
+        await arrives();
+      });
+    }
+
+    it("an authority of ours is none where the public ones are asked", async () => {
+      await traceTo({ host: OUTSIDE_NAME });
+      await listenWith("right");
+      await refuses();
+      // Proxies took up the change one after the other.
+      await receiver.forget();
+      await refuses();
+      assert.deepEqual(new Set((await receiver.received()).map((r) => r.path)), new Set(["refused"]));
+    });
   });
 
   it("none: leaves nothing of tracing behind", async () => {
     await baseline();
     assert.equal((await kubectl("get", "telemetries.telemetry.istio.io", "-A", "-o", "name")).trim(), "");
     assert.equal((await kubectl("get", "serviceentries.networking.istio.io", "-A", "-o", "name")).trim(), "");
+    assert.doesNotMatch(await kubectl("get", "configmaps", "-n", "istio-system", "-o", "name"), /collector/);
     assert.doesNotMatch(
       await kubectl("get", "configmap", "istio", "-n", "istio-system", "-o", "yaml"),
       /name: tracing/,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { rootCertificates } from "node:tls";
 import { runProgram, stackConfig, type Registered, type Run } from "./program";
 
 const EVERYTHING = {
@@ -119,8 +120,21 @@ describe("observability", () => {
     ]);
     assert.deepEqual(
       input("telemetry-ingest.lightstep.com-tls", "spec", "trafficPolicy", "portLevelSettings"),
-      [{ port: { number: 443 }, tls: { mode: "SIMPLE", sni: "ingest.lightstep.com" } }],
+      [
+        {
+          port: { number: 443 },
+          tls: { mode: "SIMPLE", sni: "ingest.lightstep.com", subjectAltNames: ["ingest.lightstep.com"] },
+        },
+      ],
     );
+  });
+
+  it("gives the proxies the authority of a collector before they are told to believe it alone", async () => {
+    const collector = { host: "collector.example.com", ca: rootCertificates[0] };
+    const run = byName(await withObservability({ tracing: { provider: "otlp", collector } }));
+    const name = "telemetry-collector-collector-example-com-4317";
+    assert.deepEqual(run.get(name)?.inputs.data, { "ca.crt": `${String(rootCertificates[0])}\n` });
+    assert.deepEqual(run.get("telemetry-collector.example.com-tls")?.dependsOn, [name]);
   });
 
   it("lets Prometheus forget the oldest samples before its volume is full", () => {

@@ -11,6 +11,7 @@ import {
 import {
   collectorAccess,
   collectorHosts,
+  type Collector,
   type CollectorAccess,
 } from "../../components/observability/collector";
 import { jaegerConfig } from "../../components/observability/jaeger-config";
@@ -81,43 +82,60 @@ describe("planTracing", () => {
 });
 
 describe("collectors outside the cluster", () => {
-  const at = (host: string, port: number, tls = true) =>
-    collectorAccess({ host, port, tls }, port === 9411 ? "HTTP" : "GRPC") as CollectorAccess;
+  const access = (collector: Collector) =>
+    collectorAccess(collector, collector.port === 9411 ? "HTTP" : "GRPC") as CollectorAccess;
+  const hosts = (...collectors: Collector[]) => collectorHosts(collectors.map(access), "istio-system");
+  const host = "collector.example.com";
+  const name = "collector-collector-example-com";
+  const tls = { mode: "SIMPLE", sni: host, subjectAltNames: [host] };
 
   it("are none that are Services", () => {
     assert.equal(collectorAccess(collector, "GRPC"), undefined);
   });
 
-  it("become one host with the ports of both, and TLS where it is wanted", () => {
-    const host = "collector.example.com";
+  it("become one host with the ports of both, and TLS for its name where it is wanted", () => {
     const entry = { hosts: [host], location: "MESH_EXTERNAL", resolution: "DNS" };
     const ports = [
       { number: 9411, name: "http-9411", protocol: "HTTP" },
       { number: 4317, name: "grpc-4317", protocol: "GRPC" },
     ];
-    assert.deepEqual(collectorHosts([at(host, 9411, false), at(host, 4317)]), [
+    assert.deepEqual(hosts({ host, port: 9411, tls: false }, { host, port: 4317 }), [
       {
         host,
+        name,
         serviceEntry: { ...entry, ports },
-        destinationRule: {
-          host,
-          trafficPolicy: {
-            portLevelSettings: [{ port: { number: 4317 }, tls: { mode: "SIMPLE", sni: host } }],
-          },
-        },
+        destinationRule: { host, trafficPolicy: { portLevelSettings: [{ port: { number: 4317 }, tls }] } },
+        authorities: {},
       },
     ]);
-    assert.deepEqual(collectorHosts([at(host, 4317, false), at(host, 4317, false)]), [
-      { host, serviceEntry: { ...entry, ports: ports.slice(1) } },
+    const plain = { host, port: 4317, tls: false };
+    assert.deepEqual(hosts(plain, plain), [
+      { host, name, serviceEntry: { ...entry, ports: ports.slice(1) }, authorities: {} },
     ]);
+  });
+
+  it("are believed by authorities of their own, each port by its own", () => {
+    const [{ destinationRule, authorities } = {}] = hosts(
+      { host, port: 4317, ca: "one" },
+      { host, port: 4318, ca: "two" },
+    );
+    assert.deepEqual(authorities, { [`${name}-4317`]: "one", [`${name}-4318`]: "two" });
+    assert.deepEqual(
+      destinationRule?.trafficPolicy?.portLevelSettings,
+      [4317, 4318].map((number) => ({
+        port: { number },
+        tls: { ...tls, credentialName: `configmap://istio-system/${name}-${number}` },
+      })),
+    );
   });
 
   it("have at an address the name by which the provider knows it, and no TLS", () => {
     const byAddress = { host: "10.1.2.3", port: 4317, tls: false };
     const service = "ip-10-1-2-3-collector.internal";
-    assert.deepEqual(collectorHosts([at("10.1.2.3", 4317, false)]), [
+    assert.deepEqual(hosts(byAddress), [
       {
         host: service,
+        name: "collector-ip-10-1-2-3-collector-internal",
         serviceEntry: {
           hosts: [service],
           location: "MESH_EXTERNAL",
@@ -125,13 +143,14 @@ describe("collectors outside the cluster", () => {
           endpoints: [{ address: "10.1.2.3" }],
           ports: [{ number: 4317, name: "grpc-4317", protocol: "GRPC" }],
         },
+        authorities: {},
       },
     ]);
     const { extensionProvider } = planTracing({ provider: "otlp", collector: byAddress }) ?? {};
     assert.deepEqual(extensionProvider?.opentelemetry, { service, port: 4317 });
     const { envoyOtelAls } = planAccessLogs({ collector: byAddress }).extensionProvider;
     assert.equal((envoyOtelAls as { service: string }).service, service);
-    assert.throws(() => at("10.1.2.3", 4317), RangeError);
+    assert.throws(() => access({ host: "10.1.2.3", port: 4317 }), RangeError);
   });
 });
 
