@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import Table from "cli-table3";
-import { sweepCache } from "./cache";
+import { contentHash, hashFolder, sweepCache } from "./cache";
 import { Fault } from "./fault";
 import { folders, shown } from "./folders";
 import { type ImageArchive, type ImageArchives, Images } from "./images";
@@ -23,8 +23,11 @@ import { Toolchain } from "./toolchain";
 import { measureSplit } from "./traffic";
 
 const requests = 1000;
-/** Which images the node has: reference to key. */
-const importedImages = path.join(folders.run, "images.json");
+/** What the node has: name (of an image its reference) to key. */
+const nodeContents = path.join(folders.run, "contents.json");
+
+/** A part of the node, with the hash of all that it is made from. */
+type Content = Pick<ImageArchive, "reference" | "key">;
 
 /** Brings the lab to where real traffic splits as stack `lab` says, from whatever state it is in. */
 export async function up(): Promise<void> {
@@ -67,7 +70,7 @@ export async function up(): Promise<void> {
     {
       name: "node",
       async run(report) {
-        if ((await isHealthy()) && hasImages([...images.controlPlane, ...images.others])) {
+        if ((await isHealthy()) && has([nodeItself(toolchain), ...images.controlPlane, ...images.others])) {
           report("it runs already");
           return;
         }
@@ -80,8 +83,11 @@ export async function up(): Promise<void> {
     {
       name: "Kubernetes",
       async run(report) {
-        if (isNew) await startCluster(images, report);
-        else await refresh(images, report);
+        if (isNew) {
+          await startCluster(images, report);
+          remember([nodeItself(toolchain)]);
+          markReady();
+        } else await refresh(images, report);
       },
       undo,
     },
@@ -131,8 +137,7 @@ async function startCluster(images: ImageArchives, report: (text: string) => voi
   await load(images.controlPlane);
   // The rest is there by the time that kubeadm asks for the first of it.
   await Promise.all([startKubernetes(report), load(later)]);
-  rememberImages([...images.controlPlane, ...later]);
-  markReady();
+  remember([...images.controlPlane, ...later]);
 }
 
 /** Puts changed images of the category service into a cluster that runs, and replaces the pods that run the old one. */
@@ -140,33 +145,41 @@ async function refresh(
   { category: image, database }: ImageArchives,
   report: (text: string) => void,
 ): Promise<void> {
-  if (!hasImages([database])) {
+  if (!has([database])) {
     await importImage(database.file);
-    rememberImages([database]);
+    remember([database]);
   }
-  if (hasImages([image])) return;
+  if (has([image])) return;
   report("loading the changed category image");
   await importImage(image.file);
   await kubectl(["--namespace=category", "delete", "pods", "--all"]);
   const deployments = await kubectl(["--namespace=category", "get", "deployments", "--output=name"]);
   for (const name of deployments.split("\n").filter(Boolean))
     await kubectl(["--namespace=category", "rollout", "status", name, "--timeout=120s"]);
-  rememberImages([image]);
+  remember([image]);
 }
 
-function hasImages(images: readonly ImageArchive[]): boolean {
-  const present = readImages();
-  return images.every(({ reference, key }) => present[reference] === key);
+/** What of the node is in no image: its programs, and the files beside this one that configure them. */
+function nodeItself(toolchain: Toolchain): Content {
+  return {
+    reference: "node",
+    key: contentHash(toolchain.nodeKey(), hashFolder(path.join(__dirname, "node"))),
+  };
 }
 
-function rememberImages(images: readonly ImageArchive[]): void {
-  const added = Object.fromEntries(images.map(({ reference, key }) => [reference, key]));
-  fs.writeFileSync(importedImages, JSON.stringify({ ...readImages(), ...added }));
+function has(contents: readonly Content[]): boolean {
+  const present = readContents();
+  return contents.every(({ reference, key }) => present[reference] === key);
 }
 
-function readImages(): Record<string, string> {
-  return fs.existsSync(importedImages)
-    ? (JSON.parse(fs.readFileSync(importedImages, "utf8")) as Record<string, string>)
+function remember(contents: readonly Content[]): void {
+  const added = Object.fromEntries(contents.map(({ reference, key }) => [reference, key]));
+  fs.writeFileSync(nodeContents, JSON.stringify({ ...readContents(), ...added }));
+}
+
+function readContents(): Record<string, string> {
+  return fs.existsSync(nodeContents)
+    ? (JSON.parse(fs.readFileSync(nodeContents, "utf8")) as Record<string, string>)
     : {};
 }
 

@@ -126,7 +126,8 @@ const clients: readonly ProgramName[] = [
   "istioctl",
   "promtool",
 ];
-const onPath: readonly ProgramName[] = [...clients, "kubeadm", "kubelet", "calico", "calico-felix"];
+const ofNode: readonly ProgramName[] = ["kubeadm", "kubelet", "calico", "calico-felix"];
+const onPath: readonly ProgramName[] = [...clients, ...ofNode];
 const plugin: ProgramName = "pulumi-resource-kubernetes";
 
 const sources = path.join(__dirname, "toolchain");
@@ -155,6 +156,11 @@ export class Toolchain {
       JSON.stringify(goEnvironment),
       this.goVersion,
     );
+  }
+
+  /** Changes with the programs that a node runs outside of images. */
+  nodeKey(): string {
+    return contentHash(...ofNode.map((name) => this.key(name)));
   }
 
   /** The file of a program that was built. */
