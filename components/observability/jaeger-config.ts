@@ -13,6 +13,8 @@ export interface SearchStore {
   readonly url: string;
   /** Secret in Jaeger's namespace with keys `username` and `password`. Default: no login. */
   readonly credentials?: string;
+  /** PEM certificates of the authorities that may have issued its certificate, with an https URL. Default: the public ones. */
+  readonly ca?: string;
 }
 
 /** Where traces are kept: one of these. */
@@ -75,13 +77,14 @@ function backend(storage: JaegerStorage): HelmValues {
       },
     };
   }
-  const [kind, { url, credentials }] =
+  const [kind, { url, credentials, ca }] =
     "elasticsearch" in storage
       ? (["elasticsearch", storage.elasticsearch] as const)
       : (["opensearch", storage.opensearch] as const);
   return {
     [kind]: {
       server_urls: [url],
+      ...(ca !== undefined && { tls: { ca_pem: ca } }),
       ...(credentials !== undefined && {
         auth: { basic: { username: "${env:STORE_USERNAME}", password: "${env:STORE_PASSWORD}" } },
       }),

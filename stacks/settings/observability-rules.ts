@@ -22,6 +22,19 @@ export function* observabilityFindings(c: PartialConfiguration): Generator<Findi
       repairs: stores.map((store) => ({ remove: at("jaeger", store) })),
     };
   }
+  for (const kind of ["elasticsearch", "opensearch"] as const) {
+    const { url, ca } = jaeger?.[kind] ?? {};
+    if (ca === undefined || url?.startsWith("http:") !== true) continue;
+    yield {
+      path: at("jaeger", kind, "ca"),
+      found: `ca with ${url}`,
+      allowed: "ca with an https URL",
+      repairs: [
+        { at: at("jaeger", kind, "url"), set: url.replace("http:", "https:") },
+        { remove: at("jaeger", kind, "ca") },
+      ],
+    };
+  }
   if (jaeger?.badger?.keep !== undefined && jaeger.badger.keep % 3600 !== 0) {
     yield {
       path: at("jaeger", "badger", "keep"),

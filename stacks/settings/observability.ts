@@ -108,6 +108,40 @@ const objective = (description: string, example: number) =>
     example,
   );
 
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+const isCertificate = (pem: string): boolean => {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
+  }
+};
+const authorities = (description: string) =>
+  field(
+    (value) => {
+      const written = typeof value === "string" ? value.trim() : "";
+      // Never the value: whoever mistakes a private key for a certificate shall not find it in a log.
+      if (written.includes("PRIVATE KEY-----")) {
+        return refuse({
+          found: "a private key",
+          repairs: [{ say: "replace the key by a new one, and write the certificate alone" }],
+        });
+      }
+      const found = written.match(CERTIFICATE) ?? [];
+      if (found.length > 0 && found.every(isCertificate) && written.replace(CERTIFICATE, "").trim() === "")
+        return `${written}\n`;
+      return refuse({
+        found: "something that is no certificate",
+        repairs: [{ say: "write the certificate of the authority in the stack file, below `ca: |`" }],
+      });
+    },
+    {
+      title: "certificates in PEM (-----BEGIN CERTIFICATE-----), one after the other",
+      type: "string",
+      description,
+    },
+  );
+
 const searchStore = object(
   {
     url: field(
@@ -129,42 +163,11 @@ const searchStore = object(
       description: "Secret in namespace `jaeger` with keys `username` and `password`.",
       example: "search-login",
     }).exactOptional(),
+    ca: authorities(
+      "Authorities that may have issued its certificate, with an https URL. Default: the public ones, as Jaeger's image has them.",
+    ).exactOptional(),
   },
   "A search store for traces.",
-);
-
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-const isCertificate = (pem: string): boolean => {
-  try {
-    return new X509Certificate(pem).raw.length > 0;
-  } catch {
-    return false;
-  }
-};
-const authorities = field(
-  (value) => {
-    const written = typeof value === "string" ? value.trim() : "";
-    // Never the value: whoever mistakes a private key for a certificate shall not find it in a log.
-    if (written.includes("PRIVATE KEY-----")) {
-      return refuse({
-        found: "a private key",
-        repairs: [{ say: "replace the key by a new one, and write the certificate alone" }],
-      });
-    }
-    const found = written.match(CERTIFICATE) ?? [];
-    if (found.length > 0 && found.every(isCertificate) && written.replace(CERTIFICATE, "").trim() === "")
-      return `${written}\n`;
-    return refuse({
-      found: "something that is no certificate",
-      repairs: [{ say: "write the certificate of the authority in the stack file, below `ca: |`" }],
-    });
-  },
-  {
-    title: "certificates in PEM (-----BEGIN CERTIFICATE-----), one after the other",
-    type: "string",
-    description:
-      "Authorities that may have issued the collector's certificate, with TLS. Default: the public ones, as the proxy's image has them.",
-  },
 );
 
 const collector = object(
@@ -188,7 +191,9 @@ const collector = object(
         "Whether proxies speak TLS to a host outside the cluster and check its certificate. Default true; to an IP address only false is possible.",
       example: true,
     }).exactOptional(),
-    ca: authorities.exactOptional(),
+    ca: authorities(
+      "Authorities that may have issued the collector's certificate, with TLS. Default: the public ones, as the proxy's image has them.",
+    ).exactOptional(),
   },
   "Where to send.",
 );

@@ -256,7 +256,7 @@ describe("jaegerConfig", () => {
       { memory: { maxTraces: 10 } },
       { badger: { size: "1Gi", hours: 72 } },
       { elasticsearch: { url: "https://search.example.com" } },
-      { opensearch: { url: "https://search.example.com", credentials: "login" } },
+      { opensearch: { url: "https://search.example.com", credentials: "login", ca: "PEM" } },
     ]) {
       const { service, receivers, exporters, extensions } = jaegerConfig(storage) as {
         service: {
