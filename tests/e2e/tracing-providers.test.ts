@@ -211,14 +211,16 @@ describe("tracing by providers other than Jaeger", () => {
     });
   });
 
-  it("none: leaves nothing of tracing behind", async () => {
-    await baseline();
-    assert.equal((await kubectl("get", "telemetries.telemetry.istio.io", "-A", "-o", "name")).trim(), "");
-    assert.equal((await kubectl("get", "serviceentries.networking.istio.io", "-A", "-o", "name")).trim(), "");
-    assert.doesNotMatch(await kubectl("get", "configmaps", "-n", "istio-system", "-o", "name"), /collector/);
-    assert.doesNotMatch(
-      await kubectl("get", "configmap", "istio", "-n", "istio-system", "-o", "yaml"),
-      /name: tracing/,
-    );
+  describe("none", () => {
+    it("leaves nothing of tracing behind", async () => {
+      await baseline();
+      assert.equal((await kubectl("get", "telemetries.telemetry.istio.io", "-A", "-o", "name")).trim(), "");
+      assert.equal((await kubectl("get", "serviceentries.networking.istio.io", "-A", "-o", "name")).trim(), "");
+      assert.doesNotMatch(await kubectl("get", "configmaps", "-n", "istio-system", "-o", "name"), /collector/);
+      assert.doesNotMatch(
+        await kubectl("get", "configmap", "istio", "-n", "istio-system", "-o", "yaml"),
+        /name: tracing/,
+      );
+    });
   });
 });
