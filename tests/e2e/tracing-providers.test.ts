@@ -215,8 +215,14 @@ describe("tracing by providers other than Jaeger", () => {
     it("leaves nothing of tracing behind", async () => {
       await baseline();
       assert.equal((await kubectl("get", "telemetries.telemetry.istio.io", "-A", "-o", "name")).trim(), "");
-      assert.equal((await kubectl("get", "serviceentries.networking.istio.io", "-A", "-o", "name")).trim(), "");
-      assert.doesNotMatch(await kubectl("get", "configmaps", "-n", "istio-system", "-o", "name"), /collector/);
+      assert.equal(
+        (await kubectl("get", "serviceentries.networking.istio.io", "-A", "-o", "name")).trim(),
+        "",
+      );
+      assert.doesNotMatch(
+        await kubectl("get", "configmaps", "-n", "istio-system", "-o", "name"),
+        /collector/,
+      );
       assert.doesNotMatch(
         await kubectl("get", "configmap", "istio", "-n", "istio-system", "-o", "yaml"),
         /name: tracing/,
