@@ -220,7 +220,16 @@ describe("metrics of the versions in Prometheus", function () {
   });
 
   it("cost no request and no time when Prometheus has a full volume, hangs or is down, and leave nothing when it is taken out", async () => {
+    const now = (): number => Date.now() / 1000;
+    /** Seconds until there is a sample of after now. */
+    const storesAgain = async (): Promise<number> => {
+      const since = now();
+      const newer = `timestamp(up{app="istiod"}) > ${since}`;
+      await until("new samples", async () => (await prometheus.query(newer)).length > 0, 30);
+      return now() - since;
+    };
     const well = await underLoad(client, 6);
+    const wellUntil = now();
     const empty = volume.fill();
     await until("a write that fails", async () =>
       (await kubectl("logs", "deployment/prometheus", "-n", "prometheus", "--tail=20")).includes(
@@ -228,6 +237,7 @@ describe("metrics of the versions in Prometheus", function () {
       ),
     );
     const full = await underLoad(client, 6).finally(empty);
+    const room = await storesAgain();
     const [pod] = await readyPods("prometheus", "app.kubernetes.io/name=prometheus");
     const thaw = freezeService(pod?.metadata.uid ?? "", "/prometheus");
     const hanging = await underLoad(client, 6).finally(thaw);
@@ -235,6 +245,14 @@ describe("metrics of the versions in Prometheus", function () {
     const down = await underLoad(client, 6);
     console.log(`      well: ${well.text}; full: ${full.text}; hanging: ${hanging.text}; down: ${down.text}`);
     for (const { p99 } of [full, hanging, down]) assert.ok(p99 < well.p99 + 250);
+    await scale("prometheus", "prometheus", 1);
+    prometheus = await PrometheusClient.open();
+    const restarted = await storesAgain();
+    console.log(
+      `      new samples ${room.toFixed(1)} s after there was room, ${restarted.toFixed(1)} s after the restart`,
+    );
+    const kept = `count_over_time(up{app="istiod"}[5s] @ ${wellUntil})`;
+    assert.equal((await prometheus.query(kept)).length, 1, "samples of before");
     await baseline();
     assert.equal(
       (await kubectl("get", "namespaces", "prometheus", "--ignore-not-found", "-o", "name")).trim(),
