@@ -7,6 +7,9 @@ import { webhooksAnswer } from "./istio-webhooks";
 import { RESTRICTED } from "./pod-security";
 import { scaleValues, type Scale } from "./scale";
 
+/** Label by which a namespace or a pod chooses a revision of the control plane. */
+export const REVISION_LABEL = "istio.io/rev";
+
 export interface IstioControlPlaneArgs {
   /** Istio release of base and istiod alike, such as `1.31.0` (chart versions are Istio versions). */
   readonly version: string;
@@ -146,7 +149,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     this.version = istiod.status.version;
     // Known in every preview; that what takes them comes after the injector is a matter of dependsOn.
     this.injectionLabels = pulumi.output<Record<string, string>>(
-      args.revision === undefined ? { "istio-injection": "enabled" } : { "istio.io/rev": args.revision },
+      args.revision === undefined ? { "istio-injection": "enabled" } : { [REVISION_LABEL]: args.revision },
     );
     this.registerOutputs({
       namespace: this.namespace,

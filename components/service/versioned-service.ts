@@ -1,14 +1,12 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { REVISION_LABEL } from "../mesh/istio-control-plane";
 import { minimumReplicas, type Scale } from "../mesh/scale";
 import { EnvoyFilter } from "../istio/envoy-filter";
 import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
 import type { ClusterAccess } from "../mesh/cluster-access";
 import { podLabels, PORT_NAME, servicePod, type ServiceProbes } from "./pod";
 import { rolledOut } from "./rollout";
-
-/** Label by which a namespace or a pod chooses a revision of the control plane. */
-const REVISION = "istio.io/rev";
 
 /** One version of a service. */
 export interface ServiceVersion {
@@ -122,9 +120,9 @@ export class VersionedService extends pulumi.ComponentResource {
             template: {
               metadata: {
                 // Another revision of the control plane takes new pods, not those that run.
-                labels: pulumi.output(args.injectionLabels).apply(({ [REVISION]: revision }) => ({
+                labels: pulumi.output(args.injectionLabels).apply(({ [REVISION_LABEL]: revision }) => ({
                   ...labels,
-                  ...(revision && { [REVISION]: revision }),
+                  ...(revision && { [REVISION_LABEL]: revision }),
                 })),
                 ...(args.metrics && {
                   annotations: {

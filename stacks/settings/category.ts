@@ -139,7 +139,11 @@ export const category = object(
 /** Ports of the sidecar, which shares the network of the containers (Istio: "Ports used by Istio"). */
 const SIDECAR_PORTS = { first: 15_000, last: 15_090 };
 /** What this program tells our own service, by which the pod, its probes and Prometheus know it. */
-const OWN_VARIABLES = ["CATEGORY_VERSION", "PORT", "METRICS_PORT"];
+const OWN_VARIABLES: Readonly<Record<string, string>> = {
+  CATEGORY_VERSION: "it is the name of the version in shopzier:category.versions",
+  PORT: "the port of all versions is shopzier:category.port",
+  METRICS_PORT: `Prometheus finds the metrics of all versions on port ${CATEGORY_METRICS.port}`,
+};
 
 /** Everything that would take the containers' port, or what is told of it, for something else. */
 export function* portFindings({ category }: PartialConfiguration): Generator<Finding> {
@@ -156,13 +160,14 @@ export function* portFindings({ category }: PartialConfiguration): Generator<Fin
   }
   if (profile !== "category-api") return;
   for (const [name, version] of Object.entries(versions)) {
-    for (const variable of OWN_VARIABLES.filter((own) => Object.hasOwn(version?.env ?? {}, own))) {
+    for (const [variable, hint] of Object.entries(OWN_VARIABLES)) {
+      if (!Object.hasOwn(version?.env ?? {}, variable)) continue;
       const path = ["category", "versions", name, "env", variable];
       yield {
         path,
         found: "a variable that this program sets",
-        allowed: `variables other than ${OWN_VARIABLES.join(", ")}`,
-        ...(variable === "PORT" && { hint: "the port of all versions is shopzier:category.port" }),
+        allowed: `variables other than ${Object.keys(OWN_VARIABLES).join(", ")}`,
+        hint,
         repairs: [{ remove: path }],
       };
     }

@@ -51,7 +51,7 @@ export const database = object(
         ).exactOptional(),
         volume: object(
           {
-            size: quantity("memory", { description: "Size of the persistent volume.", example: "10Gi" }),
+            size: quantity("storage", { description: "Size of the persistent volume.", example: "10Gi" }),
             storageClass: text(SUBDOMAIN, "the name of a StorageClass", {
               description: "Class of the volume; the cluster's default when absent.",
               example: "standard",

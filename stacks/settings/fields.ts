@@ -319,26 +319,39 @@ export function duration(
   );
 }
 
+const QUANTITIES = {
+  cpu: 'an amount of CPU, such as "100m" or "1.5"',
+  memory: 'an amount of memory, such as "256Mi"',
+  storage: 'an amount of storage, such as "10Gi"',
+};
+const BYTES = /^\d+(\.\d+)?(k|[MGT]|[KMGT]i)?$/;
+
+/** Bytes as Kubernetes writes them: "10 GB" is 10G, "10gib" is 10Gi. */
+const bytes = (written: string): string =>
+  written.replace(
+    /^([\d.]+) *([kmgt])(i?)b?$/i,
+    (_, amount: string, unit: string, binary: string) =>
+      amount + (binary === "" ? unit.toUpperCase().replace("K", "k") : `${unit.toUpperCase()}i`),
+  );
+
 /** A Kubernetes quantity, kept as it is written. */
-export function quantity(kind: "cpu" | "memory", meta: FieldMeta) {
-  const pattern = kind === "cpu" ? /^\d+(\.\d+)?m?$/ : /^\d+(\.\d+)?(k|[MGT]|[KMGT]i)?$/;
-  const allowed =
-    kind === "cpu" ? 'an amount of CPU, such as "100m" or "1.5"' : 'an amount of memory, such as "256Mi"';
+export function quantity(kind: keyof typeof QUANTITIES, meta: FieldMeta) {
+  const pattern = kind === "cpu" ? /^\d+(\.\d+)?m?$/ : BYTES;
   return field(
     (value) => {
       const written = typeof value === "number" && value >= 0 ? String(value) : value;
       if (typeof written === "string" && pattern.test(written)) return written;
-      const millibytes = kind === "memory" && typeof written === "string" && /^\d+m$/.test(written);
-      return refuse({
-        ...(millibytes
-          ? {
-              hint: "m means a thousandth; a mebibyte is Mi",
-              repairs: [{ set: `${written}i`.replace("mi", "Mi") }],
-            }
-          : {}),
-      });
+      if (kind === "cpu" || typeof written !== "string") return refuse();
+      if (/^\d+m$/.test(written)) {
+        return refuse({
+          hint: "m means a thousandth; a mebibyte is Mi",
+          repairs: [{ set: `${written}i`.replace("mi", "Mi") }],
+        });
+      }
+      const meant = bytes(written);
+      return refuse(pattern.test(meant) ? { repairs: [{ set: meant }] } : {});
     },
-    { title: allowed, type: ["string", "number"], pattern: pattern.source, ...meta },
+    { title: QUANTITIES[kind], type: ["string", "number"], pattern: pattern.source, ...meta },
   );
 }
 

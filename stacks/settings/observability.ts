@@ -88,7 +88,7 @@ const installed = {
 };
 
 const volume = {
-  size: quantity("memory", { description: "Size of the persistent volume.", example: "10Gi" }),
+  size: quantity("storage", { description: "Size of the persistent volume.", example: "10Gi" }),
   storageClass: text(SUBDOMAIN, "the name of a StorageClass", {
     description: "Class of the volume; the cluster's default when absent.",
     example: "standard",

@@ -194,7 +194,8 @@ const jwks = field(
     const set = parsed(value);
     const keys = isObject(set) && Array.isArray(set.keys) ? (set.keys as unknown[]) : [];
     // Never the value: whoever mistakes a private key for a public one shall not find it in a log.
-    if (keys.length === 0) return refuse({ found: "something that is not a JWK set" });
+    const repairs = [{ say: "write the issuer's public signing keys, as its jwks_uri shows them" }];
+    if (keys.length === 0) return refuse({ found: "something that is not a JWK set", repairs });
     const secret = keys.findIndex((key) => isObject(key) && ["d", "k", "p", "q"].some((part) => part in key));
     if (secret >= 0) {
       return refuse({
@@ -204,7 +205,7 @@ const jwks = field(
     }
     const wrong = keys.findIndex((key) => !isVerifyingKey(key));
     return wrong >= 0
-      ? refuse({ found: `entry ${wrong + 1} that is no public key by which Envoy verifies tokens` })
+      ? refuse({ found: `entry ${wrong + 1} that is no public key by which Envoy verifies tokens`, repairs })
       : JSON.stringify(set);
   },
   {
