@@ -108,10 +108,8 @@ export async function checkMachine(): Promise<Machine> {
 }
 
 async function inspect(): Promise<Machine> {
-  const [go, python] = await Promise.all([
-    execa("go", ["version"], { reject: false, env: { GOTOOLCHAIN: "local" } }),
-    execa("python3", ["-c", "import ensurepip, venv"], { reject: false }),
-  ]);
+  const go = await execa("go", ["version"], { reject: false, env: { GOTOOLCHAIN: "local" } });
+  const python = await execa("python3", ["-c", "import ensurepip, venv"], { reject: false });
   const missing = Object.entries(packages).filter(([program]) => !isInstalled(program));
   return {
     platform: process.platform,

@@ -26,12 +26,11 @@ export function regexProblem(regex: string): string | undefined {
 
 /** Whether `regex` matches the whole of a value. */
 export function wholeMatch(regex: string): (value: string) => boolean {
-  const compiled = re2().compile(regex);
+  let compiled: RE2JS | undefined;
+  const exactly = (value: string): boolean => (compiled ??= re2().compile(regex)).testExact(value);
   const own = equivalent(regex);
   // V8's own is an order of magnitude faster.
-  return own
-    ? (value) => (PRINTABLE.test(value) ? own.test(value) : compiled.testExact(value))
-    : (value) => compiled.testExact(value);
+  return own ? (value) => (PRINTABLE.test(value) ? own.test(value) : exactly(value)) : exactly;
 }
 
 /** Where RE2 and JavaScript mean the same by all of {@link equivalent}'s syntax. */

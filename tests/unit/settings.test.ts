@@ -604,8 +604,10 @@ function stackFile(config: Config): Config {
   };
 }
 
+let validator: ReturnType<Ajv["compile"]> | undefined;
+
 function stackFileValidator(): ReturnType<Ajv["compile"]> {
-  return new Ajv({ strict: true, allowUnionTypes: true }).compile(
+  return (validator ??= new Ajv({ strict: true, allowUnionTypes: true }).compile(
     JSON.parse(read("docs/stack.schema.json")) as object,
-  );
+  ));
 }
