@@ -18,10 +18,17 @@ export function cutOffFromIstiod(podUid: string): Thaw {
   };
 }
 
-/** Resets every connection from the mesh to a pod. The pod stays ready: the kubelet asks its agent. */
-export function resetConnections(podUid: string): Thaw {
-  const rule = inNetworkOf(processOf(podUid, "pilot-agent\0proxy\0sidecar"));
-  const reset = ["INPUT", "-p", "tcp", "--dport", "15006", "-j", "REJECT", "--reject-with", "tcp-reset"];
+/**
+ * Resets every connection to a port of a pod, from the mesh to its sidecar unless told otherwise. The pod stays ready then:
+ * the kubelet asks its agent.
+ */
+export function resetConnections(
+  podUid: string,
+  program = "pilot-agent\0proxy\0sidecar",
+  port = 15006,
+): Thaw {
+  const rule = inNetworkOf(processOf(podUid, program));
+  const reset = ["INPUT", "-p", "tcp", "--dport", String(port), "-j", "REJECT", "--reject-with", "tcp-reset"];
   rule("--insert", reset);
   return () => {
     rule("--delete", reset);
