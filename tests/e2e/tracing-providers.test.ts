@@ -16,6 +16,7 @@ import {
 const TOKEN = "token-of-the-tracing-test";
 const SECRET = "tracing-token";
 const EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+const EXPORT_LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
 /** What must never leave the mesh in a trace. */
 const marks = { header: "header-that-is-secret", query: "query-that-is-secret" };
@@ -42,11 +43,12 @@ describe("tracing by providers other than Jaeger", () => {
     await stopReceiver();
   });
 
-  async function trace(tracing: object): Promise<void> {
+  async function trace(tracing: object, more: object = {}): Promise<void> {
     stackFile((config) => {
       config["shopzier:observability"] = {
         metrics: { source: "envoy" },
         tracing: { sampling: 100, tags: { tenant: { header: "x-tenant" } }, ...tracing },
+        ...more,
       };
     });
     await up();
@@ -157,7 +159,10 @@ describe("tracing by providers other than Jaeger", () => {
       ({ receiver, stop } = await startReceiverOutside(certificates.file(certificate)));
     };
     const traceTo = (collector: object) =>
-      trace({ provider: "lightstep", collector, token: { secret: SECRET } });
+      trace(
+        { provider: "lightstep", collector, token: { secret: SECRET } },
+        { accessLogs: { collector: { ...collector, port: 443 } } },
+      );
     const arrives = () => sendUntil("a span outside", 443, EXPORT, ["lightstep-access-token", TOKEN]);
     /** Requests until a proxy refused the receiver's certificate; none may fail. */
     const refuses = () =>
@@ -181,10 +186,11 @@ describe("tracing by providers other than Jaeger", () => {
       certificates.remove();
     });
 
-    it("LightStep: with the token, where an authority of ours says that it is the host", async () => {
+    it("LightStep: with the token, where an authority of ours says that it is the host; access logs too", async () => {
       await listenWith("right");
       await traceTo({ host: OUTSIDE_NAME, ca: certificates.read("own.crt") });
       await arrives();
+      await receiver.until("access logs", (r) => r.port === 443 && r.path === EXPORT_LOGS);
     });
 
     for (const [what, certificate] of [
