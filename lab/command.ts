@@ -45,6 +45,8 @@ export interface CommandOptions {
   readonly quotedLines?: number;
   /** Where it runs. Default "contained". */
   readonly where?: Where;
+  /** Kills it when it is aborted. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -86,7 +88,11 @@ export async function run(command: readonly string[], options: CommandOptions = 
     ...(options.cwd !== undefined && { cwd: options.cwd }),
     ...(options.env && { env: options.env }),
     ...(options.inputFile === undefined && { input: options.input ?? "" }),
-    ...(where === "kept" ? { detached: true, cleanup: false } : { cancelSignal: interruption.signal }),
+    ...(where === "kept"
+      ? { detached: true, cleanup: false }
+      : {
+          cancelSignal: AbortSignal.any([interruption.signal, ...(options.signal ? [options.signal] : [])]),
+        }),
   });
   const { onLine } = options;
   if (onLine) readline.createInterface({ input: subprocess.all }).on("line", onLine);

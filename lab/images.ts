@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import downloadArtifact from "mvn-artifact-download";
 import { cached, cachePath, contentHash, hashFolder } from "./cache";
 import { run } from "./command";
 import { Fault } from "./fault";
@@ -269,15 +270,12 @@ export class Images {
   }
 }
 
-/** Downloads a zip file, given by its SHA-256 and URL, and unpacks it into a folder of its name. */
+/** Downloads a zip file, given by its SHA-256 and Maven coordinates, and unpacks it into a folder of its name. */
 async function unpack(archive: string, folder: string): Promise<void> {
-  const [sha256 = "", url = ""] = archive.split(/\s+/);
-  const response = await fetch(url);
-  const content = Buffer.from(await response.arrayBuffer());
-  if (createHash("sha256").update(content).digest("hex") !== sha256)
-    throw new Fault(`${url} is not the file that it was (status ${response.status}, another SHA-256).`);
-  const file = path.join(folder, path.basename(url));
-  fs.writeFileSync(file, content);
+  const [sha256 = "", artifact = ""] = archive.split(/\s+/);
+  const file = await downloadArtifact(artifact, folder);
+  if (createHash("sha256").update(fs.readFileSync(file)).digest("hex") !== sha256)
+    throw new Fault(`${artifact} is not the file that it was: another SHA-256.`);
   await run(["python3", "-m", "zipfile", "-e", file, file.replace(/\.zip$/, "")]);
 }
 

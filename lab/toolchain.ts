@@ -10,7 +10,7 @@ export const versions = {
   pulumiKubernetes: "4.25.0",
   kubernetes: "1.35.4",
   etcd: "3.6.5-0",
-  coredns: "1.12.4",
+  coredns: "1.12.2",
   istio: "1.31.0",
   calico: "3.28.5",
   prometheus: "3.14.0",
@@ -20,6 +20,7 @@ export const versions = {
 const istioModule = "istio.io/istio";
 const calicoModule = "github.com/projectcalico/calico";
 const providerModule = "github.com/pulumi/pulumi-kubernetes/provider/v4";
+const providerSdkModule = "github.com/pulumi/pulumi-kubernetes/sdk/v4";
 
 /** A Go program: the folder under toolchain/ whose go.mod and go.sum pin it, its package, and how it is linked. */
 interface GoProgram {
@@ -28,7 +29,7 @@ interface GoProgram {
   readonly tags?: string;
   /** Variables that the linker sets: without them the programs don't know their version. */
   readonly stamps?: readonly string[];
-  /** Puts files that the source embeds into the copy of the module folder. */
+  /** Completes the copy of the module folder. */
   readonly prepare?: (folder: string) => Promise<void>;
 }
 
@@ -85,15 +86,8 @@ function prometheus(name: string): GoProgram {
   };
 }
 
+// Large modules first, so that two lanes end together.
 const goPrograms = {
-  pulumi: { module: "pulumi", source: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ...pulumi },
-  "pulumi-language-nodejs": { module: "langhost", source: ".", ...pulumi },
-  "pulumi-resource-kubernetes": {
-    module: "provider",
-    source: ".",
-    stamps: stamps(`${providerModule}/pkg/version`, { Version: `v${versions.pulumiKubernetes}` }),
-    prepare: embedProviderSchema,
-  },
   kubectl: kubernetes("kubectl"),
   kubeadm: kubernetes("kubeadm"),
   kubelet: kubernetes("kubelet"),
@@ -102,21 +96,31 @@ const goPrograms = {
   "kube-scheduler": kubernetes("kube-scheduler"),
   "kube-proxy": kubernetes("kube-proxy"),
   etcd: { module: "kube", source: "go.etcd.io/etcd/server/v3" },
-  // The CNI plugin, and the daemon that enforces NetworkPolicies.
-  calico: calico("cni-plugin/cmd/calico"),
-  "calico-felix": calico("felix/cmd/calico-felix"),
-  pause: { module: "pause", source: "." },
-  coredns: { module: "coredns", source: "." },
+  coredns: { module: "kube", source: "./coredns" },
+  pulumi: { module: "pulumi", source: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ...pulumi },
+  "pulumi-language-nodejs": { module: "pulumi", source: "./language-nodejs", ...pulumi },
   istioctl: istio("istioctl/cmd/istioctl"),
   "pilot-discovery": istio("pilot/cmd/pilot-discovery"),
   "pilot-agent": istio("pilot/cmd/pilot-agent"),
+  "pulumi-resource-kubernetes": {
+    module: "provider",
+    source: ".",
+    stamps: stamps(`${providerModule}/pkg/version`, { Version: `v${versions.pulumiKubernetes}` }),
+    prepare: prepareProvider,
+  },
+  jaeger: { module: "jaeger", source: "github.com/jaegertracing/jaeger/cmd/jaeger" },
+  // The CNI plugin, and the daemon that enforces NetworkPolicies.
+  calico: calico("cni-plugin/cmd/calico"),
+  "calico-felix": calico("felix/cmd/calico-felix"),
   prometheus: prometheus("prometheus"),
   promtool: prometheus("promtool"),
-  jaeger: { module: "jaeger", source: "github.com/jaegertracing/jaeger/cmd/jaeger" },
+  pause: { module: "pause", source: "." },
 } satisfies Record<string, GoProgram>;
 
+type GoProgramName = keyof typeof goPrograms;
+
 /** A program that the lab runs: on the machine, or in an image. */
-export type ProgramName = keyof typeof goPrograms | "envoy";
+export type ProgramName = GoProgramName | "envoy";
 
 /** The programs in `.lab/bin`: those of a user of the lab, and those of its node. */
 const clients: readonly ProgramName[] = [
@@ -132,6 +136,8 @@ const plugin: ProgramName = "pulumi-resource-kubernetes";
 
 const sources = path.join(__dirname, "toolchain");
 const goEnvironment = { GOTOOLCHAIN: "local", CGO_ENABLED: "0", GOFLAGS: "-trimpath", GOGC: "400" };
+// The linker would drop the debug information: not to write it is an eighth of the time, and the same program.
+const compilerFlags = ["-gcflags=all=-dwarf=false"];
 
 function buildFlags({ tags, stamps = [] }: GoProgram): string[] {
   return [...(tags === undefined ? [] : ["-tags", tags]), "-ldflags", ["-s -w", ...stamps].join(" ")];
@@ -168,25 +174,50 @@ export class Toolchain {
     return path.join(cachePath(name, this.key(name)), name);
   }
 
-  /** Builds what is missing of the programs on `PATH` and of `others`, one after the other; links the former into `.lab/bin`. */
+  /** Builds what is missing of the programs on `PATH` and of `others`; links the former into `.lab/bin`. */
   async build(others: readonly ProgramName[], report: (text: string) => void): Promise<void> {
     const wanted = [...new Set([...onPath, plugin, ...others])];
     const missing = wanted.filter((name) => !fs.existsSync(this.file(name)));
-    // By module: what two programs share is compiled once and still in memory.
-    const ordered = Object.keys(goPrograms).filter((name) =>
-      missing.includes(name as ProgramName),
-    ) as (keyof typeof goPrograms)[];
     if (missing.includes("envoy")) {
       report("downloading envoy");
       await cached("envoy", this.key("envoy"), downloadEnvoy);
     }
-    for (const [index, name] of ordered.entries()) {
-      report(`building ${name}, ${ordered.length - index - 1} more to build`);
-      await cached(name, this.key(name), async (folder) => buildGo(name, goPrograms[name], folder));
-    }
+    await this.buildGoPrograms(
+      (Object.keys(goPrograms) as GoProgramName[]).filter((name) => missing.includes(name)),
+      report,
+    );
     fs.rmSync(folders.bin, { recursive: true, force: true });
     fs.mkdirSync(folders.bin, { recursive: true });
     for (const name of onPath) fs.symlinkSync(this.file(name), path.join(folders.bin, name));
+  }
+
+  /** Two modules at a time, because one leaves a core idle wherever it waits for a large package or the linker. */
+  private async buildGoPrograms(
+    programs: readonly GoProgramName[],
+    report: (text: string) => void,
+  ): Promise<void> {
+    if (programs.length === 0) return;
+    report(`building Go's standard library, ${programs.length} programs to build`);
+    await go(["build", ...compilerFlags, "std"], path.join(sources, "pause"));
+    // By module: what two of its programs share is compiled once.
+    const modules = [...new Set(programs.map((name) => goPrograms[name].module))].values();
+    let left = programs.length;
+    const failure = new AbortController();
+    const lane = async (): Promise<void> => {
+      for (const module of modules)
+        for (const name of programs.filter((program) => goPrograms[program].module === module)) {
+          left -= 1;
+          report(`building ${name}, ${left} more to build`);
+          await cached(name, this.key(name), (folder) =>
+            buildGo(name, goPrograms[name], folder, failure.signal),
+          );
+        }
+    };
+    const abort = (error: unknown): void => {
+      failure.abort(error);
+    };
+    await Promise.all([lane().catch(abort), lane().catch(abort)]);
+    failure.signal.throwIfAborted();
   }
 
   /** The folder for Pulumi's `plugins` with the Kubernetes provider in it. */
@@ -205,10 +236,9 @@ export class Toolchain {
   istioFiles(): Promise<string> {
     const key = contentHash(hashFolder(path.join(sources, "istio")), this.goVersion, versions.istio);
     return cached("istio-files", key, async (folder) => {
-      const options = { cwd: path.join(sources, "istio"), env: goEnvironment, log: "toolchain" };
-      await run(
-        ["go", "run", "./charts", path.join(folder, "charts"), versions.istio, "lab.internal"],
-        options,
+      await go(
+        ["run", "./charts", path.join(folder, "charts"), versions.istio, "lab.internal"],
+        path.join(sources, "istio"),
       );
       const bootstrap = path.join(
         await moduleFolder("istio", istioModule),
@@ -235,32 +265,31 @@ export class Toolchain {
   }
 }
 
-async function buildGo(name: string, program: GoProgram, folder: string): Promise<void> {
+async function buildGo(name: string, program: GoProgram, folder: string, signal: AbortSignal): Promise<void> {
   // In a copy, so that a build can't write to the checkout.
   const module = path.join(folder, "module");
   fs.cpSync(path.join(sources, program.module), module, { recursive: true });
   await program.prepare?.(module);
-  // The linker would drop the debug information: not to write it is an eighth of the time, and the same program.
-  const flags = ["-gcflags=all=-dwarf=false", ...buildFlags(program)];
-  await run(["go", "build", ...flags, "-o", path.join(folder, name), program.source], {
-    cwd: module,
-    env: goEnvironment,
-    log: "toolchain",
-  });
+  const flags = [...compilerFlags, ...buildFlags(program)];
+  await go(["build", ...flags, "-o", path.join(folder, name), program.source], module, signal);
   fs.rmSync(module, { recursive: true });
+}
+
+function go(args: readonly string[], cwd: string, signal?: AbortSignal): Promise<string> {
+  return run(["go", ...args], { cwd, env: goEnvironment, log: "toolchain", ...(signal && { signal }) });
 }
 
 /** The folder of a module that some go.mod under toolchain/ names, downloaded and verified. */
 async function moduleFolder(family: string, module: string): Promise<string> {
-  const options = { cwd: path.join(sources, family), env: goEnvironment };
-  await run(["go", "mod", "download", module], { ...options, log: "toolchain" });
-  return run(["go", "list", "-m", "-f", "{{.Dir}}", module], options);
+  const cwd = path.join(sources, family);
+  await go(["mod", "download", module], cwd);
+  return run(["go", "list", "-m", "-f", "{{.Dir}}", module], { cwd, env: goEnvironment });
 }
 
-/** The provider's released schema says its version; the one in its module does not. */
-async function embedProviderSchema(folder: string): Promise<void> {
+async function prepareProvider(folder: string): Promise<void> {
   const source = path.join(await moduleFolder("provider", providerModule), "cmd/pulumi-resource-kubernetes");
   const schema = JSON.parse(fs.readFileSync(path.join(source, "schema.json"), "utf8")) as object;
+  // The released schema says its version; the one in the module does not.
   fs.writeFileSync(
     path.join(folder, "schema.json"),
     JSON.stringify({ ...schema, version: versions.pulumiKubernetes }),
@@ -269,6 +298,12 @@ async function embedProviderSchema(folder: string): Promise<void> {
     path.join(folder, "terraform-mapping.json"),
     fs.readFileSync(path.join(source, "terraform-mapping.json")),
   );
+  const sdk = path.join(folder, "sdk");
+  fs.cpSync(await moduleFolder("provider", providerSdkModule), sdk, { recursive: true });
+  const kinds = path.join(sdk, "go/kubernetes/yaml/v2/kinds.go");
+  fs.rmSync(kinds);
+  fs.renameSync(path.join(folder, "kinds", "kinds.go"), kinds);
+  await go(["mod", "edit", `-replace=${providerSdkModule}=./sdk`], folder);
 }
 
 /** Istio's own proxy is published only as an image; the plain Envoy comes as a Python package. */
