@@ -5,6 +5,7 @@
  * nothing is: what is left is right and still has all that the rules allow.
  */
 import fc from "fast-check";
+import { rootCertificates } from "node:tls";
 import { documents } from "../../docs/generate";
 import { parseSettings, SettingsError, type Problem, type Settings } from "../../stacks/settings";
 import { weights } from "./arbitraries";
@@ -118,6 +119,7 @@ const BY_NAME: Readonly<Record<string, (schema: Schema) => fc.Arbitrary<unknown>
       ? fc.dictionary(version, valueOf(additionalProperties), { maxKeys: 2 })
       : fc.uniqueArray(version, { minLength: 1 }),
   jwks: () => fc.constant(JWKS),
+  ca: () => fc.constant(rootCertificates[0]),
 };
 
 function textOf({ pattern, examples = [] }: Schema): fc.Arbitrary<unknown> {
