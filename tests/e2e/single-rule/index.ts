@@ -3,6 +3,7 @@
  * barrier included.
  */
 import * as pulumi from "@pulumi/pulumi";
+import { setTimeout } from "node:timers/promises";
 import { planRoutes, VersionedService } from "../../../components/index";
 import { DestinationRule } from "../../../components/istio/destination-rule";
 import { Gateway } from "../../../components/istio/gateway";
@@ -65,9 +66,11 @@ const rule = new DestinationRule(
   { dependsOn: [service] },
 );
 const barrier = new PropagationBarrier("single-propagation", { gateway: GATEWAY });
+// istiod pushes a tenth of a second after the last change: on a fast machine rule and route would come in one push.
+const pushed = new pulumi.ResourceHook("pushed", () => setTimeout(1000));
 const route = new VirtualService(
   "route",
   { metadata, spec: plan.virtualService },
-  { dependsOn: [rule, gateway], hooks: { beforeUpdate: [barrier.beforeUpdate] } },
+  { dependsOn: [rule, gateway], hooks: { beforeUpdate: [pushed, barrier.beforeUpdate] } },
 );
 barrier.routed(route);
