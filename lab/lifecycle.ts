@@ -83,11 +83,8 @@ export async function up(): Promise<void> {
     {
       name: "Kubernetes",
       async run(report) {
-        if (isNew) {
-          await startCluster(images, report);
-          remember([nodeItself(toolchain)]);
-          markReady();
-        } else await refresh(images, report);
+        if (isNew) await startCluster(nodeItself(toolchain), images, report);
+        else await refresh(images, report);
       },
       undo,
     },
@@ -129,7 +126,11 @@ export async function clean(): Promise<void> {
   }
 }
 
-async function startCluster(images: ImageArchives, report: (text: string) => void): Promise<void> {
+async function startCluster(
+  node: Content,
+  images: ImageArchives,
+  report: (text: string) => void,
+): Promise<void> {
   const load = (archives: readonly ImageArchive[]): Promise<unknown> =>
     Promise.all(archives.map(({ file }) => importImage(file)));
   const later = [...images.others, images.category, images.database];
@@ -137,7 +138,8 @@ async function startCluster(images: ImageArchives, report: (text: string) => voi
   await load(images.controlPlane);
   // The rest is there by the time that kubeadm asks for the first of it.
   await Promise.all([startKubernetes(report), load(later)]);
-  remember([...images.controlPlane, ...later]);
+  remember([node, ...images.controlPlane, ...later]);
+  markReady();
 }
 
 /** Puts changed images of the category service into a cluster that runs, and replaces the pods that run the old one. */

@@ -283,7 +283,7 @@ function go(args: readonly string[], cwd: string, signal?: AbortSignal): Promise
 async function moduleFolder(family: string, module: string): Promise<string> {
   const cwd = path.join(sources, family);
   await go(["mod", "download", module], cwd);
-  return run(["go", "list", "-m", "-f", "{{.Dir}}", module], { cwd, env: goEnvironment });
+  return go(["list", "-m", "-f", "{{.Dir}}", module], cwd);
 }
 
 async function prepareProvider(folder: string): Promise<void> {
