@@ -47,6 +47,11 @@ const GATEWAYS = "istio-ingress";
  * has to get it. What selects the gateway's pods or those of the service stays with them.
  */
 function apart(object: IstioObject, i: number): IstioObject {
+  const { name, namespace } = object.metadata;
+  const selects =
+    "selector" in object.spec || "workloadSelector" in object.spec || object.kind === "AuthorizationPolicy";
+  const stays = namespace === GATEWAYS || (namespace === "category" && selects);
+  const to = stays ? namespace : `generated-${i}`;
   const own = JSON.parse(
     // istiod waits for issuers that do not answer, and all proxies with it: a minute and more with so many.
     JSON.stringify(object, (key, value: unknown) =>
@@ -56,19 +61,13 @@ function apart(object: IstioObject, i: number): IstioObject {
     )
       .replaceAll(/\bexample\.(com|net|org)\b/g, `example-${i}.$1`)
       .replaceAll("category.category", `category.generated-${i}`)
-      .replaceAll(`${GATEWAYS}/shop`, `${GATEWAYS}/generated-${i}-shop`),
+      .replaceAll(`${GATEWAYS}/shop`, `${GATEWAYS}/generated-${i}-shop`)
+      // A ConfigMap is read in the namespace of the rule only.
+      .replaceAll(`configmap://${namespace}/`, `configmap://${to}/`),
   ) as IstioObject;
-  const { name, namespace } = object.metadata;
-  const selects =
-    "selector" in object.spec || "workloadSelector" in object.spec || object.kind === "AuthorizationPolicy";
-  const stays = namespace === GATEWAYS || (namespace === "category" && selects);
   return {
     ...own,
-    metadata: {
-      name: `generated-${i}-${name}`,
-      namespace: stays ? namespace : `generated-${i}`,
-      labels: { [LABEL]: "true" },
-    },
+    metadata: { name: `generated-${i}-${name}`, namespace: to, labels: { [LABEL]: "true" } },
   };
 }
 
@@ -117,7 +116,8 @@ describe("generated settings", () => {
       const kinds = [
         ...new Set(applied.map(({ apiVersion, kind }) => `${kind}.${apiVersion.split("/")[0] ?? ""}`)),
       ];
-      await kubectl("delete", `${kinds.join(",")},secrets`, "-A", "-l", LABEL, "--ignore-not-found");
+      const written = [...kinds, "secrets", "configmaps"].join(",");
+      await kubectl("delete", written, "-A", "-l", LABEL, "--ignore-not-found");
       await kubectl("delete", "namespaces", "-l", LABEL, "--ignore-not-found");
     });
 
@@ -126,22 +126,31 @@ describe("generated settings", () => {
       await certificates.authority("generated");
       const [key, certificate] = ["key", "crt"].map((kind) => certificates.read(`generated.${kind}`));
       const stringData = { "tls.key": key, "tls.crt": certificate, "ca.crt": certificate };
-      const credentials = JSON.stringify(applied).matchAll(/"credentialName":"([^"]+)"/g);
-      const secrets = [...new Set([...credentials].map(([, name]) => name))].map((name) => ({
-        apiVersion: "v1",
-        kind: "Secret",
-        type: "kubernetes.io/tls",
-        metadata: { name, namespace: GATEWAYS, labels },
-        stringData,
-      }));
+      const names = JSON.stringify(applied).matchAll(/"credentialName":"([^"]+)"/g);
+      const credentials = [...new Set([...names].map(([, name]) => name ?? ""))].map((name) => {
+        const [, namespace, configMap] = /^configmap:\/\/(.+)\/(.+)$/.exec(name) ?? [];
+        return configMap === undefined
+          ? {
+              apiVersion: "v1",
+              kind: "Secret",
+              type: "kubernetes.io/tls",
+              metadata: { name, namespace: GATEWAYS, labels },
+              stringData,
+            }
+          : {
+              apiVersion: "v1",
+              kind: "ConfigMap",
+              metadata: { name: configMap, namespace, labels },
+              data: { "ca.crt": certificate },
+            };
+      });
       const namespaces = Array.from({ length: COUNT }, (_, i) => ({
         apiVersion: "v1",
         kind: "Namespace",
         metadata: { name: `generated-${i}`, labels },
       }));
-      const { exitCode, all } = await tool(
-        ...(["kubectl", "apply", "-f", file("lab.yaml", [...namespaces, ...secrets, ...applied])] as const),
-      );
+      const objects = file("lab.yaml", [...namespaces, ...credentials, ...applied]);
+      const { exitCode, all } = await tool("kubectl", "apply", "-f", objects);
       assert.equal(exitCode, 0, `SEED=${seed}\n${all}`);
     });
 
