@@ -222,9 +222,11 @@ export class Images {
 
   /** This machine's PostgreSQL, from Debian's package, with the libraries that it needs, on the lab's base image. */
   private async database(builder: Builder, report: (text: string) => void): Promise<ImageArchive> {
-    const programs = ["postgres", "initdb", "pg_isready"].map((name) => `${postgresFolder}/bin/${name}`);
+    const programs = ["postgres", "initdb", "pg_isready", "psql", "createdb", "pg_dump", "pg_restore"].map(
+      (name) => `${postgresFolder}/bin/${name}`,
+    );
     const version = await run([programs[0] ?? "", "--version"]);
-    const key = contentHash(this.baseKey, version, hashFolder(databaseSources, []));
+    const key = contentHash(this.baseKey, version, programs.join(), hashFolder(databaseSources, []));
     const folder = await cached("image-postgres", key, async (unfinished) => {
       const base = await this.base(builder, report);
       report("building postgres");
