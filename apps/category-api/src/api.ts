@@ -10,10 +10,11 @@ import { send, sendFrameworkError, sendHealth } from "./answers";
 import { addCategoryRoutes, addPath, type RouteOptions } from "./category-routes";
 import type { Contract } from "./contract";
 import { type Database, DatabaseUnavailable, sqlState } from "./database";
-import { RequestError } from "./errors";
+import { BadRequest, RequestError } from "./errors";
 import type { Metrics } from "./metrics";
 import { addPrivateRoutes } from "./private-routes";
 import type { Settings } from "./settings";
+import { isText, NO_TEXT } from "./text";
 import type { Tracing } from "./tracing";
 
 /** What the API is made of. */
@@ -101,6 +102,14 @@ export function buildApi(options: ApiOptions): FastifyInstance {
         .headers({ vary: "Origin", allow: "GET, HEAD, POST, PUT, DELETE, TRACE, OPTIONS, PATCH" })
         .send();
     }
+  });
+
+  // After the login of a private path was asked for.
+  app.addHook("preHandler", ({ params, query }, _reply, done) => {
+    const given = [...Object.entries(params as object), ...Object.entries(query as object)];
+    const faults = given.filter(([, value]) => ![value].flat().every((text) => isText(String(text))));
+    const message = faults.map(([name]) => `${name} ${NO_TEXT}`).join(". ");
+    done(faults.length > 0 ? new BadRequest(message) : undefined);
   });
 
   // A request that began before the stop leaves its connection open otherwise, and the stop waits for it.

@@ -1,19 +1,22 @@
 import { z } from "zod";
 import type { CategoryDraft } from "./category-editor";
 import { BadRequest } from "./errors";
+import { isText, NO_TEXT } from "./text";
 
 /** Largest 32-bit integer. */
 const LARGEST = 2 ** 31 - 1;
 
-const optionalText = (longest?: number) => {
-  const text = z.string({ error: "is not text" });
-  return (longest === undefined ? text : text.max(longest, { error: `is longer than ${longest}` }))
+const text = (missing = "is not text") =>
+  z
+    .string({ error: (issue) => (issue.input === undefined ? missing : "is not text") })
+    .refine(isText, { error: NO_TEXT });
+const optionalText = (longest = Infinity) =>
+  text()
+    .max(longest, { error: `is longer than ${longest}` })
     .nullish()
     .transform((value) => value ?? null);
-};
 const requiredText = (longest: number) =>
-  z
-    .string({ error: (issue) => (issue.input === undefined ? "is missing" : "is not text") })
+  text("is missing")
     .max(longest, { error: `is longer than ${longest}` })
     .refine((text) => text.trim() !== "", { error: "is blank" });
 const flag = z
@@ -77,10 +80,7 @@ const visibility = z.object(
   { error: "is not an object" },
 );
 
-const credentials = z.object(
-  { username: z.string({ error: "is not text" }), password: z.string({ error: "is not text" }) },
-  { error: "is not an object" },
-);
+const credentials = z.object({ username: text(), password: text() }, { error: "is not an object" });
 
 /** Reads the body of a category. `echo` is Shopizer's answer to it, but for the id. Throws {@link BadRequest} that names every fault. */
 export function parseCategory(body: unknown): { draft: CategoryDraft; echo: object } {

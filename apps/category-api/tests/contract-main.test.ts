@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { ADMINISTRATORS, logIn } from "./administration";
 import { RunningApi } from "./running-api";
-import { sharedDatabase } from "./shared-database";
+import { postgresDatabase, sharedDatabase } from "./shared-database";
 
 const described = (id: number, name: string, friendlyUrl: string, language: string | null = "en") => ({
   id,
@@ -309,6 +310,74 @@ describe("both generations", () => {
           assert.equal(answer.headers["access-control-allow-origin"], "*");
         });
       }
+    });
+  }
+
+  for (const [store, open] of [
+    ["PGlite", sharedDatabase],
+    ["PostgreSQL", postgresDatabase],
+  ] as const) {
+    describe(`on ${store}, refuse`, () => {
+      let older: RunningApi;
+      let newer: RunningApi;
+      let token: string;
+
+      before(async function () {
+        this.timeout(60_000);
+        const database = await open();
+        older = await RunningApi.start("3.2.5", database, { administrators: ADMINISTRATORS });
+        newer = await RunningApi.start("main", database, { administrators: ADMINISTRATORS });
+        token = await logIn(newer, database);
+      });
+      after(async () => {
+        await older.stop();
+        await newer.stop();
+      });
+
+      const list = "/api/v1/category";
+      const changes = "/api/v1/private/category";
+      const described = (text: string) => ({ code: "t", descriptions: [{ language: "en", name: text }] });
+      for (const [method, path, body, place] of [
+        ["GET", `${list}?name=%00`, undefined, "name"],
+        ["GET", `${list}?store=%00`, undefined, "store"],
+        ["GET", `${list}?lang=%00`, undefined, "lang"],
+        ["GET", `${list}/%00`, undefined, "key"],
+        ["GET", `${list}/name/a%00`, undefined, "slug"],
+        ["GET", `${changes}/unique?code=%00`, undefined, "code"],
+        ["POST", "/api/v1/private/login", { username: "a\0b", password: "p" }, "username"],
+        ["POST", "/api/v1/private/login", { username: "a", password: "\0" }, "password"],
+        ["POST", changes, { code: "a\0" }, "code"],
+        ["POST", changes, { code: "\ud800" }, "code"],
+        ["POST", changes, { code: "t", parent: { code: "\udc00" } }, "parent.code"],
+        ["POST", changes, described("\0"), "descriptions.0.name"],
+        ["POST", changes, described("\ud800"), "descriptions.0.name"],
+        ["PUT", `${changes}/50`, described("\ude00\ud83d"), "descriptions.0.name"],
+      ] as const) {
+        it(`${method} ${path}${body ? ` ${JSON.stringify(body)}` : ""}`, async () => {
+          for (const api of [older, newer]) {
+            const headers = { authorization: `Bearer ${token}` };
+            const answer = await api.request(method, path, headers, body && JSON.stringify(body));
+            assert.equal(answer.status, 400, answer.text);
+            assert.deepEqual(JSON.parse(answer.text), {
+              errorCode: "400",
+              message: `${place} has a character that text cannot have: NUL or half of a surrogate pair`,
+            });
+          }
+        });
+      }
+
+      it("no other character", async () => {
+        const name = "\u0001 \ud83d\ude00 \ufffd \uffff";
+        const headers = { authorization: `Bearer ${token}` };
+        const body = JSON.stringify({ ...described(name), code: name });
+        const answer = await newer.request("POST", changes, headers, body);
+        assert.equal(answer.status, 201, answer.text);
+        const { id } = JSON.parse(answer.text) as { id: number };
+        const read = (await older.json(`${list}/${id}`)) as { code: string; description: { name: string } };
+        assert.deepEqual([read.code, read.description.name], [name, name]);
+        assert.equal((await newer.request("DELETE", `${changes}/${id}`, headers)).status, 200);
+        await older.json(`${list}?name=${encodeURIComponent(name)}`);
+      });
     });
   }
 
