@@ -11,6 +11,7 @@ import {
   object,
   path,
   refuse,
+  show,
   text,
   withDefault,
 } from "./fields";
@@ -89,10 +90,13 @@ export const category = object(
     aliases: list(
       host("A host name."),
       "a list of host names, each once",
-      "Further host names that clients ask for, with the same routes.",
+      "Further host names that clients ask for, with the same routes; none that covers another. No wildcard in production.",
     ).default([]),
     namespace: withDefault(
-      text(LABEL, LABEL_RULE, { description: "Kubernetes namespace of the workloads.", example: "category" }),
+      text(LABEL, LABEL_RULE, {
+        description: "Kubernetes namespace of the workloads, for them alone.",
+        example: "category",
+      }),
       "category",
     ),
     port: withDefault(
@@ -136,6 +140,9 @@ export const category = object(
   "The category API and its versions.",
 ).meta({ required: ["host", "versions"] });
 
+/** Namespaces of Kubernetes, of the mesh and of what observes it. */
+const OTHERS = ["default", "kube-*", "istio-system", "istio-ingress", "prometheus", "jaeger", "grafana"];
+
 /** Ports of the sidecar, which shares the network of the containers (Istio: "Ports used by Istio"). */
 const SIDECAR_PORTS = { first: 15_000, last: 15_090 };
 /** What this program tells our own service, by which the pod, its probes and Prometheus know it. */
@@ -145,8 +152,23 @@ const OWN_VARIABLES: Readonly<Record<string, string>> = {
   METRICS_PORT: `Prometheus finds the metrics of all versions on port ${CATEGORY_METRICS.port}`,
 };
 
+/** What is wrong between the settings of the category API. */
+export function* categoryFindings(c: PartialConfiguration): Generator<Finding> {
+  const namespace = c.category?.namespace;
+  if (namespace !== undefined && OTHERS.includes(namespace.replace(/^kube-.*/, "kube-*"))) {
+    yield {
+      path: ["category", "namespace"],
+      found: `${show(namespace)}, which belongs to others`,
+      allowed: `a namespace for the service alone: not ${OTHERS.join(", ")}`,
+      hint: "what no policy lets in is refused in the whole namespace, in Istio's own in the whole mesh",
+      repairs: [{ set: "category" }],
+    };
+  }
+  yield* portFindings(c);
+}
+
 /** Everything that would take the containers' port, or what is told of it, for something else. */
-export function* portFindings({ category }: PartialConfiguration): Generator<Finding> {
+function* portFindings({ category }: PartialConfiguration): Generator<Finding> {
   const { port, profile = "category-api", versions = {} } = category ?? {};
   const { first, last } = SIDECAR_PORTS;
   const metrics = profile === "category-api" && port === CATEGORY_METRICS.port;

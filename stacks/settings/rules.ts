@@ -5,7 +5,7 @@
  * its own is absent here and never reported twice.
  */
 import { effectiveShares, weightProblems, type Shares } from "../../components/traffic/weights";
-import { portFindings } from "./category";
+import { categoryFindings } from "./category";
 import { databaseFindings } from "./database";
 import { show } from "./fields";
 import { imageReference } from "./image";
@@ -49,7 +49,7 @@ export function* findings(c: PartialConfiguration, unread: readonly Path[]): Gen
       };
     }
   }
-  yield* portFindings(c);
+  yield* categoryFindings(c);
   yield* databaseFindings(c);
   yield* observabilityFindings(c);
   yield* ruleFindings(c, unread);
@@ -199,15 +199,18 @@ function* gatewayFindings(gateway: NonNullable<PartialConfiguration["gateway"]>)
 function* productionFindings(c: PartialConfiguration, shares: Shares | undefined): Generator<Finding> {
   const hint = "shopzier:production is true";
   const { gateway, category } = c;
-  if (category?.host?.includes("*") === true) {
+  const hosts = [
+    { path: ["category", "host"], host: category?.host, label: "shop" },
+    ...(category?.aliases ?? []).map((host, i) => ({ path: ["category", "aliases", i], host, label: "www" })),
+  ];
+  for (const { path, host, label } of hosts) {
+    if (host?.includes("*") !== true) continue;
     yield {
-      path: ["category", "host"],
-      found: show(category.host),
+      path,
+      found: show(host),
       allowed: "a host name without wildcard in production",
       hint,
-      repairs: [
-        { set: category.host.replace(/^\*(\.|$)/, "shop.").replace(/\.$/, ".example.com"), example: true },
-      ],
+      repairs: [{ set: `${label}${host === "*" ? ".example.com" : host.slice(1)}`, example: true }],
     };
   }
   if (gateway !== undefined && !("tls" in gateway)) {

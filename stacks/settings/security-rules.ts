@@ -56,13 +56,16 @@ function* hostFindings({ category, gateway }: PartialConfiguration): Generator<F
   const aliases = category?.aliases ?? [];
   const hosts = [category?.host, ...aliases];
   for (const [i, alias] of aliases.entries()) {
-    const other = hosts.find((host, at) => at !== i + 1 && covers(host, alias));
+    const at = ["category", "aliases", i];
+    const other = hosts.find(
+      (host, j) => j !== i + 1 && (covers(host, alias) || (j === 0 && covers(alias, host))),
+    );
     if (alias === undefined || other === undefined) continue;
     yield {
-      path: ["category", "aliases", i],
+      path: at,
       found: `${show(alias)} beside ${show(other)}`,
-      allowed: "hosts that no other host covers",
-      repairs: [{ remove: ["category", "aliases", i] }],
+      allowed: "hosts of which none covers another",
+      repairs: [{ remove: aliases.length > 1 ? at : at.slice(0, -1) }],
     };
   }
   if (hosts.includes(undefined)) return;
