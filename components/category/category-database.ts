@@ -47,7 +47,8 @@ export const CATEGORY_DATABASE_URL = { secret: NAME, key: "url" } as const;
  * Data and write-ahead log are on one volume, so that a snapshot of it is a backup. The volume claim
  * `data-category-database-0` stays when the StatefulSet goes; it ends with the namespace.
  *
- * The password is made once and kept in the state, encrypted: a later update does not change it.
+ * The password is made once and kept in the state, encrypted: a later update does not change it. The Secret decides: each
+ * start of the pod gives the user the password that is there, also where data of an earlier one are on the volume.
  */
 export class CategoryDatabase extends pulumi.ComponentResource {
   /** Secret. */
@@ -137,7 +138,43 @@ export class CategoryDatabase extends pulumi.ComponentResource {
   }
 }
 
+/**
+ * A volume keeps the password of the Secret that it was made with. Before the server is there, one backend of its own
+ * can change it, which asks for none. On an error it says nothing of its statement, which has the password.
+ */
+const SET_PASSWORD = `[ ! -s "$PGDATA/PG_VERSION" ] ||
+  printf 'alter role "%s" password $secret$%s$secret$\\n' "$POSTGRES_USER" "$POSTGRES_PASSWORD" |
+  postgres --single -D "$PGDATA" -c exit_on_error=on -c log_min_error_statement=panic postgres`;
+
 function podSpec({ image, volume, resources }: CategoryDatabaseArgs): k8s.types.input.core.v1.PodSpec {
+  const container = {
+    image: image ?? "docker.io/library/postgres:17.6",
+    env: [
+      { name: "POSTGRES_USER", value: LOGIN },
+      { name: "POSTGRES_DB", value: LOGIN },
+      {
+        name: "POSTGRES_PASSWORD",
+        valueFrom: { secretKeyRef: { name: NAME, key: PASSWORD_KEY } },
+      },
+      { name: "POSTGRES_INITDB_ARGS", value: "--data-checksums" },
+      // Below the volume's root, where a file system keeps folders of its own.
+      { name: "PGDATA", value: `${FOLDER}/pgdata` },
+    ],
+    resources: resources ?? {
+      requests: { cpu: "100m", memory: "256Mi" },
+      limits: { memory: "512Mi" },
+    },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["ALL"] },
+      readOnlyRootFilesystem: true,
+    },
+    volumeMounts: [
+      { name: "data", mountPath: FOLDER },
+      { name: "run", mountPath: "/var/run/postgresql" },
+      { name: "tmp", mountPath: "/tmp" },
+    ],
+  };
   return {
     serviceAccountName: NAME,
     automountServiceAccountToken: false,
@@ -152,21 +189,13 @@ function podSpec({ image, volume, resources }: CategoryDatabaseArgs): k8s.types.
       fsGroupChangePolicy: "OnRootMismatch",
       seccompProfile: { type: "RuntimeDefault" },
     },
+    ...(volume && {
+      initContainers: [{ ...container, name: "password", command: ["sh", "-c", SET_PASSWORD] }],
+    }),
     containers: [
       {
+        ...container,
         name: "postgres",
-        image: image ?? "docker.io/library/postgres:17.6",
-        env: [
-          { name: "POSTGRES_USER", value: LOGIN },
-          { name: "POSTGRES_DB", value: LOGIN },
-          {
-            name: "POSTGRES_PASSWORD",
-            valueFrom: { secretKeyRef: { name: NAME, key: PASSWORD_KEY } },
-          },
-          { name: "POSTGRES_INITDB_ARGS", value: "--data-checksums" },
-          // Below the volume's root, where a file system keeps folders of its own.
-          { name: "PGDATA", value: `${FOLDER}/pgdata` },
-        ],
         // Ten for each pod of the service, also while an update doubles them.
         args: ["-c", "max_connections=400"],
         ports: [{ name: "tcp-postgres", containerPort: PORT }],
@@ -176,20 +205,6 @@ function podSpec({ image, volume, resources }: CategoryDatabaseArgs): k8s.types.
           periodSeconds: 2,
           timeoutSeconds: 2,
         },
-        resources: resources ?? {
-          requests: { cpu: "100m", memory: "256Mi" },
-          limits: { memory: "512Mi" },
-        },
-        securityContext: {
-          allowPrivilegeEscalation: false,
-          capabilities: { drop: ["ALL"] },
-          readOnlyRootFilesystem: true,
-        },
-        volumeMounts: [
-          { name: "data", mountPath: FOLDER },
-          { name: "run", mountPath: "/var/run/postgresql" },
-          { name: "tmp", mountPath: "/tmp" },
-        ],
       },
     ],
     volumes: [

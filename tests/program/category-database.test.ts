@@ -8,6 +8,11 @@ interface Variable {
   readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
 }
 
+interface PodSpec {
+  readonly initContainers?: readonly Readonly<Record<string, unknown> & { command: string[] }>[];
+  readonly containers: readonly Readonly<Record<string, unknown>>[];
+}
+
 const find = (run: Run, name: string): Registered => {
   const found = run.resources.find((resource) => resource.name === name);
   assert.ok(found, name);
@@ -112,6 +117,27 @@ describe("the database of the category API", function () {
       assert.deepEqual(
         spec.template.spec.volumes.map(({ name }) => name),
         ["run", "tmp"],
+      );
+    });
+
+    it("gives the user its password before the server starts, with no more rights than the server has", async () => {
+      const podSpec = (run: Run): PodSpec =>
+        (find(run, "category-database-server").inputs as { spec: { template: { spec: PodSpec } } }).spec
+          .template.spec;
+      const { initContainers, containers } = podSpec(run);
+      const [server] = containers;
+      assert.ok(server);
+      const { name, image, env, resources, securityContext, volumeMounts } = server;
+      assert.equal(name, "postgres");
+      const command = initContainers?.[0]?.command;
+      assert.deepEqual(command?.slice(0, 2), ["sh", "-c"]);
+      assert.deepEqual(initContainers, [
+        { name: "password", image, env, resources, securityContext, volumeMounts, command },
+      ]);
+      assert.equal(
+        podSpec(await runWith({ database: { server: {} } })).initContainers,
+        undefined,
+        "without a volume there is no password of before",
       );
     });
 

@@ -34,7 +34,16 @@ export interface Database extends Queries {
 }
 
 /** The database does not answer, or not in time; it may do so later. */
-export class DatabaseUnavailable extends Error {}
+export class DatabaseUnavailable extends Error {
+  /** What its user has to look at, for the log. */
+  get summary(): string {
+    const code = sqlState(this.cause);
+    if (code === "28P01")
+      return "the database refuses the login: the password of DATABASE_URL is not its own";
+    if (code?.startsWith("28")) return "the database refuses the login of DATABASE_URL";
+    return "the database does not answer";
+  }
+}
 
 /** SQLSTATE of an error of PGlite or PostgreSQL. */
 export function sqlState(error: unknown): string | undefined {

@@ -51,7 +51,7 @@ export async function openPostgres(
       return new PostgresDatabase(options);
     } catch (error) {
       if (!(error instanceof DatabaseUnavailable)) throw error;
-      log.warn({ reason: error.message }, "the database does not answer; trying again");
+      log.warn({ reason: error.message }, `${error.summary}; trying again`);
     } finally {
       await migrator.close();
     }

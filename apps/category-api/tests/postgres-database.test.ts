@@ -188,12 +188,27 @@ describe("PostgreSQL as the store", function () {
       assert.deepEqual(await database.query("select pg_backend_pid() as pid", []), before);
     });
 
+    it("tell a login that may not be", async () => {
+      const url = await server.database();
+      await server.query("create role guest nologin password 'g'");
+      const guest = open(server.url(new URL(url).pathname.slice(1), "guest", "g"));
+      await assert.rejects(guest.query("select 1", []), (error: Error) => {
+        assert.ok(error instanceof DatabaseUnavailable);
+        assert.equal(error.summary, "the database refuses the login of DATABASE_URL");
+        return true;
+      });
+    });
+
     it("tell a wrong password without telling the password", async () => {
       const url = new URL(await server.database());
       url.password = "wrong-password";
       await assert.rejects(open(url.href).query("select 1", []), (error: Error) => {
         assert.ok(error instanceof DatabaseUnavailable);
         assert.match(error.message, /password authentication failed/);
+        assert.equal(
+          error.summary,
+          "the database refuses the login: the password of DATABASE_URL is not its own",
+        );
         assert.doesNotMatch(error.message, /wrong-password/);
         return true;
       });

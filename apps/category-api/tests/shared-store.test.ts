@@ -135,6 +135,17 @@ describe("two versions with one PostgreSQL", function () {
     assert.equal(await service.ended, 0, service.output);
   });
 
+  it("say that the password is not the database's, and wait for one that is", async () => {
+    const url = new URL(await server.database());
+    await server.query("create role shop superuser login password 'old'");
+    const service = start("v1", server.url(url.pathname.slice(1), "shop", "new"));
+    const refused =
+      "the database refuses the login: the password of DATABASE_URL is not its own; trying again";
+    await service.until(() => service.output.includes(refused), "it has tried");
+    await server.query("alter role shop password 'new'");
+    await service.ready();
+  });
+
   it("stop at once while they wait for the database", async () => {
     const service = start("v1", server.url("nowhere"));
     await service.until(() => service.output.includes("trying again"), "it has tried");
