@@ -143,19 +143,21 @@ export class CategoryDatabase extends pulumi.ComponentResource {
  * can change it, which asks for none. On an error it says nothing of its statement, which has the password.
  */
 const SET_PASSWORD = `[ ! -s "$PGDATA/PG_VERSION" ] ||
-  printf 'alter role "%s" password $secret$%s$secret$\\n' "$POSTGRES_USER" "$POSTGRES_PASSWORD" |
+  printf 'alter role "%s" password $secret$%s$secret$\\n' "$PGUSER" "$PGPASSWORD" |
   postgres --single -D "$PGDATA" -c exit_on_error=on -c log_min_error_statement=panic postgres`;
 
 function podSpec({ image, volume, resources }: CategoryDatabaseArgs): k8s.types.input.core.v1.PodSpec {
+  const password = { secretKeyRef: { name: NAME, key: PASSWORD_KEY } };
   const container = {
     image: image ?? "docker.io/library/postgres:17.6",
     env: [
       { name: "POSTGRES_USER", value: LOGIN },
       { name: "POSTGRES_DB", value: LOGIN },
-      {
-        name: "POSTGRES_PASSWORD",
-        valueFrom: { secretKeyRef: { name: NAME, key: PASSWORD_KEY } },
-      },
+      { name: "POSTGRES_PASSWORD", valueFrom: password },
+      // For pg_dump and psql in the pod.
+      { name: "PGUSER", value: LOGIN },
+      { name: "PGDATABASE", value: LOGIN },
+      { name: "PGPASSWORD", valueFrom: password },
       { name: "POSTGRES_INITDB_ARGS", value: "--data-checksums" },
       // Below the volume's root, where a file system keeps folders of its own.
       { name: "PGDATA", value: `${FOLDER}/pgdata` },
@@ -201,7 +203,7 @@ function podSpec({ image, volume, resources }: CategoryDatabaseArgs): k8s.types.
         ports: [{ name: "tcp-postgres", containerPort: PORT }],
         // No liveness probe: a restart makes a slow recovery slower.
         readinessProbe: {
-          exec: { command: ["pg_isready", "--host=127.0.0.1", `--username=${LOGIN}`] },
+          exec: { command: ["pg_isready", "--host=127.0.0.1"] },
           periodSeconds: 2,
           timeoutSeconds: 2,
         },

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
+import { execa } from "execa";
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { stackEnvironment } from "../../lab/stack";
+import { commands } from "./documents";
 import {
   applyObjects,
   baseline,
   Client,
   deleteObjects,
+  editStackFile,
   get,
   kubectl,
   NAMESPACE,
@@ -23,6 +30,7 @@ import { Volume, VOLUME_SIZE } from "./volume";
 const SECRET = "category-admin";
 const PASSWORD = randomBytes(12).toString("hex");
 const CATEGORY = "/api/v1/category";
+const DATABASE = { server: { image: "lab.internal/postgres:15", volume: { size: VOLUME_SIZE } } };
 
 interface Answer {
   readonly status: number;
@@ -48,7 +56,7 @@ describe("one PostgreSQL for both versions", function () {
     stackFile((config) => {
       observing({ jaeger: JAEGER, tracing: { provider: "jaeger", sampling: 100 } })(config);
       const category = config["shopzier:category"];
-      category.database = { server: { image: "lab.internal/postgres:15", volume: { size: VOLUME_SIZE } } };
+      category.database = DATABASE;
       category.admin = { secret: SECRET };
       for (const version of Object.values(category.versions)) {
         version.env = { ...(version.env as object), DATABASE_SEED: "demo" };
@@ -110,6 +118,12 @@ describe("one PostgreSQL for both versions", function () {
     return { version, code, path: `${CATEGORY}/${String(json.id)}` };
   }
 
+  /** As its Secret has it, in base64. */
+  async function databasePassword(): Promise<string> {
+    const secret = await get<{ data: { password: string } }>("secret", "category-database", "-n", NAMESPACE);
+    return secret.data.password;
+  }
+
   it("shows through v2 what was made through v1", async () => {
     let created = await create();
     while (created.version !== "v1") created = await create();
@@ -123,13 +137,8 @@ describe("one PostgreSQL for both versions", function () {
   });
 
   it("keeps its password out of the program's state and of the pods' specs, and the same with every update", async () => {
-    const secret = await get<{ data: Record<string, string> }>(
-      "secret",
-      "category-database",
-      "-n",
-      NAMESPACE,
-    );
-    const password = Buffer.from(secret.data.password ?? "", "base64").toString();
+    const encoded = await databasePassword();
+    const password = Buffer.from(encoded, "base64").toString();
     assert.match(password, /^[\w-]{32}$/);
     const state = await must("pulumi", "stack", "export", "--stack", "lab");
     const pods = await kubectl("get", "pods", "-n", NAMESPACE, "-o", "yaml");
@@ -137,7 +146,7 @@ describe("one PostgreSQL for both versions", function () {
     for (const text of [state, pods, logs]) {
       assert.ok(!text.includes(password));
       assert.ok(!text.includes(PASSWORD));
-      assert.ok(!text.includes(secret.data.password ?? ""));
+      assert.ok(!text.includes(encoded));
     }
     assert.ok(!logs.includes(token));
     const again = await pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
@@ -245,5 +254,52 @@ describe("one PostgreSQL for both versions", function () {
     assert.equal((await ask("GET", path)).json.code, code);
     const [now] = await readyPods(NAMESPACE, "app=category-database");
     assert.notEqual(now?.metadata.uid, pod?.metadata.uid);
+  });
+
+  it("is dumped and restored by the commands of its README", async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "database-"));
+    const follow = async (heading: string): Promise<void> => {
+      const { exitCode, all } = await execa(
+        "bash",
+        ["-euc", commands("apps/category-api/README.md", heading)],
+        { cwd: folder, env: stackEnvironment(), all: true, reject: false },
+      );
+      assert.equal(exitCode, 0, all);
+    };
+    try {
+      const kept = await create();
+      const list = `${CATEGORY}?count=1000`;
+      const rows = (await ask("GET", list)).json;
+      await follow("### Backup");
+      const late = await create();
+      await follow("### Restore");
+      await until("it answers again", async () => (await ask("GET", kept.path)).status === 200);
+      for (const version of ["v1", "v2"]) {
+        assert.deepEqual((await askVersion(version, "GET", list)).json, rows);
+        assert.equal((await askVersion(version, "GET", late.path)).status, 404);
+      }
+      assert.equal((await create()).path, late.path, "identities go on from where they were");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("taken out of the stack and put back, has what was made, and the password of its new Secret", async () => {
+    const { code, path } = await create();
+    const before = await databasePassword();
+    editStackFile((config) => {
+      delete config["shopzier:category"].database;
+    });
+    await up();
+    assert.equal((await ask("GET", path)).status, 404);
+    editStackFile((config) => {
+      config["shopzier:category"].database = DATABASE;
+    });
+    await up();
+    assert.notEqual(await databasePassword(), before);
+    for (const version of ["v1", "v2"]) {
+      const read = await askVersion(version, "GET", path);
+      assert.deepEqual([read.status, read.json.code], [200, code]);
+    }
   });
 });

@@ -3,17 +3,9 @@ import assert from "node:assert/strict";
 import { copyFileSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { stackEnvironment } from "../../lab/stack";
+import { commands } from "./documents";
 import { assertSplit, baseline, Client, ROOT, until } from "./lab";
 import { JaegerClient, PrometheusClient } from "./prometheus";
-
-/** The commands of a document, from the block that stands first below a heading. */
-function commands(document: string, heading: string): string {
-  const text = readFileSync(path.join(ROOT, document), "utf8");
-  const below = text.slice(text.indexOf(`\n${heading}\n`));
-  const found = /```sh\n([\s\S]*?)```/.exec(below)?.[1];
-  assert.ok(found, `${document} shows commands below ${heading}`);
-  return found;
-}
 
 describe("the README and the guide", () => {
   const stack = path.join(ROOT, "Pulumi.lab.yaml");
