@@ -11,6 +11,8 @@ export function contentHash(...parts: readonly (string | Buffer)[]): string {
   return hash.digest("hex").slice(0, 20);
 }
 
+const unfinishedEntries = path.join(folders.cache, "unfinished");
+
 /** The hash of all files below a folder, by relative path and content; `skip` names folders that don't count. */
 export function hashFolder(folder: string, skip: readonly string[] = []): string {
   const files = fs
@@ -37,7 +39,7 @@ export async function cached(
 ): Promise<string> {
   const entry = cachePath(name, key);
   if (fs.existsSync(entry)) return entry;
-  const unfinished = path.join(folders.cache, "unfinished", `${name}-${key}`);
+  const unfinished = path.join(unfinishedEntries, `${name}-${key}`);
   fs.rmSync(unfinished, { recursive: true, force: true });
   fs.mkdirSync(unfinished, { recursive: true });
   try {
@@ -49,7 +51,19 @@ export async function cached(
   return entry;
 }
 
+/** Gives `use` a folder for what it needs in between: removed afterwards, or by {@link sweepCache} where it was killed. */
+export async function withScratch<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  fs.mkdirSync(unfinishedEntries, { recursive: true });
+  const folder = fs.mkdtempSync(path.join(unfinishedEntries, "scratch-"));
+  try {
+    return await use(folder);
+  } finally {
+    // What was just killed may still write.
+    fs.rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
+  }
+}
+
 /** Removes what a killed command left half-made. Only for the holder of the lab's lock. */
 export function sweepCache(): void {
-  fs.rmSync(path.join(folders.cache, "unfinished"), { recursive: true, force: true });
+  fs.rmSync(unfinishedEntries, { recursive: true, force: true });
 }

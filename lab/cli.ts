@@ -3,12 +3,14 @@ import { interrupt } from "./command";
 import { describe } from "./fault";
 import { folders } from "./folders";
 import { clean, down, up } from "./lifecycle";
+import { checkPlatform } from "./requirements";
 import { stackEnvironment } from "./stack";
 import { printLogs, printStatus } from "./status";
 
 const program = new Command("lab").description(
   "A one-node Kubernetes with Istio on this machine, and stack `lab` of the program on it.",
 );
+program.hook("preAction", checkPlatform);
 program.command("up").description("start it, or bring it up to date, and measure the split").action(up);
 program.command("down").description("end it; nothing stays but the cache").action(down);
 program.command("status").description("what runs, what is broken, which log to read").action(printStatus);

@@ -3,7 +3,7 @@ import path from "node:path";
 import readline from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { execa } from "execa";
-import { Fault } from "./fault";
+import { diskAdvice, Fault } from "./fault";
 import { folders, shown } from "./folders";
 
 let interruption = new AbortController();
@@ -114,9 +114,7 @@ function explain(
   return [
     `\`${command.slice(0, 2).join(" ")}\` ${ended}${lines.length > 0 ? ":" : ""}`,
     ...lines.map((line) => `  ${line}`),
-    ...(/no space left on device/i.test(result.all)
-      ? ["A disk is full: free some space and repeat the command."]
-      : []),
+    ...diskAdvice(`${result.all}\n${reason}`),
     ...(log === undefined ? [] : [`Its whole output: ${shown(log)}`]),
   ].join("\n");
 }

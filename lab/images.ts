@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import downloadArtifact from "mvn-artifact-download";
-import { cached, cachePath, contentHash, hashFolder } from "./cache";
+import { cached, cachePath, contentHash, hashFolder, withScratch } from "./cache";
 import { run } from "./command";
 import { Fault } from "./fault";
 import { folders } from "./folders";
@@ -346,11 +346,13 @@ class Builder {
       `--runroot=${this.storage}/run`,
       "--storage-driver=overlay",
     ];
-    await run(["buildah", command, ...places, ...args], {
-      where: "layered",
-      env: { BUILDAH_ISOLATION: "chroot" },
-      log: "images",
-    });
+    await withScratch((TMPDIR) =>
+      run(["buildah", command, ...places, ...args], {
+        where: "layered",
+        env: { BUILDAH_ISOLATION: "chroot", TMPDIR },
+        log: "images",
+      }),
+    );
   }
 }
 

@@ -16,18 +16,15 @@ import {
   startNode,
   stopNode,
 } from "./node";
+import { type Content, NodeContents } from "./node-contents";
 import { checkMachine, installPackages } from "./requirements";
-import { prepareStack, stackOutputs, updateStack } from "./stack";
+import { stackOutputs, updateStack } from "./stack";
 import { runSteps } from "./steps";
 import { Toolchain } from "./toolchain";
 import { measureSplit } from "./traffic";
 
 const requests = 1000;
-/** What the node has: name (of an image its reference) to key. */
-const nodeContents = path.join(folders.run, "contents.json");
-
-/** A part of the node, with the hash of all that it is made from. */
-type Content = Pick<ImageArchive, "reference" | "key">;
+const contents = new NodeContents(path.join(folders.run, "contents.json"));
 
 /** Brings the lab to where real traffic splits as stack `lab` says, from whatever state it is in. */
 export async function up(): Promise<void> {
@@ -70,7 +67,10 @@ export async function up(): Promise<void> {
     {
       name: "node",
       async run(report) {
-        if ((await isHealthy()) && has([nodeItself(toolchain), ...images.controlPlane, ...images.others])) {
+        if (
+          (await isHealthy()) &&
+          contents.has([nodeItself(toolchain), ...images.controlPlane, ...images.others])
+        ) {
           report("it runs already");
           return;
         }
@@ -91,8 +91,7 @@ export async function up(): Promise<void> {
     {
       name: "pulumi up",
       async run(report) {
-        await prepareStack(toolchain);
-        await updateStack(report);
+        await updateStack(toolchain, report);
       },
     },
     {
@@ -138,7 +137,7 @@ async function startCluster(
   await load(images.controlPlane);
   // The rest is there by the time that kubeadm asks for the first of it.
   await Promise.all([startKubernetes(report), load(later)]);
-  remember([node, ...images.controlPlane, ...later]);
+  contents.remember([node, ...images.controlPlane, ...later]);
   markReady();
 }
 
@@ -147,18 +146,18 @@ async function refresh(
   { category: image, database }: ImageArchives,
   report: (text: string) => void,
 ): Promise<void> {
-  if (!has([database])) {
+  if (!contents.has([database])) {
     await importImage(database.file);
-    remember([database]);
+    contents.remember([database]);
   }
-  if (has([image])) return;
+  if (contents.has([image])) return;
   report("loading the changed category image");
   await importImage(image.file);
   await kubectl(["--namespace=category", "delete", "pods", "--all"]);
   const deployments = await kubectl(["--namespace=category", "get", "deployments", "--output=name"]);
   for (const name of deployments.split("\n").filter(Boolean))
     await kubectl(["--namespace=category", "rollout", "status", name, "--timeout=120s"]);
-  remember([image]);
+  contents.remember([image]);
 }
 
 /** What of the node is in no image: its programs, and the files beside this one that configure them. */
@@ -167,22 +166,6 @@ function nodeItself(toolchain: Toolchain): Content {
     reference: "node",
     key: contentHash(toolchain.nodeKey(), hashFolder(path.join(__dirname, "node"))),
   };
-}
-
-function has(contents: readonly Content[]): boolean {
-  const present = readContents();
-  return contents.every(({ reference, key }) => present[reference] === key);
-}
-
-function remember(contents: readonly Content[]): void {
-  const added = Object.fromEntries(contents.map(({ reference, key }) => [reference, key]));
-  fs.writeFileSync(nodeContents, JSON.stringify({ ...readContents(), ...added }));
-}
-
-function readContents(): Record<string, string> {
-  return fs.existsSync(nodeContents)
-    ? (JSON.parse(fs.readFileSync(nodeContents, "utf8")) as Record<string, string>)
-    : {};
 }
 
 async function measure(): Promise<string> {

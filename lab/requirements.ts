@@ -8,8 +8,6 @@ import { clashingRoutes } from "./network";
 
 /** What the lab needs to know about the machine before it does anything. */
 export interface Machine {
-  readonly platform: string;
-  readonly architecture: string;
   readonly isRoot: boolean;
   readonly nodeVersion: string;
   /** Output of `go version`; absent where there is no Go. */
@@ -55,11 +53,15 @@ const gigabytes = { building: 12, cached: 3 };
 /** Folders over which the node and the image builds see private layers: nothing in them would be kept. */
 const layered = ["/etc", "/run", "/usr/libexec", "/var/lib", "/var/log"];
 
-/** Everything that keeps the lab from running on a machine, each with its repair; empty where it can run. */
+/** Refuses a machine whose kernel the lab's commands can't ask anything. */
+export function checkPlatform(): void {
+  if (process.platform !== "linux" || process.arch !== "x64")
+    refuse([`it runs on Linux on x64 only; this is ${process.platform} on ${process.arch}`]);
+}
+
+/** Everything that keeps the lab from running on Linux on x64, each with its repair; empty where it can run. */
 export function problemsOf(machine: Machine): string[] {
   const problems: string[] = [];
-  if (machine.platform !== "linux" || machine.architecture !== "x64")
-    return [`it runs on Linux on x64 only; this is ${machine.platform} on ${machine.architecture}`];
   if (!machine.isRoot) problems.push("it must be run by root: it makes namespaces, mounts and links");
   if (isOlder(machine.nodeVersion, [20, 19]))
     problems.push(`Node.js ${machine.nodeVersion} is too old: install 20.19 or newer`);
@@ -98,13 +100,16 @@ function isOlder(version: string, [major, minor]: readonly [number, number]): bo
 /** Refuses to go on where the lab cannot run: everything that is missing at once, and what to do instead. */
 export async function checkMachine(): Promise<Machine> {
   const machine = await inspect();
-  const problems = problemsOf(machine);
+  refuse(problemsOf(machine));
+  return machine;
+}
+
+function refuse(problems: readonly string[]): void {
   if (problems.length > 0)
     throw new Fault(
       `The lab cannot run here:\n${problems.map((problem) => `  - ${problem}`).join("\n")}\n` +
         "Repair that, or use a cluster of your own instead: pulumi up --stack dev",
     );
-  return machine;
 }
 
 async function inspect(): Promise<Machine> {
@@ -112,8 +117,6 @@ async function inspect(): Promise<Machine> {
   const python = await execa("python3", ["-c", "import ensurepip, venv"], { reject: false });
   const missing = Object.entries(packages).filter(([program]) => !isInstalled(program));
   return {
-    platform: process.platform,
-    architecture: process.arch,
     isRoot: process.getuid?.() === 0,
     nodeVersion: process.version,
     goVersion: go.failed ? undefined : go.stdout,

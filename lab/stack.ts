@@ -1,8 +1,10 @@
 import fs from "node:fs";
 import path from "node:path";
 import { isInterrupted, run } from "./command";
+import { Fault } from "./fault";
 import { folders } from "./folders";
 import { kubectlEnvironment, markReady, markUnready } from "./node";
+import { stackLocks } from "./stack-lock";
 import type { Toolchain } from "./toolchain";
 
 /** What the program puts out. */
@@ -34,7 +36,7 @@ export function stackEnvironment(): Record<string, string> {
 }
 
 /** Gives Pulumi what it needs to work without a network: the provider's plugin, Istio's charts, a place for the stack's state. */
-export async function prepareStack(toolchain: Toolchain): Promise<void> {
+async function prepareStack(toolchain: Toolchain): Promise<void> {
   for (const folder of [pulumiHome, backend]) fs.mkdirSync(folder, { recursive: true });
   link(await toolchain.plugins(), path.join(pulumiHome, "plugins"));
   link(path.join(await toolchain.istioFiles(), "charts"), folders.charts);
@@ -47,9 +49,22 @@ function link(target: string, name: string): void {
 }
 
 /** Runs `pulumi up` on stack `lab`; `report` hears of each resource that is done. */
-export async function updateStack(report: (text: string) => void): Promise<void> {
-  // An update that is killed leaves a locked stack that doesn't know all that it made: the next `up` starts afresh then.
+export async function updateStack(toolchain: Toolchain, report: (text: string) => void): Promise<void> {
+  const locks = stackLocks(backend);
+  const held = locks.find(({ isAbandoned }) => !isAbandoned);
+  if (held)
+    throw new Fault(
+      `Another update of stack lab is at work: ${held.owner}.\nWait for its end, or end it, and repeat the command.`,
+    );
+  await prepareStack(toolchain);
+  // A stack whose update was killed is locked and doesn't know all that it made: unless a later update succeeds, the next `up`
+  // starts afresh.
+  let isWhole = locks.length === 0;
   markUnready();
+  if (!isWhole) {
+    report("removing the lock of an update that was killed");
+    await pulumi(["cancel", "--yes", "--stack", "lab"]);
+  }
   try {
     await pulumi(["up", "--yes", "--skip-preview", "--non-interactive", "--color=never"], (line) => {
       const done = /^\s*[-+~]+\s+(?:kubernetes:)?(\S+)\s+(\S+)\s+((?:creat|updat|delet|replac)ed)\b/.exec(
@@ -57,8 +72,10 @@ export async function updateStack(report: (text: string) => void): Promise<void>
       );
       if (done) report(`${done[3] ?? ""} ${done[1] ?? ""} ${done[2] ?? ""}`);
     });
+    isWhole = true;
   } finally {
-    if (!isInterrupted()) markReady();
+    const wasKilled = isInterrupted() || stackLocks(backend).some(({ isAbandoned }) => isAbandoned);
+    if (isWhole && !wasKilled) markReady();
   }
 }
 

@@ -7,14 +7,24 @@ import { findNode, isHealthy, kubectl } from "./node";
 
 interface Pod {
   readonly metadata: { readonly name: string; readonly namespace: string };
-  readonly status: { readonly phase: string; readonly containerStatuses?: readonly ContainerStatus[] };
+  readonly status: PodStatus;
+}
+
+/** Of a pod's status, as the Kubernetes API gives it, what tells how it is. */
+export interface PodStatus {
+  readonly phase: string;
+  readonly initContainerStatuses?: readonly ContainerStatus[];
+  readonly containerStatuses?: readonly ContainerStatus[];
 }
 
 interface ContainerStatus {
   readonly name: string;
   readonly ready: boolean;
   readonly restartCount: number;
-  readonly state: { readonly waiting?: { readonly reason?: string } };
+  readonly state: {
+    readonly waiting?: { readonly reason?: string };
+    readonly terminated?: { readonly exitCode: number };
+  };
 }
 
 /** Tells what runs, what is broken and which log to read; exit code 1 where something is broken. */
@@ -37,14 +47,9 @@ export async function printStatus(): Promise<void> {
   });
   let broken = 0;
   for (const { metadata, status } of items) {
-    const containers = status.containerStatuses ?? [];
-    const bad = containers.filter(({ ready }) => !ready);
-    const reasons = bad.map(({ name, state }) => `${name}: ${state.waiting?.reason ?? "not ready"}`);
-    if (containers.length === 0) reasons.push(status.phase);
-    if (reasons.length > 0) broken += 1;
-    const ready = `${containers.length - bad.length}/${containers.length}`;
-    const restarts = containers.reduce((sum, { restartCount }) => sum + restartCount, 0);
-    table.push([`${metadata.namespace}/${metadata.name}`, ready, restarts, reasons.join(", ")]);
+    const { ready, restarts, problems } = health(status);
+    if (problems.length > 0) broken += 1;
+    table.push([`${metadata.namespace}/${metadata.name}`, ready, restarts, problems.join(", ")]);
   }
   console.log(`The lab is up (node PID ${node.pid}, ${shown(folders.run)}).`);
   console.log(table.toString());
@@ -52,6 +57,30 @@ export async function printStatus(): Promise<void> {
     console.log(`${broken} of ${items.length} pods are not ready: npm run lab -- logs <pod>`);
     process.exitCode = 1;
   }
+}
+
+/** How a pod is, in the words of `kubectl get pods`, and why it is not ready. */
+export function health(status: PodStatus): {
+  readonly ready: string;
+  readonly restarts: number;
+  readonly problems: readonly string[];
+} {
+  // Istio's proxy is an init container that goes on, where Kubernetes has such; those that have done their work don't count.
+  const initial = (status.initContainerStatuses ?? []).filter(
+    ({ state }) => state.terminated?.exitCode !== 0,
+  );
+  const containers = [...initial, ...(status.containerStatuses ?? [])];
+  const bad = containers.filter(({ ready }) => !ready);
+  const problems = bad
+    .map(({ name, state }) => ({ name, reason: state.waiting?.reason ?? "not ready" }))
+    // The one that it waits for says more.
+    .filter(({ reason }) => reason !== "PodInitializing" || initial.every(({ ready }) => ready))
+    .map(({ name, reason }) => `${name}: ${reason}`);
+  return {
+    ready: `${containers.length - bad.length}/${containers.length}`,
+    restarts: containers.reduce((sum, { restartCount }) => sum + restartCount, 0),
+    problems: containers.length === 0 ? [status.phase] : problems,
+  };
 }
 
 /** Prints a log of the lab, or of a pod ("namespace/name"). */

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import path from "node:path";
-import { cached, cachePath, contentHash, hashFolder } from "./cache";
+import { cached, cachePath, contentHash, hashFolder, withScratch } from "./cache";
 import { run } from "./command";
 import { folders } from "./folders";
 
@@ -276,7 +276,15 @@ async function buildGo(name: string, program: GoProgram, folder: string, signal:
 }
 
 function go(args: readonly string[], cwd: string, signal?: AbortSignal): Promise<string> {
-  return run(["go", ...args], { cwd, env: goEnvironment, log: "toolchain", ...(signal && { signal }) });
+  return withScratch((folder) =>
+    run(["go", ...args], {
+      cwd,
+      // Not part of a key: what is built does not depend on it.
+      env: { ...goEnvironment, TMPDIR: folder, GOTMPDIR: folder },
+      log: "toolchain",
+      ...(signal && { signal }),
+    }),
+  );
 }
 
 /** The folder of a module that some go.mod under toolchain/ names, downloaded and verified. */
@@ -317,11 +325,12 @@ async function downloadEnvoy(folder: string): Promise<void> {
 export async function installPython(requirements: string, folder: string): Promise<string> {
   const environment = path.join(folder, "venv");
   const target = path.join(folder, "packages");
-  await run(["python3", "-m", "venv", environment], { log: "toolchain" });
   const pip = path.join(environment, "bin", "pip");
   const options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"];
-  await run([pip, "install", ...options, "--target", target, "--requirement", requirements], {
-    log: "toolchain",
+  await withScratch(async (TMPDIR) => {
+    const settings = { env: { TMPDIR }, log: "toolchain" };
+    await run(["python3", "-m", "venv", environment], settings);
+    await run([pip, "install", ...options, "--target", target, "--requirement", requirements], settings);
   });
   fs.rmSync(environment, { recursive: true });
   return target;

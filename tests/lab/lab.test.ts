@@ -137,15 +137,14 @@ describe("lab", function () {
       await waitUntilGone(() => runningPulumi());
     });
 
-    it("comes up after that, and stays within 15 s when it is up already", async () => {
+    it("comes up after that, and leaves what is up already as it is", async () => {
       const first = await lab(["up"]).end();
       assert.equal(first.exitCode, 0, first.output);
       assert.match(first.output, /gateway: http:\/\/10\.88\.0\.1:30080/);
-      const start = Date.now();
       const again = await lab(["up"]).end();
       assert.equal(again.exitCode, 0, again.output);
       assert.match(again.output, /node: it runs already/);
-      assert.ok(Date.now() - start < 15_000, `${Date.now() - start} ms`);
+      assert.doesNotMatch(again.output, /pulumi up: (created|updated|replaced|deleted)/);
       assert.equal((await execa("git", ["status", "--porcelain", "Pulumi.lab.yaml"])).stdout, "");
     });
 

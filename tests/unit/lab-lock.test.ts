@@ -4,7 +4,7 @@ import { once } from "node:events";
 import path from "node:path";
 
 const take = `require(${JSON.stringify(path.resolve(__dirname, "../../lab/lock"))})
-  .takeLock(process.argv[1], "shopzier-mesh-lock-test").then(
+  .takeLock(process.argv[1], "shopzier-mesh-lock-test-${process.pid}").then(
     () => { console.log("taken"); setTimeout(() => {}, 60_000); },
     (error) => { console.log(error.message); process.exit(1); });`;
 

@@ -1,9 +1,9 @@
+import { execa } from "execa";
 import assert from "node:assert/strict";
+import path from "node:path";
 import { type Machine, problemsOf } from "../../lab/requirements";
 
 const machine: Machine = {
-  platform: "linux",
-  architecture: "x64",
   isRoot: true,
   nodeVersion: "v20.19.0",
   goVersion: "go version go1.26.0 linux/amd64",
@@ -24,8 +24,6 @@ describe("lab requirements", () => {
   });
 
   const cases: readonly [Partial<Machine>, RegExp][] = [
-    [{ platform: "darwin" }, /Linux on x64 only; this is darwin on x64/],
-    [{ architecture: "arm64" }, /Linux on x64 only; this is linux on arm64/],
     [{ isRoot: false }, /by root/],
     [{ nodeVersion: "v20.18.3" }, /Node\.js v20\.18\.3 is too old: install 20\.19/],
     [{ nodeVersion: "v18.20.0" }, /Node\.js v18\.20\.0 is too old/],
@@ -51,6 +49,25 @@ describe("lab requirements", () => {
       assert.equal(problems.length, 1);
       assert.match(problems[0] ?? "", message);
     });
+
+  // `status`, which changes nothing should it go on; the check is every command's.
+  for (const [property, value, found] of [
+    ["platform", "darwin", "darwin on x64"],
+    ["arch", "arm64", "linux on arm64"],
+  ] as const)
+    it(`ends each command at once on ${found}`, async () => {
+      const command = path.resolve(__dirname, "../../lab/cli.ts");
+      const elsewhere = `Object.defineProperty(process, "${property}", { value: "${value}" }); require(${JSON.stringify(command)});`;
+      const { exitCode, all } = await execa(
+        "node",
+        ["-r", "ts-node/register/transpile-only", "-e", elsewhere, "status"],
+        { reject: false, all: true },
+      );
+      assert.equal(exitCode, 1);
+      assert.match(all, new RegExp(`Linux on x64 only; this is ${found}`));
+      assert.match(all, /pulumi up --stack dev/);
+      assert.doesNotMatch(all, /\n +at /);
+    }).timeout(15_000);
 
   it("names everything at once", () => {
     const bare = {

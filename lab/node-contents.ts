@@ -1,0 +1,34 @@
+import fs from "node:fs";
+
+/** A part of the node, with the hash of all that it is made from. */
+export interface Content {
+  /** Of an image its reference. */
+  readonly reference: string;
+  readonly key: string;
+}
+
+/** What the node has, in a file that lives and dies with it. */
+export class NodeContents {
+  constructor(private readonly file: string) {}
+
+  has(contents: readonly Content[]): boolean {
+    const present = this.read();
+    return contents.every(({ reference, key }) => present[reference] === key);
+  }
+
+  remember(contents: readonly Content[]): void {
+    const added = Object.fromEntries(contents.map(({ reference, key }) => [reference, key]));
+    const unfinished = `${this.file}.unfinished`;
+    fs.writeFileSync(unfinished, JSON.stringify({ ...this.read(), ...added }));
+    fs.renameSync(unfinished, this.file);
+  }
+
+  /** Nothing where there is no file, or none that can be read: a new node is the repair. */
+  private read(): Readonly<Record<string, string>> {
+    try {
+      return JSON.parse(fs.readFileSync(this.file, "utf8")) as Record<string, string>;
+    } catch {
+      return {};
+    }
+  }
+}
