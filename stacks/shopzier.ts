@@ -69,7 +69,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       ...(g.imagePullPolicy && { imagePullPolicy: g.imagePullPolicy }),
       ...(istio.values.gateway && { values: istio.values.gateway }),
     },
-    { dependsOn: [controlPlane] },
+    { dependsOn: [controlPlane, controlPlane.ready] },
   );
 
   const guards = gatewayGuards(settings, gateway, controlPlane);
@@ -121,14 +121,20 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       }),
       cluster,
     },
-    { dependsOn: [controlPlane, ...guards] },
+    { dependsOn: [controlPlane, controlPlane.ready, ...guards] },
   );
 
   const { mode, namespaces } = security.mtls;
   new MutualTls(
     "mtls",
     { mode, namespaces },
-    { dependsOn: [controlPlane, ...(Object.hasOwn(namespaces, c.namespace) ? [category] : [])] },
+    {
+      dependsOn: [
+        controlPlane,
+        controlPlane.ready,
+        ...(Object.hasOwn(namespaces, c.namespace) ? [category] : []),
+      ],
+    },
   );
 
   observability(settings, telemetry, { controlPlane, namespaces: [gateway, category] });
@@ -163,7 +169,7 @@ function gatewayGuards(
         trustedProxies,
         preflights,
       },
-      { dependsOn: [controlPlane, gateway] },
+      { dependsOn: [controlPlane, controlPlane.ready, gateway] },
     ),
   ];
 }

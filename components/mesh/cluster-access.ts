@@ -1,6 +1,8 @@
-import type { ApiException, KubeConfig } from "@kubernetes/client-node";
+import type { ApiException, ConfigurationOptions, KubeConfig } from "@kubernetes/client-node";
+import * as pulumi from "@pulumi/pulumi";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { setTimeout } from "node:timers/promises";
 
 /** Which cluster, when it is not the one of the ambient kubeconfig (`KUBECONFIG`, `~/.kube/config`, in-cluster). */
 export interface ClusterAccess {
@@ -10,15 +12,17 @@ export interface ClusterAccess {
   readonly context?: string;
 }
 
+type KubernetesClient = typeof import("./kubernetes-client");
+
 const BUNDLE = "shopzier-mesh/dist/kubernetes-client.cjs";
 
 /**
  * The Kubernetes client. Not imported at the top of a file: a preview never needs it, and its nine hundred files take as
  * long to load as Pulumi's own SDK. As one file, where that is built, they take a sixth.
  */
-async function loadKubernetesClient(): Promise<typeof import("@kubernetes/client-node")> {
+async function loadKubernetesClient(): Promise<KubernetesClient> {
   try {
-    return createRequire(__filename)(BUNDLE) as typeof import("@kubernetes/client-node");
+    return createRequire(__filename)(BUNDLE) as KubernetesClient;
   } catch {
     return import("@kubernetes/client-node");
   }
@@ -26,7 +30,7 @@ async function loadKubernetesClient(): Promise<typeof import("@kubernetes/client
 
 /** The Kubernetes client with the ambient kubeconfig, or the one that `access` names. */
 export async function kubernetesAccess({ kubeconfig, context }: ClusterAccess = {}): Promise<{
-  readonly client: typeof import("@kubernetes/client-node");
+  readonly client: KubernetesClient;
   readonly config: KubeConfig;
 }> {
   const client = await loadKubernetesClient();
@@ -36,6 +40,61 @@ export async function kubernetesAccess({ kubeconfig, context }: ClusterAccess = 
   else config.loadFromString(kubeconfig);
   if (context !== undefined) config.setCurrentContext(context);
   return { client, config };
+}
+
+/** Whether the program runs to change a cluster: neither in a preview nor with Pulumi's mocks, which have no engine. */
+export function changesCluster(): boolean {
+  return !pulumi.runtime.isDryRun() && pulumi.runtime.getEngine() !== undefined;
+}
+
+/** The options of a call to the API server that ends with `signal`: by itself it waits for an answer without a limit. */
+export function endingWith(client: KubernetesClient, signal: AbortSignal): ConfigurationOptions {
+  return {
+    middleware: [
+      {
+        pre: (request) => {
+          request.setSignal(signal);
+          return new client.Observable(Promise.resolve(request));
+        },
+        post: (response) => new client.Observable(Promise.resolve(response)),
+      },
+    ],
+  };
+}
+
+/** Whether the API server does not know the caller or refuses what it asks: it will not say anything else later. */
+export function isRefusal(error: unknown): boolean {
+  const { code } = error as Partial<ApiException<unknown>>;
+  return code === 401 || code === 403;
+}
+
+/**
+ * Asks until nothing is lacking, and gives what is still lacking at the limit.
+ *
+ * @param ask says in words what is lacking, undefined when nothing is. An error of the way to the cluster is one more
+ *   thing that is lacking, since the next answer may be a good one.
+ * @throws what `ask` throws when it is a refusal ({@link isRefusal}).
+ */
+export async function lagAfter(
+  { timeoutSeconds, pollMs }: { readonly timeoutSeconds: number; readonly pollMs: number },
+  ask: (signal: AbortSignal) => Promise<string | undefined>,
+): Promise<string | undefined> {
+  const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+  let lag = "the cluster has not answered";
+  for (;;) {
+    let seen: string | undefined;
+    try {
+      seen = await ask(signal);
+      if (seen === undefined) return undefined;
+    } catch (error) {
+      if (isRefusal(error)) throw error;
+      seen = `the cluster does not answer: ${apiMessage(error)}`;
+    }
+    // What the limit broke off says less than what was seen before.
+    if (signal.aborted) return lag;
+    lag = seen;
+    await setTimeout(pollMs, undefined, { signal }).catch(() => undefined);
+  }
 }
 
 /** What the API server, or whatever failed on the way to it, has to say. */

@@ -1,6 +1,6 @@
-import type { CoreV1Api, PortForward, V1Pod } from "@kubernetes/client-node";
+import type { ConfigurationOptions, CoreV1Api, PortForward, V1Pod } from "@kubernetes/client-node";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { kubernetesAccess, type ClusterAccess } from "./cluster-access";
+import { endingWith, kubernetesAccess, type ClusterAccess } from "./cluster-access";
 
 /** The gateway pods of one deployment: where they run and by which labels they are found. */
 export interface GatewayPods {
@@ -27,20 +27,21 @@ export class GatewayProxies {
     private readonly pods: GatewayPods,
     private readonly api: CoreV1Api,
     private readonly forward: PortForward,
+    private readonly until: (signal: AbortSignal) => ConfigurationOptions,
   ) {}
 
   static async connect(pods: GatewayPods, access: ClusterAccess): Promise<GatewayProxies> {
     const { client, config } = await kubernetesAccess(access);
-    return new GatewayProxies(pods, config.makeApiClient(client.CoreV1Api), new client.PortForward(config));
+    const api = config.makeApiClient(client.CoreV1Api);
+    return new GatewayProxies(pods, api, new client.PortForward(config), (s) => endingWith(client, s));
   }
 
   /** Names of the pods that take traffic now: ready and not on their way out. */
   async ready(signal: AbortSignal): Promise<string[]> {
-    signal.throwIfAborted();
-    const { items } = await this.api.listNamespacedPod({
-      namespace: this.pods.namespace,
-      labelSelector: labelSelector(this.pods),
-    });
+    const { items } = await this.api.listNamespacedPod(
+      { namespace: this.pods.namespace, labelSelector: labelSelector(this.pods) },
+      this.until(signal),
+    );
     return items.filter(isReady).map((pod) => pod.metadata?.name ?? "");
   }
 

@@ -35,7 +35,7 @@ export interface IstioControlPlaneArgs {
   readonly values?: { readonly base?: HelmValues; readonly istiod?: HelmValues };
   /** Default `istio-system`. */
   readonly namespace?: string;
-  /** How long each release and the webhooks may take to get ready, in seconds. Default 180. */
+  /** How long each release may take to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
   /** The cluster whose webhooks are asked; default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
@@ -55,12 +55,14 @@ const BLOCKED_KEY_ADDRESSES = ["127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80
  * Istio's control plane: the charts `base` (CRDs, default validator) and `istiod`.
  *
  * Releases have fixed names, `istio-base` and `istiod`: Helm owns the CRDs by release name and leaves them behind on
- * destroy, so another name could never be installed again. Depend on this component to write Istio objects: it is
- * done only once istiod's validation webhook answers.
+ * destroy, so another name could never be installed again. What writes Istio objects or pods with sidecars depends on
+ * {@link ready}.
  */
 export class IstioControlPlane extends pulumi.ComponentResource {
   readonly namespace: pulumi.Output<string>;
   readonly version: pulumi.Output<string>;
+  /** This component, once istiod's webhooks answer: what comes before may fail with "failed calling webhook". */
+  readonly ready: pulumi.Output<pulumi.Resource>;
   /** Labels by which a namespace opts in to sidecar injection. */
   readonly injectionLabels: pulumi.Output<Record<string, string>>;
 
@@ -78,7 +80,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     const release = {
       namespace: namespace.metadata.name,
       timeout,
-      // A failed first install is removed, so that the next run starts clean.
+      // What a failed upgrade made is removed.
       cleanupOnFail: true,
     };
     // Refuse what istiod has not checked, from the first object on; without this the charts start with Ignore.
@@ -137,16 +139,15 @@ export class IstioControlPlane extends pulumi.ComponentResource {
       {
         parent: this,
         dependsOn: [base],
-        hooks: webhooksAnswer(`${name}-webhooks`, {
-          namespace: namespaceName,
-          timeoutSeconds: timeout,
-          ...(cluster && { cluster }),
-        }),
       },
     );
 
     this.namespace = istiod.status.namespace;
     this.version = istiod.status.version;
+    this.ready = webhooksAnswer(istiod, {
+      namespace: namespaceName,
+      ...(cluster && { cluster }),
+    }).apply(() => this);
     // Known in every preview; that what takes them comes after the injector is a matter of dependsOn.
     this.injectionLabels = pulumi.output<Record<string, string>>(
       args.revision === undefined ? { "istio-injection": "enabled" } : { [REVISION_LABEL]: args.revision },

@@ -1,2 +1,9 @@
-/** The part of the Kubernetes client that hooks use; `npm run bundle` makes one file of it. */
-export { CoreV1Api, KubeConfig, KubernetesObjectApi, PortForward } from "@kubernetes/client-node";
+/** The part of the Kubernetes client that waits use; `npm run bundle` makes one file of it. */
+export {
+  AppsV1Api,
+  CoreV1Api,
+  CustomObjectsApi,
+  KubeConfig,
+  Observable,
+  PortForward,
+} from "@kubernetes/client-node";

@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { setTimeout } from "node:timers/promises";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
-import { apiMessage, type ClusterAccess } from "../mesh/cluster-access";
+import { apiMessage, changesCluster, lagAfter, type ClusterAccess } from "../mesh/cluster-access";
 import { GatewayProxies, labelSelector, type GatewayPods } from "../mesh/gateway-proxies";
 import {
   clustersWithoutEndpoint,
@@ -16,7 +15,7 @@ import {
   type RouteConfigDump,
   type VirtualServiceIdentity,
 } from "../traffic/propagation";
-import { withoutStack } from "./without-stack";
+import { withoutStack } from "../mesh/without-stack";
 
 export interface PropagationBarrierArgs {
   /** Pods that must have the routes. */
@@ -56,9 +55,7 @@ export class PropagationBarrier {
     name: string,
     private readonly args: PropagationBarrierArgs,
   ) {
-    // Unit tests with Pulumi's mocks have no engine, and no cluster that could be asked.
-    const writes = !pulumi.runtime.isDryRun() && pulumi.runtime.getEngine() !== undefined;
-    if (writes) this.proxies = GatewayProxies.connect(args.gateway, args.cluster ?? {});
+    if (changesCluster()) this.proxies = GatewayProxies.connect(args.gateway, args.cluster ?? {});
     // While the engine is still comparing. Whoever waits for the connection is told what failed.
     this.proxies?.then((proxies) => proxies.warmUp(AbortSignal.timeout(5000))).catch(() => undefined);
     this.beforeUpdate = new pulumi.ResourceHook(`${name}-endpoints`, async ({ newInputs, oldInputs }) => {
@@ -101,49 +98,42 @@ export class PropagationBarrier {
   /**
    * Asks every ready gateway pod until each has nothing left to say.
    *
-   * @throws Error naming each pod that lags and what it lacks, when the limit is reached or no pod is ready.
+   * @throws Error naming each pod that lags and what it lacks, when the limit is reached; at once where the pods may not
+   *   be asked for.
    */
   private async everyGateway(state: string, lagOf: LagOf): Promise<void> {
     const { gateway, timeoutSeconds = 60 } = this.args;
-    const signal = AbortSignal.timeout(timeoutSeconds * 1000);
-    let lagging = ["no pod was asked"];
-    const settled = async (): Promise<boolean> => {
+    const refused = (error: unknown): Error =>
+      new Error(
+        `The gateways could not be asked for their routes: ${apiMessage(error)}\n${state} ` +
+          `Waiting needs the right to list pods and to create pods/portforward in namespace ${gateway.namespace}. ` +
+          "Where that cannot be had, switch it off: shopzier:propagation: { wait: false }.",
+        { cause: error },
+      );
+    const lag = await lagAfter({ timeoutSeconds, pollMs: POLL_MS }, async (signal) => {
       const proxies = await this.proxies;
-      if (!proxies) return true;
+      if (!proxies) return undefined;
       const pods = await proxies.ready(signal);
+      if (pods.length === 0) {
+        return `  - no pod in namespace ${gateway.namespace} with ${labelSelector(gateway)} is ready`;
+      }
       const lags = await Promise.all(
         pods.map(async (pod) => {
           // A pod that cannot be asked lags until it answers, or is no longer ready.
           const lag = await lagOf(proxies, pod, signal).catch(
             (error: unknown) => `does not answer: ${apiMessage(error)}`,
           );
-          return lag === undefined ? [] : [`gateway pod ${pod} ${lag}`];
+          return lag === undefined ? [] : [`  - gateway pod ${pod} ${lag}`];
         }),
       );
-      // What the limit broke off says less than what was seen before.
-      signal.throwIfAborted();
-      lagging =
-        pods.length > 0
-          ? lags.flat()
-          : [`no pod in namespace ${gateway.namespace} with ${labelSelector(gateway)} is ready`];
-      return lagging.length === 0;
-    };
-    try {
-      while (!(await settled())) await setTimeout(POLL_MS, undefined, { signal });
-    } catch (error) {
-      if (!signal.aborted) {
-        throw new Error(
-          `The gateways could not be asked for their routes: ${apiMessage(error)}\n${state} ` +
-            `Waiting needs the right to list pods and to create pods/portforward in namespace ${gateway.namespace}. ` +
-            "Where that cannot be had, switch it off: shopzier:propagation: { wait: false }.",
-          { cause: error },
-        );
-      }
+      return lags.flat().join("\n") || undefined;
+    }).catch((error: unknown) => {
+      throw refused(error);
+    });
+    if (lag !== undefined) {
       throw new Error(
-        `The gateways did not take up the routes within ${timeoutSeconds} s:\n` +
-          lagging.map((line) => `  - ${line}`).join("\n") +
-          `\n${state} Look at these pods and at istiod (istioctl proxy-status), then run the same command again.`,
-        { cause: error },
+        `The gateways did not take up the routes within ${timeoutSeconds} s:\n${lag}\n` +
+          `${state} Look at these pods and at istiod (istioctl proxy-status), then run the same command again.`,
       );
     }
   }

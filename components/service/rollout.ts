@@ -1,15 +1,22 @@
-import type { KubernetesObject } from "@kubernetes/client-node";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { setTimeout } from "node:timers/promises";
-import { apiMessage, kubernetesAccess, type ClusterAccess } from "../mesh/cluster-access";
+import {
+  apiMessage,
+  changesCluster,
+  endingWith,
+  kubernetesAccess,
+  lagAfter,
+  type ClusterAccess,
+} from "../mesh/cluster-access";
 import { labelSelector } from "../mesh/gateway-proxies";
-import { withoutStack } from "./without-stack";
+import { withoutStack } from "../mesh/without-stack";
 
 export interface RolloutArgs {
   readonly cluster?: ClusterAccess;
   /** Beyond so many seconds the update fails. */
   readonly timeoutSeconds: number;
+  /** Fewest pods that an autoscaler keeps, which starts from one. Default: there is none. */
+  readonly minReplicas?: number;
 }
 
 const POLL_MS = 500;
@@ -20,17 +27,17 @@ const POLL_MS = 500;
  * Pulumi's provider waits for that itself, but under load it can take the state of before the update for the result
  * (the deployment controller has not seen the update yet, `observedGeneration` is behind `generation`) and call a broken
  * image a success. The state then keeps what it took, so this asks the cluster itself, in each `up` until it is well.
+ * Where an autoscaler keeps the pods, it asks too: Kubernetes starts one pod, which would get the traffic of all.
  */
 export function rolledOut(deployment: k8s.apps.v1.Deployment, args: RolloutArgs): pulumi.Output<void> {
   return pulumi
     .all([deployment.metadata, deployment.spec, deployment.status])
     .apply(async ([metadata, spec, status]) => {
-      // Unit tests with Pulumi's mocks have no engine, and no cluster that could be asked.
-      const writes = !pulumi.runtime.isDryRun() && pulumi.runtime.getEngine() !== undefined;
-      if (writes && isBehind({ metadata, status })) {
+      const behind = isBehind({ metadata, status });
+      if (changesCluster() && (behind || args.minReplicas !== undefined)) {
         const { name, namespace } = metadata;
         try {
-          await settled(name, namespace, spec.selector.matchLabels, args);
+          await settled({ name, namespace, labels: spec.selector.matchLabels, behind }, args);
         } catch (error) {
           throw withoutStack(error as Error);
         }
@@ -59,11 +66,14 @@ export interface PodState {
       readonly status: string;
       readonly message?: string;
     }[];
-    readonly containerStatuses?: readonly {
-      readonly name: string;
-      readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
-    }[];
+    readonly initContainerStatuses?: readonly ContainerState[];
+    readonly containerStatuses?: readonly ContainerState[];
   };
+}
+
+interface ContainerState {
+  readonly name: string;
+  readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
 }
 
 /** Whether what is known of a Deployment is from before its controller saw its last update. */
@@ -72,32 +82,38 @@ function isBehind({ metadata, status }: DeploymentState): boolean {
 }
 
 async function settled(
-  name: string,
-  namespace: string,
-  labels: Readonly<Record<string, string>>,
-  { cluster, timeoutSeconds }: RolloutArgs,
+  deployment: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly behind: boolean;
+  },
+  { cluster, timeoutSeconds, minReplicas = 0 }: RolloutArgs,
 ): Promise<void> {
-  const signal = AbortSignal.timeout(timeoutSeconds * 1000);
-  let lag: string | undefined = "was not asked";
+  const { name, namespace, labels } = deployment;
+  const failure = `Deployment ${namespace}/${name} was not seen rolled out`;
+  let waiting = deployment.behind;
+  let lag: string | undefined;
   try {
     const { client, config } = await kubernetesAccess(cluster);
-    const objects = config.makeApiClient(client.KubernetesObjectApi);
-    const pods = config.makeApiClient(client.CoreV1Api);
-    for (;;) {
-      const deployment = await objects.read<KubernetesObject & DeploymentState>({
-        apiVersion: "apps/v1",
-        kind: "Deployment",
-        metadata: { name, namespace },
-      });
-      const { items } = await pods.listNamespacedPod({ namespace, labelSelector: labelSelector({ labels }) });
-      lag = rolloutLag(deployment, items);
-      if (lag === undefined) return;
-      await setTimeout(POLL_MS, undefined, { signal });
-    }
+    const apps = config.makeApiClient(client.AppsV1Api);
+    const core = config.makeApiClient(client.CoreV1Api);
+    lag = await lagAfter({ timeoutSeconds, pollMs: POLL_MS }, async (signal) => {
+      const options = endingWith(client, signal);
+      const state = await apps.readNamespacedDeployment({ name, namespace }, options);
+      // Pods that fail after the autoscaler made them must not hold up a shift away from them.
+      waiting ||= (state.spec?.replicas ?? 1) < minReplicas;
+      if (!waiting) return undefined;
+      const { items } = await core.listNamespacedPod(
+        { namespace, labelSelector: labelSelector({ labels }) },
+        options,
+      );
+      return rolloutLag(state, items, minReplicas);
+    });
   } catch (error) {
-    const why = signal.aborted ? ` within ${timeoutSeconds} s: it ${lag}` : `: ${apiMessage(error)}`;
-    throw new Error(`Deployment ${namespace}/${name} was not seen rolled out${why}`, { cause: error });
+    throw new Error(`${failure}: ${apiMessage(error)}`, { cause: error });
   }
+  if (lag !== undefined) throw new Error(`${failure} within ${timeoutSeconds} s: it ${lag}`);
 }
 
 /**
@@ -105,11 +121,16 @@ async function settled(
  * (the rules of `kubectl rollout status`).
  *
  * @param pods those that its selector finds.
+ * @param minReplicas fewest pods that its autoscaler keeps.
  */
-export function rolloutLag(deployment: DeploymentState, pods: readonly PodState[]): string | undefined {
+export function rolloutLag(
+  deployment: DeploymentState,
+  pods: readonly PodState[],
+  minReplicas = 0,
+): string | undefined {
   if (isBehind(deployment)) return "has not been taken up by the deployment controller";
   const { replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = deployment.status ?? {};
-  const wanted = deployment.spec?.replicas ?? 1;
+  const wanted = Math.max(deployment.spec?.replicas ?? 1, minReplicas);
   const reasons = pods.flatMap(unreadiness);
   const because = reasons.length > 0 ? ` (${reasons.join("; ")})` : "";
   if (updatedReplicas < wanted) return `has ${updatedReplicas} of ${wanted} new pods${because}`;
@@ -123,16 +144,20 @@ export function rolloutLag(deployment: DeploymentState, pods: readonly PodState[
 function unreadiness({ metadata, status }: PodState): string[] {
   const condition = (type: string) => status?.conditions?.find((c) => c.type === type);
   if (metadata?.deletionTimestamp !== undefined || condition("Ready")?.status === "True") return [];
-  const waiting = status?.containerStatuses?.flatMap(({ name, state }) =>
-    state?.waiting
-      ? [`${name}: ${[state.waiting.reason, state.waiting.message].filter(Boolean).join(", ")}`]
-      : [],
-  );
+  const waitingOf = (containers: readonly ContainerState[] = []): string[] =>
+    containers.flatMap(({ name, state }) =>
+      state?.waiting
+        ? [`${name}: ${[state.waiting.reason, state.waiting.message].filter(Boolean).join(", ")}`]
+        : [],
+    );
+  // The others wait for an init container (since Kubernetes 1.29 the proxy is one) and say no more than that.
+  const initial = waitingOf(status?.initContainerStatuses);
+  const waiting = initial.length > 0 ? initial.slice(0, 1) : waitingOf(status?.containerStatuses);
   const unscheduled = condition("PodScheduled");
   const words =
     unscheduled?.status === "False"
       ? [unscheduled.message ?? "is not scheduled"]
-      : waiting?.length
+      : waiting.length > 0
         ? waiting
         : [condition("Ready")?.message ?? "is not ready"];
   return words.map((why) => `pod ${metadata?.name ?? ""} ${why}`);

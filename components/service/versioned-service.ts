@@ -163,7 +163,13 @@ export class VersionedService extends pulumi.ComponentResource {
           customTimeouts: { create: `${timeout}s`, update: `${timeout}s` },
         },
       );
-      rollouts.push(rolledOut(deployment, { ...(cluster && { cluster }), timeoutSeconds: timeout }));
+      rollouts.push(
+        rolledOut(deployment, {
+          ...(cluster && { cluster }),
+          timeoutSeconds: timeout,
+          ...("autoscaler" in scale && { minReplicas: minimumReplicas(scale) }),
+        }),
+      );
       if (rateLimit) {
         new EnvoyFilter(
           `${child}-rate-limit`,

@@ -117,6 +117,11 @@ describe("faults", () => {
     assert.ok(seconds(started) < limit, `${seconds(started)} s`);
   }
 
+  async function startIstiod(): Promise<void> {
+    await kubectl("-n", "istio-system", "scale", "deployment/istiod", "--replicas=1");
+    await must("kubectl", "-n", "istio-system", "rollout", "status", "deployment/istiod", "--timeout=60s");
+  }
+
   it("a pod that never gets ready ends with its name and the reason; traffic stays; the next up repairs it", async () => {
     editStackFile((config) => {
       const category = config["shopzier:category"];
@@ -198,9 +203,43 @@ describe("faults", () => {
       return pods.items.length === 0;
     });
     await setConfig("traffic.weights.v2", 40);
-    await failsWithin(60, /istiod/, /webhook/);
-    await kubectl("-n", "istio-system", "scale", "deployment/istiod", "--replicas=1");
-    await must("kubectl", "-n", "istio-system", "rollout", "status", "deployment/istiod", "--timeout=60s");
+    try {
+      await failsWithin(90, /istiod/, /webhook/);
+    } finally {
+      await startIstiod();
+    }
+    await up();
+    const client = await Client.open();
+    assertSplit(await client.sample(1000), { v1: 60, v2: 40 });
+    await client.close();
+  });
+
+  it("istiod scaled to zero during `up` ends with the pod or the webhook that lacks it; up works once it is back", async () => {
+    const pods = async (...labels: string[]): Promise<number> =>
+      (await get<{ items: unknown[] }>("pods", ...labels)).items.length;
+    editStackFile((config) => {
+      const category = config["shopzier:category"];
+      const { v2 } = category.versions;
+      assert.ok(v2);
+      v2.env = { CHANGED: "yes" };
+      category.readyTimeout = "20s";
+      config["shopzier:propagation"] = { timeout: "20s" };
+    });
+    await setConfig("traffic.weights.v2", 40);
+    const failing = failsWithin(90, /pod (category\/)?category-v2-\S+|gateway pod \S+|webhook.*istiod/i);
+    await until(
+      "a new pod of v2 is there",
+      async () => (await pods("-n", NAMESPACE, "-l", "version=v2")) > 1,
+    );
+    await kubectl("-n", "istio-system", "scale", "deployment/istiod", "--replicas=0");
+    try {
+      await failing;
+      const client = await Client.open();
+      assert.deepEqual(failures(await client.sample(200)), {});
+      await client.close();
+    } finally {
+      await startIstiod();
+    }
     await up();
     const client = await Client.open();
     assertSplit(await client.sample(1000), { v1: 60, v2: 40 });

@@ -42,6 +42,26 @@ describe("what a rollout lacks", () => {
     );
   });
 
+  it("is a proxy that does not start, for which the other containers wait", () => {
+    const waits = pod("category-v2-b", {
+      containerStatuses: [{ name: "category", state: { waiting: { reason: "PodInitializing" } } }],
+      initContainerStatuses: [
+        { name: "istio-validation", state: { terminated: {} } },
+        { name: "istio-proxy", state: { waiting: { reason: "ImagePullBackOff" } } },
+      ],
+    });
+    assert.equal(
+      rolloutLag(deployment({ availableReplicas: 1 }), [READY, waits]),
+      "has 1 of 2 pods ready (pod category-v2-b istio-proxy: ImagePullBackOff)",
+    );
+  });
+
+  it("is the pods that an autoscaler keeps and has not made yet", () => {
+    const one = deployment({ replicas: 1, updatedReplicas: 1, availableReplicas: 1 }, { replicas: 1 });
+    assert.equal(rolloutLag(one, [READY]), undefined);
+    assert.equal(rolloutLag(one, [READY], 3), "has 1 of 3 new pods");
+  });
+
   it("is the end of old pods", () => {
     assert.equal(rolloutLag(deployment({ replicas: 3 }), [READY, READY]), "still has 1 old pods");
   });

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { lagAfter } from "../../components/mesh/cluster-access";
+import { GatewayProxies } from "../../components/mesh/gateway-proxies";
+
+/** What the API server says when etcd elects a leader. */
+const BUSY = { kind: "Status", message: "etcdserver: leader changed", code: 503 };
+const FORBIDDEN = { kind: "Status", message: 'pods is forbidden: User "ci" cannot list resource', code: 403 };
+const POD = { metadata: { name: "gateway-1" }, status: { conditions: [{ type: "Ready", status: "True" }] } };
+
+describe("waiting for the cluster", () => {
+  let server: Server;
+  afterEach(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  /** The gateway pods that are ready, asked of a server that answers so, until there is one. */
+  async function ask(answer: RequestListener, timeoutSeconds: number): Promise<string | undefined> {
+    server = createServer(answer);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const proxies = await GatewayProxies.connect(
+      { namespace: "istio-ingress", labels: { istio: "ingressgateway" } },
+      { kubeconfig: kubeconfig((server.address() as AddressInfo).port) },
+    );
+    return lagAfter({ timeoutSeconds, pollMs: 10 }, async (signal) =>
+      (await proxies.ready(signal)).length > 0 ? undefined : "no pod is ready",
+    );
+  }
+
+  const answers = (...bodies: readonly { code?: number; items?: object[] }[]): RequestListener => {
+    let n = 0;
+    return (_request, response) => {
+      const body = bodies[Math.min(n++, bodies.length - 1)] ?? {};
+      response.writeHead(body.code ?? 200, { "content-type": "application/json" }).end(JSON.stringify(body));
+    };
+  };
+
+  it("goes on after an error that may pass", async () => {
+    assert.equal(await ask(answers(BUSY, { items: [] }, { items: [POD] }), 20), undefined);
+  });
+
+  it("ends at the limit with what was seen last", async () => {
+    assert.equal(await ask(answers(BUSY, { items: [] }), 1), "no pod is ready");
+  });
+
+  it("ends at the limit with the error that does not pass", async () => {
+    const lag = await ask(answers({ items: [] }, BUSY), 1);
+    assert.equal(lag, "the cluster does not answer: etcdserver: leader changed");
+  });
+
+  it("ends at the limit when the API server takes the question and never answers", async () => {
+    assert.equal(await ask(() => undefined, 0.3), "the cluster has not answered");
+  });
+
+  it("ends at once when the caller may not ask", async () => {
+    await assert.rejects(ask(answers(FORBIDDEN), 20), /cannot list resource/);
+  });
+});
+
+function kubeconfig(port: number): string {
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "test",
+    contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
+    clusters: [
+      { name: "test", cluster: { server: `http://127.0.0.1:${port}`, "insecure-skip-tls-verify": true } },
+    ],
+    users: [{ name: "test", user: {} }],
+  });
+}
