@@ -12,18 +12,22 @@ import {
   planTracing,
   Prometheus,
   versionRules,
+  type IstioControlPlane,
   type IstioControlPlaneArgs,
   type MeshTelemetryArgs,
   type ObservedService,
 } from "../components/index";
-import type { Settings } from "./settings";
+import type { Autoscaler, Settings } from "./settings";
 
 type Telemetry = Pick<MeshTelemetryArgs, "tracing" | "accessLogs" | "metrics">;
 
 /** What the settings make of the proxies' reports. */
 export function telemetryOf({ observability: o }: Settings): Telemetry {
   const tracing = o.tracing && planTracing(o.tracing);
-  const metrics = planMetrics(o.metrics.customization);
+  const metrics = planMetrics({
+    ...o.metrics.customization,
+    upstreamCluster: o.metrics.source === "istio" && (o.prometheus !== undefined || o.dashboards),
+  });
   return {
     ...(tracing && { tracing }),
     ...(o.accessLogs && { accessLogs: planAccessLogs(o.accessLogs) }),
@@ -49,13 +53,18 @@ export function controlPlaneTelemetry(
 export function observability(
   settings: Settings,
   telemetry: Telemetry,
-  parts: { readonly controlPlane: pulumi.Resource; readonly namespaces: readonly pulumi.Resource[] },
+  parts: {
+    readonly controlPlane: IstioControlPlane;
+    readonly namespaces: readonly pulumi.Resource[];
+  },
 ): void {
-  const { observability: o, category, traffic } = settings;
+  const { istio, gateway, observability: o, category, traffic } = settings;
   if (Object.keys(telemetry).length > 0) {
     // A namespace is made by the part that lives in it.
     const own = Object.keys(telemetry.tracing?.namespaces ?? {}).length > 0 ? parts.namespaces : [];
-    new MeshTelemetry("telemetry", telemetry, { dependsOn: [parts.controlPlane, ...own] });
+    new MeshTelemetry("telemetry", telemetry, {
+      dependsOn: [parts.controlPlane, parts.controlPlane.ready, ...own],
+    });
   }
   const service: ObservedService = {
     name: "category",
@@ -64,9 +73,8 @@ export function observability(
     versions: Object.keys(category.versions),
   };
   const { source } = o.metrics;
-  const { rules = [], mirror } = traffic as { rules?: readonly unknown[]; mirror?: unknown };
-  const byWeightsAlone = rules.length === 0 && mirror === undefined;
   if (o.prometheus) {
+    const { shares, rules, policies } = traffic;
     new Prometheus("prometheus", {
       ...o.prometheus,
       rules: [
@@ -74,13 +82,20 @@ export function observability(
           service,
           source,
           ...o.objectives,
-          ...(byWeightsAlone && { shares: traffic.shares }),
+          shares,
+          rules,
+          ...(policies.mirror && { mirror: policies.mirror }),
         }),
-        meshRules(),
+        meshRules({ istiodPods: podsOf(istio.controlPlane), gatewayPods: podsOf(gateway) }),
       ],
     });
   }
   if (o.jaeger) new Jaeger("jaeger", o.jaeger);
   if (o.dashboards) new Dashboards("dashboards", { service, source });
   if (o.grafana) new Grafana("grafana", { ...o.grafana, jaeger: o.jaeger !== undefined });
+}
+
+/** Pods that there are at any time. */
+function podsOf({ replicas = 1, autoscaler }: { replicas?: number; autoscaler?: Autoscaler }): number {
+  return autoscaler?.minReplicas ?? replicas;
 }

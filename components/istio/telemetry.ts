@@ -32,7 +32,7 @@ export interface AccessLogging {
 
 /** A change of Istio's own metrics. */
 export interface MetricsOverride {
-  readonly match: { readonly metric: string };
+  readonly match: { readonly metric: string; readonly mode?: "CLIENT" | "SERVER" };
   readonly disabled?: boolean;
   readonly tagOverrides?: Readonly<
     Record<

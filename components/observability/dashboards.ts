@@ -99,8 +99,8 @@ export function dashboards(
   const mesh = dashboard("mesh-health", "Mesh health")
     .withPanel(
       timeseries("Answering Prometheus", "short", [
-        ["istiod", 'count(up{app="istiod"} == 1)'],
-        ["ingress gateway", 'count(up{istio="ingressgateway"} == 1)'],
+        ["istiod", 'sum(up{app="istiod"}) or vector(0)'],
+        ["ingress gateway", 'sum(up{istio="ingressgateway"}) or vector(0)'],
       ]),
     )
     .withPanel(timeseries("Connected proxies", "short", [["{{version}}", "sum by (version) (pilot_xds)"]]))

@@ -1,5 +1,6 @@
 /** Changes of Istio's standard metrics, worked out as a Telemetry spec. */
 import type { Metrics, MetricsOverride } from "../istio/telemetry";
+import { UPSTREAM_CLUSTER } from "./queries";
 
 /** Istio's names of its metrics (Telemetry API, IstioMetric). */
 export const ISTIO_METRICS = [
@@ -32,6 +33,11 @@ export interface MetricCustomization {
   readonly disable?: readonly IstioMetric[];
   /** Classes of requests, first match first; their name becomes tag `request_operation` of request counts and durations. */
   readonly operations?: readonly Operation[];
+  /**
+   * Tag {@link UPSTREAM_CLUSTER} of the request counts and durations of callers: as many values as there are versions that
+   * a proxy calls. Rules and dashboards of source `istio` need it. Default false.
+   */
+  readonly upstreamCluster?: boolean;
 }
 
 /** Entry of the mesh's Telemetry object; nothing when nothing is changed. */
@@ -40,6 +46,7 @@ export function planMetrics({
   remove = [],
   disable = [],
   operations = [],
+  upstreamCluster = false,
 }: MetricCustomization): Metrics | undefined {
   const tagOverrides = {
     ...Object.fromEntries(
@@ -47,17 +54,19 @@ export function planMetrics({
     ),
     ...Object.fromEntries(remove.map((tag) => [tag, { operation: "REMOVE" } as const])),
   };
-  const operation = {
-    request_operation: { operation: "UPSERT", value: classification(operations) },
-  } as const;
+  const ofRequests = (
+    where: Omit<MetricsOverride["match"], "metric">,
+    tag: string,
+    value: string,
+  ): MetricsOverride[] =>
+    ["REQUEST_COUNT", "REQUEST_DURATION"].map((metric) => ({
+      match: { metric, ...where },
+      tagOverrides: { [tag]: { operation: "UPSERT", value } },
+    }));
   const overrides: MetricsOverride[] = [
     ...(Object.keys(tagOverrides).length > 0 ? [{ match: { metric: "ALL_METRICS" }, tagOverrides }] : []),
-    ...(operations.length > 0
-      ? ["REQUEST_COUNT", "REQUEST_DURATION"].map((metric) => ({
-          match: { metric },
-          tagOverrides: operation,
-        }))
-      : []),
+    ...(operations.length > 0 ? ofRequests({}, "request_operation", classification(operations)) : []),
+    ...(upstreamCluster ? ofRequests({ mode: "CLIENT" }, UPSTREAM_CLUSTER, "xds.cluster_name") : []),
     ...disable.map((metric) => ({ match: { metric }, disabled: true })),
   ];
   return overrides.length > 0 ? { providers: [{ name: "prometheus" }], overrides } : undefined;

@@ -1,7 +1,8 @@
 /**
  * What is asked of Prometheus about the versions of a service: the one place for the PromQL of rules and dashboards.
  *
- * In two variants, by where the series come from. `istio`: Istio's standard metrics, of its own proxies. `envoy`: the
+ * In two variants, by where the series come from. `istio`: Istio's standard metrics, of its own proxies, with the
+ * tag {@link UPSTREAM_CLUSTER}. `envoy`: the
  * upstream statistics of any Envoy, which count attempts (a retried request counts twice) and need
  * {@link ENVOY_REQUEST_STATS} admitted.
  */
@@ -33,6 +34,26 @@ export const ENVOY_REQUEST_STATS: readonly string[] = [
 export const GATEWAY_CERTIFICATE_STATS: readonly string[] = [
   "listener\\..*\\.ssl\\.certificate\\.kubernetes:.*\\.expiration_unix_time_seconds",
 ];
+
+/**
+ * Tag of what callers count, for the variant `istio` (`upstreamCluster` of `planMetrics` makes it): the cluster that the
+ * route chose, which says the version. Istio's own tag `destination_version` comes from the proxy that answers, and is
+ * `unknown` for what the caller's proxy failed itself: no healthy pod, no connection, overflow, time-out.
+ */
+export const UPSTREAM_CLUSTER = "upstream_cluster";
+
+/** Istio's metrics and their tags that the queries of variant `istio` read: without one of them rules and dashboards are empty. */
+export const ISTIO_QUERIED = {
+  metrics: ["REQUEST_COUNT", "REQUEST_DURATION"],
+  tags: [
+    "reporter",
+    "response_code",
+    "destination_service_name",
+    "destination_service_namespace",
+    "destination_version",
+    UPSTREAM_CLUSTER,
+  ],
+} as const;
 
 /** Upper bounds of the latency histogram in milliseconds: Istio's and Envoy's default buckets. */
 export const LATENCY_BUCKETS_MS: readonly number[] = [
@@ -117,30 +138,23 @@ export class VersionQueries {
     // Envoy counts under one name by code and by class of codes.
     const codes = metric === this.counter ? ',response_code!=""' : "";
     const names = versions.join("|");
-    if (this.source === "istio") {
-      return {
-        selector: [
-          `reporter="${seenBy === "caller" ? "source" : "destination"}"`,
-          `destination_service_name="${name}"`,
-          `destination_service_namespace="${namespace}"`,
-          `destination_version=~"${names}"`,
-        ].join(","),
-        versionLabel: "destination_version",
-        versionPattern: "(.*)",
-      };
-    }
     if (seenBy === "callee") {
-      // Labels of the pod, which Prometheus adds when it scrapes.
       return {
-        selector: `cluster_name=~"inbound[|]${port}[|].*"${codes},namespace="${namespace}",app="${name}",version=~"${names}"`,
-        versionLabel: "version",
+        selector:
+          this.source === "istio"
+            ? `reporter="destination",destination_service_name="${name}",destination_service_namespace="${namespace}",destination_version=~"${names}"`
+            : // Labels of the pod, which Prometheus adds when it scrapes.
+              `cluster_name=~"inbound[|]${port}[|].*"${codes},namespace="${namespace}",app="${name}",version=~"${names}"`,
+        versionLabel: this.source === "istio" ? "destination_version" : "version",
         versionPattern: "(.*)",
       };
     }
     const host = `${name}.${namespace}.svc.cluster.local`.replaceAll(".", "[.]");
+    const [cluster, more] =
+      this.source === "istio" ? [UPSTREAM_CLUSTER, ',reporter="source"'] : ["cluster_name", codes];
     return {
-      selector: `cluster_name=~"outbound[|]${port}[|](${names})[|]${host}.*"${codes}`,
-      versionLabel: "cluster_name",
+      selector: `${cluster}=~"outbound[|]${port}[|](${names})[|]${host}.*"${more}`,
+      versionLabel: cluster,
       versionPattern: "outbound[|][0-9]+[|]([^|]+)[|].*",
     };
   }

@@ -1,4 +1,6 @@
 /** Prometheus rules about the versions of a service and about the mesh. */
+import type { Mirror } from "../traffic/mirror";
+import type { TrafficRule } from "../traffic/rules";
 import type { Shares } from "../traffic/weights";
 import {
   LATENCY_BUCKETS_MS,
@@ -47,11 +49,11 @@ export interface VersionRulesArgs {
   readonly fast?: BurnRateWindows;
   /** Burns 6 times as fast: a ticket. Default 6 h and 30 min. */
   readonly slow?: BurnRateWindows;
-  /**
-   * Version → percent that the weights give it. Only where weights alone decide: a rule that sends some requests to a
-   * version by name, and a mirror, change the measured shares. Default: shares are not watched.
-   */
+  /** Version → percent that the weights give it. Default: shares are neither recorded nor watched. */
   readonly shares?: Shares;
+  /** What changes the measured shares beside the weights, and so what of them is watched. */
+  readonly rules?: readonly TrafficRule[];
+  readonly mirror?: Mirror;
 }
 
 /** The two burn rates of the SRE workbook (Google, "Alerting on SLOs"): 2 percent of a month's budget in 1 h, 5 percent in 6 h. */
@@ -59,7 +61,7 @@ const BURN_RATES = { fast: 14.4, slow: 6 } as const;
 /** Bound of a right split: beyond it in one of ten thousand looks, both sides together. */
 const SHARE_SIGMAS = 3.9;
 /** Fewer requests than this in a window say nothing. */
-const MINIMUM_REQUESTS = { ratio: 10, share: 100 };
+const MINIMUM_REQUESTS = { ratio: 10, share: 100, besideRules: 100 };
 
 /** Recording and alert rules of a service. */
 export function versionRules(args: VersionRulesArgs): RuleGroup[] {
@@ -139,19 +141,18 @@ export function versionRules(args: VersionRulesArgs): RuleGroup[] {
     ),
   ]);
 
-  const { shares } = args;
   const name = (part: string): string => `${service.namespace}/${service.name}: ${part}`;
   return [
     { name: name("requests"), rules: [...ratios, ...callee, ...quantiles] },
     { name: name("objectives"), rules: objectives },
-    ...(shares
-      ? [{ name: name("shares"), rules: shareRules(service, shares, fast.short, target, matcher) }]
+    ...(args.shares
+      ? [{ name: name("shares"), rules: shareRules(args, args.shares, fast.short, target, matcher) }]
       : []),
   ];
 }
 
 function shareRules(
-  service: ObservedService,
+  { service, rules = [], mirror }: VersionRulesArgs,
   shares: Shares,
   seconds: number,
   target: Readonly<Record<string, string>>,
@@ -164,6 +165,39 @@ function shareRules(
   const total = `scalar(sum(${requests}) * ${seconds})`;
   // Right after a shift the window has seen both splits.
   const settled = `(${configured} == ${configured} offset ${window})`;
+  // What the gateway answers itself is no request to a version.
+  const routing = rules.filter(({ action }) => "to" in action || "weights" in action);
+  // A path, a method, a host or a namespace may be that of all requests; what only some clients send singles those out.
+  const forSome = routing.every(({ match }) =>
+    match.every((m) => [m.headers, m.cookies, m.query, m.claims].some((fields) => fields !== undefined)),
+  );
+  // So many that the alert is right as long as rules take less than nine tenths of the requests.
+  const expected = routing.length === 0 ? MINIMUM_REQUESTS.ratio : MINIMUM_REQUESTS.besideRules;
+  const shareOff: Rule = {
+    alert: "VersionShareOff",
+    expr: [
+      `abs(${measured} - on (version) group_left () ${settled})`,
+      `  > on (version) group_left () (${SHARE_SIGMAS} * sqrt(${configured} * (1 - ${configured}) / ${total}) + 1 / ${total})`,
+      `and on () (vector(${total}) >= ${MINIMUM_REQUESTS.share})`,
+    ].join("\n"),
+    for: window,
+    labels: { severity: "ticket" },
+    annotations: {
+      summary: `${service.name} {{ $labels.version }}: its share of the requests is not the configured one`,
+      description:
+        "Off by {{ $value | humanizePercentage }}, more than chance allows. Is a version without healthy pods, or does another route catch requests?",
+    },
+  };
+  const withoutTraffic: Rule = {
+    alert: "VersionWithoutTraffic",
+    expr: [`${settled} * ${total} >= ${expected}`, `unless on (version) ${requests} > 0`].join("\n"),
+    for: window,
+    labels: { severity: "ticket" },
+    annotations: {
+      summary: `${service.name} {{ $labels.version }}: no request, though its weight says there must be some`,
+      description: "{{ $value }} requests were to be expected. Look at its pods and at the route.",
+    },
+  };
   return [
     ...Object.entries(shares).map(([version, percent]) => ({
       record: "version:configured_share:ratio",
@@ -174,39 +208,36 @@ function shareRules(
       record: `version:measured_share:ratio_rate${window}`,
       expr: `${requests} / scalar(sum(${requests}) > 0)`,
     },
-    {
-      alert: "VersionShareOff",
-      expr: [
-        `abs(${measured} - on (version) group_left () ${settled})`,
-        `  > on (version) group_left () (${SHARE_SIGMAS} * sqrt(${configured} * (1 - ${configured}) / ${total}) + 1 / ${total})`,
-        `and on () (vector(${total}) >= ${MINIMUM_REQUESTS.share})`,
-      ].join("\n"),
-      for: window,
-      labels: { severity: "ticket" },
-      annotations: {
-        summary: `${service.name} {{ $labels.version }}: its share of the requests is not the configured one`,
-        description:
-          "Off by {{ $value | humanizePercentage }}, more than chance allows. Is a version without healthy pods, or does another route catch requests?",
-      },
-    },
-    {
-      alert: "VersionWithoutTraffic",
-      expr: [
-        `${settled} * ${total} >= ${MINIMUM_REQUESTS.ratio}`,
-        `unless on (version) ${requests} > 0`,
-      ].join("\n"),
-      for: window,
-      labels: { severity: "ticket" },
-      annotations: {
-        summary: `${service.name} {{ $labels.version }}: no request, though its weight says there must be some`,
-        description: "{{ $value }} requests were to be expected. Look at its pods and at the route.",
-      },
-    },
+    ...(routing.length === 0 && mirror === undefined ? [shareOff] : []),
+    ...(forSome ? [withoutTraffic] : []),
   ];
 }
 
+export interface MeshRulesArgs {
+  /** Pods of istiod that there are at any time. Default 1. */
+  readonly istiodPods?: number;
+  /** Pods of the ingress gateway that there are at any time. Default 1. */
+  readonly gatewayPods?: number;
+}
+
+/**
+ * Events of the last five minutes. A counter of istiod and of the API server has no series before its first event, which
+ * is no increase then: a series that is new counts too, unless nothing at all was watched when it may have begun.
+ */
+function events(by: string, series: string): string {
+  return [
+    `sum by (${by}) (increase(${series}[5m])) > 0`,
+    `or sum by (${by}) ((${series} unless ${series} offset 5m) and on () up offset 5m) > 0`,
+  ].join("\n");
+}
+
+/** Some answer, but fewer than there are, or than there have to be. */
+function tooFew(up: string, pods: number): string {
+  return `sum(${up}) > 0 < clamp_min(count(${up}), ${pods})`;
+}
+
 /** Alert rules of the mesh itself, whatever runs in it. */
-export function meshRules(): RuleGroup {
+export function meshRules({ istiodPods = 1, gatewayPods = 1 }: MeshRulesArgs = {}): RuleGroup {
   const alert = (
     name: string,
     severity: "page" | "ticket",
@@ -241,12 +272,28 @@ export function meshRules(): RuleGroup {
         "Nobody outside the cluster reaches the service.",
       ),
       alert(
+        "IstiodDegraded",
+        "ticket",
+        "5m",
+        tooFew('up{app="istiod"}', istiodPods),
+        "Only {{ $value }} of istiod's pods answer Prometheus",
+        "The others are missing or hang: `kubectl get pods -n istio-system -l app=istiod`.",
+      ),
+      alert(
+        "IngressGatewayDegraded",
+        "ticket",
+        "5m",
+        tooFew('up{istio="ingressgateway"}', gatewayPods),
+        "Only {{ $value }} of the ingress gateway's pods answer Prometheus",
+        "The others are missing or hang: `kubectl get pods -A -l istio=ingressgateway`.",
+      ),
+      alert(
         "ProxyConfigRejected",
         "ticket",
         "0m",
-        "sum by (type) (increase(pilot_total_xds_rejects[5m])) > 0",
+        events("type", "pilot_total_xds_rejects"),
         "Proxies refuse configuration of type {{ $labels.type }}",
-        "They go on with what they had: `istioctl proxy-status`, and the log of istiod for the reason.",
+        "They go on with what they had: `istioctl proxy-status`, and the log of istiod for the reason. The alert ends five minutes after the last refusal, whether or not the configuration was repaired.",
       ),
       alert(
         "ProxyConfigSlow",
@@ -260,7 +307,10 @@ export function meshRules(): RuleGroup {
         "IstioWebhookFailing",
         "page",
         "0m",
-        'sum by (name) (increase(apiserver_admission_webhook_rejection_count{name=~".*istio.io",error_type=~"calling_webhook_error|apiserver_internal_error"}[5m])) > 0',
+        events(
+          "name",
+          'apiserver_admission_webhook_rejection_count{name=~".*istio.io",error_type=~"calling_webhook_error|apiserver_internal_error"}',
+        ),
         "The API server cannot call Istio's webhook {{ $labels.name }}",
         "Istio objects and pods with a sidecar are refused: is istiod up, and do its webhooks have its certificate?",
       ),
@@ -268,7 +318,7 @@ export function meshRules(): RuleGroup {
         "SidecarInjectionFailing",
         "ticket",
         "0m",
-        "sum(increase(sidecar_injection_failure_total[5m])) > 0",
+        events("", "sidecar_injection_failure_total"),
         "istiod failed to inject a sidecar",
         "Pods start without a proxy or not at all: the log of istiod says why.",
       ),

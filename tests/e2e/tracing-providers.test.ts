@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { execa } from "execa";
 import { stackEnvironment } from "../../lab/stack";
 import { Certificates } from "./certificates";
-import { applyObjects, baseline, Client, failures, kubectl, stackFile, up } from "./lab";
+import { applyObjects, baseline, Client, failures, kubectl, NAMESPACE, stackFile, up } from "./lab";
+import { restart } from "./prometheus";
 import {
   OUTSIDE,
   OUTSIDE_NAME,
@@ -44,6 +45,11 @@ describe("tracing by providers other than Jaeger", () => {
   });
 
   async function trace(tracing: object, more: object = {}): Promise<void> {
+    await configure(tracing, more);
+    await receiver.forget();
+  }
+
+  async function configure(tracing: object, more: object = {}): Promise<void> {
     stackFile((config) => {
       config["shopzier:observability"] = {
         metrics: { source: "envoy" },
@@ -52,7 +58,6 @@ describe("tracing by providers other than Jaeger", () => {
       };
     });
     await up();
-    await receiver.forget();
   }
 
   /**
@@ -121,7 +126,16 @@ describe("tracing by providers other than Jaeger", () => {
   });
 
   it("sampling 0: nothing, even for a caller who asks for a trace", async () => {
-    await trace({ provider: "otlp", collector: { host: RECEIVER }, sampling: 0 });
+    await configure({ provider: "otlp", collector: { host: RECEIVER }, sampling: 0 });
+    // Connections that are open keep to what was before for up to a minute.
+    await client.close();
+    await Promise.all([
+      restart("istio-ingress", "istio-ingressgateway"),
+      restart(NAMESPACE, "category-v1"),
+      restart(NAMESPACE, "category-v2"),
+    ]);
+    client = await Client.open();
+    await receiver.forget();
     const answers = await client.sample(100, {
       headers: {
         "x-tenant": "acme",
@@ -131,9 +145,10 @@ describe("tracing by providers other than Jaeger", () => {
     });
     assert.deepEqual(failures(answers), {});
     // Proof that the way is open: a trace sent after those would arrive before this ends.
-    await trace({ provider: "otlp", collector: { host: RECEIVER }, sampling: 100 });
+    await configure({ provider: "otlp", collector: { host: RECEIVER }, sampling: 100 });
     await sendUntil("a span by OTLP", 4317, EXPORT);
-    assert.ok(!(await receiver.received()).some((r) => r.text.includes("a".repeat(32))));
+    // A trace's id goes as its sixteen bytes.
+    assert.ok(!(await receiver.received()).some((r) => r.text.includes("\u00aa".repeat(16))));
   });
 
   it("OTLP: a collector outside the cluster, by its address, with the token", async () => {

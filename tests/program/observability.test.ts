@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { rootCertificates } from "node:tls";
+import { planMetrics } from "../../components/index";
 import { runProgram, stackConfig, type Registered, type Run } from "./program";
 
 const EVERYTHING = {
@@ -172,20 +173,57 @@ describe("observability", () => {
     assert.deepEqual(changed.sort(), ["category-routes-route", "prometheus-rules"]);
   });
 
-  it("does not watch shares where rules decide beside the weights", async () => {
+  it("records the configured shares always, and watches what of them says something beside rules and mirror", async () => {
+    const WEIGHTS = { weights: { v1: "rest", v2: 20 } };
+    const shares = async (traffic: object): Promise<string[]> => {
+      const config = stackConfig("dev");
+      config["shopzier:observability"] = { prometheus: { enabled: true } };
+      config["shopzier:traffic"] = { ...WEIGHTS, ...traffic };
+      const { data } = byName(await runProgram(config)).get("prometheus-rules")?.inputs as {
+        data: Record<string, string>;
+      };
+      const names = ["configured_share:ratio", "VersionShareOff", "VersionWithoutTraffic"];
+      return names.filter(
+        (name) =>
+          data["rules.yml"]?.includes(`"${name}"`) || data["rules.yml"]?.includes(`"version:${name}"`),
+      );
+    };
+    const to = (match: object): object => ({ rules: [{ name: "beta", match, to: "v2" }] });
+    const all = ["configured_share:ratio", "VersionShareOff", "VersionWithoutTraffic"];
+    assert.deepEqual(await shares({}), all);
+    const forTesters = await shares(to({ headers: { "x-beta": { exact: "1" } } }));
+    assert.deepEqual(forTesters, ["configured_share:ratio", "VersionWithoutTraffic"]);
+    assert.deepEqual(await shares(to({ path: { prefix: "/api" } })), ["configured_share:ratio"]);
+    assert.deepEqual(await shares({ mirror: { to: "v2" } }), [
+      "configured_share:ratio",
+      "VersionWithoutTraffic",
+    ]);
+  });
+
+  it("has Istio's proxies tell the version of what no pod answered, where that is read", async () => {
+    const metrics = async (block: object): Promise<unknown> => {
+      const { inputs } = byName(await withObservability(block)).get("telemetry-mesh") ?? {};
+      return (inputs?.spec as { metrics?: unknown } | undefined)?.metrics;
+    };
+    const prometheus = { enabled: true };
+    assert.deepEqual(await metrics({ prometheus }), [planMetrics({ upstreamCluster: true })]);
+    assert.deepEqual(await metrics({ dashboards: true }), await metrics({ prometheus }));
+    assert.equal(await metrics({ prometheus, metrics: { source: "envoy" } }), undefined);
+    assert.equal(await metrics({}), undefined);
+  });
+
+  it("misses a pod of the gateway or of istiod where there are fewer than the least", async () => {
     const config = stackConfig("dev");
     config["shopzier:observability"] = { prometheus: { enabled: true } };
-    const rules = async (): Promise<string> => {
-      const run = await runProgram(config);
-      const { data } = byName(run).get("prometheus-rules")?.inputs as { data: Record<string, string> };
-      return data["rules.yml"] ?? "";
+    config["shopzier:gateway"] = {
+      ...(config["shopzier:gateway"] as object),
+      autoscaler: { minReplicas: 3, maxReplicas: 5 },
     };
-    assert.match(await rules(), /VersionShareOff/);
-    config["shopzier:traffic"] = {
-      weights: { v1: "rest", v2: 20 },
-      rules: [{ name: "beta", match: { headers: { "x-beta": { exact: "1" } } }, to: "v2" }],
+    const { data } = byName(await runProgram(config)).get("prometheus-rules")?.inputs as {
+      data: Record<string, string>;
     };
-    assert.doesNotMatch(await rules(), /VersionShareOff/);
+    assert.match(data["rules.yml"] ?? "", /clamp_min\(count\(up\{istio=\\"ingressgateway\\"\}\), 3\)/);
+    assert.match(data["rules.yml"] ?? "", /clamp_min\(count\(up\{app=\\"istiod\\"\}\), 1\)/);
   });
 
   it("keeps a login of a trace store in its Secret", () => {

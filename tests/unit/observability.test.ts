@@ -15,8 +15,9 @@ import {
   type CollectorAccess,
 } from "../../components/observability/collector";
 import { jaegerConfig } from "../../components/observability/jaeger-config";
+import { dashboards } from "../../components/observability/dashboards";
 import { classification, planMetrics, type Operation } from "../../components/observability/metrics";
-import { promDuration, VersionQueries } from "../../components/observability/queries";
+import { ISTIO_QUERIED, promDuration, VersionQueries } from "../../components/observability/queries";
 import { versionRules } from "../../components/observability/rules";
 import { planTracing, type Tracing } from "../../components/observability/tracing";
 import { parseSettings } from "../../stacks/settings";
@@ -215,6 +216,17 @@ describe("planMetrics", () => {
     );
   });
 
+  it("has callers tag request counts and durations with the cluster that they chose", () => {
+    const tagOverrides = { upstream_cluster: { operation: "UPSERT", value: "xds.cluster_name" } };
+    assert.deepEqual(
+      planMetrics({ upstreamCluster: true })?.overrides,
+      ["REQUEST_COUNT", "REQUEST_DURATION"].map((metric) => ({
+        match: { metric, mode: "CLIENT" },
+        tagOverrides,
+      })),
+    );
+  });
+
   it("classifies as the list says: first match first, else other", () => {
     const operation: fc.Arbitrary<Operation> = fc.record(
       {
@@ -299,6 +311,28 @@ describe("queries and rules", () => {
         assert.match(query, /shop/);
       }
     }
+  });
+
+  it("read no tag of Istio that the settings may take away", () => {
+    const service = { name: "a", namespace: "b", port: 80, versions: ["v1"] };
+    const asked = JSON.stringify([
+      versionRules({ service, source: "istio" }),
+      dashboards(service, "istio"),
+    ]).replaceAll('\\"', "'");
+    const series = [...asked.matchAll(/(istio_[a-z_]+){([^}]*)}/g)];
+    const read = series.flatMap(([, , matchers = ""]) =>
+      [...matchers.matchAll(/(\w+)[!=]=?~?'/g)].map(([, label = ""]) => label),
+    );
+    const grouped = [...asked.matchAll(/by \(([^)]*)\) \([^"]*?istio_/g)].flatMap(([, by = ""]) =>
+      by.split(", "),
+    );
+    const ours = new Set([...read, ...grouped]);
+    for (const label of ["le", "version"]) ours.delete(label);
+    assert.deepEqual([...ours].sort(), [...ISTIO_QUERIED.tags].sort());
+    assert.deepEqual([...new Set(series.map(([, metric = ""]) => metric.replace(/_bucket$/, "")))].sort(), [
+      "istio_request_duration_milliseconds",
+      "istio_requests_total",
+    ]);
   });
 
   it("refuse a latency between two bounds of the histogram", () => {
