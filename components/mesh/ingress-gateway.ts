@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { Gateway } from "../istio/gateway";
-import { gatewayServers, type GatewayTls } from "../security/gateway-servers";
+import { gatewayServers, NODE_PORTS, type GatewayTls } from "../security/gateway-servers";
 import type { ServiceIdentity } from "../security/identity";
 import type { GatewayPods } from "./gateway-proxies";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
@@ -34,9 +34,9 @@ export interface IngressGatewayArgs {
   readonly tls?: GatewayTls;
   /** Default `LoadBalancer`. */
   readonly serviceType?: ServiceType;
-  /** Ports of the nodes, for type NodePort. Default 30080 and 30443. */
+  /** Ports of the nodes. Default for type NodePort {@link NODE_PORTS}; for LoadBalancer Kubernetes chooses. Not with ClusterIP. */
   readonly nodePorts?: { readonly http?: number; readonly https?: number };
-  /** Address of a node by which clients come, for type NodePort. */
+  /** Host name or IP address of a node by which clients come, for type NodePort. */
   readonly address?: string;
   /**
    * Proxies in front of the gateway, each of which appends its client's address to `X-Forwarded-For`. What the header says
@@ -80,7 +80,10 @@ const POD_SECURITY = {
  * early stays broken.
  */
 export class IngressGateway extends pulumi.ComponentResource {
-  /** URL by which a client reaches the gateway; for a named host send that host (`curl -H "Host: ..."` or DNS). */
+  /**
+   * URL by which a client reaches the gateway; for a named host send that host (`curl -H "Host: ..."` or DNS). Where a load
+   * balancer has no address yet, text that says how to ask for it.
+   */
   readonly url: pulumi.Output<string>;
   /** The Gateway object as `namespace/name`, for a VirtualService. */
   readonly gateway: pulumi.Output<string>;
@@ -101,7 +104,7 @@ export class IngressGateway extends pulumi.ComponentResource {
     const namespaceName = args.namespace ?? "istio-ingress";
     const scale = args.scale ?? { replicas: 1 };
     const drain = args.drainSeconds ?? 30;
-    const nodePorts = { http: args.nodePorts?.http ?? 30080, https: args.nodePorts?.https ?? 30443 };
+    const nodePorts = { ...(serviceType === ServiceType.NodePort && NODE_PORTS), ...args.nodePorts };
     const plain = args.http ?? true;
     const tls = args.tls;
 
@@ -110,12 +113,12 @@ export class IngressGateway extends pulumi.ComponentResource {
       { metadata: { name: namespaceName, labels: RESTRICTED } },
       { parent: this },
     );
-    const port = (portName: string, number: number, nodePort: number) => ({
+    const port = (portName: string, number: number, nodePort: number | undefined) => ({
       name: portName,
       port: number,
       protocol: "TCP",
       targetPort: number,
-      ...(serviceType === ServiceType.NodePort && { nodePort }),
+      ...(nodePort !== undefined && { nodePort }),
     });
     const release = new k8s.helm.v3.Release(
       `${name}-release`,
@@ -177,8 +180,7 @@ export class IngressGateway extends pulumi.ComponentResource {
       name,
       serviceType,
       scheme,
-      args.address,
-      tls ? nodePorts.https : nodePorts.http,
+      `${urlHost(args.address ?? "")}:${tls ? nodePorts.https : nodePorts.http}`,
       release,
     );
     this.registerOutputs({ url: this.url, gateway: this.gateway, pods: this.pods, identity: this.identity });
@@ -188,14 +190,13 @@ export class IngressGateway extends pulumi.ComponentResource {
     name: string,
     serviceType: ServiceType,
     scheme: "http" | "https",
-    address: string | undefined,
-    nodePort: number,
+    node: string,
     release: k8s.helm.v3.Release,
   ): pulumi.Output<string> {
     const id = pulumi.interpolate`${release.status.namespace}/${release.status.name}`;
     switch (serviceType) {
       case ServiceType.NodePort:
-        return pulumi.output(`${scheme}://${address ?? ""}:${nodePort}`);
+        return pulumi.output(`${scheme}://${node}`);
       case ServiceType.ClusterIP:
         return id.apply((i) => {
           const [namespace = "", service = ""] = i.split("/");
@@ -204,9 +205,19 @@ export class IngressGateway extends pulumi.ComponentResource {
       case ServiceType.LoadBalancer:
         return k8s.core.v1.Service.get(`${name}-service`, id, {
           parent: this,
-        }).status.loadBalancer.ingress.apply(
-          (ingress) => `${scheme}://${ingress[0]?.hostname ?? ingress[0]?.ip ?? "pending"}`,
-        );
+        }).status.loadBalancer.ingress.apply((ingress: readonly Ingress[] | undefined) => {
+          const address = ingress?.[0]?.hostname ?? ingress?.[0]?.ip;
+          return address === undefined
+            ? `no address yet: kubectl get service ${RELEASE} --namespace ${this.pods.namespace}`
+            : `${scheme}://${urlHost(address)}`;
+        });
     }
   }
+}
+
+type Ingress = k8s.types.output.core.v1.LoadBalancerIngress;
+
+/** A host as a URL has it: an IPv6 address in brackets (RFC 3986, 3.2.2). */
+function urlHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }

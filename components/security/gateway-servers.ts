@@ -1,5 +1,8 @@
 import type { Server } from "../istio/gateway";
 
+/** Ports of the nodes for a Service of type NodePort that names none. */
+export const NODE_PORTS = { http: 30_080, https: 30_443 } as const;
+
 /** Lowest TLS version (Istio: ServerTLSSettings.TLSProtocol). */
 export const TlsVersion = {
   "1.2": "TLSV1_2",

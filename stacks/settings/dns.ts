@@ -23,5 +23,5 @@ export function hostOf(written: string): string {
     .trim()
     .toLowerCase()
     .replace(/^[a-z]+:\/\//, "")
-    .replace(/[:/].*$/, "");
+    .replace(/^\[(.*)\].*$|[:/].*$/, "$1");
 }

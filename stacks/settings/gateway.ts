@@ -1,4 +1,4 @@
-import { HOST_NAME, hostOf, SUBDOMAIN } from "./dns";
+import { HOST_NAME, HOST_OR_ADDRESS, hostOf, SUBDOMAIN } from "./dns";
 import { choice, duration, flag, integer, map, object, text, withDefault } from "./fields";
 import { autoscaler, resources } from "./pods";
 
@@ -41,8 +41,8 @@ export const gateway = object(
       "LoadBalancer",
     ),
     address: text(
-      /^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$/,
-      "a host name or an IP address, without scheme",
+      HOST_OR_ADDRESS,
+      "a host name in lowercase or an IP address, without scheme, port and brackets",
       {
         description: "Host name or address by which clients reach a NodePort gateway; with NodePort only.",
         example: "node.example.com",
@@ -51,10 +51,18 @@ export const gateway = object(
     ).exactOptional(),
     nodePorts: object(
       {
-        http: integer(30000, 32767, { description: "Port for HTTP.", example: 30080 }).exactOptional(),
-        https: integer(30000, 32767, { description: "Port for HTTPS.", example: 30443 }).exactOptional(),
+        http: integer(30000, 32767, {
+          description:
+            "Port for HTTP. When absent 30080 with NodePort; with LoadBalancer Kubernetes chooses.",
+          example: 30080,
+        }).exactOptional(),
+        https: integer(30000, 32767, {
+          description:
+            "Port for HTTPS. When absent 30443 with NodePort; with LoadBalancer Kubernetes chooses.",
+          example: 30443,
+        }).exactOptional(),
       },
-      "Fixed node ports; Kubernetes chooses those that are absent. Not with ClusterIP.",
+      "Fixed node ports. Not with ClusterIP.",
     ).exactOptional(),
     replicas: integer(1, 1000, {
       description: "Pods of the gateway. Default 1, or `autoscaler`.",

@@ -51,7 +51,11 @@ export async function runProgram(...args: Parameters<typeof run>): Promise<Run> 
 
 async function run(
   config: Record<string, unknown>,
-  { stack = "test", preview = false }: { stack?: string; preview?: boolean } = {},
+  {
+    stack = "test",
+    preview = false,
+    loadBalancer = { ingress: [{ hostname: "gateway.example.com" }] },
+  }: { stack?: string; preview?: boolean; loadBalancer?: object } = {},
 ): Promise<Run> {
   const state = new Map<string, Record<string, unknown>>();
   await pulumi.runtime.setMocks(
@@ -63,7 +67,7 @@ async function run(
           type === "kubernetes:helm.sh/v3:Release" && !preview
             ? { status: { name: given.name, namespace: given.namespace, version: given.version } }
             : type === "kubernetes:core/v1:Service" && !preview
-              ? { status: { loadBalancer: { ingress: [{ hostname: "gateway.example.com" }] } } }
+              ? { status: { loadBalancer } }
               : {};
         return { id: preview ? undefined : `${name}-id`, state: { ...given, ...status } };
       },

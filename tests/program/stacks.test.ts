@@ -14,6 +14,15 @@ function graph({ resources, outputs }: Run): string {
   );
 }
 
+/** What decides how a pod ends. */
+interface PodSpec {
+  readonly terminationGracePeriodSeconds: number;
+  readonly containers: readonly {
+    readonly env: readonly { readonly name: string; readonly value?: string }[];
+    readonly lifecycle: { readonly preStop: { readonly sleep: { readonly seconds: number } } };
+  }[];
+}
+
 const byName = (run: Run): Map<string, Registered> => new Map(run.resources.map((r) => [r.name, r]));
 const names = (run: Run): string[] => run.resources.map((r) => r.name).sort();
 
@@ -75,9 +84,8 @@ for (const stack of STACKS) {
       }
     });
 
-    it("guards istiod by its webhooks and the route by the propagation barrier", () => {
+    it("guards the route by the propagation barrier", () => {
       const all = byName(update);
-      assert.deepEqual(all.get("istio-istiod")?.hooks, ["afterCreate", "afterUpdate"]);
       assert.deepEqual(all.get("category-routes-route")?.hooks, ["beforeUpdate"]);
     });
 
@@ -225,5 +233,56 @@ describe("an edit of a stack file", () => {
       4,
     );
     assert.ok(all.has("category-versions-v1-budget"));
+  });
+
+  it("of the drain gives the service, after SIGTERM, all the time that the pod has but what it needs to close", async () => {
+    const config = base();
+    Object.assign(config["shopzier:category"] as object, { drain: "2m" });
+    const deployment = byName(await runProgram(config)).get("category-versions-v1-deployment");
+    const { spec } = (deployment?.inputs.spec as { template: { spec: PodSpec } }).template;
+    const [{ env, lifecycle } = assert.fail("no container")] = spec.containers;
+    const grace = Number(env.find(({ name }) => name === "SHUTDOWN_GRACE")?.value);
+    assert.equal(grace, 120);
+    assert.equal(spec.terminationGracePeriodSeconds - lifecycle.preStop.sleep.seconds - grace, 5);
+  });
+});
+
+describe("the gateway's Service", () => {
+  const run = (gateway: object, options: Parameters<typeof runProgram>[1] = {}): Promise<Run> =>
+    runProgram({ ...stackConfig("dev"), "shopzier:gateway": gateway }, options);
+  const url = async (...args: Parameters<typeof run>): Promise<unknown> =>
+    (await run(...args)).outputs.gatewayUrl;
+  const nodePorts = async (gateway: object): Promise<unknown> => {
+    const { values } = byName(await run(gateway)).get("shop-release")?.inputs as {
+      values: { service: { ports: { name: string; nodePort?: number }[] } };
+    };
+    return Object.fromEntries(values.service.ports.map(({ name, nodePort }) => [name, nodePort]));
+  };
+  const tls = { credentialName: "category-tls" };
+
+  it("without an address yet says how to ask for it", async () => {
+    const wait = "no address yet: kubectl get service istio-ingressgateway --namespace istio-ingress";
+    assert.equal(await url({}, { loadBalancer: {} }), wait);
+    assert.equal(await url({}, { loadBalancer: { ingress: [] } }), wait);
+  });
+
+  it("with an IPv6 address has brackets in its URL", async () => {
+    const address = "2001:db8::1";
+    assert.equal(await url({ serviceType: "NodePort", address }), "http://[2001:db8::1]:30080");
+    assert.equal(await url({}, { loadBalancer: { ingress: [{ ip: address }] } }), "http://[2001:db8::1]");
+  });
+
+  it("has the node ports that the settings say, and no other", async () => {
+    const open = { "status-port": undefined };
+    assert.deepEqual(await nodePorts({ tls }), { ...open, http2: undefined, https: undefined });
+    assert.deepEqual(await nodePorts({ tls, nodePorts: { https: 30444 } }), {
+      ...open,
+      http2: undefined,
+      https: 30444,
+    });
+    assert.deepEqual(
+      await nodePorts({ tls, serviceType: "NodePort", address: "10.0.0.1", nodePorts: { https: 30444 } }),
+      { http2: 30080, https: 30444 },
+    );
   });
 });
