@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { resetConnections } from "./faults";
 import { endpoints, liveCluster } from "./gateway-envoy";
 import {
@@ -158,9 +159,16 @@ describe("load balancing", () => {
     it(`consistent hash by ${name} keeps a client on one pod`, async () => {
       await settings({ consistentHash: hash });
       const kind = "maglev" in hash ? "MAGLEV" : "RING_HASH";
-      await until(`lbPolicy ${kind}`, async () => (await live()).cluster.lbPolicy === kind, 10);
-      const { cluster, hash: live_ } = await live();
-      assert.deepEqual({ ...live_[0], terminal: undefined }, { ...policy, terminal: undefined });
+      // Clusters and routes come in pushes of their own.
+      const isLive = async (): Promise<boolean> => {
+        const now = await live();
+        return (
+          now.cluster.lbPolicy === kind &&
+          isDeepStrictEqual({ ...now.hash[0], terminal: undefined }, { ...policy, terminal: undefined })
+        );
+      };
+      await until(`lbPolicy ${kind} and its hash policy`, isLive, 10);
+      const { cluster } = await live();
       for (const [key, value] of Object.entries(table)) {
         assert.deepEqual((cluster as Record<string, unknown>)[key], value);
       }
