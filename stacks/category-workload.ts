@@ -25,7 +25,11 @@ export function categoryPod(
           CATEGORY_VERSION: version,
           PORT: String(category.port),
           ...secretVariables(category),
-          ...(category.profile === "category-api" && traceVariables(observability)),
+          ...(category.profile === "category-api" && {
+            // As long as the pod's own grace has room for: the service does not know how the pod ends.
+            SHUTDOWN_GRACE: String(category.drainSeconds),
+            ...traceVariables(observability),
+          }),
           ...settings.env,
         },
         resources: settings.resources ?? categoryDefaults(category.profile).resources,
@@ -56,6 +60,9 @@ function traceVariables({ tracing, jaeger }: Settings["observability"]): Record<
   if (!jaeger || (tracing?.provider !== "jaeger" && tracing?.provider !== "zipkin")) return {};
   const { otlp } = jaegerCollectors();
   if (tracing.collector?.host !== otlp.host) return {};
+  // Where proxies report nothing, a caller's own headers would still make the service report.
+  if ([tracing, ...Object.values(tracing.namespaces ?? {})].every(({ sampling }) => sampling === 0))
+    return {};
   return {
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://${otlp.host}:4318`,
     // The mesh decides which requests are traced.

@@ -63,7 +63,7 @@ export interface IstioSettings {
   readonly charts: ChartSource;
   /** Istio revision; the default revision when absent. */
   readonly revision?: string;
-  /** Neither `replicas` nor `autoscaler` is there when the chart's own default shall apply. */
+  /** One replica where neither `replicas` nor `autoscaler` is there. */
   readonly controlPlane: {
     readonly replicas?: number;
     readonly autoscaler?: Autoscaler;

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { randomBytes } from "node:crypto";
 import type { ServiceIdentity } from "../security/identity";
 import { ServiceAccess } from "../service/service-access";
+import { DATABASE_CONNECTIONS } from "./database-connections";
 
 export interface CategoryDatabaseArgs {
   /** Namespace of the category service, which must exist. */
@@ -198,8 +199,7 @@ function podSpec({ image, volume, resources }: CategoryDatabaseArgs): k8s.types.
       {
         ...container,
         name: "postgres",
-        // Ten for each pod of the service, also while an update doubles them.
-        args: ["-c", "max_connections=400"],
+        args: ["-c", `max_connections=${DATABASE_CONNECTIONS}`],
         ports: [{ name: "tcp-postgres", containerPort: PORT }],
         // No liveness probe: a restart makes a slow recovery slower.
         readinessProbe: {

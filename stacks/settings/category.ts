@@ -41,7 +41,8 @@ const version = object(
       },
     ),
     replicas: integer(0, 1000, {
-      description: "Pods of this version. Default 1, or `autoscaler`; 0 only with weight 0.",
+      description:
+        "Pods of this version. Default 1, or `autoscaler`; 0 only where neither weights nor a rule nor a mirror send it requests.",
       example: 2,
     }).exactOptional(),
     autoscaler: autoscaler.exactOptional(),
@@ -150,6 +151,7 @@ const OWN_VARIABLES: Readonly<Record<string, string>> = {
   CATEGORY_VERSION: "it is the name of the version in shopzier:category.versions",
   PORT: "the port of all versions is shopzier:category.port",
   METRICS_PORT: `Prometheus finds the metrics of all versions on port ${CATEGORY_METRICS.port}`,
+  SHUTDOWN_GRACE: "how long a stopping pod finishes its requests is shopzier:category.drain",
 };
 
 /** What is wrong between the settings of the category API. */

@@ -1,8 +1,9 @@
+import { DATABASE_CONNECTIONS, POOL_SIZE } from "../../components/category/database-connections";
 import { SUBDOMAIN } from "./dns";
 import { field, object, quantity, refuse, text, withDefault } from "./fields";
 import { imageReference } from "./image";
 import { resources } from "./pods";
-import type { Finding } from "./problem";
+import type { Finding, Repair } from "./problem";
 import type { PartialConfiguration } from "./rules";
 
 const secret = (description: string, example: string) =>
@@ -116,4 +117,41 @@ export function* databaseFindings({ category, production }: PartialConfiguration
       repairs: [{ at: ["category", "database", "server", "volume", "size"], set: "10Gi", example: true }],
     };
   }
+  if (database.server !== undefined) yield* connectionFindings(category.versions ?? {});
+}
+
+type Versions = NonNullable<NonNullable<PartialConfiguration["category"]>["versions"]>;
+
+/** Whether the pods of all versions find a connection. What could not be read has none. */
+function* connectionFindings(versions: Versions): Generator<Finding> {
+  const pools = Object.entries(versions).map(([name, version]) => {
+    const { autoscaler, replicas, env = {} } = version ?? {};
+    const pods = 2 * (autoscaler?.maxReplicas ?? replicas ?? 1);
+    const size = "DATABASE_POOL_SIZE" in env ? Number(env.DATABASE_POOL_SIZE) || 0 : POOL_SIZE;
+    return { name, autoscaler, pods, size, connections: pods * size };
+  });
+  const all = pools.reduce((sum, { connections }) => sum + connections, 0);
+  const [most] = pools.sort((a, b) => b.connections - a.connections);
+  if (most === undefined || all <= DATABASE_CONNECTIONS) return;
+  const path = ["category", "versions"];
+  const room = DATABASE_CONNECTIONS - (all - most.connections);
+  const size = Math.floor(room / most.pods);
+  const pods = Math.floor(room / most.size / 2);
+  const scale = most.autoscaler ? ["autoscaler", "maxReplicas"] : ["replicas"];
+  const repairs: Repair[] = [
+    ...(size >= 1 ? [{ at: [...path, most.name, "env", "DATABASE_POOL_SIZE"], set: size }] : []),
+    ...(pods >= (most.autoscaler?.minReplicas ?? 1)
+      ? [{ at: [...path, most.name, ...scale], set: pods }]
+      : []),
+  ];
+  yield {
+    path,
+    found: `up to ${all} connections to the database: ${pools.map((pool) => `${pool.connections} of ${pool.name}`).join(", ")}`,
+    allowed: `at most ${DATABASE_CONNECTIONS}`,
+    hint: `an update doubles the most pods of a version, and each pod takes DATABASE_POOL_SIZE (in env; ${POOL_SIZE} when absent)`,
+    repairs:
+      repairs.length > 0
+        ? repairs
+        : [{ say: "fewer pods, or a smaller DATABASE_POOL_SIZE, in several versions" }],
+  };
 }

@@ -66,7 +66,7 @@ export const istio = object(
     controlPlane: object(
       {
         replicas: integer(1, 100, {
-          description: "Pods of istiod. Without this and `autoscaler` the chart's default holds.",
+          description: "Pods of istiod. Default 1, or `autoscaler`.",
           example: 2,
         }).exactOptional(),
         autoscaler: autoscaler.exactOptional(),

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { ISTIO_QUERIED } from "../../components/observability/queries";
 import { TRACING_PORTS } from "../../components/observability/tracing";
 import { isClusterService } from "../../components/traffic/outside-host";
 import type { Finding, Path } from "./problem";
@@ -167,6 +168,31 @@ export function* observabilityFindings(c: PartialConfiguration): Generator<Findi
       allowed: "a tag is set or removed",
       repairs: [{ remove: at("metrics", "tags", twice) }],
     };
+  }
+  const dashboards = c.observability?.dashboards === true || installs(grafana);
+  if (metrics?.source !== "envoy" && (installs(prometheus) || dashboards)) {
+    const removals = [
+      ...ISTIO_QUERIED.tags.map((tag) =>
+        Object.hasOwn(metrics?.tags ?? {}, tag) ? { key: "tags", name: tag } : { key: "remove", name: tag },
+      ),
+      ...ISTIO_QUERIED.metrics.map((name) => ({ key: "disable", name })),
+    ];
+    const listed: readonly (string | undefined)[] = [...removed, ...(metrics?.disable ?? [])];
+    for (const { key, name } of removals) {
+      if (key !== "tags" && !listed.includes(name)) continue;
+      const path = key === "tags" ? at("metrics", key, name) : at("metrics", key);
+      yield {
+        path,
+        found: `${name}, which rules and dashboards read`,
+        allowed:
+          key === "disable"
+            ? `metrics other than ${ISTIO_QUERIED.metrics.join(", ")}`
+            : `tags other than ${ISTIO_QUERIED.tags.join(", ")}`,
+        hint: "alerts would see nothing, and not fire",
+        repairs:
+          key === "tags" ? [{ remove: path }] : [{ say: `take ${name} out of the list in the stack file` }],
+      };
+    }
   }
   const operations: readonly (Readonly<Record<string, unknown>> | undefined)[] = metrics?.operations ?? [];
   for (const [i, operation] of operations.entries()) {

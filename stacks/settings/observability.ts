@@ -221,6 +221,34 @@ const header = field(
 const plain = (description: string, example: string) =>
   text(/^\S(.*\S)?$/, "text that is not empty", { description, example });
 
+const SECRET_ATTRIBUTE = new RegExp(`headers\\s*\\[\\s*['"](${SECRET_HEADERS.join("|")})['"]`, "i");
+/** One of many values itself; what compares it with something has two. */
+const ANY_VALUE =
+  /(?<![=!<>]\s*)\b(request\.(path|url_path|query|id|time|duration|size|total_size|referer|useragent)|connection\.id|(source|destination)\.(address|port)|response\.(size|total_size))\b(?!\s*([=!<>]|\.(startsWith|endsWith|contains|matches)\())/;
+
+const metricTag = field(
+  (value) => {
+    const expression = typeof value === "string" ? value.trim() : "";
+    const secret = SECRET_ATTRIBUTE.test(expression);
+    if (secret || ANY_VALUE.test(expression.replace(/'[^']*'|"[^"]*"/g, "''"))) {
+      return refuse({
+        allowed: secret ? "an attribute that holds no secret" : "an attribute with few values",
+        hint: secret
+          ? "whoever may read metrics could act as the caller"
+          : "each value is a series of its own, in every proxy and in Prometheus; classes of requests are operations",
+        repairs: [{ say: "name another attribute, or remove the tag" }],
+      });
+    }
+    return expression === "" ? refuse() : expression;
+  },
+  {
+    title: "a CEL expression",
+    type: "string",
+    description: "CEL expression over Envoy's attributes.",
+    example: "request.method",
+  },
+);
+
 const tags = map(
   { pattern: /^[A-Za-z_][\w.-]*$/, allowed: 'letters, digits, "_", "." and "-"', of: "tag" },
   object(
@@ -439,7 +467,7 @@ export const observability = object(
         ),
         tags: map(
           { pattern: /^[a-z_][a-z0-9_]*$/, allowed: 'lowercase letters, digits and "_"', of: "tag" },
-          plain("CEL expression over Envoy's attributes.", "request.method"),
+          metricTag,
           "Tag → CEL expression; added to every metric of Istio, or overriding one. Never one with many values, such as a path.",
         ).exactOptional(),
         remove: list(

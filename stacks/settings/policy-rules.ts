@@ -133,13 +133,6 @@ function* mirrorFindings({ path, own, methods }: PolicyScope, c: PartialConfigur
   if (to === undefined || versions === undefined || Object.keys(versions).length === 0) return;
   if (!Object.hasOwn(versions, to)) {
     yield undeclared([...at, "to"], to, Object.keys(versions));
-  } else if (versions[to]?.replicas === 0) {
-    yield {
-      path: ["category", "versions", to, "replicas"],
-      found: "0 replicas for a version that gets copies of requests",
-      allowed: "at least 1 for a version that gets copies",
-      repairs: [{ set: 1 }, { remove: at }],
-    };
   }
 }
 

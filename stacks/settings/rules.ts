@@ -4,13 +4,16 @@
  * They run on what could be read of a configuration, so that one report holds everything: a field that had a problem of
  * its own is absent here and never reported twice.
  */
-import { effectiveShares, weightProblems, type Shares } from "../../components/traffic/weights";
+import type { z } from "zod";
+import { NODE_PORTS } from "../../components/security/gateway-servers";
+import { effectiveShares, weightProblems, type Shares, type Weights } from "../../components/traffic/weights";
 import { categoryFindings } from "./category";
 import { databaseFindings } from "./database";
 import { show } from "./fields";
 import { imageReference } from "./image";
 import { observabilityFindings } from "./observability-rules";
 import { policyFindings } from "./policy-rules";
+import type { resources } from "./pods";
 import { didYouMean, type Finding, type Path } from "./problem";
 import { ruleFindings } from "./rule-findings";
 import type { Configuration } from "./schema";
@@ -28,24 +31,26 @@ export type PartialConfiguration = Partially<Configuration>;
 interface PartialScale {
   readonly replicas?: number;
   readonly autoscaler?: { readonly minReplicas?: number; readonly maxReplicas?: number } | undefined;
+  readonly resources?: Partially<z.output<typeof resources>> | undefined;
 }
 
 /** Everything that is wrong between the settings of `c`; `unread` are the values that had problems of their own. */
 export function* findings(c: PartialConfiguration, unread: readonly Path[]): Generator<Finding> {
-  const shares = yield* weightFindings(c);
+  const loads = loadsOf(c, yield* weightFindings(c));
   yield* scaleFindings(["istio", "controlPlane"], c.istio?.controlPlane);
   yield* scaleFindings(["gateway"], c.gateway);
   yield* gatewayFindings(c.gateway ?? {});
   for (const [name, version] of Object.entries(c.category?.versions ?? {})) {
     const path = ["category", "versions", name];
     yield* scaleFindings(path, version);
-    const share = shares?.[name];
-    if (share !== undefined && share > 0 && version?.replicas === 0) {
+    yield* cpuFindings(path, version);
+    const load = loads.get(name);
+    if (load !== undefined && version?.replicas === 0) {
       yield {
         path: [...path, "replicas"],
-        found: `0 replicas for ${share} percent of the requests`,
+        found: `0 replicas for ${load.what}`,
         allowed: "at least 1 for a version with traffic",
-        repairs: [{ set: 1 }],
+        repairs: [{ set: 1 }, ...(load.mirror ? [{ remove: load.mirror }] : [])],
       };
     }
   }
@@ -55,7 +60,42 @@ export function* findings(c: PartialConfiguration, unread: readonly Path[]): Gen
   yield* ruleFindings(c, unread);
   yield* policyFindings(c);
   yield* securityFindings(c);
-  if (c.production === true) yield* productionFindings(c, shares);
+  if (c.production === true) yield* productionFindings(c, loads);
+}
+
+/** What a version gets; `mirror` is where it is written that it gets copies. */
+interface Load {
+  readonly what: string;
+  readonly mirror?: Path;
+}
+
+/** Version → what it gets: its share of all requests, else those of a rule, else copies. */
+function loadsOf({ traffic }: PartialConfiguration, shares: Shares | undefined): Map<string, Load> {
+  const loads = new Map<string, Load>();
+  const add = (version: string | undefined, load: Load): void => {
+    if (version !== undefined && !loads.has(version)) loads.set(version, load);
+  };
+  for (const [version, share] of Object.entries(shares ?? {})) {
+    if (share > 0) add(version, { what: `${share} percent of the requests` });
+  }
+  const rules = traffic?.rules ?? [];
+  for (const [i, rule] of rules.entries()) {
+    const load = { what: `the requests of rule ${rule?.name ?? i}` };
+    add(rule?.to, load);
+    const weights = (rule?.weights ?? {}) as Weights;
+    if (weightProblems(weights, Object.keys(weights)).length > 0) continue;
+    for (const [version, share] of Object.entries(effectiveShares(weights)))
+      if (share > 0) add(version, load);
+  }
+  const mirrored = [
+    { path: ["traffic"], mirror: traffic?.mirror },
+    ...rules.map((rule, i) => ({ path: ["traffic", "rules", i], mirror: rule?.mirror })),
+  ];
+  for (const { path, mirror } of mirrored) {
+    if (mirror === undefined || mirror === "none") continue;
+    add(mirror.to, { what: "copies of requests", mirror: [...path, "mirror"] });
+  }
+  return loads;
 }
 
 /** Fewest pods of a scale; undefined when it cannot be told, because what says it had a problem of its own. */
@@ -84,6 +124,24 @@ function* scaleFindings(path: Path, scale: PartialScale | undefined): Generator<
       repairs: [{ set: minReplicas }],
     };
   }
+}
+
+/** An autoscaler without a request of CPU to measure by; a version's resources replace the defaults as a whole. */
+function* cpuFindings(path: Path, { autoscaler, resources }: PartialScale = {}): Generator<Finding> {
+  if (autoscaler === undefined || resources === undefined) return;
+  const { requests, limits } = resources;
+  // Kubernetes requests what the limit says where no request does.
+  const parts = [requests, limits].filter((part) => part !== undefined);
+  const written = parts.find((part) => "cpu" in part);
+  if (("requests" in resources && !requests) || ("limits" in resources && !limits)) return;
+  if (written && (written.cpu === undefined || parseFloat(written.cpu) > 0)) return;
+  yield {
+    path: [...path, "resources", "requests", "cpu"],
+    found: written ? `${show(written.cpu)} with an autoscaler` : "nothing, with an autoscaler",
+    allowed: "the CPU to reserve, by which an autoscaler measures",
+    hint: "Kubernetes scales nothing without it (missing request for cpu)",
+    repairs: [{ set: "100m", example: true }],
+  };
 }
 
 /** Yields what is wrong with the weights; returns the shares when nothing is. */
@@ -178,6 +236,21 @@ function* gatewayFindings(gateway: NonNullable<PartialConfiguration["gateway"]>)
       allowed: "two different ports",
     };
   }
+  for (const [one, other] of [
+    ["http", "https"],
+    ["https", "http"],
+  ] as const) {
+    const port = nodePorts?.[one];
+    // Both are open, and one has the number that the other has without saying so.
+    if (serviceType !== "NodePort" || http === false || !("tls" in gateway)) continue;
+    if (port !== NODE_PORTS[other] || (nodePorts && other in nodePorts)) continue;
+    yield {
+      path: ["gateway", "nodePorts", one],
+      found: `${port}, which is the port for ${other.toUpperCase()} where none is set`,
+      allowed: "two different ports",
+      repairs: [{ set: NODE_PORTS[one] }, { at: ["gateway", "nodePorts", other], set: NODE_PORTS[one] }],
+    };
+  }
   if (http === false && !("tls" in gateway)) {
     yield {
       path: ["gateway"],
@@ -196,7 +269,7 @@ function* gatewayFindings(gateway: NonNullable<PartialConfiguration["gateway"]>)
   }
 }
 
-function* productionFindings(c: PartialConfiguration, shares: Shares | undefined): Generator<Finding> {
+function* productionFindings(c: PartialConfiguration, loads: ReadonlyMap<string, Load>): Generator<Finding> {
   const hint = "shopzier:production is true";
   const { gateway, category } = c;
   const hosts = [
@@ -234,7 +307,7 @@ function* productionFindings(c: PartialConfiguration, shares: Shares | undefined
   yield* twoPods(["gateway"], gateway, "at least 2 pods of the gateway in production", hint);
   for (const [name, version] of Object.entries(category?.versions ?? {})) {
     const path = ["category", "versions", name];
-    if ((shares?.[name] ?? 0) > 0 && version?.replicas !== 0) {
+    if (loads.has(name) && version?.replicas !== 0) {
       yield* twoPods(path, version, "at least 2 pods of a version with traffic in production", hint);
     }
     const reference = version?.image === undefined ? undefined : imageReference(version.image);

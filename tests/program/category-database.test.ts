@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import assert from "node:assert/strict";
+import { parseSettings } from "../../apps/category-api/src/settings";
+import { POOL_SIZE } from "../../components/category/database-connections";
 import { runProgram, stackConfig, type Registered, type Run } from "./program";
 
 interface Variable {
@@ -139,6 +141,11 @@ describe("the database of the category API", function () {
         undefined,
         "without a volume there is no password of before",
       );
+    });
+
+    it("has room for as many connections as a pod makes unless told otherwise", () => {
+      const { database } = parseSettings({ CATEGORY_VERSION: "v1", DATABASE_URL: "postgres://u:p@h/d" });
+      assert.equal(database?.poolSize, POOL_SIZE);
     });
 
     it("keeps a password that it has made", async () => {

@@ -473,6 +473,7 @@ function rightConfig(): fc.Arbitrary<RightConfig> {
     { requiredKeys: [] },
   );
   const resources = fc.record({ requests: amounts, limits: amounts }, { requiredKeys: [] });
+  const measured = { requests: { cpu: "100m" } };
   const duration = fc.constantFrom("5s", "7000ms", "30s", "1m30s", "0.5m", "1h");
   const version = fc
     .tuple(
@@ -489,7 +490,12 @@ function rightConfig(): fc.Arbitrary<RightConfig> {
         { requiredKeys: ["image", "env"] },
       ),
     )
-    .map(([pods, rest]) => ({ ...pods, ...rest }));
+    .map(([pods, rest]) => ({
+      ...pods,
+      ...rest,
+      // An autoscaler measures by the CPU that is requested.
+      ...("autoscaler" in pods && rest.resources && { resources: { ...rest.resources, ...measured } }),
+    }));
   const algorithm = fc.constantFrom("ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "PASSTHROUGH");
   const hash = fc
     .tuple(
