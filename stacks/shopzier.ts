@@ -60,7 +60,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       ...(g.nodePorts && { nodePorts: g.nodePorts }),
       ...(g.address !== undefined && { address: g.address }),
       trustedProxies: security.trustedProxies,
-      ...(judgesPeers(security) &&
+      ...(judgesPeers(settings) &&
         g.serviceType !== ServiceType.ClusterIP && { externalTrafficPolicy: "Local" as const }),
       networkPolicy,
       ...scale(g),
@@ -175,9 +175,11 @@ function gatewayGuards(
 }
 
 /** Whether clients are told by the address of the connection: then no node may stand in between with its own. */
-function judgesPeers({ access, trustedProxies }: Settings["security"]): boolean {
+function judgesPeers({ security: { access, trustedProxies }, traffic }: Settings): boolean {
   const entries = [...(access?.deny ?? []), ...(access?.allow ?? [])];
-  return trustedProxies === 0 && entries.some(({ addresses }) => addresses !== undefined);
+  const listed = entries.some(({ addresses }) => addresses !== undefined);
+  const counted = traffic.globalRateLimit?.clients?.includes("clientAddress") === true;
+  return trustedProxies === 0 && (listed || counted);
 }
 
 /** Settings hold `replicas` or `autoscaler` (or, for the control plane, neither); components take one `scale`. */

@@ -5,6 +5,7 @@ import type { ServiceProbes } from "../service/pod";
 import { ServiceAccess, type ServiceAccessArgs } from "../service/service-access";
 import { VersionedService, type ServiceMetrics, type ServiceVersion } from "../service/versioned-service";
 import { VersionRoutes, type VersionRoutesArgs } from "../service/version-routes";
+import { versionsAsked } from "../traffic/rules";
 import type { Shares } from "../traffic/weights";
 import { CategoryDatabase, type CategoryDatabaseArgs } from "./category-database";
 import { CATEGORY_METRICS, CATEGORY_PATHS } from "./category-paths";
@@ -92,6 +93,12 @@ export class CategoryApi extends pulumi.ComponentResource {
     super("shopzier-mesh:index:CategoryApi", name, inputs, opts);
     const defaults = categoryDefaults(args.image ?? CategoryImage["category-api"]);
     const port = args.port ?? 8080;
+    const { weights, rules = [], policies = {} } = args;
+    const asked = versionsAsked({ weights, rules, policies });
+    let letGo: (routes: pulumi.Resource) => void = () => undefined;
+    const routed = new Promise<pulumi.Resource>((resolve) => {
+      letGo = resolve;
+    });
     const service = new VersionedService(
       `${name}-versions`,
       {
@@ -104,7 +111,12 @@ export class CategoryApi extends pulumi.ComponentResource {
         timeoutSeconds: args.timeoutSeconds ?? defaults.timeoutSeconds,
         ...(defaults.metrics && { metrics: defaults.metrics }),
         ...(args.graceSeconds !== undefined && { graceSeconds: args.graceSeconds }),
-        versions: args.versions,
+        versions: Object.fromEntries(
+          Object.entries(args.versions).map(([version, of]) => [
+            version,
+            asked.has(version) ? of : { ...of, after: routed },
+          ]),
+        ),
         ...(cluster && { cluster }),
       },
       { parent: this },
@@ -160,8 +172,9 @@ export class CategoryApi extends pulumi.ComponentResource {
         ...(args.propagation && { propagation: args.propagation }),
         ...(cluster && { cluster }),
       },
-      { parent: this, dependsOn: [service, service.rolledOut, access] },
+      { parent: this, dependsOn: service.rolledOut.apply((serving) => [...serving, access]) },
     );
+    routes.routed.apply(letGo);
     this.shares = routes.shares;
     this.versions = service.versions;
     this.registerOutputs({ shares: this.shares, versions: this.versions });

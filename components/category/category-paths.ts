@@ -8,6 +8,8 @@ export const CATEGORY_PATHS: readonly RoutedPath[] = [
   { prefix: "/api/v1/category" },
   { prefix: "/api/v1/private/category" },
   { exact: "/api/v1/private/login" },
+  // Which categories a product is in; all else of products is another service's.
+  { template: "/api/v1/private/product/*/category/*" },
   { prefix: "/api/v2/category" },
   { exact: "/actuator/health/ping" },
 ];

@@ -10,6 +10,7 @@ import type {
   Operation,
   Source,
 } from "../istio/authorization-policy";
+import { literal, wholeMatch } from "../traffic/regex";
 import { claimTexts, type Claims } from "./claims";
 
 /** An AuthorizationPolicy as it is written to the cluster. */
@@ -129,10 +130,8 @@ function methods(values: readonly string[]): Condition {
 }
 
 function paths(values: readonly string[]): Condition {
-  const template = values.find((value) => value.includes("{*"));
-  if (template !== undefined) throw new RangeError(`path template ${template} is not known here`);
-  const test = anyText(values);
-  return ({ path }) => test(path);
+  const tests = values.map((value) => (value.includes("{*") ? templateTest(value) : textTest(value)));
+  return ({ path }) => tests.some((test) => test(path));
 }
 
 /** `<issuer>/<subject>`, parted at the last slash, with "*" at one end; a token that lacks one of the two has none. */
@@ -194,6 +193,12 @@ function fields<T extends object>(known: Fields<T>, given: T): Condition[] {
     if (!Object.hasOwn(known, field)) throw new RangeError(`field ${String(field)} is not known here`);
     return [known[field](values)];
   });
+}
+
+/** A path in which "{*}" is one segment (Istio: PathTemplate; its "{**}" is not known here). */
+function templateTest(template: string): (path: string) => boolean {
+  if (template.includes("{**}")) throw new RangeError(`path template ${template} is not known here`);
+  return wholeMatch(template.split("{*}").map(literal).join("[^/]+"));
 }
 
 /** Exact, or with "*" at one end; "*" alone is any text but an empty one (Istio: StringMatcher). */

@@ -8,10 +8,14 @@ export interface RequestCondition {
   readonly methods?: readonly string[];
 }
 
-/** Paths as an AuthorizationPolicy takes them: its `*` is textual, so a prefix is the path itself and what is below it. */
+/**
+ * Paths as an AuthorizationPolicy takes them: its `*` is textual, so a prefix is the path itself and what is below it; one
+ * segment is `{*}`.
+ */
 export function policyPaths(paths: readonly RoutedPath[]): string[] {
   return paths.flatMap((path) => {
     if ("exact" in path) return [path.exact];
+    if ("template" in path) return [path.template.replaceAll("*", "{*}")];
     const base = path.prefix.replace(/\/+$/, "");
     return base === "" ? ["/*"] : [base, `${base}/*`];
   });

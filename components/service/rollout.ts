@@ -4,6 +4,7 @@ import {
   apiMessage,
   changesCluster,
   endingWith,
+  FinalError,
   kubernetesAccess,
   lagAfter,
   type ClusterAccess,
@@ -30,17 +31,18 @@ const POLL_MS = 500;
  * Where an autoscaler keeps the pods, it asks too: Kubernetes starts one pod, which would get the traffic of all.
  */
 export function rolledOut(deployment: k8s.apps.v1.Deployment, args: RolloutArgs): pulumi.Output<void> {
+  // Its URN, unlike its status, is known in previews.
+  if (!changesCluster()) return deployment.urn.apply(() => undefined);
   return pulumi
     .all([deployment.metadata, deployment.spec, deployment.status])
     .apply(async ([metadata, spec, status]) => {
       const behind = isBehind({ metadata, status });
-      if (changesCluster() && (behind || args.minReplicas !== undefined)) {
-        const { name, namespace } = metadata;
-        try {
-          await settled({ name, namespace, labels: spec.selector.matchLabels, behind }, args);
-        } catch (error) {
-          throw withoutStack(error as Error);
-        }
+      if (!behind && args.minReplicas === undefined) return;
+      const { name, namespace } = metadata;
+      try {
+        await settled({ name, namespace, labels: spec.selector.matchLabels, behind }, args);
+      } catch (error) {
+        throw withoutStack(error as Error);
       }
     });
 }
@@ -100,7 +102,12 @@ async function settled(
     const core = config.makeApiClient(client.CoreV1Api);
     lag = await lagAfter({ timeoutSeconds, pollMs: POLL_MS }, async (signal) => {
       const options = endingWith(client, signal);
-      const state = await apps.readNamespacedDeployment({ name, namespace }, options);
+      const state = await apps
+        .readNamespacedDeployment({ name, namespace }, options)
+        .catch((error: unknown) => {
+          if ((error as { code?: unknown }).code !== 404) throw error;
+          throw new FinalError("it is not in the cluster; `pulumi refresh` takes it out of the state");
+        });
       // Pods that fail after the autoscaler made them must not hold up a shift away from them.
       waiting ||= (state.spec?.replicas ?? 1) < minReplicas;
       if (!waiting) return undefined;
@@ -108,12 +115,13 @@ async function settled(
         { namespace, labelSelector: labelSelector({ labels }) },
         options,
       );
-      return rolloutLag(state, items, minReplicas);
+      const lack = rolloutLag(state, items, minReplicas);
+      return lack === undefined ? undefined : `it ${lack}`;
     });
   } catch (error) {
     throw new Error(`${failure}: ${apiMessage(error)}`, { cause: error });
   }
-  if (lag !== undefined) throw new Error(`${failure} within ${timeoutSeconds} s: it ${lag}`);
+  if (lag !== undefined) throw new Error(`${failure} within ${timeoutSeconds} s: ${lag}`);
 }
 
 /**

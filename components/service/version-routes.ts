@@ -3,7 +3,7 @@ import { DestinationRule } from "../istio/destination-rule";
 import { EnvoyFilter, type EnvoyConfigPatch } from "../istio/envoy-filter";
 import { ServiceEntry } from "../istio/service-entry";
 import { VirtualService } from "../istio/virtual-service";
-import type { ClusterAccess } from "../mesh/cluster-access";
+import { changesCluster, type ClusterAccess } from "../mesh/cluster-access";
 import type { GatewayPods } from "../mesh/gateway-proxies";
 import type { CircuitBreaker } from "../traffic/circuit-breaker";
 import { LoadBalancerAlgorithm, type LoadBalancer } from "../traffic/load-balancer";
@@ -59,11 +59,14 @@ export interface VersionRoutesArgs {
  * share, and one DestinationRule for each version with its subset alone (Istio merges rules of one host).
  *
  * The route depends on the subsets: a version's subset exists before the route names it and is deleted after the
- * route has let go of it. Make the component depend on the versions' Deployments for the same reason.
+ * route has let go of it. Make the component depend on the versions that get requests for the same reason
+ * (`rolledOut` of VersionedService), and those that get none come after {@link routed}.
  */
 export class VersionRoutes extends pulumi.ComponentResource {
   /** What each version gets, in percent. */
   readonly shares: pulumi.Output<Shares>;
+  /** This component, once every gateway pod routes as written; where nothing waits for them, once it is written. */
+  readonly routed: pulumi.Output<pulumi.Resource>;
 
   constructor(name: string, args: VersionRoutesArgs, opts?: pulumi.ComponentResourceOptions) {
     // Component inputs are kept in the state: a kubeconfig may not be among them.
@@ -139,7 +142,10 @@ export class VersionRoutes extends pulumi.ComponentResource {
         ...(barrier && { hooks: { beforeUpdate: [barrier.beforeUpdate] } }),
       },
     );
-    barrier?.routed(route);
+    const waited = barrier?.routed(route);
+    // Its URN, unlike what was written, is known in previews.
+    const done: pulumi.Output<unknown> = (changesCluster() && waited) || route.urn;
+    this.routed = done.apply((): pulumi.Resource => this);
     this.shares = pulumi.output(plan.shares);
     this.registerOutputs({ shares: this.shares });
   }

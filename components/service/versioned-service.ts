@@ -18,6 +18,11 @@ export interface ServiceVersion {
   readonly probes?: ServiceProbes;
   /** For each of its pods, whoever asks: twice the pods let twice as much through. Default: no limit. */
   readonly rateLimit?: RateLimit;
+  /**
+   * What its Deployment changes after: for a version that gets no requests, `routed` of its routes. A shift away from it
+   * then comes before its pods go, and is not held up by pods that fail. Default: nothing, and the routes wait for it.
+   */
+  readonly after?: pulumi.Input<pulumi.Resource>;
 }
 
 /** An HTTP endpoint for Prometheus that is no port of the Service. */
@@ -61,13 +66,20 @@ export class VersionedService extends pulumi.ComponentResource {
   readonly namespace: pulumi.Output<string>;
   /** Version names, in the order given. */
   readonly versions: pulumi.Output<string[]>;
-  /** This component, once all pods run what was written: what shifts traffic depends on it. */
-  readonly rolledOut: pulumi.Output<pulumi.Resource>;
+  /**
+   * What the routes need, once its pods run what was written: the Service and every version that does not come `after`
+   * something. What shifts traffic depends on this, and not on the component, which has the other versions too.
+   */
+  readonly rolledOut: pulumi.Output<pulumi.Resource[]>;
 
   constructor(name: string, args: VersionedServiceArgs, opts?: pulumi.ComponentResourceOptions) {
-    // Component inputs are kept in the state: a kubeconfig may not be among them.
+    // Component inputs are kept in the state: a kubeconfig may not be among them. And the component waits for them, so that
+    // nothing that comes after a part of it may be.
     const { cluster, ...inputs } = args;
-    super("shopzier-mesh:index:VersionedService", name, inputs, opts);
+    const versions = Object.fromEntries(
+      Object.entries(args.versions).map(([version, { after: _, ...of }]) => [version, of]),
+    );
+    super("shopzier-mesh:index:VersionedService", name, { ...inputs, versions }, opts);
     const service = args.serviceName ?? name;
     const timeout = args.timeoutSeconds ?? 180;
 
@@ -78,7 +90,7 @@ export class VersionedService extends pulumi.ComponentResource {
     );
     const inNamespace = { parent: this, dependsOn: [namespace] };
 
-    new k8s.core.v1.Service(
+    const entrance = new k8s.core.v1.Service(
       `${name}-service`,
       {
         metadata: {
@@ -96,9 +108,9 @@ export class VersionedService extends pulumi.ComponentResource {
       inNamespace,
     );
 
-    const rollouts: pulumi.Output<void>[] = [];
+    const rollouts: pulumi.Output<pulumi.Resource>[] = [];
     for (const [version, of] of Object.entries(args.versions)) {
-      const { pod, scale = { replicas: 1 }, probes = args.probes, rateLimit } = of;
+      const { pod, scale = { replicas: 1 }, probes = args.probes, rateLimit, after } = of;
       const child = `${name}-${version}`;
       const labels = podLabels(service, version);
       const metadata = { name: `${service}-${version}`, namespace: args.namespace, labels };
@@ -159,17 +171,16 @@ export class VersionedService extends pulumi.ComponentResource {
         },
         {
           parent: this,
-          dependsOn: [account],
+          dependsOn: [account, ...(after === undefined ? [] : [after])],
           customTimeouts: { create: `${timeout}s`, update: `${timeout}s` },
         },
       );
-      rollouts.push(
-        rolledOut(deployment, {
-          ...(cluster && { cluster }),
-          timeoutSeconds: timeout,
-          ...("autoscaler" in scale && { minReplicas: minimumReplicas(scale) }),
-        }),
-      );
+      const rollout = rolledOut(deployment, {
+        ...(cluster && { cluster }),
+        timeoutSeconds: timeout,
+        ...("autoscaler" in scale && { minReplicas: minimumReplicas(scale) }),
+      });
+      if (after === undefined) rollouts.push(rollout.apply(() => deployment));
       if (rateLimit) {
         new EnvoyFilter(
           `${child}-rate-limit`,
@@ -213,7 +224,7 @@ export class VersionedService extends pulumi.ComponentResource {
     this.serviceName = pulumi.output(service);
     this.namespace = namespace.metadata.name;
     this.versions = pulumi.output(Object.keys(args.versions));
-    this.rolledOut = pulumi.all(rollouts).apply(() => this);
+    this.rolledOut = pulumi.all([entrance, ...rollouts]);
     this.registerOutputs({
       serviceName: this.serviceName,
       namespace: this.namespace,

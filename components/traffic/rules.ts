@@ -8,7 +8,7 @@ import { splitByMethod } from "./methods";
 import { copiesAnything, httpMirror, type Mirror } from "./mirror";
 import type { RateLimit } from "./rate-limit";
 import { httpRetry, retriesOfWrites, type Retries } from "./retries";
-import type { Weights } from "./weights";
+import { effectiveShares, weightProblems, type Weights } from "./weights";
 
 /**
  * What is done with a request beside choosing where it goes. All of it applies to requests that are sent to a version;
@@ -72,6 +72,29 @@ export interface TrafficRule {
   readonly action: RuleAction;
   readonly rewrite?: Rewrite;
   readonly policies?: RulePolicies;
+}
+
+/** Versions that get requests, or copies of them: by their weight, by a rule or as a mirror. */
+export function versionsAsked({
+  weights,
+  rules = [],
+  policies = {},
+}: {
+  readonly weights: Weights;
+  readonly rules?: readonly TrafficRule[];
+  readonly policies?: TrafficPolicies;
+}): ReadonlySet<string> {
+  const splits = [weights, ...rules.map(({ action }) => ("weights" in action ? action.weights : {}))];
+  // Weights that are wrong are refused where the routes are planned.
+  const shares = splits.map((split) =>
+    weightProblems(split, Object.keys(split)).length > 0 ? {} : effectiveShares(split),
+  );
+  const mirrors = [policies.mirror, ...rules.map((rule) => rule.policies?.mirror)];
+  return new Set([
+    ...shares.flatMap((of) => Object.keys(of).filter((version) => of[version] !== 0)),
+    ...rules.flatMap(({ action }) => ("to" in action ? [action.to] : [])),
+    ...mirrors.flatMap((mirror) => (mirror === undefined || mirror === "none" ? [] : [mirror.to])),
+  ]);
 }
 
 /** The policies that hold for a rule. Without retries of its own choice, "none" included, Istio would make its own. */

@@ -15,7 +15,7 @@ export interface Registered {
   readonly inputs: Record<string, unknown>;
   /** Logical name of the parent; absent below the stack itself. */
   readonly parent?: string;
-  /** Logical names of what `dependsOn` names. */
+  /** Logical names of what `dependsOn` names; "awaited" where the program waits for something about it, too. */
   readonly dependsOn: readonly string[];
   readonly hooks: readonly string[];
   /** Absent when all changes count. */
@@ -88,21 +88,16 @@ async function run(
       Object.entries(config).map(([k, v]) => [k, typeof v === "string" ? v : JSON.stringify(v)]),
     ),
   );
-  const registered: Omit<Registered, "inputs">[] = [];
-  const nameOf = (resource: pulumi.Resource): string => (resource as unknown as { __name: string }).__name;
+  const registered: (Omit<Registered, "inputs" | "dependsOn"> & { dependsOn: Promise<string[]> })[] = [];
   const outputs = await pulumi.runtime.runInPulumiStack(() => {
     pulumi.runtime.registerStackTransformation(({ type, name, opts }) => {
       if (type !== "pulumi:pulumi:Stack") {
         const hooks = (opts as pulumi.CustomResourceOptions).hooks ?? {};
-        // An output among them is a wait for what another of them does.
-        const dependsOn = ([opts.dependsOn ?? []].flat() as unknown[]).filter((d) =>
-          pulumi.Resource.isInstance(d),
-        );
         registered.push({
           type,
           name,
           ...(opts.parent && nameOf(opts.parent) !== `shopzier-${stack}` && { parent: nameOf(opts.parent) }),
-          dependsOn: dependsOn.map(nameOf),
+          dependsOn: dependencies(opts.dependsOn),
           hooks: Object.keys(hooks),
           ...(opts.ignoreChanges && { ignoreChanges: opts.ignoreChanges }),
         });
@@ -115,14 +110,32 @@ async function run(
     return Promise.resolve({ ...(load(entry) as Record<string, unknown>) });
   });
   await pulumi.runtime.disconnect();
+  const resources = registered.map(async (r) => ({
+    ...r,
+    dependsOn: await r.dependsOn,
+    inputs: state.get(r.name) ?? {},
+  }));
   return {
-    resources: registered.map((r) => ({ ...r, inputs: state.get(r.name) ?? {} })),
-    outputs: (await resolved(outputs as Record<string, unknown>)) as Record<string, unknown>,
+    resources: await Promise.all(resources),
+    outputs: (await resolved(outputs)) as Record<string, unknown>,
   };
 }
 
+const nameOf = (resource: pulumi.Resource): string => (resource as unknown as { __name: string }).__name;
+
+type Dependency = pulumi.Input<pulumi.Resource | pulumi.Input<pulumi.Resource>[]>;
+
+/** The names of dependencies, of those that an output or a promise brings too. */
+async function dependencies(of: Dependency = [], awaited = ""): Promise<string[]> {
+  if (pulumi.Resource.isInstance(of)) return [nameOf(of) + awaited];
+  if (Array.isArray(of)) return (await Promise.all(of.map((one) => dependencies(one, awaited)))).flat();
+  const brought = (pulumi.Output.isInstance(of) ? await resolved(of) : await of) as Dependency;
+  // Of an output that a preview does not know nothing comes.
+  return brought === of ? [] : dependencies(brought, " (awaited)");
+}
+
 /** Waits for every output within; an unknown one becomes undefined. */
-function resolved(value: Record<string, unknown>): Promise<unknown> {
+function resolved(value: unknown): Promise<unknown> {
   return new Promise((resolve) => {
     const output = pulumi.output(value) as unknown as {
       apply: (done: (v: unknown) => void, runWithUnknowns: boolean) => void;

@@ -59,8 +59,8 @@ describe("settings of security", () => {
   });
 
   it("keep the addresses of clients where they are judged, and only there", async () => {
-    const service = async (security: object): Promise<unknown> => {
-      const values = (await program({ "shopzier:security": security })).get("shop-release")?.inputs
+    const service = async (security: object, more: object = {}): Promise<unknown> => {
+      const values = (await program({ "shopzier:security": security, ...more })).get("shop-release")?.inputs
         .values as {
         service: { externalTrafficPolicy?: string };
         podAnnotations: Record<string, string>;
@@ -75,6 +75,19 @@ describe("settings of security", () => {
     assert.deepEqual(await service({ access }), ["Local", undefined]);
     assert.deepEqual(await service({ access: { deny: [{ methods: ["PUT"] }] } }), [undefined, undefined]);
     assert.deepEqual(await service({ access, trustedProxies: 2 }), [undefined, { numTrustedProxies: 2 }]);
+    const counted = (clients: unknown[]): object => ({
+      "shopzier:traffic": {
+        weights: { v1: 80, v2: 20 },
+        globalRateLimit: {
+          service: "limits.tools.svc.cluster.local:8081",
+          domain: "shop",
+          failure: "open",
+          clients,
+        },
+      },
+    });
+    assert.deepEqual(await service({}, counted(["address"])), ["Local", undefined]);
+    assert.deepEqual(await service({}, counted([{ header: "x-user" }])), [undefined, undefined]);
   });
 
   it("leave a namespace permissive before the mesh becomes strict", async () => {
@@ -82,7 +95,7 @@ describe("settings of security", () => {
     assert.deepEqual(metadata(all.get("mtls-category")), { name: "default", namespace: "category" });
     assert.deepEqual(spec(all.get("mtls-mesh")), { mtls: { mode: "STRICT" } });
     assert.deepEqual(all.get("mtls-mesh")?.dependsOn, ["mtls-category"]);
-    assert.deepEqual(all.get("mtls")?.dependsOn, ["istio", "category"]);
+    assert.deepEqual(all.get("mtls")?.dependsOn, ["istio", "istio (awaited)", "category"]);
   });
 
   it("take the network policies out, of ours and of the charts", async () => {

@@ -23,6 +23,8 @@ interface PodSpec {
   }[];
 }
 
+/** Behind the name of a dependency about which the program waits for something. */
+const AWAITED = " (awaited)";
 const byName = (run: Run): Map<string, Registered> => new Map(run.resources.map((r) => [r.name, r]));
 const names = (run: Run): string[] => run.resources.map((r) => r.name).sort();
 
@@ -64,7 +66,7 @@ for (const stack of STACKS) {
         const r = all.get(from);
         // A child is registered once its parent is, and the parent waits for what it depends on.
         return [...(r?.dependsOn ?? []), ...(r?.parent === undefined ? [] : [r.parent])].some((n) =>
-          reaches(n, to, seen),
+          reaches(n.replace(AWAITED, ""), to, seen),
         );
       };
       for (const [from, to] of [
@@ -75,12 +77,27 @@ for (const stack of STACKS) {
         ["category-routes-v1-subset", "istio"],
         ["category-routes-route", "category-routes-v1-subset"],
         ["category-routes-route", "category-routes-policy"],
-        ["category-routes-route", "category-versions"],
+        ["category-routes-route", "category-versions-v1-deployment"],
+        ["category-routes-route", "category-versions-v2-deployment"],
+        ["category-routes-route", "category-versions-service"],
         ["category-routes-route", "category-access"],
         ["category-default-deny-requests", "category-access"],
         ["mtls-mesh", "istio"],
       ] as const) {
         assert.ok(reaches(from, to), `${from} after ${to}`);
+      }
+    });
+
+    it("waits for istiod's webhooks before what needs them, and for rollouts before the route", () => {
+      const all = byName(update);
+      for (const [name, awaited] of [
+        ["shop", "istio"],
+        ["category", "istio"],
+        ["mtls", "istio"],
+        ["category-routes", "category-versions-v1-deployment"],
+        ["category-routes", "category-versions-v2-deployment"],
+      ] as const) {
+        assert.ok(all.get(name)?.dependsOn.includes(awaited + AWAITED), `${name} waits for ${awaited}`);
       }
     });
 
@@ -233,6 +250,23 @@ describe("an edit of a stack file", () => {
       4,
     );
     assert.ok(all.has("category-versions-v1-budget"));
+  });
+
+  it("that shifts away from a version and takes its pods lets the route go first, and of no other version", async () => {
+    const config = base();
+    const { versions } = config["shopzier:category"] as { versions: Record<string, object> };
+    Object.assign(versions.v1 ?? {}, { replicas: 0 });
+    config["shopzier:traffic"] = { weights: { v1: "rest", v2: 100 } };
+    const all = byName(await runProgram(config));
+    const deployment = (version: string): Registered | undefined =>
+      all.get(`category-versions-${version}-deployment`);
+    assert.ok(deployment("v1")?.dependsOn.includes(`category-routes${AWAITED}`));
+    assert.deepEqual(deployment("v2")?.dependsOn, ["category-versions-v2-account"]);
+    assert.deepEqual(all.get("category-routes")?.dependsOn, [
+      `category-versions-service${AWAITED}`,
+      `category-versions-v2-deployment${AWAITED}`,
+      `category-access${AWAITED}`,
+    ]);
   });
 
   it("of the drain gives the service, after SIGTERM, all the time that the pod has but what it needs to close", async () => {

@@ -167,11 +167,18 @@ describe("authorization policies", () => {
       assert.ok(!matches(remote, { client, peer: "192.0.2.1" }), client);
   });
 
+  it("know a segment of a path by a template", () => {
+    const rule = asks({ paths: ["/a/{*}/b.c/{*}"] });
+    for (const path of ["/a/1/b.c/2", "/a/*/b.c/x.y"]) assert.ok(matches(rule, { path }), path);
+    for (const path of ["/a//b.c/2", "/a/1/b.c/", "/a/1/b.c/2/3", "/a/1/2/b.c/3", "/a/1/bxc/2"])
+      assert.ok(!matches(rule, { path }), path);
+  });
+
   it("that ask for what is not known here are not taken for less", () => {
     const source = { notIpBlocks: ["192.0.2.1"] };
     const unknown: AuthorizationRule[] = [
       comes(source),
-      asks({ paths: ["/a/{*}"] }),
+      asks({ paths: ["/a/{**}"] }),
       { when: [{ key: "source.ip", values: ["192.0.2.1"] }] },
     ];
     for (const rule of unknown) assert.throws(() => matches(rule, {}), /is not known here/);

@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { loadBalancerSettings } from "../../components/traffic/load-balancer";
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
+import { routedClusters, subsetOf } from "../../components/traffic/propagation";
+import { versionsAsked } from "../../components/traffic/rules";
 import type { Weights } from "../../components/traffic/weights";
 import { weights } from "./arbitraries";
+import { routeRequest } from "./traffic-arbitraries";
 
 const request = (over: Partial<RouteRequest> = {}): RouteRequest => ({
   service: { name: "category", namespace: "shop", port: 8080 },
@@ -16,6 +19,38 @@ const request = (over: Partial<RouteRequest> = {}): RouteRequest => ({
 
 const destinations = (w: Weights) =>
   planRoutes(request({ weights: w })).virtualService.http.flatMap((rule) => rule.route ?? []);
+
+describe("versionsAsked", () => {
+  it("are all that routes send to, by weight, rule or copy", () => {
+    fc.assert(
+      fc.property(routeRequest("shop.example.com"), (generated) => {
+        const { virtualService, meshVirtualService } = planRoutes(generated);
+        const sent = [virtualService, meshVirtualService].flatMap((spec) =>
+          spec
+            ? [
+                ...routedClusters(spec).map(subsetOf),
+                ...spec.http.flatMap((rule) => rule.mirrors ?? []).map((m) => m.destination.subset ?? ""),
+              ]
+            : [],
+        );
+        const asked = versionsAsked(generated);
+        assert.deepEqual(
+          sent.filter((version) => !asked.has(version)),
+          [],
+        );
+      }),
+    );
+  });
+
+  it("are none of weight 0 that nothing else names", () => {
+    const beta = { name: "beta", match: [{}], action: { to: "v3" } };
+    const weights = { v1: "rest", v2: 100, v3: 0, v4: 0, v5: 0 } as const;
+    assert.deepEqual(
+      [...versionsAsked({ weights, rules: [beta], policies: { mirror: { to: "v5" } } })].sort(),
+      ["v2", "v3", "v5"],
+    );
+  });
+});
 
 describe("planRoutes", () => {
   it("routes to fully qualified subsets of the service", () => {

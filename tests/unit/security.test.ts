@@ -26,6 +26,7 @@ const method = fc.constantFrom("GET", "POST", "OPTIONS");
 const routedPath: fc.Arbitrary<RoutedPath> = fc.oneof(
   path.map((exact) => ({ exact })),
   path.map((prefix) => ({ prefix })),
+  fc.constantFrom("/a/*", "/*/b", "/*").map((template) => ({ template })),
 );
 const some = <T>(values: fc.Arbitrary<T>) => fc.array(values, { minLength: 1, maxLength: 3 });
 const condition: fc.Arbitrary<RequestCondition> = fc.record(
@@ -80,6 +81,13 @@ const request: fc.Arbitrary<ProxyRequest> = fc
 function holds({ paths, methods }: RequestCondition, r: ProxyRequest): boolean {
   const within = (p: RoutedPath): boolean => {
     if ("exact" in p) return r.path === p.exact;
+    if ("template" in p) {
+      const [segments, parts] = [p.template.split("/"), r.path.split("/")];
+      return (
+        segments.length === parts.length &&
+        segments.every((s, i) => s === parts[i] || (s === "*" && parts[i] !== ""))
+      );
+    }
     const base = p.prefix.replace(/\/+$/, "");
     return r.path === base || r.path.startsWith(`${base}/`);
   };

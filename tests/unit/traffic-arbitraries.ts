@@ -20,6 +20,7 @@ const PATHS = [
   ...[
     "/api/v2/category",
     "/api/v1/private/category/1",
+    "/api/v1/private/product/1/category/2",
     "/actuator/health/ping",
     "/actuator/env",
     "/old",
