@@ -62,8 +62,12 @@ export function endingWith(client: KubernetesClient, signal: AbortSignal): Confi
   };
 }
 
-/** Whether the API server does not know the caller or refuses what it asks: it will not say anything else later. */
-export function isRefusal(error: unknown): boolean {
+/** An answer that will be the same later. */
+export class FinalError extends Error {}
+
+/** Whether the API server will not say anything else later: it does not know the caller, or refuses what it asks. */
+export function isFinal(error: unknown): boolean {
+  if (error instanceof FinalError) return true;
   const { code } = error as Partial<ApiException<unknown>>;
   return code === 401 || code === 403;
 }
@@ -73,25 +77,27 @@ export function isRefusal(error: unknown): boolean {
  *
  * @param ask says in words what is lacking, undefined when nothing is. An error of the way to the cluster is one more
  *   thing that is lacking, since the next answer may be a good one.
- * @throws what `ask` throws when it is a refusal ({@link isRefusal}).
+ * @throws what `ask` throws when it is final ({@link isFinal}).
  */
 export async function lagAfter(
   { timeoutSeconds, pollMs }: { readonly timeoutSeconds: number; readonly pollMs: number },
   ask: (signal: AbortSignal) => Promise<string | undefined>,
 ): Promise<string | undefined> {
   const signal = AbortSignal.timeout(timeoutSeconds * 1000);
-  let lag = "the cluster has not answered";
+  let lag: string | undefined;
   for (;;) {
     let seen: string | undefined;
     try {
       seen = await ask(signal);
       if (seen === undefined) return undefined;
     } catch (error) {
-      if (isRefusal(error)) throw error;
-      seen = `the cluster does not answer: ${apiMessage(error)}`;
+      if (isFinal(error)) throw error;
+      seen = signal.aborted
+        ? "the cluster has not answered"
+        : `the cluster does not answer: ${apiMessage(error)}`;
     }
     // What the limit broke off says less than what was seen before.
-    if (signal.aborted) return lag;
+    if (signal.aborted) return lag ?? seen;
     lag = seen;
     await setTimeout(pollMs, undefined, { signal }).catch(() => undefined);
   }

@@ -1,6 +1,6 @@
 import type { ConfigurationOptions, CoreV1Api, PortForward, V1Pod } from "@kubernetes/client-node";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { endingWith, kubernetesAccess, type ClusterAccess } from "./cluster-access";
+import { endingWith, FinalError, kubernetesAccess, type ClusterAccess } from "./cluster-access";
 
 /** The gateway pods of one deployment: where they run and by which labels they are found. */
 export interface GatewayPods {
@@ -17,11 +17,15 @@ export function labelSelector({ labels }: Pick<GatewayPods, "labels">): string {
 
 /** Envoy's admin port; it listens on the pod's loopback only. */
 const ADMIN_PORT = 15000;
+/** A proxy that hangs is to be named, and asked again, before the limit of all questions. */
+const ANSWER_MS = 5000;
 
 /** Reads Envoy's own answers in the gateway pods, through the Kubernetes API's port forwarding. */
 export class GatewayProxies {
   private readonly forwards = new Map<string, Promise<Server>>();
   private readonly sockets = new Set<Socket>();
+  /** Pod → why nothing can be forwarded to it. */
+  private readonly refusals = new Map<string, FinalError>();
 
   private constructor(
     private readonly pods: GatewayPods,
@@ -45,14 +49,23 @@ export class GatewayProxies {
     return items.filter(isReady).map((pod) => pod.metadata?.name ?? "");
   }
 
-  /** The parsed body of `GET path` on the admin port of a pod. */
+  /**
+   * The parsed body of `GET path` on the admin port of a pod.
+   *
+   * @throws FinalError where the caller may not forward ports to it.
+   */
   async admin<Body>(pod: string, path: string, signal: AbortSignal): Promise<Body> {
     let server = this.forwards.get(pod);
     if (!server) this.forwards.set(pod, (server = this.listen(pod)));
     const { port } = (await server).address() as AddressInfo;
-    const response = await fetch(`http://127.0.0.1:${port}/${path}`, { signal });
-    if (!response.ok) throw new Error(`Envoy answered ${response.status} to ${path}`);
-    return (await response.json()) as Body;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+    try {
+      const response = await fetch(`http://127.0.0.1:${port}/${path}`, { signal: limit });
+      if (!response.ok) throw new Error(`Envoy answered ${response.status} to ${path}`);
+      return (await response.json()) as Body;
+    } catch (error) {
+      throw this.refusals.get(pod) ?? error;
+    }
   }
 
   /** Connects to the pods that are ready now, so that the first question need not. What fails here fails again there. */
@@ -81,7 +94,14 @@ export class GatewayProxies {
           if (socket.destroyed) end();
           else socket.once("close", end);
         },
-        (error: unknown) => socket.destroy(error as Error),
+        (error: unknown) => {
+          // The client of WebSockets has the status of the answer in its message alone.
+          const [status] = /\b40[13]\b/.exec((error as Partial<Error>).message ?? "") ?? [];
+          if (status !== undefined) {
+            this.refusals.set(pod, new FinalError(`forwarding a port of pod ${pod} was answered ${status}`));
+          }
+          socket.destroy();
+        },
       );
       // Whoever asked over this connection is told by the broken connection.
       socket.on("error", () => socket.destroy());

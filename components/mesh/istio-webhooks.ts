@@ -3,7 +3,7 @@ import {
   apiMessage,
   changesCluster,
   endingWith,
-  isRefusal,
+  isFinal,
   kubernetesAccess,
   lagAfter,
   type ClusterAccess,
@@ -45,7 +45,7 @@ export function webhooksAnswer(
         } catch (error) {
           const answer = apiMessage(error);
           if (VERDICT.test(answer)) return undefined;
-          if (isRefusal(error) && !answer.includes("admission webhook")) throw error;
+          if (isFinal(error) && !answer.includes("admission webhook")) throw error;
           return answer;
         }
       });
@@ -56,9 +56,14 @@ export function webhooksAnswer(
         );
       }
     } catch (error) {
-      throw isRefusal(error)
-        ? new Error(`istiod's validation webhook could not be asked: ${apiMessage(error)}`)
-        : withoutStack(error as Error);
+      throw withoutStack(
+        isFinal(error)
+          ? new Error(
+              `istiod's validation webhook could not be asked: ${apiMessage(error)}\n` +
+                `Waiting needs the right to create Gateways (dry run) in namespace ${namespace}.`,
+            )
+          : (error as Error),
+      );
     }
   });
 }

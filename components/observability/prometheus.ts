@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { HelmValues } from "../mesh/helm-chart";
+import { amount } from "../mesh/quantity";
 import { chartNamespace, chartRelease, type Chart, type ChartReleaseArgs } from "./chart-release";
 import type { RuleGroup } from "./rules";
 
@@ -64,13 +65,6 @@ export class Prometheus extends pulumi.ComponentResource {
   }
 }
 
-/** Bytes of a Kubernetes quantity. */
-function bytes(quantity: string): number {
-  const [, amount, unit = "", binary] = /^([\d.]+)(?:([kKMGTPE])(i)?)?$/.exec(quantity) ?? [];
-  if (amount === undefined) throw new RangeError(`size of a volume: ${quantity}`);
-  return Number(amount) * (binary ? 1024 : 1000) ** " KMGTPE".indexOf(unit.toUpperCase() || " ");
-}
-
 function prometheusValues(args: PrometheusArgs): HelmValues {
   const { storage, intervalSeconds: interval = 15 } = args;
   return {
@@ -88,7 +82,7 @@ function prometheusValues(args: PrometheusArgs): HelmValues {
       ...(args.image && { image: args.image }),
       retention: args.retention ?? "15d",
       // A full volume does not free itself: what is too old is found only where there is room to write (Prometheus docs, "Storage").
-      ...(storage && { retentionSize: `${Math.floor(bytes(storage.size) * 0.8)}B` }),
+      ...(storage && { retentionSize: `${Math.floor(amount(storage.size) * 0.8)}B` }),
       ...(args.resources && { resources: args.resources }),
       global: {
         scrape_interval: `${interval}s`,

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
-import { apiMessage, changesCluster, lagAfter, type ClusterAccess } from "../mesh/cluster-access";
+import { apiMessage, changesCluster, isFinal, lagAfter, type ClusterAccess } from "../mesh/cluster-access";
 import { GatewayProxies, labelSelector, type GatewayPods } from "../mesh/gateway-proxies";
 import {
   clustersWithoutEndpoint,
@@ -36,6 +36,14 @@ interface WrittenVirtualService {
   readonly spec: VirtualServiceSpec;
 }
 
+/** A side of the write: what the gateways did not do when the limit is reached, and how things are then. */
+interface Side {
+  readonly lack: string;
+  readonly state: string;
+}
+const BEFORE: Side = { lack: "did not find the versions' pods", state: "The route was not changed." };
+const AFTER: Side = { lack: "did not take up the routes", state: "Nothing was deleted." };
+
 /** What one gateway pod still lacks, in words; undefined once it lacks nothing. */
 type LagOf = (proxies: GatewayProxies, pod: string, signal: AbortSignal) => Promise<string | undefined>;
 
@@ -64,7 +72,7 @@ export class PropagationBarrier {
       const wanted = routedClusters((newInputs as WrittenVirtualService).spec).filter((c) =>
         known.has(hostOf(c)),
       );
-      await this.everyGateway("Nothing was changed.", async (proxies, pod, signal) =>
+      await this.everyGateway(BEFORE, async (proxies, pod, signal) =>
         endpointLag(await proxies.admin<ClusterStatuses>(pod, CLUSTERS, signal), wanted),
       );
     });
@@ -81,7 +89,7 @@ export class PropagationBarrier {
       const expected = expectedRoutes(spec);
       const wanted = routedClusters(spec);
       try {
-        await this.everyGateway("Nothing was deleted.", async (proxies, pod, signal) => {
+        await this.everyGateway(AFTER, async (proxies, pod, signal) => {
           const routes = await proxies.admin<RouteConfigDump>(pod, ROUTES, signal);
           const lag = routeLag(routes, metadata, expected);
           if (lag !== undefined) return lag;
@@ -101,12 +109,12 @@ export class PropagationBarrier {
    * @throws Error naming each pod that lags and what it lacks, when the limit is reached; at once where the pods may not
    *   be asked for.
    */
-  private async everyGateway(state: string, lagOf: LagOf): Promise<void> {
+  private async everyGateway({ lack, state }: Side, lagOf: LagOf): Promise<void> {
     const { gateway, timeoutSeconds = 60 } = this.args;
     const refused = (error: unknown): Error =>
       new Error(
         `The gateways could not be asked for their routes: ${apiMessage(error)}\n${state} ` +
-          `Waiting needs the right to list pods and to create pods/portforward in namespace ${gateway.namespace}. ` +
+          `Waiting needs the rights to list pods, and to get and create pods/portforward, in namespace ${gateway.namespace}. ` +
           "Where that cannot be had, switch it off: shopzier:propagation: { wait: false }.",
         { cause: error },
       );
@@ -120,9 +128,10 @@ export class PropagationBarrier {
       const lags = await Promise.all(
         pods.map(async (pod) => {
           // A pod that cannot be asked lags until it answers, or is no longer ready.
-          const lag = await lagOf(proxies, pod, signal).catch(
-            (error: unknown) => `does not answer: ${apiMessage(error)}`,
-          );
+          const lag = await lagOf(proxies, pod, signal).catch((error: unknown) => {
+            if (isFinal(error)) throw error;
+            return `does not answer: ${apiMessage(error)}`;
+          });
           return lag === undefined ? [] : [`  - gateway pod ${pod} ${lag}`];
         }),
       );
@@ -132,7 +141,7 @@ export class PropagationBarrier {
     });
     if (lag !== undefined) {
       throw new Error(
-        `The gateways did not take up the routes within ${timeoutSeconds} s:\n${lag}\n` +
+        `The gateways ${lack} within ${timeoutSeconds} s:\n${lag}\n` +
           `${state} Look at these pods and at istiod (istioctl proxy-status), then run the same command again.`,
       );
     }

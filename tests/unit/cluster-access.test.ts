@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { lagAfter } from "../../components/mesh/cluster-access";
 import { GatewayProxies } from "../../components/mesh/gateway-proxies";
 
@@ -16,14 +17,19 @@ describe("waiting for the cluster", () => {
     server.close();
   });
 
-  /** The gateway pods that are ready, asked of a server that answers so, until there is one. */
-  async function ask(answer: RequestListener, timeoutSeconds: number): Promise<string | undefined> {
+  /** The gateway's pods behind an API server that answers so. */
+  async function gateway(answer: RequestListener): Promise<GatewayProxies> {
     server = createServer(answer);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const proxies = await GatewayProxies.connect(
+    return GatewayProxies.connect(
       { namespace: "istio-ingress", labels: { istio: "ingressgateway" } },
       { kubeconfig: kubeconfig((server.address() as AddressInfo).port) },
     );
+  }
+
+  /** The gateway pods that are ready, asked of a server that answers so, until there is one. */
+  async function ask(answer: RequestListener, timeoutSeconds: number): Promise<string | undefined> {
+    const proxies = await gateway(answer);
     return lagAfter({ timeoutSeconds, pollMs: 10 }, async (signal) =>
       (await proxies.ready(signal)).length > 0 ? undefined : "no pod is ready",
     );
@@ -56,6 +62,32 @@ describe("waiting for the cluster", () => {
 
   it("ends at once when the caller may not ask", async () => {
     await assert.rejects(ask(answers(FORBIDDEN), 20), /cannot list resource/);
+  });
+
+  it("ends at once when the caller may not forward ports", async () => {
+    const proxies = await gateway(answers({ items: [POD] }));
+    server.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 403 Forbidden\r\n\r\n"));
+    const asked = lagAfter({ timeoutSeconds: 20, pollMs: 10 }, async (signal) => {
+      await proxies.admin("gateway-1", "clusters", signal);
+      return undefined;
+    });
+    await assert.rejects(asked, /forwarding a port of pod gateway-1 was answered 403/);
+    await proxies.close();
+  });
+
+  it("ends at the limit with the pod that takes the question and never answers", async () => {
+    const proxies = await gateway(answers({ items: [POD] }));
+    const sockets: Duplex[] = [];
+    server.on("upgrade", (_request, socket) => sockets.push(socket));
+    const lag = await lagAfter({ timeoutSeconds: 0.5, pollMs: 10 }, async (signal) =>
+      proxies.admin("gateway-1", "clusters", signal).then(
+        () => undefined,
+        () => "gateway-1 does not answer",
+      ),
+    );
+    assert.equal(lag, "gateway-1 does not answer");
+    await proxies.close();
+    for (const socket of sockets) socket.destroy();
   });
 });
 
