@@ -340,7 +340,7 @@ function settingsOf(c: Configuration): Settings {
     propagation: { wait: propagation.wait, timeoutSeconds: propagation.timeout },
     warnings: [
       ...securityWarnings(c.security),
-      ...istioVersionWarnings(istio.version, hashes(c)),
+      ...istioVersionWarnings(istio, hashes(c)),
       ...mirrorWarnings(c.traffic, shares),
       ...passthroughWarnings(c),
     ],

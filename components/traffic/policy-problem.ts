@@ -18,4 +18,6 @@ export type PolicyRepair =
       /** The value is only an example of what is allowed. */
       readonly example?: true;
     }
-  | { readonly remove: readonly string[] };
+  | { readonly remove: readonly string[] }
+  /** A sentence, where no single value does it. */
+  | { readonly say: string };

@@ -79,13 +79,26 @@ function nameProblems(name: string, earlier: readonly (string | undefined)[], se
       found: `${name}, ${taken}`,
       allowed: "a name that no other rule has",
       hint: "access logs tell rules apart by their names",
+      repairs: [{ path: ["name"], set: freeName(name, earlier) }],
     },
   ];
 }
 
+/** `name` with the first number that makes it free. */
+function freeName(name: string, taken: readonly (string | undefined)[]): string {
+  for (let n = 2; ; n++) if (!taken.includes(`${name}-${n}`)) return `${name}-${n}`;
+}
+
 function matchProblems(rule: TrafficRule, { paths, hosts }: RuleContext): Problem[] {
   if (rule.match.length === 0) {
-    return [{ path: ["match"], found: "an empty list", allowed: "at least one match; {} is every request" }];
+    return [
+      {
+        path: ["match"],
+        found: "an empty list",
+        allowed: "at least one match; {} is every request",
+        repairs: [{ remove: ["match"] }],
+      },
+    ];
   }
   return rule.match.flatMap((match, i) => {
     const at = rule.match.length === 1 ? ["match"] : ["match", i];
@@ -96,6 +109,7 @@ function matchProblems(rule: TrafficRule, { paths, hosts }: RuleContext): Proble
         path: [...at, "host"],
         found: `${host}, which never reaches the gateway`,
         allowed: `a host of the gateway: ${list(hosts)}`,
+        repairs: [{ say: `name one of these hosts, or add ${host} to those of the gateway` }],
       });
     }
     if (host !== undefined && sourceNamespace !== undefined) {
@@ -103,6 +117,7 @@ function matchProblems(rule: TrafficRule, { paths, hosts }: RuleContext): Proble
         path: [...at, "host"],
         found: "a host beside sourceNamespace",
         allowed: "no host: callers within the mesh ask for the service itself",
+        repairs: [{ say: "remove the host, or the sourceNamespace" }],
       });
     }
     if (path && paths && sourceNamespace === undefined && routes(rule) && confine(path, paths).length === 0) {
@@ -112,8 +127,16 @@ function matchProblems(rule: TrafficRule, { paths, hosts }: RuleContext): Proble
         allowed: `a path within ${routed(paths)}`,
         hint:
           "regex" in path
-            ? "a regular expression has to begin with the text of one of these paths and a slash, so that it opens no other"
+            ? "a regular expression may open no other path; only redirect and respond, which reach nothing, take other paths"
             : "only redirect and respond, which reach nothing, take other paths",
+        repairs: [
+          {
+            say:
+              "regex" in path
+                ? "begin the expression with the text of one of these paths and a slash"
+                : "match one of these paths, or one below them",
+          },
+        ],
       });
     }
     if (match.claims && sourceNamespace !== undefined) {
@@ -121,6 +144,7 @@ function matchProblems(rule: TrafficRule, { paths, hosts }: RuleContext): Proble
         path: [...at, "claims"],
         found: "claims beside sourceNamespace",
         allowed: "claims of requests at the gateway only",
+        repairs: [{ say: "remove the claims, or the sourceNamespace" }],
       });
     }
     for (const [name, value] of Object.entries(match.without?.headers ?? {})) {
@@ -129,7 +153,12 @@ function matchProblems(rule: TrafficRule, { paths, hosts }: RuleContext): Proble
         path: [...at, "without", "headers", name],
         found: "an expression that matches empty text too",
         allowed: "one that does not",
-        hint: "a missing header counts as empty, so this would exclude every request; for a header that is not there: present",
+        hint: "a missing header counts as empty, so this would exclude every request",
+        repairs: [
+          {
+            say: "use present: true for a header that is not there, or an expression for text of one character and more",
+          },
+        ],
       });
     }
     const { headers, withoutHeaders } = istioMatch(match);
@@ -143,6 +172,7 @@ function matchProblems(rule: TrafficRule, { paths, hosts }: RuleContext): Proble
         found: `cookies that come to a regular expression of ${regex?.length ?? 0} characters`,
         allowed: `at most ${REGEX_LIMIT}`,
         hint: "several cookies in one match need one alternative for each order of them",
+        repairs: [{ say: "ask for fewer cookies, or for shorter values" }],
       });
     }
     return problems;
@@ -153,7 +183,14 @@ function actionProblems({ match, action }: TrafficRule, { versions }: RuleContex
   const declared = `declared versions: ${list(versions)}`;
   if ("to" in action) {
     if (versions.includes(action.to)) return [];
-    return [{ path: ["to"], found: `version "${action.to}", which is not declared`, allowed: declared }];
+    return [
+      {
+        path: ["to"],
+        found: `version "${action.to}", which is not declared`,
+        allowed: declared,
+        repairs: versions.slice(0, 1).map((version) => ({ path: ["to"], set: version, example: true })),
+      },
+    ];
   }
   if ("weights" in action) {
     const names = Object.keys(action.weights);
@@ -190,7 +227,12 @@ function actionProblems({ match, action }: TrafficRule, { versions }: RuleContex
   const { path, host, scheme, port } = action.redirect;
   if (path === undefined && host === undefined && scheme === undefined && port === undefined) {
     return [
-      { path: ["redirect"], found: "no place to go to", allowed: "at least one of scheme, host, port, path" },
+      {
+        path: ["redirect"],
+        found: "no place to go to",
+        allowed: "at least one of scheme, host, port, path",
+        repairs: [{ path: ["redirect", "scheme"], set: "https", example: true }],
+      },
     ];
   }
   const loops =
@@ -207,6 +249,7 @@ function actionProblems({ match, action }: TrafficRule, { versions }: RuleContex
           found: `${path}, which the rule matches again`,
           allowed: "a path that the rule does not match",
           hint: "clients would be redirected for ever",
+          repairs: [{ say: "redirect to a path outside the match, or match less" }],
         },
       ]
     : [];
@@ -231,7 +274,8 @@ function rewriteProblems(rule: TrafficRule, { paths }: RuleContext): Problem[] {
   }
   const { path, host } = rewrite;
   if (path === undefined) {
-    return host === undefined ? [{ path: at, found: "nothing", allowed: "at least one of path, host" }] : [];
+    if (host !== undefined) return [];
+    return [{ path: at, found: "nothing", allowed: "at least one of path, host", repairs: [{ remove: at }] }];
   }
   if (match.some((m) => m.path === undefined)) {
     return [
@@ -240,6 +284,7 @@ function rewriteProblems(rule: TrafficRule, { paths }: RuleContext): Problem[] {
         found: "a path for requests of any path",
         allowed: "a rule whose matches all have a path",
         hint: "it replaces what the match of the path matched",
+        repairs: [{ say: "add a path to the match" }, { remove: [...at, "path"] }],
       },
     ];
   }
@@ -252,6 +297,7 @@ function rewriteProblems(rule: TrafficRule, { paths }: RuleContext): Problem[] {
       found: `${path}, where nothing reaches the service`,
       allowed: `a path within ${routed(paths)}`,
       hint: "a rewrite may not open what is closed",
+      repairs: [{ say: "rewrite to one of these paths, or to one below them" }],
     },
   ];
 }
@@ -289,6 +335,7 @@ function policyProblems(rule: TrafficRule): Problem[] {
       found: "cors in a rule that no preflight matches",
       allowed: "cors in a rule that matches by host, path and query alone, or for all traffic",
       hint: "a browser asks by OPTIONS, without cookies and without the page's headers, whether it may send them",
+      repairs: [{ remove: ["cors"] }],
     });
   }
   return problems;
@@ -323,7 +370,8 @@ function coveredRules(rules: readonly (TrafficRule | undefined)[], context: Rule
         path: ["match"],
         found: `nothing that is left for "${rule.name}": ${names.join(" and ")} before it match${names.length === 1 ? "es" : ""} all of it`,
         allowed: "requests that no earlier rule takes",
-        hint: `rules are tried in order: move "${rule.name}" before ${names.join(" and ")}, or delete it`,
+        hint: "rules are tried in order",
+        repairs: [{ say: `move "${rule.name}" before ${names.join(" and ")}, or delete it` }],
       },
     ];
   });

@@ -103,7 +103,7 @@ export const category = object(
     port: withDefault(
       integer(1, 65535, {
         description:
-          "Port on which the containers listen. Not one of the sidecar's, 15000 to 15090, nor 9464, where our own service shows its metrics.",
+          "Port on which the containers listen. Not one of the sidecar's, 15000 to 15090, nor 9464, where our own service shows its metrics. A later change interrupts the service.",
         example: 8080,
       }),
       8080,
@@ -142,7 +142,10 @@ export const category = object(
 ).meta({ required: ["host", "versions"] });
 
 /** Namespaces of Kubernetes, of the mesh and of what observes it. */
-const OTHERS = ["default", "kube-*", "istio-system", "istio-ingress", "prometheus", "jaeger", "grafana"];
+const OTHERS = [
+  ...["default", "kube-*", "istio-system", "istio-ingress"],
+  ...["prometheus", "jaeger", "grafana", "grafana-dashboards"],
+];
 
 /** Ports of the sidecar, which shares the network of the containers (Istio: "Ports used by Istio"). */
 const SIDECAR_PORTS = { first: 15_000, last: 15_090 };
@@ -152,6 +155,9 @@ const OWN_VARIABLES: Readonly<Record<string, string>> = {
   PORT: "the port of all versions is shopzier:category.port",
   METRICS_PORT: `Prometheus finds the metrics of all versions on port ${CATEGORY_METRICS.port}`,
   SHUTDOWN_GRACE: "how long a stopping pod finishes its requests is shopzier:category.drain",
+  DATABASE_URL: "it holds a password: keep it in a Secret and name that in shopzier:category.database.url",
+  ADMIN_PASSWORD: "keep it in a Secret and name that in shopzier:category.admin",
+  JWT_SECRET: "keep it in a Secret and name that in shopzier:category.admin",
 };
 
 /** What is wrong between the settings of the category API. */
@@ -189,7 +195,7 @@ function* portFindings({ category }: PartialConfiguration): Generator<Finding> {
       const path = ["category", "versions", name, "env", variable];
       yield {
         path,
-        found: "a variable that this program sets",
+        found: "a variable that other settings decide",
         allowed: `variables other than ${Object.keys(OWN_VARIABLES).join(", ")}`,
         hint,
         repairs: [{ remove: path }],

@@ -40,10 +40,12 @@ export const database = object(
     server: object(
       {
         image: field(
-          (value) =>
-            typeof value === "string" && imageReference(value)?.tag !== undefined ? value : refuse(),
+          (value) => {
+            const { tag, digest } = (typeof value === "string" ? imageReference(value) : undefined) ?? {};
+            return (tag ?? digest) === undefined ? refuse() : (value as string);
+          },
           {
-            title: "an image with a tag, such as docker.io/library/postgres:17.6",
+            title: "an image with a tag or a digest, such as docker.io/library/postgres:17.6",
             type: "string",
             description:
               "Image with the interface of Docker's official postgres, Debian variant; postgres:17.6 when absent.",
@@ -90,6 +92,19 @@ export function* databaseFindings({ category, production }: PartialConfiguration
       allowed: `${key} with profile category-api`,
       hint: "Shopizer's own image is told its database by env of the versions, and has users of its own",
       repairs: [{ remove: ["category", key] }],
+    };
+  }
+  if ("admin" in category && !("database" in category) && profile !== "shopizer") {
+    yield {
+      path: ["category", "database"],
+      found: "nothing, with admin",
+      allowed: "a database, because administrators log in",
+      hint: "each pod would have a database of its own, which takes no login of another pod and keeps no change",
+      repairs: [
+        { at: ["category", "database", "server", "volume", "size"], set: "10Gi", example: true },
+        { at: ["category", "database", "url", "secret"], set: "shop-database", example: true },
+        { remove: ["category", "admin"] },
+      ],
     };
   }
   if (database === undefined) return;

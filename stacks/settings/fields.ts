@@ -324,7 +324,9 @@ const QUANTITIES = {
   memory: 'an amount of memory, such as "256Mi"',
   storage: 'an amount of storage, such as "10Gi"',
 };
-const BYTES = /^\d+(\.\d+)?(k|[MGT]|[KMGT]i)?$/;
+const BYTES = /^\d+(\.\d+)?(k|[MGT]|[KMGT]i)$/;
+/** What was meant where there is no unit. */
+const USUAL_UNIT = { memory: "Mi", storage: "Gi" };
 
 /** Bytes as Kubernetes writes them: "10 GB" is 10G, "10gib" is 10Gi. */
 const bytes = (written: string): string =>
@@ -342,6 +344,17 @@ export function quantity(kind: keyof typeof QUANTITIES, meta: FieldMeta) {
       const written = typeof value === "number" && value >= 0 ? String(value) : value;
       if (typeof written === "string" && pattern.test(written)) return written;
       if (kind === "cpu" || typeof written !== "string") return refuse();
+      if (/^\d+$/.test(written)) {
+        return refuse({
+          found: `${show(value)}, without a unit`,
+          hint: "without a unit it is bytes",
+          repairs: [
+            Number(written) < 2 ** 20
+              ? { set: `${written}${USUAL_UNIT[kind]}`, example: true }
+              : { set: `${Math.ceil(Number(written) / 2 ** 20)}Mi` },
+          ],
+        });
+      }
       if (/^\d+m$/.test(written)) {
         return refuse({
           hint: "m means a thousandth; a mebibyte is Mi",
@@ -351,7 +364,12 @@ export function quantity(kind: keyof typeof QUANTITIES, meta: FieldMeta) {
       const meant = bytes(written);
       return refuse(pattern.test(meant) ? { repairs: [{ set: meant }] } : {});
     },
-    { title: QUANTITIES[kind], type: ["string", "number"], pattern: pattern.source, ...meta },
+    {
+      title: QUANTITIES[kind],
+      type: kind === "cpu" ? ["string", "number"] : "string",
+      pattern: pattern.source,
+      ...meta,
+    },
   );
 }
 

@@ -61,12 +61,20 @@ export const istioIsOlder = (version: string, minor: string): boolean =>
   newer(minor, minorOf(version)?.minor ?? minor);
 
 /** What a user of `version`, one that can be installed, should know. */
-export function istioVersionWarnings(version: string, hashes: boolean): string[] {
+export function istioVersionWarnings(
+  { version, tag }: { readonly version: string; readonly tag?: string },
+  hashes: boolean,
+): string[] {
   const ended = MINORS[minorOf(version)?.minor ?? ""]?.ended;
   return [
     ...(ended === undefined
       ? []
       : [`Istio ${version} has had no support and no security fixes since ${ended}; ${DEFAULT} has.`]),
+    ...(tag === undefined || tag === version || tag.startsWith(`${version}-`)
+      ? []
+      : [
+          `shopzier:istio.tag is ${tag}, the charts are of ${version}: images and charts belong to one release.`,
+        ]),
     ...(version === "1.30.0" && hashes
       ? [
           "Istio 1.30.0 does not rebuild the ring of a consistent hash when pods come and go; 1.30.1 and later do.",

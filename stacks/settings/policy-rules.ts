@@ -12,7 +12,7 @@ import type { VersionPolicies } from "../../components/traffic/version-policies"
 import { effectiveShares, type Shares } from "../../components/traffic/weights";
 import { istioIsOlder } from "./istio-version";
 import type { WrittenPolicies } from "./policies";
-import { didYouMean, type Finding, type Path } from "./problem";
+import { locatedRepair, didYouMean, type Finding, type Path } from "./problem";
 import type { PartialConfiguration } from "./rules";
 import type { Configuration } from "./schema";
 
@@ -282,11 +282,7 @@ function located(problem: PolicyProblem, base: (path: readonly string[]) => Path
   return {
     ...problem,
     path: at(problem.path),
-    repairs: problem.repairs.map((repair) =>
-      "remove" in repair
-        ? { remove: at(repair.remove) }
-        : { at: at(repair.path), set: repair.set, ...(repair.example && { example: true }) },
-    ),
+    repairs: problem.repairs.map((repair) => locatedRepair(repair, at)),
   };
 }
 

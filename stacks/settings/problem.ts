@@ -1,4 +1,5 @@
 import { distance } from "fastest-levenshtein";
+import type { PolicyRepair } from "../../components/traffic/policy-problem";
 
 /** Where a value is in the configuration: key without namespace first. */
 export type Path = readonly PropertyKey[];
@@ -12,7 +13,17 @@ export type Repair =
   /** A sentence, where no command does it. */
   | { readonly say: string };
 
-/** Something wrong, before it is put into words for a certain stack. `at` of a repair is `path` when absent. */
+/** For what is wrong with a value that only its author can say otherwise. */
+export const BY_HAND: Repair = { say: "correct it in the stack file" };
+
+/** A repair of a policy where that is written. */
+export function locatedRepair(repair: PolicyRepair, at: (path: readonly string[]) => Path): Repair {
+  if ("say" in repair) return repair;
+  if ("remove" in repair) return { remove: at(repair.remove) };
+  return { at: at(repair.path), set: repair.set, ...(repair.example && { example: true }) };
+}
+
+/** Something wrong, before it is put into words for a certain stack. `at` of a repair is `path` when absent; without any it is {@link BY_HAND}. */
 export interface Finding {
   readonly path: Path;
   readonly found: string;
@@ -76,13 +87,13 @@ export function configPath(path: Path): string {
 
 /** A finding in words for `stack`. The commands name the stack: the one with the problem need not be the selected one. */
 export function problemOf(finding: Finding, stack: string): Problem {
-  const { path, found, allowed, hint } = finding;
+  const { path, found, allowed, hint, repairs = [] } = finding;
   return {
     path: configPath(path),
     found,
     allowed,
     ...(hint === undefined ? {} : { hint }),
-    repairs: (finding.repairs ?? []).map((repair) => {
+    repairs: (repairs.length > 0 ? repairs : [BY_HAND]).map((repair) => {
       if ("say" in repair) return repair.say;
       if ("remove" in repair)
         return `pulumi config rm --stack ${stack} --path ${shell(configPath(repair.remove))}`;

@@ -1,6 +1,6 @@
 import { CATEGORY_PATHS } from "../../components/category/category-paths";
 import { ruleProblems } from "../../components/traffic/rule-problems";
-import { didYouMean, type Finding, type Path, type Repair } from "./problem";
+import { didYouMean, locatedRepair, type Finding, type Path } from "./problem";
 import type { PartialConfiguration } from "./rules";
 import { trafficRuleOf, type WrittenRule } from "./traffic-rules";
 
@@ -35,14 +35,10 @@ export function* ruleFindings(c: PartialConfiguration, unread: readonly Path[]):
       found,
       allowed,
       ...(meant !== undefined ? { hint: `did you mean ${meant}?` } : hint !== undefined && { hint }),
-      repairs: [
-        ...(meant !== undefined && problem.path[0] === "to" ? [{ set: meant }] : []),
-        ...repairs.map((repair): Repair =>
-          "remove" in repair
-            ? { remove: [...own, ...repair.remove] }
-            : { at: [...own, ...repair.path], set: repair.set },
-        ),
-      ],
+      repairs:
+        meant !== undefined && problem.path[0] === "to"
+          ? [{ set: meant }]
+          : repairs.map((repair) => locatedRepair(repair, (below) => [...own, ...below])),
     };
   }
 }

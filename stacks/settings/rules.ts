@@ -5,6 +5,7 @@
  * its own is absent here and never reported twice.
  */
 import type { z } from "zod";
+import { amount } from "../../components/mesh/quantity";
 import { NODE_PORTS } from "../../components/security/gateway-servers";
 import { effectiveShares, weightProblems, type Shares, type Weights } from "../../components/traffic/weights";
 import { categoryFindings } from "./category";
@@ -39,11 +40,17 @@ export function* findings(c: PartialConfiguration, unread: readonly Path[]): Gen
   const loads = loadsOf(c, yield* weightFindings(c));
   yield* scaleFindings(["istio", "controlPlane"], c.istio?.controlPlane);
   yield* scaleFindings(["gateway"], c.gateway);
+  yield* limitFindings(["istio", "controlPlane"], c.istio?.controlPlane?.resources, ISTIOD_RESOURCES);
+  yield* limitFindings(["gateway"], c.gateway?.resources, GATEWAY_RESOURCES);
+  yield* limitFindings(["category", "database", "server"], c.category?.database?.server?.resources);
+  for (const part of ["prometheus", "jaeger", "grafana"] as const)
+    yield* limitFindings(["observability", part], c.observability?.[part]?.resources);
   yield* gatewayFindings(c.gateway ?? {});
   for (const [name, version] of Object.entries(c.category?.versions ?? {})) {
     const path = ["category", "versions", name];
     yield* scaleFindings(path, version);
     yield* cpuFindings(path, version);
+    yield* limitFindings(path, version?.resources);
     const load = loads.get(name);
     if (load !== undefined && version?.replicas === 0) {
       yield {
@@ -144,6 +151,42 @@ function* cpuFindings(path: Path, { autoscaler, resources }: PartialScale = {}):
   };
 }
 
+type PartialResources = NonNullable<PartialScale["resources"]>;
+
+/** What Istio's charts (1.30, 1.31) fill in where a stack file says nothing. */
+const ISTIOD_RESOURCES: PartialResources = { requests: { cpu: "500m", memory: "2048Mi" } };
+const GATEWAY_RESOURCES: PartialResources = {
+  requests: { cpu: "100m", memory: "128Mi" },
+  limits: { cpu: "2000m", memory: "1024Mi" },
+};
+
+/** A request above its limit, which Kubernetes refuses; `defaults` holds where nothing is written. */
+function* limitFindings(
+  path: Path,
+  resources: PartialResources | undefined,
+  defaults: PartialResources = {},
+): Generator<Finding> {
+  for (const kind of ["cpu", "memory"] as const) {
+    const written = { requests: resources?.requests?.[kind], limits: resources?.limits?.[kind] };
+    const request = written.requests ?? defaults.requests?.[kind];
+    const limit = written.limits ?? defaults.limits?.[kind];
+    if (request === undefined || limit === undefined || amount(request) <= amount(limit)) continue;
+    if (written.requests === undefined && written.limits === undefined) continue;
+    const at = (part: "requests" | "limits"): Path => [...path, "resources", part, kind];
+    const chart = (part: "requests" | "limits"): string =>
+      written[part] === undefined ? ", which the chart sets" : "";
+    yield {
+      path: at(written.requests === undefined ? "limits" : "requests"),
+      found: `a request of ${request}${chart("requests")}, with a limit of ${limit}${chart("limits")}`,
+      allowed: "a request that is not above its limit",
+      repairs: [
+        { at: at("requests"), set: limit },
+        { at: at("limits"), set: request },
+      ],
+    };
+  }
+}
+
 /** Yields what is wrong with the weights; returns the shares when nothing is. */
 function* weightFindings({
   traffic,
@@ -234,6 +277,11 @@ function* gatewayFindings(gateway: NonNullable<PartialConfiguration["gateway"]>)
       path: ["gateway", "nodePorts"],
       found: `${nodePorts.http} for both HTTP and HTTPS`,
       allowed: "two different ports",
+      repairs: [
+        nodePorts.http === NODE_PORTS.https
+          ? { at: ["gateway", "nodePorts", "http"], set: NODE_PORTS.http }
+          : { at: ["gateway", "nodePorts", "https"], set: NODE_PORTS.https },
+      ],
     };
   }
   for (const [one, other] of [
@@ -310,21 +358,32 @@ function* productionFindings(c: PartialConfiguration, loads: ReadonlyMap<string,
     if (loads.has(name) && version?.replicas !== 0) {
       yield* twoPods(path, version, "at least 2 pods of a version with traffic in production", hint);
     }
-    const reference = version?.image === undefined ? undefined : imageReference(version.image);
-    if (
-      reference !== undefined &&
-      reference.digest === undefined &&
-      (reference.tag ?? "latest") === "latest"
-    ) {
-      yield {
-        path: [...path, "image"],
-        found: `${show(version?.image)}, ${reference.tag === undefined ? "without a tag" : "a tag that moves"}`,
-        allowed: "a tag other than latest, or a digest, in production",
-        hint: "latest (also meant by no tag) moves: pods of one version would run different code",
-        repairs: [{ set: `${reference.name}:1.0.0`, example: true }],
-      };
-    }
+    yield* movingTag([...path, "image"], version?.image, "1.0.0");
   }
+  yield* movingTag(["category", "database", "server", "image"], category?.database?.server?.image, "17.6");
+  if (c.istio?.tag === "latest") {
+    yield {
+      path: ["istio", "tag"],
+      found: '"latest", a tag that moves',
+      allowed: "a tag other than latest in production",
+      hint,
+      repairs: [{ remove: ["istio", "tag"] }],
+    };
+  }
+}
+
+/** An image whose tag does not say which one it is. */
+function* movingTag(path: Path, image: string | undefined, example: string): Generator<Finding> {
+  const reference = image === undefined ? undefined : imageReference(image);
+  if (reference === undefined || reference.digest !== undefined) return;
+  if ((reference.tag ?? "latest") !== "latest") return;
+  yield {
+    path,
+    found: `${show(image)}, ${reference.tag === undefined ? "without a tag" : "a tag that moves"}`,
+    allowed: "a tag other than latest, or a digest, in production",
+    hint: "latest (also meant by no tag) moves: pods that are one by name would run different code",
+    repairs: [{ set: `${reference.name}:${example}`, example: true }],
+  };
 }
 
 function* twoPods(
@@ -337,5 +396,10 @@ function* twoPods(
   const pods = fewest(scale);
   if (pods === undefined || pods >= 2) return;
   const at = [...path, ...(scale.autoscaler === undefined ? ["replicas"] : ["autoscaler", "minReplicas"])];
+  const most = scale.autoscaler?.maxReplicas ?? 2;
   yield { path: at, found: String(pods), allowed, hint, repairs: [{ set: 2 }] };
+  if (most < 2) {
+    const top = [...path, "autoscaler", "maxReplicas"];
+    yield { path: top, found: String(most), allowed, hint, repairs: [{ set: 2 }] };
+  }
 }

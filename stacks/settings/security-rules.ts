@@ -10,6 +10,16 @@ export function* securityFindings(c: PartialConfiguration): Generator<Finding> {
   yield* hostFindings(c);
   const { security, traffic } = c;
   if (security === undefined) return;
+  if (Object.hasOwn(security.mtls?.namespaces ?? {}, "istio-system")) {
+    const path = ["security", "mtls", "namespaces", "istio-system"];
+    yield {
+      path,
+      found: "the namespace of the control plane",
+      allowed: "namespaces other than istio-system",
+      hint: "what stands there is the mode of the whole mesh: shopzier:security.mtls.mode",
+      repairs: [{ remove: path }],
+    };
+  }
   const issuers = (security.authentication?.jwt ?? []).map((jwt) => jwt?.issuer);
   for (const [i, issuer] of issuers.entries()) {
     if (issuer === undefined || issuers.indexOf(issuer) === i) continue;
@@ -26,7 +36,11 @@ export function* securityFindings(c: PartialConfiguration): Generator<Finding> {
       path,
       found: "claims without tokens",
       allowed: "claims where shopzier:security.authentication says whose tokens are verified",
-      repairs: [{ say: "name the issuer in shopzier:security.authentication" }, { remove: path }],
+      // Without the claims the entry or rule would be about everybody.
+      repairs: [
+        { say: "name the issuer, its audiences and keys in shopzier:security.authentication" },
+        { say: "remove the whole entry or rule in the stack file" },
+      ],
     };
   }
 }

@@ -74,6 +74,33 @@ describe("settings: reports", function () {
     assert.ok(repaired >= 60, `${repaired} entries have commands for all problems`);
   });
 
+  it("lead there by each of several alternatives, too", () => {
+    let tried = 0;
+    for (const entry of entries) {
+      const stack = entry.stack ?? "dev";
+      const [problem, ...others] = problemsOf(asObjects(wrongConfig(entry)), stack);
+      if (others.length > 0) continue;
+      for (const alternative of problem?.repairs.slice(1) ?? []) {
+        if (!/pulumi config/.test(alternative)) continue;
+        const config = asObjects(wrongConfig(entry));
+        run(alternative, config, stack);
+        for (let round = 0; round < 3; round++)
+          for (const { repairs } of problemsOf(config, stack)) run(repairs[0] ?? "", config, stack);
+        assert.deepEqual(problemsOf(config, stack), [], `${entry.title}: ${alternative}`);
+        tried++;
+      }
+    }
+    assert.ok(tried >= 30, `${tried} alternatives`);
+  });
+
+  it("say for each problem how it is repaired", () => {
+    for (const entry of entries) {
+      const stack = entry.stack ?? "dev";
+      for (const { path, repairs } of problemsOf(wrongConfig(entry), stack))
+        assert.ok(repairs.length > 0, `${entry.title}: ${path}`);
+    }
+  });
+
   it("do not depend on the order of keys", () => {
     fc.assert(
       fc.property(fc.constantFrom(...entries), fc.infiniteStream(fc.nat()), (entry, order) => {
@@ -465,14 +492,15 @@ function rightConfig(): fc.Arbitrary<RightConfig> {
       targetCpuPercent,
     }));
   const scale = fc.oneof(fc.record({ replicas: fc.integer({ min: 1, max: 9 }) }), fc.record({ autoscaler }));
-  const amounts = fc.record(
+  const amounts = (cpu: readonly (string | number)[], memory: readonly string[]) =>
+    fc.record({ cpu: fc.constantFrom(...cpu), memory: fc.constantFrom(...memory) }, { requiredKeys: [] });
+  const resources = fc.record(
     {
-      cpu: fc.constantFrom("100m", "1", 2, "0.5"),
-      memory: fc.constantFrom("256Mi", "1Gi", "1.5Gi", 1000000, "128k"),
+      requests: amounts(["100m", "1", 1, "0.5"], ["256Mi", "0.5Gi", "1M", "128k"]),
+      limits: amounts(["1", 2, "1500m"], ["1Gi", "1.5Gi", "1T"]),
     },
     { requiredKeys: [] },
   );
-  const resources = fc.record({ requests: amounts, limits: amounts }, { requiredKeys: [] });
   const measured = { requests: { cpu: "100m" } };
   const duration = fc.constantFrom("5s", "7000ms", "30s", "1m30s", "0.5m", "1h");
   const version = fc
