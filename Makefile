@@ -5,16 +5,21 @@ node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
 	touch $@
 
-up: node_modules/.package-lock.json
+# npm makes it with the packages; here it follows its source, which a pull may change without them.
+bundle := components/dist/kubernetes-client.cjs
+$(bundle): components/mesh/kubernetes-client.ts node_modules/.package-lock.json
+	npm run -s bundle -w components
+
+up: $(bundle)
 	@npm run -s lab -- up
 
 down: node_modules/.package-lock.json
 	@npm run -s lab -- down
 
-test: node_modules/.package-lock.json
+test: $(bundle)
 	@npm run -s test:all
 
-bench: node_modules/.package-lock.json
+bench: $(bundle)
 	@npm run -s bench
 
 clean: node_modules/.package-lock.json

@@ -16,16 +16,29 @@ type KubernetesClient = typeof import("./kubernetes-client");
 
 const BUNDLE = "shopzier-mesh/dist/kubernetes-client.cjs";
 
+/** What the bundle must have; the compiler knows that nothing is left out. */
+const EXPORTS: Readonly<Record<keyof KubernetesClient, true>> = {
+  AppsV1Api: true,
+  CoreV1Api: true,
+  CustomObjectsApi: true,
+  KubeConfig: true,
+  Observable: true,
+  PortForward: true,
+};
+
 /**
  * The Kubernetes client. Not imported at the top of a file: a preview never needs it, and its nine hundred files take as
- * long to load as Pulumi's own SDK. As one file, where that is built, they take a sixth.
+ * long to load as Pulumi's own SDK. As one file, where that is built, they take a sixth; an older one may lack what a newer
+ * program needs.
  */
 async function loadKubernetesClient(): Promise<KubernetesClient> {
   try {
-    return createRequire(__filename)(BUNDLE) as KubernetesClient;
+    const bundle = createRequire(__filename)(BUNDLE) as KubernetesClient;
+    if (Object.keys(EXPORTS).every((name) => name in bundle)) return bundle;
   } catch {
-    return import("@kubernetes/client-node");
+    // Not built, or half.
   }
+  return import("@kubernetes/client-node");
 }
 
 /** The Kubernetes client with the ambient kubeconfig, or the one that `access` names. */
