@@ -9,7 +9,6 @@ import { clashingRoutes } from "./network";
 /** What the lab needs to know about the machine before it does anything. */
 export interface Machine {
   readonly isRoot: boolean;
-  readonly nodeVersion: string;
   /** Output of `go version`; absent where there is no Go. */
   readonly goVersion?: string | undefined;
   /** Whether `python3` runs and can make virtual environments. */
@@ -63,11 +62,9 @@ export function checkPlatform(): void {
 export function problemsOf(machine: Machine): string[] {
   const problems: string[] = [];
   if (!machine.isRoot) problems.push("it must be run by root: it makes namespaces, mounts and links");
-  if (isOlder(machine.nodeVersion, [20, 19]))
-    problems.push(`Node.js ${machine.nodeVersion} is too old: install 20.19 or newer`);
   const go = /go(\d+)\.(\d+)/.exec(machine.goVersion ?? "");
   if (!go) problems.push("Go is not on PATH: install Go 1.26 or newer");
-  else if (isOlder(`${go[1] ?? ""}.${go[2] ?? ""}`, [1, 26]))
+  else if (Number(go[1]) === 1 && Number(go[2]) < 26)
     problems.push(`Go ${go[1] ?? ""}.${go[2] ?? ""} is too old: install 1.26 or newer`);
   if (!machine.hasPython)
     problems.push("Python 3 with its venv module is missing: install python3 and python3-venv");
@@ -92,11 +89,6 @@ export function problemsOf(machine: Machine): string[] {
   return problems;
 }
 
-function isOlder(version: string, [major, minor]: readonly [number, number]): boolean {
-  const [foundMajor = 0, foundMinor = 0] = version.replace(/^v/, "").split(".").map(Number);
-  return foundMajor < major || (foundMajor === major && foundMinor < minor);
-}
-
 /** Refuses to go on where the lab cannot run: everything that is missing at once, and what to do instead. */
 export async function checkMachine(): Promise<Machine> {
   const machine = await inspect();
@@ -118,7 +110,6 @@ async function inspect(): Promise<Machine> {
   const missing = Object.entries(packages).filter(([program]) => !isInstalled(program));
   return {
     isRoot: process.getuid?.() === 0,
-    nodeVersion: process.version,
     goVersion: go.failed ? undefined : go.stdout,
     hasPython: !python.failed,
     hasApt: isInstalled("apt-get"),
