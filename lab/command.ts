@@ -6,6 +6,20 @@ import { execa } from "execa";
 import { diskAdvice, Fault } from "./fault";
 import { folders, shown } from "./folders";
 
+// Root's own folders are not on everybody's PATH (`su` without `-`).
+const onPath = (process.env["PATH"] ?? "").split(":");
+process.env["PATH"] = [...new Set([...onPath, "/usr/sbin", "/sbin"])].join(":");
+
+/**
+ * Takes the variables of a proxy out of an environment. The node has no way to one, and kubeadm would give them on to the
+ * control plane.
+ */
+export const withoutProxy: Readonly<Record<string, undefined>> = Object.fromEntries(
+  Object.keys(process.env)
+    .filter((name) => /_proxy$/i.test(name))
+    .map((name) => [name, undefined]),
+);
+
 let interruption = new AbortController();
 
 /** Kills every command that runs, except those that are "kept", and lets no further one start. For ctrl-C and SIGTERM. */
@@ -86,7 +100,7 @@ export async function run(command: readonly string[], options: CommandOptions = 
     stderr: output,
     killSignal: "SIGKILL",
     ...(options.cwd !== undefined && { cwd: options.cwd }),
-    ...(options.env && { env: options.env }),
+    env: { ...(typeof where === "number" && withoutProxy), ...options.env },
     ...(options.inputFile === undefined && { input: options.input ?? "" }),
     ...(where === "kept"
       ? { detached: true, cleanup: false }

@@ -5,6 +5,8 @@ export const nodeAddress = "10.88.0.1";
 const link = "lab0";
 const services = "10.96.0.0/16";
 const pods = "10.244.0.0/16";
+/** Everything that is reached over the link. */
+export const addresses = [nodeAddress, services, pods] as const;
 
 /** Joins the node's network namespace to the machine by a pair of links; nothing in it has a way out of the machine. */
 export async function connect(node: number): Promise<void> {

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { type CommandOptions, run, throwIfInterrupted, until } from "./command";
+import { type CommandOptions, run, throwIfInterrupted, until, withoutProxy } from "./command";
 import { Fault } from "./fault";
 import { folders, shown } from "./folders";
-import { connect, disconnected } from "./network";
+import { addresses, connect, disconnected } from "./network";
 
 const init = path.join(__dirname, "node", "init.sh");
 const namespaces = ["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--mount-proc"];
@@ -56,6 +56,7 @@ export async function startNode(definitions: string): Promise<void> {
   const script = [init, data, folders.logs, folders.bin, definitions];
   const outside = spawn("unshare", [...namespaces, "bash", ...script], {
     cwd: "/",
+    env: { ...process.env, ...withoutProxy },
     detached: true,
     stdio: ["ignore", log, log],
   });
@@ -120,8 +121,14 @@ export async function kubectl(args: readonly string[]): Promise<string> {
 
 /** The variables with which kubectl works on the lab. */
 export function kubectlEnvironment(): Record<string, string> {
+  const { PATH = "", NO_PROXY = "", no_proxy = "" } = process.env;
+  // 127.0.0.1 is Pulumi's engine: a program's gRPC would look for it at the proxy too.
+  const direct = [...addresses, ".svc", ".cluster.local", "127.0.0.1"];
+  const noProxy = [...new Set([...`${NO_PROXY},${no_proxy}`.split(",").filter(Boolean), ...direct])].join();
   return {
-    PATH: `${folders.bin}:${process.env["PATH"] ?? ""}`,
+    PATH: `${folders.bin}:${PATH}`,
+    NO_PROXY: noProxy,
+    no_proxy: noProxy,
     KUBECONFIG: kubeconfig,
     // The default is in the user's ~/.kube.
     KUBECACHEDIR: path.join(folders.run, "kubectl-cache"),

@@ -125,8 +125,7 @@ async function inspect(): Promise<Machine> {
 }
 
 function isInstalled(program: string): boolean {
-  // Root's own folders are not on everybody's PATH.
-  const search = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"];
+  const search = (process.env["PATH"] ?? "").split(":");
   return search.some((folder) => fs.existsSync(path.resolve(folder, program)));
 }
 
