@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import downloadArtifact from "mvn-artifact-download";
+import { debian, debianMirror } from "./apt";
 import { cached, cachePath, contentHash, hashFolder, withScratch } from "./cache";
 import { run } from "./command";
 import { Fault } from "./fault";
@@ -89,7 +90,12 @@ const searchImage = "lab.internal/opensearch:2.19.4";
 const searchSources = path.join(folders.checkout, "lab", "opensearch");
 
 const basePackages = "iptables,nftables,ca-certificates,iproute2,conntrack";
-const baseSuite = "bookworm";
+const baseKey = contentHash(basePackages, debian);
+
+/** Whether the base image is in the cache. */
+export function hasBaseImage(): boolean {
+  return fs.existsSync(cachePath("image-base", baseKey));
+}
 
 /** An image in the cache: a docker-archive, and the hash of all that it is made from. */
 export interface ImageArchive {
@@ -109,8 +115,6 @@ export interface ImageArchives {
 
 /** The images and what they are made of. */
 export class Images {
-  private readonly baseKey = contentHash(basePackages, baseSuite);
-
   constructor(private readonly toolchain: Toolchain) {}
 
   /** Programs that must be built before {@link build}. */
@@ -157,7 +161,7 @@ export class Images {
 
   private archive(image: ProgramImage): ImageArchive {
     const programs = Object.keys(image.programs).map((name) => this.toolchain.key(name as ProgramName));
-    const key = contentHash(JSON.stringify(image), image.base === "base" ? this.baseKey : "", ...programs);
+    const key = contentHash(JSON.stringify(image), image.base === "base" ? baseKey : "", ...programs);
     return {
       reference: `lab.internal/${image.reference}`,
       key,
@@ -167,11 +171,16 @@ export class Images {
 
   /** A small Debian. */
   private async base(builder: Builder, report: (text: string) => void): Promise<string> {
-    const folder = await cached("image-base", this.baseKey, async (unfinished) => {
-      report(`installing Debian ${baseSuite} for the base image`);
+    const folder = await cached("image-base", baseKey, async (unfinished) => {
+      report(`installing Debian ${debian} for the base image`);
       const rootfs = path.join(unfinished, "rootfs");
       const options = ["--variant=minbase", `--include=${basePackages}`];
-      await run(["debootstrap", ...options, baseSuite, rootfs, await debianMirror()], { log: "images" });
+      // It prints neither why it fails nor that a disk is full: its log says that, and goes with the folder.
+      const command = 'debootstrap "$@" || { cat "$0"; exit 1; }';
+      const log = path.join(rootfs, "debootstrap", "debootstrap.log");
+      await run(["bash", "-c", command, log, ...options, debian, rootfs, await debianMirror(report)], {
+        log: "images",
+      });
       const waste = [
         "var/cache/apt",
         "var/lib/apt/lists",
@@ -191,7 +200,7 @@ export class Images {
   /** The service's own Dockerfile on the lab's base image with this machine's Node in it. */
   private async category(builder: Builder, report: (text: string) => void): Promise<ImageArchive> {
     const node = process.execPath;
-    const nodeKey = contentHash(this.baseKey, process.version, String(fs.statSync(node).size));
+    const nodeKey = contentHash(baseKey, process.version, String(fs.statSync(node).size));
     const lock = fs.readFileSync(path.join(folders.checkout, "package-lock.json"));
     const key = contentHash(nodeKey, hashFolder(categorySources, ["node_modules", "dist", "tests"]), lock);
     const folder = await cached("image-category-api", key, async (unfinished) => {
@@ -226,7 +235,7 @@ export class Images {
       (name) => `${postgresFolder}/bin/${name}`,
     );
     const version = await run([programs[0] ?? "", "--version"]);
-    const key = contentHash(this.baseKey, version, programs.join(), hashFolder(databaseSources, []));
+    const key = contentHash(baseKey, version, programs.join(), hashFolder(databaseSources, []));
     const folder = await cached("image-postgres", key, async (unfinished) => {
       const base = await this.base(builder, report);
       report("building postgres");
@@ -249,7 +258,7 @@ export class Images {
 
   /** OpenSearch's own archives and a Java runtime. Nothing of the lab needs it: built for whom asks. */
   async search(report: (text: string) => void): Promise<ImageArchive> {
-    const key = contentHash(this.baseKey, hashFolder(searchSources));
+    const key = contentHash(baseKey, hashFolder(searchSources));
     const folder = await cached("image-opensearch", key, async (unfinished) => {
       const builder = new Builder();
       try {
@@ -354,24 +363,4 @@ class Builder {
       }),
     );
   }
-}
-
-/** The Debian mirror that this machine's own apt uses. */
-async function debianMirror(): Promise<string> {
-  const targets = await run([
-    "apt-get",
-    "indextargets",
-    "--format",
-    "$(REPO_URI) $(CODENAME)",
-    "Created-By: Packages",
-  ]);
-  const mirror = targets
-    .split("\n")
-    .find((target) => target.endsWith(` ${baseSuite}`))
-    ?.split(" ")[0];
-  if (mirror === undefined)
-    throw new Fault(
-      `apt on this machine has no source for Debian ${baseSuite}; the lab makes its base image from one.`,
-    );
-  return mirror;
 }

@@ -1,10 +1,11 @@
 import fs from "node:fs";
 import path from "node:path";
 import Table from "cli-table3";
+import { debianMirror, installPackages } from "./apt";
 import { contentHash, hashFolder, sweepCache } from "./cache";
 import { Fault } from "./fault";
 import { folders, shown } from "./folders";
-import { type ImageArchive, type ImageArchives, Images } from "./images";
+import { hasBaseImage, type ImageArchive, type ImageArchives, Images } from "./images";
 import { takeLock } from "./lock";
 import {
   findNode,
@@ -17,7 +18,7 @@ import {
   stopNode,
 } from "./node";
 import { type Content, NodeContents } from "./node-contents";
-import { checkMachine, installPackages } from "./requirements";
+import { checkMachine } from "./requirements";
 import { stackOutputs, updateStack } from "./stack";
 import { runSteps } from "./steps";
 import { Toolchain } from "./toolchain";
@@ -49,6 +50,8 @@ export async function up(): Promise<void> {
             `The lab of ${node.checkout} is up, and a machine has room for one: make down first.`,
           );
         sweepCache();
+        // Rather now than after the programs are built.
+        if (!hasBaseImage()) await debianMirror(report);
       },
     },
     {

@@ -1,7 +1,6 @@
 import fs from "node:fs";
 import path from "node:path";
 import { execa } from "execa";
-import { run } from "./command";
 import { Fault } from "./fault";
 import { folders } from "./folders";
 import { clashingRoutes } from "./network";
@@ -133,28 +132,4 @@ function freeGigabytes(folder: string): number {
   if (!fs.existsSync(folder)) return freeGigabytes(path.dirname(folder));
   const { bavail, bsize } = fs.statfsSync(folder);
   return (bavail * bsize) / 1e9;
-}
-
-/** Installs the OS packages that are missing; asks for new package lists only where the present ones don't do. */
-export async function installPackages(
-  names: readonly string[],
-  report: (text: string) => void,
-): Promise<void> {
-  if (names.length === 0) return;
-  const apt = (...args: string[]): Promise<string> =>
-    // Never cut in the middle: that would leave the machine's package system in need of repair.
-    run(["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", ...args], {
-      where: "kept",
-      env: { DEBIAN_FRONTEND: "noninteractive" },
-      log: "packages",
-    });
-  const install = (): Promise<string> => apt("install", "--yes", "--no-install-recommends", ...names);
-  report(`installing ${names.join(", ")}`);
-  try {
-    await install();
-  } catch {
-    report("fetching package lists");
-    await apt("update");
-    await install();
-  }
 }

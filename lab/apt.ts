@@ -1,0 +1,64 @@
+import path from "node:path";
+import { run } from "./command";
+import { Fault } from "./fault";
+
+/** The Debian whose packages the lab uses. */
+export const debian = "bookworm";
+
+function apt(...args: string[]): Promise<string> {
+  const options = ["-qq", "-o", "DPkg::Lock::Timeout=300"];
+  // Never cut in the middle: that would leave the machine's package system in need of repair.
+  return run(["bash", path.join(__dirname, "apt-get.sh"), "/usr/sbin/policy-rc.d", ...options, ...args], {
+    where: "kept",
+    env: { DEBIAN_FRONTEND: "noninteractive" },
+    log: "packages",
+  });
+}
+
+/** Installs the OS packages that are missing; asks for new package lists only where the present ones don't do. */
+export async function installPackages(
+  names: readonly string[],
+  report: (text: string) => void,
+): Promise<void> {
+  if (names.length === 0) return;
+  const install = (): Promise<string> => apt("install", "--yes", "--no-install-recommends", ...names);
+  report(`installing ${names.join(", ")}`);
+  try {
+    await install();
+  } catch {
+    report("fetching package lists");
+    await apt("update");
+    await install();
+  }
+}
+
+/** The Debian mirror that this machine's own apt uses. */
+export async function debianMirror(report: (text: string) => void): Promise<string> {
+  const find = async (): Promise<string | undefined> => {
+    const format = "$(ORIGIN) $(CODENAME) $(REPO_URI)";
+    return mirrorOf(await run(["apt-get", "indextargets", "--format", format, "Created-By: Packages"]));
+  };
+  let mirror = await find();
+  if (mirror === undefined) {
+    // Without its lists apt does not know whose a source is.
+    report("fetching package lists");
+    await apt("update");
+    mirror = await find();
+  }
+  if (mirror === undefined)
+    throw new Fault(
+      `apt on this machine has no source for Debian ${debian}, from which the lab makes its base image: add one to /etc/apt/sources.list.`,
+    );
+  return mirror;
+}
+
+/** The mirror in a list of lines "origin codename URI" of apt's sources; none where no source is Debian's. */
+export function mirrorOf(sources: string): string | undefined {
+  const uris = sources.split("\n").flatMap((source) => {
+    const [origin, codename, uri = ""] = source.split(" ");
+    return origin === "Debian" && codename === debian ? [uri] : [];
+  });
+  if (uris.length === 0) return undefined;
+  // debootstrap knows neither a list of mirrors (mirror+file) nor a disc.
+  return uris.find((uri) => /^https?:/.test(uri)) ?? "http://deb.debian.org/debian";
+}
