@@ -144,7 +144,10 @@ async function startCluster(
   markReady();
 }
 
-/** Puts changed images of the category service into a cluster that runs, and replaces the pods that run the old one. */
+/**
+ * Puts changed images of the category service into a cluster that runs, and replaces the pods that run the old one. Whether
+ * the new ones get ready shows later: `pulumi up` may be what they need for it.
+ */
 async function refresh(
   { category: image, database }: ImageArchives,
   report: (text: string) => void,
@@ -157,9 +160,6 @@ async function refresh(
   report("loading the changed category image");
   await importImage(image.file);
   await kubectl(["--namespace=category", "delete", "pods", "--all"]);
-  const deployments = await kubectl(["--namespace=category", "get", "deployments", "--output=name"]);
-  for (const name of deployments.split("\n").filter(Boolean))
-    await kubectl(["--namespace=category", "rollout", "status", name, "--timeout=120s"]);
   contents.remember([image]);
 }
 

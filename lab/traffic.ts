@@ -6,7 +6,13 @@ const path = "/api/v1/category";
 /** Header by which a response tells which version of the workload gave it. */
 const versionHeader = "x-category-version";
 
-/** Sends `count` requests for the category list through the gateway; returns how many each version answered. */
+/** As many that each version gets some of them. */
+const trial = 50;
+
+/**
+ * Sends `count` requests for the category list through the gateway, once it answers each of a trial; returns how many each
+ * version answered.
+ */
 export async function measureSplit(
   gatewayUrl: string,
   host: string,
@@ -19,11 +25,14 @@ export async function measureSplit(
     return statusCode === 200 ? String(headers[versionHeader]) : undefined;
   };
   try {
-    await until(`An answer 200 from ${gatewayUrl}${path} for host ${host}`, 60, () =>
-      send().then(
-        (version) => version !== undefined,
-        () => false,
-      ),
+    await until(
+      `${trial} answers 200 in a row from ${gatewayUrl}${path} for host ${host} (npm run lab -- status)`,
+      120,
+      () =>
+        Promise.all(Array.from({ length: trial }, send)).then(
+          (versions) => !versions.includes(undefined),
+          () => false,
+        ),
     );
     const answers = new Map<string, number>();
     let failed = 0;

@@ -4,6 +4,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { until } from "../../lab/command";
+import { kubectlEnvironment } from "../../lab/node";
 import { lab } from "./lab-command";
 import { labProcesses, machineState, pretendOwnKubernetes } from "./machine";
 
@@ -157,6 +158,28 @@ describe("lab", function () {
         `${output}\nkubectl get nodes --no-headers && pulumi stack --show-name`,
       ]);
       assert.match(shell.stdout, /^lab +Ready[^]*\nlab$/);
+    });
+
+    it("replaces the pods of a changed category image, whatever else does not get ready", async () => {
+      const kubectl = async (...args: string[]): Promise<string> =>
+        (await execa("kubectl", ["--namespace=category", ...args], { env: kubectlEnvironment() })).stdout;
+      const pods = async (): Promise<string[]> =>
+        (await kubectl("get", "pods", "--selector=version", "--output=name")).split("\n");
+      const before = await pods();
+      await kubectl("create", "deployment", "broken", "--image=lab.internal/none");
+      const file = ".lab/run/contents.json";
+      const present = Object.entries(JSON.parse(fs.readFileSync(file, "utf8")) as Record<string, string>);
+      const others = present.filter(([reference]) => !reference.includes("/category-api:"));
+      fs.writeFileSync(file, JSON.stringify(Object.fromEntries(others)));
+      const { exitCode, output } = await lab(["up"]).end();
+      assert.equal(exitCode, 0, output);
+      assert.match(output, /loading the changed category image/);
+      const after = await pods();
+      assert.equal(after.length, before.length);
+      assert.deepEqual(
+        after.filter((name) => before.includes(name)),
+        [],
+      );
     });
 
     it("starts afresh after a crash of the node", async () => {
