@@ -46,7 +46,8 @@ export async function cached(
     await make(unfinished);
     fs.renameSync(unfinished, entry);
   } finally {
-    fs.rmSync(unfinished, { recursive: true, force: true });
+    // What was just killed may still write.
+    fs.rmSync(unfinished, { recursive: true, force: true, maxRetries: 20 });
   }
   return entry;
 }

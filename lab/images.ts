@@ -169,8 +169,22 @@ export class Images {
     };
   }
 
+  /** Makes the image on which others are built; it needs no program. */
+  async buildBase(report: (text: string) => void, signal: AbortSignal): Promise<void> {
+    const builder = new Builder();
+    try {
+      await this.base(builder, report, signal);
+    } finally {
+      builder.remove();
+    }
+  }
+
   /** A small Debian. */
-  private async base(builder: Builder, report: (text: string) => void): Promise<string> {
+  private async base(
+    builder: Builder,
+    report: (text: string) => void,
+    signal?: AbortSignal,
+  ): Promise<string> {
     const folder = await cached("image-base", baseKey, async (unfinished) => {
       report(`installing Debian ${debian} for the base image`);
       const rootfs = path.join(unfinished, "rootfs");
@@ -180,6 +194,7 @@ export class Images {
       const log = path.join(rootfs, "debootstrap", "debootstrap.log");
       await run(["bash", "-c", command, log, ...options, debian, rootfs, await debianMirror(report)], {
         log: "images",
+        ...(signal && { signal }),
       });
       const waste = [
         "var/cache/apt",

@@ -58,7 +58,8 @@ export async function up(): Promise<void> {
       name: "programs",
       async run(report) {
         toolchain = await Toolchain.find();
-        await toolchain.build(new Images(toolchain).missingPrograms(), report);
+        const parts = new Images(toolchain);
+        await toolchain.build(parts.missingPrograms(), report, (signal) => parts.buildBase(report, signal));
       },
     },
     {

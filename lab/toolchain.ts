@@ -143,6 +143,23 @@ function buildFlags({ tags, stamps = [] }: GoProgram): string[] {
   return [...(tags === undefined ? [] : ["-tags", tags]), "-ldflags", ["-s -w", ...stamps].join(" ")];
 }
 
+/** Work that ends its commands when the signal is aborted. */
+type Task = (signal: AbortSignal) => Promise<unknown>;
+
+/** Does all at once. The first failure aborts the others, and is thrown once they have ended. */
+async function together(tasks: readonly Task[]): Promise<void> {
+  const failure = new AbortController();
+  const { signal } = failure;
+  await Promise.all(
+    tasks.map((task) =>
+      task(signal).catch((error: unknown) => {
+        failure.abort(error);
+      }),
+    ),
+  );
+  signal.throwIfAborted();
+}
+
 /** What is built, and where it is or will be in the cache. */
 export class Toolchain {
   private constructor(private readonly goVersion: string) {}
@@ -174,50 +191,49 @@ export class Toolchain {
     return path.join(cachePath(name, this.key(name)), name);
   }
 
-  /** Builds what is missing of the programs on `PATH` and of `others`; links the former into `.lab/bin`. */
-  async build(others: readonly ProgramName[], report: (text: string) => void): Promise<void> {
+  /**
+   * Builds what is missing of the programs on `PATH` and of `others`; links the former into `.lab/bin`. `beside` needs none
+   * of them and is done meanwhile, where there is something to build.
+   */
+  async build(others: readonly ProgramName[], report: (text: string) => void, beside: Task): Promise<void> {
     const wanted = [...new Set([...onPath, plugin, ...others])];
     const missing = wanted.filter((name) => !fs.existsSync(this.file(name)));
-    if (missing.includes("envoy")) {
+    const envoy: Task = () => {
       report("downloading envoy");
-      await cached("envoy", this.key("envoy"), downloadEnvoy);
-    }
-    await this.buildGoPrograms(
-      (Object.keys(goPrograms) as GoProgramName[]).filter((name) => missing.includes(name)),
-      report,
-    );
+      return cached("envoy", this.key("envoy"), downloadEnvoy);
+    };
+    await together([
+      ...(missing.length > 0 ? [beside] : []),
+      ...(missing.includes("envoy") ? [envoy] : []),
+      ...this.buildersOf(
+        (Object.keys(goPrograms) as GoProgramName[]).filter((p) => missing.includes(p)),
+        report,
+      ),
+    ]);
     fs.rmSync(folders.bin, { recursive: true, force: true });
     fs.mkdirSync(folders.bin, { recursive: true });
     for (const name of onPath) fs.symlinkSync(this.file(name), path.join(folders.bin, name));
   }
 
   /** Two modules at a time, because one leaves a core idle wherever it waits for a large package or the linker. */
-  private async buildGoPrograms(
-    programs: readonly GoProgramName[],
-    report: (text: string) => void,
-  ): Promise<void> {
-    if (programs.length === 0) return;
-    report(`building Go's standard library, ${programs.length} programs to build`);
-    await go(["build", ...compilerFlags, "std"], path.join(sources, "pause"));
+  private buildersOf(programs: readonly GoProgramName[], report: (text: string) => void): Task[] {
+    if (programs.length === 0) return [];
     // By module: what two of its programs share is compiled once.
     const modules = [...new Set(programs.map((name) => goPrograms[name].module))].values();
     let left = programs.length;
-    const failure = new AbortController();
-    const lane = async (): Promise<void> => {
+    let standardLibrary: Promise<unknown> | undefined;
+    const lane: Task = async (signal) => {
+      standardLibrary ??= go(["build", ...compilerFlags, "std"], path.join(sources, "pause"), signal);
+      await standardLibrary;
       for (const module of modules)
         for (const name of programs.filter((program) => goPrograms[program].module === module)) {
           left -= 1;
           report(`building ${name}, ${left} more to build`);
-          await cached(name, this.key(name), (folder) =>
-            buildGo(name, goPrograms[name], folder, failure.signal),
-          );
+          await cached(name, this.key(name), (folder) => buildGo(name, goPrograms[name], folder, signal));
         }
     };
-    const abort = (error: unknown): void => {
-      failure.abort(error);
-    };
-    await Promise.all([lane().catch(abort), lane().catch(abort)]);
-    failure.signal.throwIfAborted();
+    report(`building Go's standard library, ${programs.length} programs to build`);
+    return [lane, lane];
   }
 
   /** The folder for Pulumi's `plugins` with the Kubernetes provider in it. */
