@@ -3,7 +3,9 @@ import path from "node:path";
 import { execa } from "execa";
 import { Fault } from "./fault";
 import { folders } from "./folders";
+import { Images } from "./images";
 import { clashingRoutes } from "./network";
+import { Toolchain } from "./toolchain";
 
 /** What the lab needs to know about the machine before it does anything. */
 export interface Machine {
@@ -115,12 +117,15 @@ async function inspect(): Promise<Machine> {
     missingPackages: [...new Set(missing.map(([, name]) => name))],
     clashingRoutes: isInstalled("ip") ? await clashingRoutes() : [],
     freeGigabytes: Math.min(...[folders.cache, folders.checkout].map(freeGigabytes)),
-    isCached:
-      fs.existsSync(folders.cache) &&
-      fs.readdirSync(folders.cache).some((entry) => entry.startsWith("image-proxyv2-")),
+    isCached: !go.failed && isBuilt(go.stdout),
     cache: folders.cache,
     checkout: folders.checkout,
   };
+}
+
+function isBuilt(goVersion: string): boolean {
+  const toolchain = new Toolchain(goVersion);
+  return toolchain.missing(new Images(toolchain).missingPrograms()).length === 0;
 }
 
 function isInstalled(program: string): boolean {

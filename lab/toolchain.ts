@@ -23,7 +23,7 @@ const providerModule = "github.com/pulumi/pulumi-kubernetes/provider/v4";
 const providerSdkModule = "github.com/pulumi/pulumi-kubernetes/sdk/v4";
 
 /** A Go program: the folder under toolchain/ whose go.mod and go.sum pin it, its package, and how it is linked. */
-interface GoProgram {
+export interface GoProgram {
   readonly module: string;
   readonly source: string;
   readonly tags?: string;
@@ -136,7 +136,8 @@ const plugin: ProgramName = "pulumi-resource-kubernetes";
 
 const sources = path.join(__dirname, "toolchain");
 const goEnvironment = { GOTOOLCHAIN: "local", CGO_ENABLED: "0", GOFLAGS: "-trimpath", GOGC: "400" };
-// The linker would drop the debug information: not to write it is an eighth of the time, and the same program.
+// The linker would drop the debug information: not to write it is an eighth of the time, and the same program, so no part of
+// its key.
 const compilerFlags = ["-gcflags=all=-dwarf=false"];
 
 function buildFlags({ tags, stamps = [] }: GoProgram): string[] {
@@ -160,9 +161,21 @@ async function together(tasks: readonly Task[]): Promise<void> {
   signal.throwIfAborted();
 }
 
+/** Changes with everything that a Go program is made from; `folder` has the modules. */
+export function programKey(program: GoProgram, goVersion: string, folder = sources): string {
+  return contentHash(
+    hashFolder(path.join(folder, program.module)),
+    program.source,
+    ...buildFlags(program),
+    JSON.stringify(goEnvironment),
+    goVersion,
+  );
+}
+
 /** What is built, and where it is or will be in the cache. */
 export class Toolchain {
-  private constructor(private readonly goVersion: string) {}
+  /** `goVersion`: what `go version` prints. */
+  constructor(private readonly goVersion: string) {}
 
   static async find(): Promise<Toolchain> {
     return new Toolchain(await run(["go", "version"], { env: goEnvironment }));
@@ -171,14 +184,7 @@ export class Toolchain {
   /** Changes with everything that the program is made from. */
   key(name: ProgramName): string {
     if (name === "envoy") return hashFolder(path.join(sources, "envoy"));
-    const program: GoProgram = goPrograms[name];
-    return contentHash(
-      hashFolder(path.join(sources, program.module)),
-      program.source,
-      ...buildFlags(program),
-      JSON.stringify(goEnvironment),
-      this.goVersion,
-    );
+    return programKey(goPrograms[name], this.goVersion);
   }
 
   /** Changes with the programs that a node runs outside of images. */
@@ -191,13 +197,18 @@ export class Toolchain {
     return path.join(cachePath(name, this.key(name)), name);
   }
 
+  /** What is not built yet of the programs on `PATH` and of `others`. */
+  missing(others: readonly ProgramName[]): ProgramName[] {
+    const wanted = [...new Set([...onPath, plugin, ...others])];
+    return wanted.filter((name) => !fs.existsSync(this.file(name)));
+  }
+
   /**
    * Builds what is missing of the programs on `PATH` and of `others`; links the former into `.lab/bin`. `beside` needs none
    * of them and is done meanwhile, where there is something to build.
    */
   async build(others: readonly ProgramName[], report: (text: string) => void, beside: Task): Promise<void> {
-    const wanted = [...new Set([...onPath, plugin, ...others])];
-    const missing = wanted.filter((name) => !fs.existsSync(this.file(name)));
+    const missing = this.missing(others);
     const envoy: Task = () => {
       report("downloading envoy");
       return cached("envoy", this.key("envoy"), downloadEnvoy);

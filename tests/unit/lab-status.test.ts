@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { health } from "../../lab/status";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { mock } from "node:test";
+import { folders } from "../../lab/folders";
+import { health, printLogs } from "../../lab/status";
 
 const phase = "Pending";
 const container = (name: string, reason?: string) => ({
@@ -52,5 +57,51 @@ describe("lab status of a pod", () => {
 
   it("is the phase where no container was tried", () => {
     assert.deepEqual(health({ phase }), { ready: "0/0", restarts: 0, problems: ["Pending"] });
+  });
+});
+
+describe("lab logs", () => {
+  const { logs } = folders;
+  let folder: string;
+  beforeEach(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), "lab-logs-"));
+    Object.assign(folders, { logs: folder });
+    fs.writeFileSync(path.join(folder, "kubelet.log"), "ready\n");
+    fs.writeFileSync(path.join(folder, "pulumi.log"), "");
+  });
+  afterEach(() => {
+    Object.assign(folders, { logs });
+    fs.rmSync(folder, { recursive: true });
+  });
+
+  /** What it prints. */
+  async function printed(component?: string): Promise<string> {
+    let text = "";
+    const take = (part: unknown): boolean => {
+      text += String(part);
+      return true;
+    };
+    const mocks = [mock.method(process.stdout, "write", take), mock.method(console, "log", take)];
+    try {
+      await printLogs(component);
+    } finally {
+      for (const { mock } of mocks) mock.restore();
+    }
+    return text;
+  }
+
+  it("are listed, and printed as they are", async () => {
+    assert.match(await printed(), /^Logs: kubelet, pulumi, or namespace\/pod/);
+    assert.equal(await printed("kubelet"), "ready\n");
+  });
+
+  it("are named where there is none of the name, and none is read elsewhere", async () => {
+    await assert.rejects(printed("kublet"), /There is no log "kublet"\. There are: kubelet, pulumi, or/);
+    await assert.rejects(printed(".."), /There is no log "\.\."/);
+  });
+
+  it("may be none yet", async () => {
+    Object.assign(folders, { logs: path.join(folder, "none") });
+    assert.match(await printed(), /^Logs: none yet, or namespace\/pod/);
   });
 });

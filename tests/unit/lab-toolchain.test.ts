@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { folders } from "../../lab/folders";
+import { Images } from "../../lab/images";
+import { type GoProgram, programKey, Toolchain } from "../../lab/toolchain";
+
+const go = "go version go1.26.0 linux/amd64";
+
+describe("lab toolchain", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), "lab-toolchain-"));
+  });
+  afterEach(() => {
+    fs.rmSync(folder, { recursive: true });
+  });
+
+  it("builds a program again when its module, its stamps or Go change, and no other", () => {
+    const programs: Record<string, GoProgram> = {
+      kubelet: { module: "kube", source: "kubernetes/cmd/kubelet", stamps: ["-X version=1"] },
+      kubectl: { module: "kube", source: "kubernetes/cmd/kubectl", stamps: ["-X version=1"] },
+      jaeger: { module: "jaeger", source: "jaeger/cmd/jaeger" },
+    };
+    const keys = (version = go): string[] =>
+      Object.values(programs).map((program) => programKey(program, version, folder));
+    for (const module of ["kube", "jaeger"]) {
+      fs.mkdirSync(path.join(folder, module));
+      fs.writeFileSync(path.join(folder, module, "go.mod"), `module ${module}`);
+    }
+    const [kubelet, kubectl, jaeger] = keys();
+    assert.equal(new Set([kubelet, kubectl, jaeger]).size, 3);
+
+    programs.kubelet = { module: "kube", source: "kubernetes/cmd/kubelet", stamps: ["-X version=2"] };
+    const [stamped, ...others] = keys();
+    assert.notEqual(stamped, kubelet);
+    assert.deepEqual(others, [kubectl, jaeger]);
+
+    fs.writeFileSync(path.join(folder, "jaeger", "go.mod"), "module jaeger // changed");
+    const [first, second, third] = keys();
+    assert.deepEqual([first, second], [stamped, kubectl]);
+    assert.notEqual(third, jaeger);
+
+    const newer = keys(go.replace("1.26.0", "1.26.1"));
+    assert.deepEqual(
+      newer.filter((key) => [first, second, third].includes(key)),
+      [],
+    );
+  });
+
+  it("has to build all where the cache has only what older sources gave", () => {
+    const { cache } = folders;
+    Object.assign(folders, { cache: folder });
+    try {
+      for (const entry of ["image-proxyv2-0123456789abcdef0123", "kubelet-0123456789abcdef0123"])
+        fs.mkdirSync(path.join(folder, entry));
+      const toolchain = new Toolchain(go);
+      const missing = toolchain.missing(new Images(toolchain).missingPrograms());
+      for (const name of ["envoy", "kubelet", "pulumi", "kube-apiserver"] as const)
+        assert.ok(missing.includes(name), name);
+    } finally {
+      Object.assign(folders, { cache });
+    }
+  });
+});
