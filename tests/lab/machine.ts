@@ -1,5 +1,7 @@
 /** What a lab could leave on the machine, as comparable text. */
 import { execa } from "execa";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -21,8 +23,14 @@ const PLACES = [
   path.join(os.homedir(), ".local"),
 ];
 
-/** Lets the machine look as if it had a Kubernetes and a user of its own; returns what removes that again. */
-export function pretendOwnKubernetes(): () => void {
+/** PIDs that are none of a lab's, whatever their commands: a machine may have a containerd of its own, for Docker. */
+let machinesOwn: ReadonlySet<string> = new Set();
+
+/** Lets the machine, without a lab, look as if it had a Kubernetes and a user of its own; returns what removes that again. */
+export async function pretendOwnKubernetes(): Promise<() => void> {
+  const containerd = spawn("sleep", ["1h"], { argv0: "containerd" });
+  await once(containerd, "spawn");
+  machinesOwn = new Set(suspects().keys());
   const made = PLACES.filter((place) => !fs.existsSync(place));
   for (const place of made) {
     fs.mkdirSync(path.join(place, "own"), { recursive: true });
@@ -30,6 +38,7 @@ export function pretendOwnKubernetes(): () => void {
     fs.writeFileSync(path.join(place, "config"), "the machine's own");
   }
   return () => {
+    containerd.kill();
     for (const place of made) fs.rmSync(place, { recursive: true });
   };
 }
@@ -54,20 +63,23 @@ export async function machineState(): Promise<Record<string, string[]>> {
   };
 }
 
-/** Command lines of processes that only a lab starts. */
+/** Command lines of the processes of a lab. */
 export function labProcesses(): string[] {
-  return fs.readdirSync("/proc").flatMap((pid) => {
+  return [...suspects()].flatMap(([pid, command]) => (machinesOwn.has(pid) ? [] : [command]));
+}
+
+/** Processes that a lab starts, and others of the same programs: command lines by PID. */
+function suspects(): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const pid of fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
     try {
-      const command = /^\d+$/.test(pid)
-        ? fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")
-        : "";
-      return /lab\/node\/init\.sh|containerd|kubelet|etcd|kube-apiserver|calico|shopzier-mesh\//.test(command)
-        ? [command]
-        : [];
+      const command = fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+      if (/lab\/node\/init\.sh|containerd|kubelet|etcd|kube-apiserver|calico|shopzier-mesh\//.test(command))
+        found.set(pid, command);
     } catch {
-      return [];
+      // It ended while we looked.
     }
-  });
+  return found;
 }
 
 function listing(place: string): string[] {
