@@ -30,8 +30,9 @@ const FAST: readonly Layer[] = [
     command: ["node", "node_modules/typescript-native/bin/tsc", "-p", ".", "--singleThreaded"],
   },
 ];
+/** Only with `--all`, since it installs packages; beside the fast ones, since it needs no lab. */
+const PACKAGE = mocha("package", "--timeout", "5m", "tests/package/**/*.test.ts");
 const SLOW: readonly Layer[] = [
-  mocha("package", "--timeout", "5m", "tests/package/**/*.test.ts"),
   mocha("lab", "--timeout", "30m", "tests/lab/**/*.test.ts"),
   { name: "lab up", command: ["npm", "run", "-s", "lab", "--", "up"] },
   // A test that failed may leave a connection, which would keep mocha running.
@@ -93,7 +94,7 @@ async function main(all: boolean): Promise<number> {
   const total: Total = { passed: 0, failed: 0, skipped: 0, failures: [] };
   try {
     // On two cores: the category service's tests wait half of their time.
-    const queue = FAST.values();
+    const queue = (all ? [PACKAGE, ...FAST] : FAST).values();
     await Promise.all([1, 2, 3].map(() => run(queue, folder, total, false)));
     if (all) await run(SLOW, folder, total, true);
   } finally {
