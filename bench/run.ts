@@ -1,6 +1,7 @@
 /** `npm run bench [name ...]`: measures on the lab, both sides in one run; writes docs/benchmarks.md when all were run. */
 import Table from "cli-table3";
 import { execa } from "execa";
+import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -170,7 +171,14 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
       config["shopzier:traffic"] = { weights: { v1: 80, v2: 19 } };
     });
     const times: number[] = [];
-    for (let round = 0; round < 5; round++) times.push(await timed(() => pulumi("preview")));
+    for (let round = 0; round < 5; round++)
+      times.push(
+        await timed(async () => {
+          const { exitCode, all } = await pulumi("preview");
+          assert.notEqual(exitCode, 0, all);
+          assert.match(all, /weights that sum to 99 \(v1 80, v2 19\)/);
+        }),
+      );
     return atMost("`pulumi preview` of a wrong stack file, until its report", median(times), 5);
   },
 
@@ -303,14 +311,17 @@ async function main(wanted: readonly string[]): Promise<void> {
   console.log(table.toString());
   if (wanted.length === 0) {
     const markdown = [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
-    const versions = `Node ${process.version}, Pulumi ${(await must("pulumi", "version")).trim()}, Istio 1.31.0`;
+    const istio = await must("pulumi", "config", "get", "--path", "shopzier:istio.version", "--stack", "lab");
+    const versions = `Node ${process.version}, Pulumi ${(await must("pulumi", "version")).trim()}, Istio ${istio.trim()}`;
     const missed = results.filter((r) => r.met === false);
     const reasons = missed
       .map((r) => `- ${r.name}: ${REASONS[r.name] ?? "no reason is known yet."}`)
       .join("\n");
     writeFileSync(
       path.join(ROOT, "docs/benchmarks.md"),
-      `# Benchmarks\n\nWritten by \`npm run bench\` on the lab: both sides of a ratio in one run, in turn, medians.\n\n` +
+      `# Benchmarks\n\nWritten by \`npm run bench\` on the lab: both sides of a ratio in one run. ` +
+        `Times of a ratio are medians, both sides in turn. A rate of requests is that of one load of eight seconds, ` +
+        `one side after the other; the rate without observability is the median of three.\n\n` +
         `Machine: ${os.cpus().length} cores (${os.cpus()[0]?.model ?? "unknown"}), ` +
         `${Math.round(os.totalmem() / 2 ** 30)} GiB; ${versions}.\n\n${markdown}\n` +
         (missed.length > 0 ? `\nTargets that are missed, and why:\n\n${reasons}\n` : ""),

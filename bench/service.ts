@@ -1,6 +1,7 @@
 import autocannon from "autocannon";
 import { execa } from "execa";
 import path from "node:path";
+import { buildService } from "../apps/category-api/build";
 import { until } from "../tests/e2e/lab";
 import type { Result } from "./measure";
 
@@ -46,6 +47,7 @@ async function rate(
 }
 
 export async function serviceRate(): Promise<Result> {
+  await buildService();
   const ours = await rate(18_080, [path.join(ROOT, "apps/category-api/dist/server.js")], {
     PORT: "18080",
     CATEGORY_VERSION: "v1",
