@@ -47,18 +47,20 @@ export async function debianMirror(report: (text: string) => void): Promise<stri
   }
   if (mirror === undefined)
     throw new Fault(
-      `apt on this machine has no source for Debian ${debian}, from which the lab makes its base image: add one to /etc/apt/sources.list.`,
+      `apt on this machine has no source for Debian ${debian} by http or https, from which the lab makes its base image: add one to /etc/apt/sources.list.`,
     );
   return mirror;
 }
 
-/** The mirror in a list of lines "origin codename URI" of apt's sources; none where no source is Debian's. */
+/**
+ * The mirror in a list of lines "origin codename URI" of apt's sources; none where no source is Debian's, by a way that
+ * debootstrap knows (neither a list of mirrors nor a disc).
+ */
 export function mirrorOf(sources: string): string | undefined {
-  const uris = sources.split("\n").flatMap((source) => {
-    const [origin, codename, uri = ""] = source.split(" ");
-    return origin === "Debian" && codename === debian ? [uri] : [];
-  });
-  if (uris.length === 0) return undefined;
-  // debootstrap knows neither a list of mirrors (mirror+file) nor a disc.
-  return uris.find((uri) => /^https?:/.test(uri)) ?? "http://deb.debian.org/debian";
+  return sources
+    .split("\n")
+    .map((source) => source.split(" "))
+    .find(
+      ([origin, codename, uri = ""]) => origin === "Debian" && codename === debian && /^https?:/.test(uri),
+    )?.[2];
 }
