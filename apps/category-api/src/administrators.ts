@@ -1,7 +1,9 @@
 import { createHash, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import { errors, jwtVerify, SignJWT } from "jose";
 import type { Database } from "./database";
+import { TooManyRequests } from "./errors";
 import { hashPassword, verifyPassword } from "./passwords";
+import { Turns } from "./turns";
 
 /** Somebody who has logged in. */
 export interface Administrator {
@@ -22,6 +24,9 @@ const FIRST_USERNAME = "admin@shopizer.com";
 const ALGORITHM = "HS512";
 /** How long a token is good, in seconds: Shopizer's week. */
 const TOKEN_LIFE = 7 * 24 * 3600;
+
+// Each check keeps one of libuv's four threads busy, which name lookups and the check of tokens need as well.
+const CHECKS = { atOnce: 2, waiting: 10, patience: 10_000 };
 
 const EDITORS = ["SUPERADMIN", "ADMIN", "ADMIN_CATALOGUE", "ADMIN_RETAIL"];
 
@@ -47,6 +52,7 @@ export class Administrators {
   private readonly key: KeyObject;
   // Compared with when there is no such user, so that the time does not tell.
   private readonly nobody = hashPassword(randomBytes(16).toString("hex"));
+  private readonly checks = new Turns(CHECKS, () => new TooManyRequests("too many logins at the same time"));
 
   constructor(secret: string) {
     this.key = createSecretKey(secret, "utf8");
@@ -59,10 +65,11 @@ export class Administrators {
     await database.query(SET_PASSWORD, [FIRST_USERNAME, await hashPassword(password)]);
   }
 
-  /** A token, or undefined when name or password is wrong. */
+  /** A token, or undefined when name or password is wrong. Throws {@link TooManyRequests}. */
   async login(database: Database, username: string, password: string): Promise<Login | undefined> {
     const user = await find(database, username);
-    const right = await verifyPassword(password, user?.passwordHash ?? (await this.nobody));
+    const hash = user?.passwordHash ?? (await this.nobody);
+    const right = await this.checks.take(() => verifyPassword(password, hash));
     if (!user || !right) return undefined;
     const token = await new SignJWT({ pwd: fingerprint(user) })
       .setProtectedHeader({ alg: ALGORITHM })

@@ -123,7 +123,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   });
 
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
-    if (error instanceof RequestError) return send(reply, error.status, error.body());
+    if (error instanceof RequestError) return send(reply.headers(error.headers), error.status, error.body());
     if (error instanceof DatabaseUnavailable) {
       request.log.error({ reason: error.message }, error.summary);
       return sendFrameworkError(request, reply, 503);

@@ -2,9 +2,12 @@ import { STATUS_CODES } from "node:http";
 
 /** A request that is answered with `{errorCode, message}`, the body of the errors that Shopizer handles. */
 export class RequestError extends Error {
+  /** What the answer says besides its body. */
+  readonly headers: Readonly<Record<string, string>> = {};
+
   /** @param errorCode Shopizer's, where it is not the status. */
   constructor(
-    readonly status: 400 | 401 | 404 | 409,
+    readonly status: 400 | 401 | 404 | 409 | 429,
     message: string,
     private readonly errorCode: string = String(status),
   ) {
@@ -41,6 +44,15 @@ export class NotFound extends RequestError {
 export class Conflict extends RequestError {
   constructor(message: string) {
     super(409, message);
+  }
+}
+
+/** 429: others ask for the same at this time. */
+export class TooManyRequests extends RequestError {
+  override readonly headers = { "retry-after": "1" };
+
+  constructor(message: string) {
+    super(429, message);
   }
 }
 

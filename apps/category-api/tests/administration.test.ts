@@ -44,6 +44,28 @@ describe("administration", function () {
     assert.deepEqual([unknown.status, unknown.text], [401, '{"message":"Bad credentials"}']);
   });
 
+  it("refuses logins beyond those that run and wait, and tokens do not wait for them", async () => {
+    const attempts = Array.from({ length: 40 }, () =>
+      login(JSON.stringify({ username: "x", password: PASSWORD })),
+    );
+    const refused = await Promise.any(
+      attempts.map(async (attempt) => {
+        const answer = await attempt;
+        assert.equal(answer.status, 429);
+        return answer;
+      }),
+    );
+    assert.equal(refused.text, '{"errorCode":"429","message":"too many logins at the same time"}');
+    assert.equal(refused.headers["retry-after"], "1");
+
+    const logins = Promise.all(attempts);
+    const read = await Promise.race([logins, api.request("GET", `${CATEGORY}/50`, authorized())]);
+    assert.ok("status" in read, "the read waited for the logins");
+    assert.equal(read.status, 200);
+    const statuses = new Set((await logins).map(({ status }) => status));
+    assert.deepEqual([...statuses].sort(), [401, 429]);
+  });
+
   it("names what is wrong with a login, and nothing that is in it", async () => {
     assert.equal(
       (await login('{"password":"p')).text,
