@@ -187,10 +187,11 @@ export class CategoryEditor {
     work: (transaction: Transaction) => Promise<T>,
   ): Promise<T> {
     try {
-      return await this.database.transaction(async (transaction) => {
+      const locked = async (transaction: Transaction) => {
         await transaction.query(LOCK_STORE, [this.store.id]);
         return work(transaction);
-      });
+      };
+      return await this.database.transaction(locked, this.store.id);
     } catch (error) {
       if (sqlState(error) !== "23505" || code === undefined) throw error;
       throw new Conflict(`Category code [${code}] exists in store [${this.store.code}]`);

@@ -24,8 +24,11 @@ export interface PoolState {
 
 /** What the service needs of a SQL database. PGlite and PostgreSQL run the same statements. */
 export interface Database extends Queries {
-  /** Commits when `work` has ended, rolls back when it throws. */
-  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /**
+   * Commits when `work` has ended, rolls back when it throws. Those that name the same `turn` come one after another, and
+   * wait without a connection: for what waits for one lock anyway.
+   */
+  transaction<T>(work: (transaction: Transaction) => Promise<T>, turn?: string): Promise<T>;
   /** Throws {@link DatabaseUnavailable} when statements are not answered now. */
   check(): Promise<void>;
   /** Absent for a database without connections. */

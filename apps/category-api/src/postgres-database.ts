@@ -9,6 +9,7 @@ import {
   type Transaction,
 } from "./database";
 import { migrate, readMigrations, type SEED_NAMES } from "./migrations";
+import { Turns } from "./turns";
 
 /** How a {@link PostgresDatabase} connects. */
 export interface PostgresOptions {
@@ -63,11 +64,15 @@ export async function openPostgres(
 export class PostgresDatabase implements Database {
   private readonly connections: pg.Pool;
   private readonly names = new Map<string, string>();
+  private readonly turns = new Map<string, Turns>();
   private readonly limit: number;
+  private readonly patience: number;
   private answered = -Infinity;
 
   constructor({ url, application, poolSize, statementTimeout }: PostgresOptions) {
     this.limit = poolSize;
+    // As long as the lock itself would be waited for.
+    this.patience = statementTimeout;
     this.connections = new pg.Pool({
       connectionString: url,
       application_name: application,
@@ -99,7 +104,30 @@ export class PostgresDatabase implements Database {
     return this.use((client) => this.run<Row>(client, sql, parameters));
   }
 
-  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  transaction<T>(work: (transaction: Transaction) => Promise<T>, turn?: string): Promise<T> {
+    return turn === undefined ? this.transact(work) : this.turnsOf(turn).take(() => this.transact(work));
+  }
+
+  async check(): Promise<void> {
+    if (performance.now() - this.answered < CHECK_INTERVAL) return;
+    let limit: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      limit = setTimeout(() => {
+        reject(new DatabaseUnavailable(`no answer within ${CHECK_TIMEOUT} ms`));
+      }, CHECK_TIMEOUT);
+    });
+    try {
+      await Promise.race([this.query("/* check */ select 1", []), late]);
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.connections.end();
+  }
+
+  private transact<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     return this.use(async (client) => {
       const script = async (text: string) => {
         await this.send(client, { text });
@@ -120,23 +148,14 @@ export class PostgresDatabase implements Database {
     });
   }
 
-  async check(): Promise<void> {
-    if (performance.now() - this.answered < CHECK_INTERVAL) return;
-    let limit: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      limit = setTimeout(() => {
-        reject(new DatabaseUnavailable(`no answer within ${CHECK_TIMEOUT} ms`));
-      }, CHECK_TIMEOUT);
-    });
-    try {
-      await Promise.race([this.query("/* check */ select 1", []), late]);
-    } finally {
-      clearTimeout(limit);
+  private turnsOf(turn: string): Turns {
+    let turns = this.turns.get(turn);
+    if (!turns) {
+      const limits = { atOnce: 1, waiting: Infinity, patience: this.patience };
+      turns = new Turns(limits, () => new DatabaseUnavailable("other changes take too long"));
+      this.turns.set(turn, turns);
     }
-  }
-
-  close(): Promise<void> {
-    return this.connections.end();
+    return turns;
   }
 
   private run<Row>(client: pg.PoolClient, sql: string, parameters: Parameter[]): Promise<Row[]> {

@@ -124,12 +124,14 @@ class TracedDatabase implements Database {
     return this.span(sql, () => this.database.query<Row>(sql, parameters));
   }
 
-  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    return this.database.transaction((transaction) =>
-      work({
-        query: (sql, parameters) => this.span(sql, () => transaction.query(sql, parameters)),
-        script: (sql) => this.span(sql, () => transaction.script(sql)),
-      }),
+  transaction<T>(work: (transaction: Transaction) => Promise<T>, turn?: string): Promise<T> {
+    return this.database.transaction(
+      (transaction) =>
+        work({
+          query: (sql, parameters) => this.span(sql, () => transaction.query(sql, parameters)),
+          script: (sql) => this.span(sql, () => transaction.script(sql)),
+        }),
+      turn,
     );
   }
 

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type CategoryDraft, CategoryEditor } from "../src/category-editor";
-import type { Database } from "../src/database";
+import { type Database, DatabaseUnavailable } from "../src/database";
 import { RequestError } from "../src/errors";
 import { connect, sharedDatabase } from "./shared-database";
 import { postgres } from "./postgres-server";
+import { until } from "./until";
 
 /** Categories 1 to SIZE of a store of their own, all of them roots at first. */
 const SIZE = 6;
@@ -61,10 +62,11 @@ async function assertForest(database: Database, size: number): Promise<void> {
 
 describe("changes of the category database", function () {
   this.timeout(60_000);
+  let url: string;
   let versions: readonly [Database, Database];
 
   before(async () => {
-    const url = await (await postgres()).database();
+    url = await (await postgres()).database();
     versions = [await connect(url), await connect(url)];
   });
 
@@ -137,6 +139,61 @@ describe("changes of the category database", function () {
       );
       await assertForest(v1, count);
     }
+  });
+
+  describe("that wait for another replica's", () => {
+    let end: () => void;
+    let held: Promise<void>;
+
+    beforeEach(async () => {
+      const [v1] = versions;
+      await fill(v1);
+      const ended = new Promise<void>((resolve) => (end = resolve));
+      await new Promise<void>((resolve) => {
+        held = v1.transaction(async (transaction) => {
+          await transaction.query("select from store where id = 77 for no key update", []);
+          resolve();
+          await ended;
+        });
+      });
+    });
+    const waits = () =>
+      until("one waits", async () => {
+        const waiting = await versions[1].query("select from pg_locks where not granted", []);
+        return waiting.length > 0;
+      });
+
+    it("leave connections to reads", async () => {
+      const narrow = await connect(url, { poolSize: 2 });
+      const writes = Promise.allSettled(
+        ["a", "b", "c", "d", "e"].map((code) => new CategoryEditor(narrow, STORE).create(draft(code))),
+      );
+      try {
+        await waits();
+        assert.deepEqual(await narrow.query("select 1 as one", []), [{ one: 1 }]);
+      } finally {
+        end();
+      }
+      await held;
+      assert.deepEqual(
+        (await writes).map(({ status }) => status),
+        Array.from({ length: 5 }, () => "fulfilled"),
+      );
+      await assertForest(narrow, SIZE + 5);
+    });
+
+    it("are given up like a statement that takes too long", async () => {
+      const hasty = await connect(url, { statementTimeout: 300 });
+      const writes = await Promise.allSettled(
+        ["a", "b", "c"].map((code) => new CategoryEditor(hasty, STORE).create(draft(code))),
+      );
+      end();
+      await held;
+      for (const write of writes) {
+        assert.ok(write.status === "rejected" && write.reason instanceof DatabaseUnavailable);
+      }
+      await assertForest(hasty, SIZE);
+    });
   });
 
   for (const [store, open] of [

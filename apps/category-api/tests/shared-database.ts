@@ -30,8 +30,11 @@ export async function postgresDatabase(): Promise<PostgresDatabase> {
 }
 
 /** One more pool to a database, migrated with the demonstration's rows. */
-export async function connect(url: string): Promise<PostgresDatabase> {
-  const database = new PostgresDatabase({ url, application: "test", poolSize: 8, statementTimeout: 5000 });
+export async function connect(
+  url: string,
+  { poolSize = 8, statementTimeout = 5000 } = {},
+): Promise<PostgresDatabase> {
+  const database = new PostgresDatabase({ url, application: "test", poolSize, statementTimeout });
   pools.push(database);
   await migrate(database, await readMigrations(join(__dirname, "../sql"), "demo"));
   return database;
