@@ -1,3 +1,6 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { FastifyBaseLogger } from "fastify";
+
 /** A value that a statement takes. */
 export type Parameter = string | number | boolean | null;
 
@@ -45,6 +48,23 @@ export class DatabaseUnavailable extends Error {
       return "the database refuses the login: the password of DATABASE_URL is not its own";
     if (code?.startsWith("28")) return "the database refuses the login of DATABASE_URL";
     return "the database does not answer";
+  }
+}
+
+/** Does it again until the database answers. Throws what else `work` throws, and an AbortError when `stop` says so. */
+export async function untilAnswered<T>(
+  work: () => Promise<T>,
+  log: FastifyBaseLogger,
+  stop: AbortSignal,
+): Promise<T> {
+  for (let wait = 100; ; wait = Math.min(2 * wait, 5000)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailable)) throw error;
+      log.warn({ reason: error.message }, `${error.summary}; trying again`);
+    }
+    await pause(wait, undefined, { signal: stop });
   }
 }
 

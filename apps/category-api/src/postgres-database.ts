@@ -1,4 +1,3 @@
-import { setTimeout as pause } from "node:timers/promises";
 import type { FastifyBaseLogger } from "fastify";
 import pg from "pg";
 import {
@@ -7,6 +6,7 @@ import {
   type Parameter,
   type PoolState,
   type Transaction,
+  untilAnswered,
 } from "./database";
 import { migrate, readMigrations, type SEED_NAMES } from "./migrations";
 import { Turns } from "./turns";
@@ -44,20 +44,17 @@ export async function openPostgres(
   stop: AbortSignal,
 ): Promise<PostgresDatabase> {
   const migrations = await readMigrations(sqlFolder, options.seed);
-  for (let wait = 100; ; wait = Math.min(2 * wait, 5000)) {
+  const open = async () => {
     const migrator = new PostgresDatabase({ ...options, poolSize: 1, statementTimeout: MIGRATION_TIMEOUT });
     try {
       const steps = await migrate(migrator, migrations);
       if (steps.length > 0) log.info({ steps }, "the database has been migrated");
       return new PostgresDatabase(options);
-    } catch (error) {
-      if (!(error instanceof DatabaseUnavailable)) throw error;
-      log.warn({ reason: error.message }, `${error.summary}; trying again`);
     } finally {
       await migrator.close();
     }
-    await pause(wait, undefined, { signal: stop });
-  }
+  };
+  return untilAnswered(open, log, stop);
 }
 
 /** A pool of connections to PostgreSQL. It connects when it must, again after a loss, and a loss never ends the process. */

@@ -4,7 +4,7 @@ import type { FastifyBaseLogger } from "fastify";
 import { Administrators } from "./administrators";
 import { type ApiOptions, buildApi } from "./api";
 import { CONTRACTS } from "./contract";
-import { type Database, DatabaseUnavailable } from "./database";
+import { type Database, DatabaseUnavailable, untilAnswered } from "./database";
 import { Metrics } from "./metrics";
 import { parseSettings, type Settings } from "./settings";
 import { isExporting, Tracing } from "./tracing";
@@ -70,8 +70,9 @@ export async function runService({ env, openDatabase }: ServiceOptions): Promise
   const stop = new AbortController();
   const database = openDatabase(settings, api.log, stop.signal);
   const ready = database.then(async (database) => {
-    if (administration?.adminPassword !== undefined) {
-      await Administrators.ensureFirst(database, administration.adminPassword);
+    const password = administration?.adminPassword;
+    if (password !== undefined) {
+      await untilAnswered(() => Administrators.ensureFirst(database, password), api.log, stop.signal);
     }
     opened = database;
     opening.emit("opened", database);

@@ -6,7 +6,7 @@ import { Pool } from "undici";
 import { PASSWORD, USERNAME } from "./administration";
 import { postgres, type PostgresServer } from "./postgres-server";
 import { RunningService } from "./running-service";
-import { build, DIST } from "./shared-database";
+import { build, connect, DIST } from "./shared-database";
 
 const SECRETS = { JWT_SECRET: "a secret for tests ".repeat(4), ADMIN_PASSWORD: PASSWORD };
 
@@ -133,6 +133,19 @@ describe("two versions with one PostgreSQL", function () {
     assert.equal((await ask("GET", "/api/v1/category")).status, 200);
     service.child.kill("SIGTERM");
     assert.equal(await service.ended, 0, service.output);
+  });
+
+  it("stay when the database goes away between its opening and the administrator's password", async () => {
+    const url = await server.database();
+    const other = await connect(url);
+    const service = await other.transaction(async (transaction) => {
+      // Nothing else at the start reads this table.
+      await transaction.script("lock table admin_user in access exclusive mode");
+      const started = start("v1", url, { ...SECRETS, DATABASE_STATEMENT_TIMEOUT: "1" });
+      await started.until(() => started.output.includes("trying again"), "it has tried");
+      return started;
+    });
+    await service.ready();
   });
 
   it("say that the password is not the database's, and wait for one that is", async () => {
