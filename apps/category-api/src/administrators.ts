@@ -34,10 +34,13 @@ const BY_USERNAME = `/* administrator */
 select id::text as id, store_id::text as "storeId", groups, password_hash as "passwordHash"
 from admin_user where username = $1`;
 
+// Only over the hash that was read, $3: another replica may have written its own since, with its own salt, and tokens got
+// by that one must stay good.
 const SET_PASSWORD = `/* set password */
 insert into admin_user (username, password_hash, store_id, groups)
 select $1, $2, id, array['SUPERADMIN'] from store where code = 'DEFAULT'
-on conflict (username) do update set password_hash = excluded.password_hash`;
+on conflict (username) do update set password_hash = excluded.password_hash where admin_user.password_hash = $3
+returning id::text as id`;
 
 interface User extends Administrator {
   readonly passwordHash: string;
@@ -60,9 +63,14 @@ export class Administrators {
 
   /** Makes the password of the first administrator this one. */
   static async ensureFirst(database: Database, password: string): Promise<void> {
-    const user = await find(database, FIRST_USERNAME);
-    if (user && (await verifyPassword(password, user.passwordHash))) return;
-    await database.query(SET_PASSWORD, [FIRST_USERNAME, await hashPassword(password)]);
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const user = await find(database, FIRST_USERNAME);
+      if (user && (await verifyPassword(password, user.passwordHash))) return;
+      const hash = await hashPassword(password);
+      const set = await database.query(SET_PASSWORD, [FIRST_USERNAME, hash, user?.passwordHash ?? null]);
+      if (set.length > 0) return;
+    }
+    throw new Error(`the password of ${FIRST_USERNAME} could not be set: others set it at the same time`);
   }
 
   /** A token, or undefined when name or password is wrong. Throws {@link TooManyRequests}. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createSecretKey } from "node:crypto";
 import { decodeJwt, type JWTPayload, SignJWT } from "jose";
 import { Administrators } from "../src/administrators";
-import type { Database } from "../src/database";
+import type { Database, Parameter } from "../src/database";
 import { hashPassword, verifyPassword } from "../src/passwords";
 import { ADMINISTRATORS, logIn, PASSWORD, USERNAME } from "./administration";
 import { RunningApi } from "./running-api";
@@ -257,5 +257,27 @@ describe("administration", function () {
     assert.equal((await login(JSON.stringify({ username: USERNAME, password: PASSWORD }))).status, 401);
     const again = await login(JSON.stringify({ username: USERNAME, password: "another password" }));
     assert.equal(again.status, 200);
+  });
+
+  it("keeps the hash of the same password that another replica has just written, and the tokens got by it", async () => {
+    const shared: Database = await postgresDatabase();
+    const [first, second] = [new Administrators(SECRET), new Administrators(SECRET)];
+    for (const password of [PASSWORD, "another password"]) {
+      let got: string | undefined;
+      const late: Database = {
+        ...shared,
+        query: async <Row>(sql: string, parameters: Parameter[]) => {
+          if (sql.startsWith("/* set password */")) {
+            await Administrators.ensureFirst(shared, password);
+            got = (await first.login(shared, USERNAME, password))?.token;
+          }
+          return shared.query<Row>(sql, parameters);
+        },
+      };
+      await Administrators.ensureFirst(late, password);
+      assert.ok(got !== undefined);
+      assert.ok(await second.authenticate(shared, `Bearer ${got}`), "the token of before");
+      assert.ok(await second.login(shared, USERNAME, password));
+    }
   });
 });
