@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFile, cp, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
 import { createSnapshot } from "./src/embedded-database";
@@ -11,6 +11,8 @@ const PGLITE = require.resolve("@electric-sql/pglite");
 /** Writes dist/: the bundled server, PGlite's files, which it expects beside it, the migrations, and the filled database. */
 export async function buildService(): Promise<void> {
   await mkdir(DIST, { recursive: true });
+  // A migration that is no longer there would still be taken from the image.
+  await rm(join(DIST, "sql"), { recursive: true, force: true });
   await Promise.all([
     bundle(join(__dirname, "src/server.ts"), join(DIST, "server.js")),
     ...["pglite.wasm", "pglite.data", "initdb.wasm"].map((file) =>
