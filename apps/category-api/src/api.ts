@@ -1,3 +1,5 @@
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import {
   fastify,
   type FastifyInstance,
@@ -10,7 +12,7 @@ import { send, sendFrameworkError, sendHealth } from "./answers";
 import { addCategoryRoutes, addPath, type RouteOptions } from "./category-routes";
 import type { Contract } from "./contract";
 import { type Database, DatabaseUnavailable, sqlState } from "./database";
-import { BadRequest, RequestError } from "./errors";
+import { BadRequest, frameworkBody, RequestError } from "./errors";
 import type { Metrics } from "./metrics";
 import { addPrivateRoutes } from "./private-routes";
 import type { Settings } from "./settings";
@@ -30,14 +32,25 @@ export interface ApiOptions extends Pick<Settings, "version" | "logLevel"> {
   readonly log?: { write: (line: string) => void };
   /** Decides the answers of the readiness probe and whether connections are kept. */
   readonly state: () => "starting" | "ready" | "stopping";
+  /** Longest time that a request may take to arrive, in milliseconds. Default 30 seconds. */
+  readonly requestTimeout?: number;
 }
 
 // Envoy keeps idle connections for an hour; it must be the one who closes them, or a request meets a closed socket.
 const KEEP_ALIVE_MS = 65 * 60 * 1000;
 
+/** Statuses of what Node refuses by itself; the others are 400. */
+const REFUSALS: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  HPE_HEADER_OVERFLOW: 431,
+};
+
 /** Builds the HTTP API. It does not listen yet. */
 export function buildApi(options: ApiOptions): FastifyInstance {
-  const { contract, version, logLevel, state, metrics, tracing } = options;
+  const { contract, version, logLevel, state, metrics, tracing, requestTimeout = 30_000 } = options;
+  // What a request on this connection counts as when its answer does not end.
+  const unanswered = new WeakMap<Socket, number>();
   const app = fastify({
     logger: {
       level: logLevel,
@@ -54,6 +67,34 @@ export function buildApi(options: ApiOptions): FastifyInstance {
       requestIdLogLabel: "request_id",
     }),
     keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout,
+    http: {
+      // Once more, because the limit for headers, which Node takes from it, may not be the longer one.
+      requestTimeout,
+      connectionsCheckingInterval: Math.ceil(requestTimeout / 10),
+      // Node's own answers would be without the version: below are ours.
+      requireHostHeader: false,
+    },
+    clientErrorHandler: ({ code }, socket) => {
+      // A client that is gone, or has sent nothing.
+      if (!socket.writable || socket.bytesRead === 0) {
+        socket.destroy();
+        return;
+      }
+      const status = REFUSALS[code] ?? 400;
+      if (unanswered.has(socket)) unanswered.set(socket, status);
+      else metrics.request("other", "other", status, 0);
+      const body = JSON.stringify(frameworkBody(status));
+      const head = [
+        `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+        `x-category-version: ${version}`,
+        "content-type: application/json",
+        `content-length: ${body.length}`,
+        "connection: close",
+      ];
+      socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
+      socket.destroySoon();
+    },
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1000 },
     frameworkErrors: (error, request, reply) => {
@@ -65,11 +106,14 @@ export function buildApi(options: ApiOptions): FastifyInstance {
 
   const observe = (request: FastifyRequest, reply: FastifyReply) => {
     const started = performance.now();
+    const { socket } = request.raw;
+    // 499 is what Envoy and nginx note for a client that did not wait.
+    unanswered.set(socket, 499);
     reply.raw.once("close", () => {
       const { method } = request;
       const route = request.routeOptions.url;
-      // 499 is what Envoy and nginx note for a client that did not wait.
-      const status = reply.raw.writableFinished ? reply.raw.statusCode : 499;
+      const status = reply.raw.writableFinished ? reply.raw.statusCode : (unanswered.get(socket) ?? 499);
+      unanswered.delete(socket);
       metrics.request(route, method, status, (performance.now() - started) / 1000);
       tracing.of(request.raw).end(method, route, status);
     });
@@ -87,6 +131,9 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     });
   };
 
+  // An expectation that is not understood may be ignored; without this, Node answers 417 by itself.
+  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
+
   // Bodies mean nothing to reads: they are thrown away, whatever they hold.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, body, done) => {
@@ -97,6 +144,9 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   app.addHook("onRequest", async (request, reply) => {
     observe(request, reply);
     describeService(request, reply);
+    if (request.raw.httpVersion === "1.1" && request.headers.host === undefined) {
+      return sendFrameworkError(request, reply, 400);
+    }
     if (request.method === "OPTIONS") {
       return reply
         .headers({ vary: "Origin", allow: "GET, HEAD, POST, PUT, DELETE, TRACE, OPTIONS, PATCH" })

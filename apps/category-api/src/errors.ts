@@ -56,12 +56,12 @@ export class TooManyRequests extends RequestError {
   }
 }
 
-/** The body of errors that Shopizer leaves to its framework. */
-export function frameworkBody(status: number, url: string) {
+/** The body of errors that Shopizer leaves to its framework; without a path when there is none. */
+export function frameworkBody(status: number, url?: string) {
   return {
     timestamp: new Date().toISOString().replace("Z", "+00:00"),
     status,
     error: STATUS_CODES[status] ?? "Unknown",
-    path: url.split("?", 1)[0],
+    path: url?.split("?", 1)[0],
   };
 }

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { connect } from "node:net";
 import type { Database } from "../src/database";
 import { Metrics } from "../src/metrics";
+import { ADMINISTRATORS } from "./administration";
 import { RunningApi } from "./running-api";
 import { postgresDatabase } from "./shared-database";
 import { until } from "./until";
@@ -127,6 +128,68 @@ describe("metrics", function () {
     } finally {
       await hanging.stop();
     }
+  });
+
+  describe("count what Node refuses, and the answer names the version:", () => {
+    beforeEach(async () => {
+      await api.stop();
+      const options = { metrics, administrators: ADMINISTRATORS, requestTimeout: 200 };
+      api = await RunningApi.start("main", database, options);
+    });
+
+    const login = "/api/v1/private/login";
+    for (const [what, text, status, ...counted] of [
+      ["20 KB of headers", `GET / HTTP/1.1\r\nhost: x\r\nx: ${"x".repeat(20_000)}\r\n\r\n`, 431],
+      ["what is not HTTP", "nonsense\r\n\r\n", 400],
+      ["headers that do not end", "GET / HTTP/1.1\r\nhost: x\r\n", 408],
+      [
+        "no host",
+        "GET /api/v1/category HTTP/1.1\r\nconnection: close\r\n\r\n",
+        400,
+        "/api/v1/category",
+        "GET",
+      ],
+      [
+        "a body that does not end",
+        `POST ${login} HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{`,
+        408,
+        login,
+        "POST",
+      ],
+      [
+        "a body with a part that is none",
+        `POST ${login} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nx\r\n`,
+        400,
+        login,
+        "POST",
+      ],
+      [
+        "an expectation",
+        "GET /nowhere HTTP/1.1\r\nhost: x\r\nexpect: x\r\nconnection: close\r\n\r\n",
+        404,
+        "unknown",
+        "GET",
+      ],
+    ] as const) {
+      it(what, async () => {
+        const socket = connect(Number(new URL(api.origin).port), "127.0.0.1");
+        socket.write(text);
+        let answer = "";
+        for await (const chunk of socket) answer += String(chunk);
+        assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `));
+        assert.match(answer, /^x-category-version: v-test\r$/m);
+        assert.match(answer, new RegExp(`"status":${status},`));
+        const [route = "other", method = "other"] = counted;
+        await until("it is counted", async () => Object.keys(await counts()).length > 0);
+        assert.deepEqual(await counts(), { [labels(route, method, status)]: 1 });
+      });
+    }
+
+    it("but for connections on which nothing came", async () => {
+      const socket = connect(Number(new URL(api.origin).port), "127.0.0.1");
+      assert.equal((await socket.toArray()).length, 0);
+      assert.deepEqual(await counts(), {});
+    });
   });
 
   it("have the categories of stores, the connections and Node's event loop", async () => {
