@@ -233,6 +233,18 @@ describe("administration", function () {
     });
   }
 
+  it("removes a category that has products, and leaves the products", async () => {
+    const created = await api.request("POST", CATEGORY, authorized(), '{"code":"linked"}');
+    const { id } = JSON.parse(created.text) as { id: number };
+    const link = `/api/v1/private/product/1/category/${id}`;
+    assert.equal((await api.request("POST", link, authorized())).status, 201);
+    const links = () => database.query(`select from product_category where category_id = ${id}`, []);
+    assert.equal((await links()).length, 1);
+    assert.equal((await api.request("DELETE", `${CATEGORY}/${id}`, authorized())).status, 200);
+    assert.equal((await links()).length, 0);
+    assert.equal((await database.query("select from product where id = 1", [])).length, 1);
+  });
+
   it("answers unknown private paths and methods like the others", async () => {
     assert.equal((await api.request("GET", "/api/v1/private/nowhere", authorized())).status, 404);
     const wrong = await api.request("POST", `${CATEGORY}/50`, authorized(), "{}");
