@@ -222,12 +222,18 @@ export interface MeshRulesArgs {
 
 /**
  * Events of the last five minutes. A counter of istiod and of the API server has no series before its first event, which
- * is no increase then: a series that is new counts too, unless nothing at all was watched when it may have begun.
+ * is no increase then: a series that is new counts too, as long as something was watched before. It also looks new five
+ * minutes after a scrape that failed, which the target's own `up` of then tells. A process that has started since has no
+ * such `up`, and all its events are new; half a minute is for its first scrape.
  */
 function events(by: string, series: string): string {
   return [
     `sum by (${by}) (increase(${series}[5m])) > 0`,
-    `or sum by (${by}) ((${series} unless ${series} offset 5m) and on () up offset 5m) > 0`,
+    `or sum by (${by}) (`,
+    `  (${series} unless ${series} offset 5m)`,
+    "  and on (job, instance) (up offset 5m == 1 or process_start_time_seconds > time() - 330)",
+    "  and on () up offset 5m",
+    ") > 0",
   ].join("\n");
 }
 

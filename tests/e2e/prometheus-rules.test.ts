@@ -155,14 +155,17 @@ const CASES: readonly Case[] = [
   },
 ];
 
-const ISTIOD = 'up{app="istiod"}';
-const gateway = (pod: string): string => `up{istio="ingressgateway",pod="${pod}"}`;
-const ANSWERING: readonly Series[] = [ISTIOD, gateway("a"), gateway("b")].map((series) => ({
-  series,
-  values: "1x99",
-}));
-const WEBHOOK =
-  'apiserver_admission_webhook_rejection_count{name="validation.istio.io",type="validating",operation="UPDATE",error_type="calling_webhook_error",rejection_code="0"}';
+/** What Prometheus adds to all that it reads of a pod, or of the API server. */
+const from = (instance: string): string => `job="kubernetes-pods",instance="${instance}",pod="${instance}"`;
+const API_SERVER = 'job="kubernetes-apiservers",instance="api"';
+
+const ISTIOD = `up{app="istiod",${from("istiod")}}`;
+const gateway = (pod: string): string => `up{istio="ingressgateway",${from(pod)}}`;
+const ANSWERING: readonly Series[] = [ISTIOD, gateway("a"), gateway("b"), `up{${API_SERVER}}`].map(
+  (series) => ({ series, values: "1x99" }),
+);
+const rejects = (istiod = "istiod"): string => `pilot_total_xds_rejects{type="lds",${from(istiod)}}`;
+const WEBHOOK = `apiserver_admission_webhook_rejection_count{name="validation.istio.io",type="validating",operation="UPDATE",error_type="calling_webhook_error",rejection_code="0",${API_SERVER}}`;
 
 /** What the mesh itself reports, beside what answers; a series of the same name replaces that. */
 const MESH_CASES: readonly {
@@ -197,34 +200,54 @@ const MESH_CASES: readonly {
   },
   {
     title: "one of two istiods, of which one may do, that does not answer",
-    series: [{ series: 'up{app="istiod",pod="b"}', values: "_x9 1x9 0x10 stale" }],
+    series: [{ series: `up{app="istiod",${from("b")}}`, values: "_x9 1x9 0x10 stale" }],
     firing: { "23m": [], "25m": ["IstiodDegraded"], "31m": [] },
   },
   {
     title: "configuration that is refused for the first time",
-    series: [{ series: 'pilot_total_xds_rejects{type="lds"}', values: "_x20 1x40" }],
+    series: [{ series: rejects(), values: "_x20 1x40" }],
     firing: { "19m": [], "20m": ["ProxyConfigRejected"], "24m": ["ProxyConfigRejected"], "26m": [] },
   },
   {
     title: "configuration that is refused again",
-    series: [{ series: 'pilot_total_xds_rejects{type="lds"}', values: "7x20 8x40" }],
+    series: [{ series: rejects(), values: "7x20 8x40" }],
     firing: { "20m": [], "21m": ["ProxyConfigRejected"], "26m": [] },
   },
   {
     title: "configuration that a new istiod is told is refused",
     series: [
-      { series: 'pilot_total_xds_rejects{type="lds",pod="a"}', values: "7x20 stale" },
-      { series: 'pilot_total_xds_rejects{type="lds",pod="b"}', values: "_x20 1x40" },
+      { series: ISTIOD, values: "1x19 stale" },
+      { series: rejects(), values: "7x19 stale" },
+      { series: `up{app="istiod",${from("b")}}`, values: "_x20 1x40" },
+      { series: rejects("b"), values: "_x20 1x40" },
+      { series: `process_start_time_seconds{${from("b")}}`, values: `_x20 ${20 * 60 - 10}x40` },
     ],
     firing: { "19m": [], "20m": ["ProxyConfigRejected"], "26m": [] },
+  },
+  {
+    title: "a scrape that failed, of an istiod that once had something refused",
+    series: [
+      { series: ISTIOD, values: "1x20 0 1x40" },
+      { series: rejects(), values: "7x20 stale 7x40" },
+    ],
+    firing: { "21m": [], "25m": [], "26m": [], "27m": [] },
   },
   {
     title: "what was refused before anything was watched",
     series: [
       ...ANSWERING.map(({ series }) => ({ series, values: "_x9 1x50" })),
-      { series: 'pilot_total_xds_rejects{type="lds"}', values: "_x9 7x50" },
+      { series: rejects(), values: "_x9 7x50" },
     ],
     firing: { "11m": [], "14m": [], "16m": [] },
+  },
+  {
+    title: "what was refused before istiod was watched, a minute after the others",
+    series: [
+      ...ANSWERING.map(({ series }) => ({ series, values: "_x9 1x50" })),
+      { series: ISTIOD, values: "_x10 1x50" },
+      { series: rejects(), values: "_x10 7x50" },
+    ],
+    firing: { "11m": [], "14m": [], "15m": [], "16m": [] },
   },
   {
     title: "configuration that takes long to reach the proxies",
@@ -247,7 +270,7 @@ const MESH_CASES: readonly {
   },
   {
     title: "a sidecar that is not injected, for the first time",
-    series: [{ series: "sidecar_injection_failure_total", values: "_x20 1x40" }],
+    series: [{ series: `sidecar_injection_failure_total{${from("istiod")}}`, values: "_x20 1x40" }],
     firing: { "19m": [], "20m": ["SidecarInjectionFailing"], "26m": [] },
   },
   {
