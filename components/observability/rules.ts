@@ -63,7 +63,12 @@ const SHARE_SIGMAS = 3.9;
 /** Fewer requests than this in a window say nothing. */
 const MINIMUM_REQUESTS = { ratio: 10, share: 100, besideRules: 100 };
 
-/** Recording and alert rules of a service. */
+/**
+ * Recording and alert rules of a service.
+ *
+ * @throws RangeError when the histogram has no bound at the time of the objective, or an objective allows so many failures
+ * that not even all requests would burn its budget as fast as an alert asks for.
+ */
 export function versionRules(args: VersionRulesArgs): RuleGroup[] {
   const { service, fast = { long: 3600, short: 300 }, slow = { long: 21_600, short: 1800 } } = args;
   const { availability = 99.9, latency = { withinMs: 500, percent: 99 } } = args.objective ?? {};
@@ -115,6 +120,7 @@ export function versionRules(args: VersionRulesArgs): RuleGroup[] {
     const { long, short } = speed === "fast" ? fast : slow;
     // Rounded: 1 - 0.999 is not quite a thousandth.
     const limit = Number((BURN_RATES[speed] * (1 - percent / 100)).toPrecision(6));
+    if (limit >= 1) throw new RangeError(`${alert} could never fire with an objective of ${percent} percent`);
     return {
       alert,
       expr: [

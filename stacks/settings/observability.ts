@@ -101,9 +101,23 @@ const objective = (description: string, example: number) =>
     field(
       (value) => {
         const n = numeric(value);
-        return n !== undefined && n >= 50 && n < 100 ? n : refuse();
+        if (n !== undefined && n >= 95 && n < 100) return n;
+        return refuse(
+          n !== undefined && n < 95
+            ? {
+                hint: "an alert asks for 14.4 times the failures that are allowed, which soon is more than all requests",
+              }
+            : {},
+        );
       },
-      { title: "a number from 50 to below 100", type: ["number", "string"], description, example },
+      {
+        title: "a number from 95 to below 100",
+        type: ["number", "string"],
+        minimum: 95,
+        exclusiveMaximum: 100,
+        description,
+        example,
+      },
     ),
     example,
   );

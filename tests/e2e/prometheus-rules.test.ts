@@ -58,8 +58,8 @@ function series(source: MetricsSource, traffic: Traffic): Series[] {
 interface Case {
   readonly title: string;
   readonly traffic: Traffic;
-  /** What decides beside the weights. */
-  readonly beside?: Pick<VersionRulesArgs, "rules" | "mirror">;
+  /** What the rules are made of beside the weights. */
+  readonly beside?: Pick<VersionRulesArgs, "rules" | "mirror" | "objective">;
   /** Minute → alerts of all that then fire, as `name version`. */
   readonly firing: Readonly<Record<string, readonly string[]>>;
 }
@@ -101,6 +101,15 @@ const CASES: readonly Case[] = [
     traffic: (version, kind) =>
       version === "v2" && kind === "within500ms" ? "0+600x60" : healthy(version, kind),
     firing: { "30m": ["VersionLatencyBudgetBurn v2", "VersionLatencyBudgetBurn v2"] },
+  },
+  {
+    title: "a version that fails all requests, slowly, under the least objective that a stack may have",
+    traffic: (version, kind) =>
+      version === "v2" ? (kind === "failed" || kind === "all" ? OK_V2 : "0x60") : healthy(version, kind),
+    beside: { objective: { availability: 95, latency: { withinMs: 500, percent: 95 } } },
+    firing: {
+      "30m": ["VersionErrorBudgetBurn v2", "VersionLatencyBudgetBurn v2"].flatMap((alert) => [alert, alert]),
+    },
   },
   {
     title: "a share that is not the configured one",

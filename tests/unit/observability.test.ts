@@ -18,7 +18,7 @@ import { jaegerConfig } from "../../components/observability/jaeger-config";
 import { dashboards } from "../../components/observability/dashboards";
 import { classification, planMetrics, type Operation } from "../../components/observability/metrics";
 import { ISTIO_QUERIED, promDuration, VersionQueries } from "../../components/observability/queries";
-import { versionRules } from "../../components/observability/rules";
+import { versionRules, type ServiceLevel } from "../../components/observability/rules";
 import { planTracing, type Tracing } from "../../components/observability/tracing";
 import { parseSettings } from "../../stacks/settings";
 import { wrongConfig } from "./wrong-settings";
@@ -341,6 +341,14 @@ describe("queries and rules", () => {
         versionRules({ service, source: "istio", objective: { latency: { withinMs: 300, percent: 99 } } }),
       RangeError,
     );
+  });
+
+  it("refuse an objective that leaves nothing for an alert to fire on", () => {
+    const rules = (objective: ServiceLevel) => () => versionRules({ service, source: "istio", objective });
+    const latency = (percent: number) => ({ latency: { withinMs: 500, percent } });
+    assert.throws(rules({ availability: 93 }), RangeError);
+    assert.throws(rules(latency(80)), RangeError);
+    assert.doesNotThrow(rules({ availability: 95, ...latency(95) }));
   });
 
   it("have the configured shares, and their sum is all", () => {
