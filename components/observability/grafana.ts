@@ -1,5 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import { chartNamespace, chartRelease, type Chart, type ChartReleaseArgs } from "./chart-release";
+import type { HelmValues } from "../mesh/helm-chart";
+import {
+  chartNamespace,
+  chartRelease,
+  type Chart,
+  type ChartReleaseArgs,
+  type ContainerImage,
+} from "./chart-release";
 import { DASHBOARD_LABEL } from "./dashboard-config-maps";
 
 export interface GrafanaArgs extends ChartReleaseArgs {
@@ -34,7 +41,7 @@ export class Grafana extends pulumi.ComponentResource {
       args,
       {
         fullnameOverride: CHART.name,
-        ...(args.image && { image: { registry: "", ...args.image } }),
+        ...(args.image && { image: imageValues(args.image) }),
         ...(args.resources && { resources: args.resources }),
         podLabels: { "sidecar.istio.io/inject": "false" },
         testFramework: { enabled: false },
@@ -61,4 +68,10 @@ export class Grafana extends pulumi.ComponentResource {
     this.url = pulumi.interpolate`http://${CHART.name}.${release.status.namespace}.svc.cluster.local`;
     this.registerOutputs({ url: this.url });
   }
+}
+
+/** The chart writes a registry before every name, also an empty one. What is one in a name is told as Docker does. */
+function imageValues({ repository: name, tag }: ContainerImage): HelmValues {
+  const [, registry = "docker.io", repository = name] = /^([^/]*[.:][^/]*|localhost)\/(.+)$/.exec(name) ?? [];
+  return { registry, repository, tag };
 }

@@ -64,8 +64,14 @@ const chartVersion = text(/^\d+\.\d+\.\d+$/, 'a chart version such as "29.27.0"'
 
 const image = field(
   (value) => {
-    const { name, tag } = (typeof value === "string" ? imageReference(value) : undefined) ?? {};
-    return name === undefined || tag === undefined ? refuse() : { repository: name, tag };
+    const { name, tag, digest } = (typeof value === "string" ? imageReference(value) : undefined) ?? {};
+    if (name === undefined) return refuse();
+    if (digest !== undefined)
+      return refuse({
+        allowed: "an image with a tag and without a digest",
+        ...(tag !== undefined && { repairs: [{ set: `${name}:${tag}` }] }),
+      });
+    return tag === undefined ? refuse() : { repository: name, tag };
   },
   {
     title: "an image with a tag, such as registry.example.com/prometheus:v3.14.0",

@@ -159,6 +159,22 @@ describe("observability", () => {
     }
   });
 
+  it("gives Grafana's chart the registry of an image apart from its name", async () => {
+    const image = async (image: string): Promise<unknown> => {
+      const run = byName(await withObservability({ prometheus: {}, grafana: { image } }));
+      return (run.get("grafana-release")?.inputs.values as { image: unknown }).image;
+    };
+    const tag = "12.0.0";
+    for (const [name, registry, repository] of [
+      ["registry.example.com/tools/grafana", "registry.example.com", "tools/grafana"],
+      ["localhost:5000/grafana", "localhost:5000", "grafana"],
+      ["localhost/grafana", "localhost", "grafana"],
+      ["grafana/grafana", "docker.io", "grafana/grafana"],
+      ["grafana", "docker.io", "grafana"],
+    ] as const)
+      assert.deepEqual(await image(`${name}:${tag}`), { registry, repository, tag }, name);
+  });
+
   it("changes the rules, and nothing else of Prometheus, when a weight is edited", async () => {
     const edited = stackConfig("dev");
     edited["shopzier:observability"] = EVERYTHING;
