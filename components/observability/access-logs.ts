@@ -61,7 +61,7 @@ export interface AccessLogs {
   readonly encoding?: "json" | "text";
   /** Default {@link DEFAULT_ACCESS_LOG_FIELDS}. */
   readonly fields?: readonly AccessLogField[];
-  /** Log requests that had an answer of 400 and more, or none. With `slowerThanMs` either is enough. */
+  /** Log requests that had an answer of 400 and more, or none, and TCP connections that failed. With `slowerThanMs` either is enough. */
   readonly errors?: boolean;
   /** Log requests that took at least this many milliseconds. */
   readonly slowerThanMs?: number;
@@ -119,9 +119,14 @@ function textFormat(operators: Readonly<Record<string, string>>): string {
 /** A CEL expression over Envoy's attributes (Envoy docs, "Attributes"); empty when every request is logged. */
 export function filterExpression({ errors = false, slowerThanMs, versions }: AccessLogs): string {
   const kinds = [
-    // A client that left before the answer leaves no code.
-    ...(errors ? ["!has(response.code) || response.code >= 400"] : []),
-    ...(slowerThanMs === undefined ? [] : [`request.duration >= duration('${slowerThanMs}ms')`]),
+    // A client that left before the answer leaves no code. A TCP connection never has one: flags tell that it failed.
+    ...(errors
+      ? ["(has(response.code) ? response.code >= 400 : has(request.method) || response.flags != 0)"]
+      : []),
+    // The duration of a TCP connection is its life.
+    ...(slowerThanMs === undefined
+      ? []
+      : [`has(request.method) && request.duration >= duration('${slowerThanMs}ms')`]),
   ];
   const ofVersion =
     versions === undefined

@@ -458,7 +458,7 @@ export const observability = object(
         errors: withDefault(
           flag({
             description:
-              "Log requests answered with 400 and more, or not at all. With slowerThan either is enough; without both every request is logged.",
+              "Log requests answered with 400 and more, or not at all, and TCP connections that failed. With slowerThan either is enough; without both everything is logged.",
           }),
           false,
         ),

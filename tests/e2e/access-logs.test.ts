@@ -1,9 +1,25 @@
 import assert from "node:assert/strict";
-import { baseline, Client, gatewayPods, kubectl, NAMESPACE, stackFile, up, until } from "./lab";
+import {
+  applyObjects,
+  baseline,
+  Client,
+  editStackFile,
+  envoyAdmin,
+  gatewayPods,
+  kubectl,
+  NAMESPACE,
+  stackFile,
+  up,
+  until,
+} from "./lab";
+import { meshClient, remove } from "./mesh-client";
 import { observing } from "./prometheus";
 import { RECEIVER, startReceiver, stopReceiver } from "./telemetry-receiver";
 
 type Line = Readonly<Record<string, unknown>>;
+
+/** Namespace of a pod that makes TCP connections. */
+const CALLER = "access-logs-tcp";
 
 describe("access logs", function () {
   this.timeout("4m");
@@ -15,10 +31,12 @@ describe("access logs", function () {
     await client.close();
     await baseline();
     await stopReceiver();
+    await remove(CALLER);
   });
 
-  async function log(accessLogs: object): Promise<void> {
+  async function log(accessLogs: object, edit: Parameters<typeof editStackFile>[0] = () => undefined) {
     stackFile(observing({ metrics: { source: "envoy" }, accessLogs }));
+    editStackFile(edit);
     await up();
   }
 
@@ -62,6 +80,59 @@ describe("access logs", function () {
     const text = await kubectl("logs", pod?.metadata.name ?? "", "-n", "istio-ingress", "--since=2m");
     assert.ok(!text.includes("in-the-query"));
     assert.doesNotMatch(text, /"response_code":"?200/);
+  });
+
+  it("of what is slow alone: a request that is delayed, and none that is not", async () => {
+    const delayed = {
+      name: "delayed",
+      match: { headers: { "x-delayed": { exact: "yes" } } },
+      to: "v1",
+      fault: { delay: { fixedDelay: "700ms", percent: 100 } },
+    };
+    await log({ slowerThan: "600ms", fields: ["path", "duration"] }, (config) => {
+      config["shopzier:traffic"] = { ...(config["shopzier:traffic"] as object), rules: [delayed] };
+    });
+    let attempt = 0;
+    await until("a slow request without those before it", async () => {
+      // Until the proxy has the new filter, the one of before logs what is not found.
+      const mark = `mark-${attempt++}`;
+      const found = await lines(`${mark}-slow`, async () => {
+        await missing(`${mark}-fast`)();
+        await client.sample(1, { path: `/api/v1/category/${mark}-slow`, headers: { "x-delayed": "yes" } });
+      });
+      for (const { duration } of found) assert.ok(Number(duration) >= 600, String(duration));
+      const [pod] = await gatewayPods();
+      const text = await kubectl("logs", pod?.metadata.name ?? "", "-n", "istio-ingress", "--since=2m");
+      return !text.includes(`${mark}-fast`);
+    });
+  });
+
+  it("of errors and of what is slow: a TCP connection that fails, and none that does well for long", async () => {
+    await log({ errors: true, slowerThan: "1s" });
+    const caller = await meshClient(CALLER, true);
+    await applyObjects({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "nothing", namespace: CALLER },
+      spec: { selector: { app: "nothing" }, ports: [{ name: "tcp", port: 9999 }] },
+    });
+    await caller.run(
+      `const https = require("node:https");
+       const agent = new https.Agent({ keepAlive: true });
+       https.get("https://kubernetes.default.svc/version", { agent, rejectUnauthorized: false }, (r) =>
+         r.resume().on("end", () => setTimeout(() => agent.destroy(), 2000)));`,
+    );
+    assert.match(
+      await envoyAdmin(CALLER, "echo", "clusters"),
+      /outbound\|443\|\|kubernetes\.default\.svc\.cluster\.local::[^\n]*::cx_total::[1-9]/,
+    );
+    let text = "";
+    await until("the line of a connection that fails", async () => {
+      await caller.run(`require("node:net").connect(9999, "nothing").on("error", () => undefined)`);
+      text = await kubectl("logs", "echo", "-n", CALLER, "-c", "istio-proxy", "--tail=-1");
+      return text.includes("outbound|9999||nothing.");
+    });
+    assert.ok(!text.includes("outbound|443||kubernetes"), text);
   });
 
   it("of one version: at the gateway and at its own pods, and not at those of the other", async () => {

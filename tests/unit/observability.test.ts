@@ -182,10 +182,12 @@ describe("planAccessLogs", () => {
 
   it("has a filter only where something is left out", () => {
     assert.equal(filterExpression({}), "");
-    assert.equal(filterExpression({ slowerThanMs: 500 }), "request.duration >= duration('500ms')");
+    const slow = "has(request.method) && request.duration >= duration('500ms')";
+    assert.equal(filterExpression({ slowerThanMs: 500 }), slow);
     assert.equal(
       filterExpression({ errors: true, slowerThanMs: 500, versions: ["v2"] }),
-      "(!has(response.code) || response.code >= 400 || request.duration >= duration('500ms')) && " +
+      "((has(response.code) ? response.code >= 400 : has(request.method) || response.flags != 0) || " +
+        `${slow}) && ` +
         "(xds.cluster_name.contains('|v2|') || xds.node.metadata.LABELS.version == 'v2')",
     );
   });
