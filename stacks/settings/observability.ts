@@ -241,16 +241,22 @@ const header = field(
 const plain = (description: string, example: string) =>
   text(/^\S(.*\S)?$/, "text that is not empty", { description, example });
 
-const SECRET_ATTRIBUTE = new RegExp(`headers\\s*\\[\\s*['"](${SECRET_HEADERS.join("|")})['"]`, "i");
+/** A CEL expression that has no text, and selects by a point alone: `a['b']` is `a.b`. */
+const bare = (expression: string): string =>
+  expression
+    .replace(/\s*\[\s*(['"])([^'"]*)\1\s*\]/g, ".$2")
+    .replace(/'[^']*'|"[^"]*"/g, "''")
+    .replace(/\s*\.\s*/g, ".");
+const SECRET_ATTRIBUTE = new RegExp(`\\bheaders\\.(${SECRET_HEADERS.join("|")})(?![\\w-])`, "i");
 /** One of many values itself; what compares it with something has two. */
 const ANY_VALUE =
-  /(?<![=!<>]\s*)\b(request\.(path|url_path|query|id|time|duration|size|total_size|referer|useragent)|connection\.id|(source|destination)\.(address|port)|response\.(size|total_size))\b(?!\s*([=!<>]|\.(startsWith|endsWith|contains|matches)\())/;
+  /(?<![=!<>]\s*)\b(request\.(path|url_path|query|id|time|duration|size|total_size|referer|useragent)\b|request\.headers\.(:path|user-agent|referer|traceparent|x-b3-traceid|x-envoy-original-path|x-forwarded-for|x-request-id)(?![\w-])|connection\.id\b|(source|destination)\.(address|port)\b|response\.(size|total_size)\b)(?!\s*([=!<>]|\.(startsWith|endsWith|contains|matches)\())/i;
 
 const metricTag = field(
   (value) => {
     const expression = typeof value === "string" ? value.trim() : "";
-    const secret = SECRET_ATTRIBUTE.test(expression);
-    if (secret || ANY_VALUE.test(expression.replace(/'[^']*'|"[^"]*"/g, "''"))) {
+    const secret = SECRET_ATTRIBUTE.test(bare(expression));
+    if (secret || ANY_VALUE.test(bare(expression))) {
       return refuse({
         allowed: secret ? "an attribute that holds no secret" : "an attribute with few values",
         hint: secret

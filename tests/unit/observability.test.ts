@@ -264,6 +264,52 @@ describe("planMetrics", () => {
   });
 });
 
+describe("tags of metrics", () => {
+  const refused = (expression: string): boolean => {
+    const config = `shopzier:observability: { metrics: { tags: { tag: ${JSON.stringify(expression)} } } }`;
+    try {
+      parseSettings(wrongConfig({ title: "", config, report: "" }), "dev");
+      return false;
+    } catch {
+      return true;
+    }
+  };
+
+  it("are no secret and nothing that has any value, by whichever way CEL selects it", () => {
+    for (const [attribute, header] of [
+      ["headers", "authorization"],
+      ["headers", "cookie"],
+      ["headers", "X-Request-Id"],
+      ["headers", "user-agent"],
+      ["headers", ":path"],
+      ["url_path", ""],
+    ] as const) {
+      const names = [attribute, ...(header === "" ? [] : [header])];
+      for (const select of [
+        (name: string) => `.${name}`,
+        (name: string) => `['${name}']`,
+        (name: string) => `[ "${name}" ]`,
+        (name: string) => ` . ${name}`,
+      ]) {
+        const expression = `request${names.map(select).join("")}`;
+        assert.ok(refused(expression), expression);
+      }
+    }
+  });
+
+  it("may be what has few values, or a comparison", () => {
+    for (const expression of [
+      "request.method",
+      "request.headers['x-client']",
+      "request.headers['user-agent-class']",
+      "request.headers['user-agent'].contains('bot')",
+      "request['url_path'] == '/api/v1/category'",
+      "request.method == 'request.url_path' ? 'a' : 'b'",
+    ])
+      assert.ok(!refused(expression), expression);
+  });
+});
+
 describe("jaegerConfig", () => {
   it("keeps what reaches a pipeline and what keeps traces in step", () => {
     for (const storage of [
