@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { baseline, Client, countByVersion, failures, kubectl, NAMESPACE, stackFile, up, until } from "./lab";
-import { emptyPanels, OBSERVED, observing, PrometheusClient, standingStill } from "./prometheus";
+import { emptyPanels, OBSERVED, observing, PrometheusClient, scale, standingStill } from "./prometheus";
 
 /** Counts by Envoy's own access logger what Istio's proxies count by a filter that the lab's lacks. */
 const STAND_IN = "lab/istio-metrics.yaml";
@@ -64,5 +64,17 @@ describe("Istio's metrics, as the lab's stand-in counts them", function () {
     }
     assert.deepEqual(failures(await load.stop()), {});
     assert.deepEqual(empty, []);
+  });
+
+  it("raise an alert for the version whose requests no pod answers, and only for it", async () => {
+    const burning = async (): Promise<readonly string[]> =>
+      (await prometheus.firing()).filter((name) => name.includes("BudgetBurn"));
+    assert.deepEqual(await burning(), []);
+    const load = client.load(50);
+    await scale(NAMESPACE, "category-v2", 0);
+    await until("the alert", async () => (await burning()).length > 0, 90);
+    assert.deepEqual([...new Set(await burning())], ["VersionErrorBudgetBurn v2"]);
+    assert.ok((failures(await load.stop())["503"] ?? 0) > 0);
+    await scale(NAMESPACE, "category-v2", 1);
   });
 });
