@@ -1,9 +1,11 @@
 import type * as pulumi from "@pulumi/pulumi";
 import {
+  type CategoryApi,
   Dashboards,
   ENVOY_REQUEST_STATS,
   GATEWAY_CERTIFICATE_STATS,
   Grafana,
+  type IngressGateway,
   Jaeger,
   MeshTelemetry,
   meshRules,
@@ -55,13 +57,14 @@ export function observability(
   telemetry: Telemetry,
   parts: {
     readonly controlPlane: IstioControlPlane;
-    readonly namespaces: readonly pulumi.Resource[];
+    readonly namespaces: readonly [IngressGateway, CategoryApi];
   },
 ): void {
   const { istio, gateway, observability: o, category, traffic } = settings;
   if (Object.keys(telemetry).length > 0) {
     // A namespace is made by the part that lives in it.
-    const own = Object.keys(telemetry.tracing?.namespaces ?? {}).length > 0 ? parts.namespaces : [];
+    const own: readonly pulumi.Resource[] =
+      Object.keys(telemetry.tracing?.namespaces ?? {}).length > 0 ? parts.namespaces : [];
     new MeshTelemetry("telemetry", telemetry, {
       dependsOn: [parts.controlPlane, parts.controlPlane.ready, ...own],
     });
@@ -73,6 +76,7 @@ export function observability(
     versions: Object.keys(category.versions),
   };
   const { source } = o.metrics;
+  const gatewayNamespace = parts.namespaces[0].pods.namespace;
   if (o.prometheus) {
     const { shares, rules, policies } = traffic;
     new Prometheus("prometheus", {
@@ -86,12 +90,16 @@ export function observability(
           rules,
           ...(policies.mirror && { mirror: policies.mirror }),
         }),
-        meshRules({ istiodPods: podsOf(istio.controlPlane), gatewayPods: podsOf(gateway) }),
+        meshRules({
+          istiodPods: podsOf(istio.controlPlane),
+          gatewayPods: podsOf(gateway),
+          gatewayNamespace,
+        }),
       ],
     });
   }
   if (o.jaeger) new Jaeger("jaeger", o.jaeger);
-  if (o.dashboards) new Dashboards("dashboards", { service, source });
+  if (o.dashboards) new Dashboards("dashboards", { service, source, gatewayNamespace });
   if (o.grafana) new Grafana("grafana", { ...o.grafana, jaeger: o.jaeger !== undefined });
 }
 

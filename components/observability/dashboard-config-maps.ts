@@ -6,6 +6,8 @@ export interface DashboardsArgs {
   readonly service: ObservedService;
   /** Which series the panels read. Default `istio`. */
   readonly source?: MetricsSource;
+  /** Where the ingress gateway is. Default `istio-ingress`. */
+  readonly gatewayNamespace?: string;
   /** Made by this component. Default `grafana-dashboards`. */
   readonly namespace?: string;
 }
@@ -27,10 +29,9 @@ export class Dashboards extends pulumi.ComponentResource {
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     const { dashboards } = require("./dashboards") as typeof import("./dashboards");
     const data = Object.fromEntries(
-      Object.entries(dashboards(args.service, args.source ?? "istio")).map(([file, dashboard]) => [
-        file,
-        JSON.stringify(dashboard, undefined, 2),
-      ]),
+      Object.entries(dashboards(args.service, args.source ?? "istio", args.gatewayNamespace)).map(
+        ([file, dashboard]) => [file, JSON.stringify(dashboard, undefined, 2)],
+      ),
     );
     new k8s.core.v1.ConfigMap(
       `${name}-configmap`,

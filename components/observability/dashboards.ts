@@ -4,7 +4,7 @@ import { DashboardBuilder, RowBuilder, type Dashboard } from "@grafana/grafana-f
 import { DataqueryBuilder } from "@grafana/grafana-foundation-sdk/prometheus";
 import { PanelBuilder as StatBuilder } from "@grafana/grafana-foundation-sdk/stat";
 import { PanelBuilder as TimeseriesBuilder } from "@grafana/grafana-foundation-sdk/timeseries";
-import { VersionQueries, type MetricsSource, type ObservedService } from "./queries";
+import { gatewayUp, VersionQueries, type MetricsSource, type ObservedService } from "./queries";
 
 /** Uid of the Prometheus data source that panels read. */
 export const PROMETHEUS_DATA_SOURCE = "prometheus";
@@ -52,6 +52,7 @@ function dashboard(uid: string, title: string): DashboardBuilder {
 export function dashboards(
   service: ObservedService,
   metrics: MetricsSource,
+  gatewayNamespace = "istio-ingress",
 ): Readonly<Record<string, Dashboard>> {
   const queries = new VersionQueries(service, metrics);
   const byVersion = "{{version}}";
@@ -100,7 +101,7 @@ export function dashboards(
     .withPanel(
       timeseries("Answering Prometheus", "short", [
         ["istiod", 'sum(up{app="istiod"}) or vector(0)'],
-        ["ingress gateway", 'sum(up{istio="ingressgateway"}) or vector(0)'],
+        ["ingress gateway", `sum(${gatewayUp(gatewayNamespace)}) or vector(0)`],
       ]),
     )
     .withPanel(timeseries("Connected proxies", "short", [["{{version}}", "sum by (version) (pilot_xds)"]]))

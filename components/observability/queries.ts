@@ -60,6 +60,9 @@ export const LATENCY_BUCKETS_MS: readonly number[] = [
   0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000,
 ];
 
+/** Whether each pod of the ingress gateway answers: others of the cluster may have a gateway of the same label. */
+export const gatewayUp = (namespace: string): string => `up{istio="ingressgateway",namespace="${namespace}"}`;
+
 /** A duration in PromQL, in the largest unit that fits. */
 export function promDuration(seconds: number): string {
   for (const [unit, size] of [

@@ -3,6 +3,7 @@ import type { Mirror } from "../traffic/mirror";
 import type { TrafficRule } from "../traffic/rules";
 import type { Shares } from "../traffic/weights";
 import {
+  gatewayUp,
   LATENCY_BUCKETS_MS,
   promDuration,
   VersionQueries,
@@ -224,6 +225,8 @@ export interface MeshRulesArgs {
   readonly istiodPods?: number;
   /** Pods of the ingress gateway that there are at any time. Default 1. */
   readonly gatewayPods?: number;
+  /** Default `istio-ingress`. */
+  readonly gatewayNamespace?: string;
 }
 
 /**
@@ -249,7 +252,12 @@ function tooFew(up: string, pods: number): string {
 }
 
 /** Alert rules of the mesh itself, whatever runs in it. */
-export function meshRules({ istiodPods = 1, gatewayPods = 1 }: MeshRulesArgs = {}): RuleGroup {
+export function meshRules({
+  istiodPods = 1,
+  gatewayPods = 1,
+  gatewayNamespace = "istio-ingress",
+}: MeshRulesArgs = {}): RuleGroup {
+  const gateway = gatewayUp(gatewayNamespace);
   const alert = (
     name: string,
     severity: "page" | "ticket",
@@ -279,7 +287,7 @@ export function meshRules({ istiodPods = 1, gatewayPods = 1 }: MeshRulesArgs = {
         "IngressGatewayDown",
         "page",
         "2m",
-        'absent(up{istio="ingressgateway"} == 1)',
+        `absent(${gateway} == 1)`,
         "No ingress gateway answers Prometheus",
         "Nobody outside the cluster reaches the service.",
       ),
@@ -295,9 +303,9 @@ export function meshRules({ istiodPods = 1, gatewayPods = 1 }: MeshRulesArgs = {
         "IngressGatewayDegraded",
         "ticket",
         "5m",
-        tooFew('up{istio="ingressgateway"}', gatewayPods),
+        tooFew(gateway, gatewayPods),
         "Only {{ $value }} of the ingress gateway's pods answer Prometheus",
-        "The others are missing or hang: `kubectl get pods -A -l istio=ingressgateway`.",
+        `The others are missing or hang: \`kubectl get pods -n ${gatewayNamespace} -l istio=ingressgateway\`.`,
       ),
       alert(
         "ProxyConfigRejected",

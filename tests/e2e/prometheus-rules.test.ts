@@ -169,7 +169,8 @@ const from = (instance: string): string => `job="kubernetes-pods",instance="${in
 const API_SERVER = 'job="kubernetes-apiservers",instance="api"';
 
 const ISTIOD = `up{app="istiod",${from("istiod")}}`;
-const gateway = (pod: string): string => `up{istio="ingressgateway",${from(pod)}}`;
+const gateway = (pod: string, namespace = "istio-ingress"): string =>
+  `up{istio="ingressgateway",namespace="${namespace}",${from(pod)}}`;
 const ANSWERING: readonly Series[] = [ISTIOD, gateway("a"), gateway("b"), `up{${API_SERVER}}`].map(
   (series) => ({ series, values: "1x99" }),
 );
@@ -196,6 +197,14 @@ const MESH_CASES: readonly {
     title: "no gateway that answers",
     series: ["a", "b"].map((pod) => ({ series: gateway(pod), values: "1x19 0x9 1x20" })),
     firing: { "21m": [], "22m": ["IngressGatewayDown"], "30m": [] },
+  },
+  {
+    title: "no gateway that answers, but one of somebody else",
+    series: [
+      ...["a", "b"].map((pod) => ({ series: gateway(pod), values: "1x19 stale _x9 1x20" })),
+      { series: gateway("c", "other"), values: "1x99" },
+    ],
+    firing: { "21m": [], "22m": ["IngressGatewayDown"], "31m": [] },
   },
   {
     title: "one of two gateways that does not answer",
