@@ -61,8 +61,8 @@ function traceVariables({ tracing, jaeger }: Settings["observability"]): Record<
   const { otlp } = jaegerCollectors();
   if (tracing.collector?.host !== otlp.host) return {};
   // Where proxies report nothing, a caller's own headers would still make the service report.
-  if ([tracing, ...Object.values(tracing.namespaces ?? {})].every(({ sampling }) => sampling === 0))
-    return {};
+  const sampled = Object.values(tracing.namespaces ?? {}).map(({ sampling }) => sampling ?? tracing.sampling);
+  if ([tracing.sampling, ...sampled].every((sampling) => sampling === 0)) return {};
   return {
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://${otlp.host}:4318`,
     // The mesh decides which requests are traced.

@@ -138,6 +138,20 @@ describe("observability", () => {
     assert.deepEqual(run.get("telemetry-collector.example.com-tls")?.dependsOn, [name]);
   });
 
+  it("lets the service report spans only where a proxy does", async () => {
+    const reports = async (tracing: object): Promise<boolean> => {
+      const run = byName(
+        await withObservability({ jaeger: {}, tracing: { provider: "jaeger", ...tracing } }),
+      );
+      return JSON.stringify(run.get("category-versions-v1-deployment")).includes("OTEL_EXPORTER");
+    };
+    const tags = { tenant: { header: "x-tenant" } };
+    assert.ok(await reports({ sampling: 10 }));
+    assert.ok(!(await reports({ sampling: 0 })));
+    assert.ok(!(await reports({ sampling: 0, namespaces: { "istio-ingress": { tags } } })));
+    assert.ok(await reports({ sampling: 0, namespaces: { "istio-ingress": { sampling: 1 } } }));
+  });
+
   it("lets Prometheus forget the oldest samples before its volume is full", () => {
     const server = input("prometheus-release", "values", "server") as Record<string, unknown>;
     assert.deepEqual(server.persistentVolume, { enabled: true, size: "20Gi" });
