@@ -1,10 +1,17 @@
+import Ajv from "ajv";
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { rootCertificates } from "node:tls";
 import { planMetrics } from "../../components/index";
-import { runProgram, stackConfig, type Registered, type Run } from "./program";
+import { ROOT, runProgram, stackConfig, type Registered, type Run } from "./program";
 
 const EVERYTHING = {
-  prometheus: { storage: { size: "20Gi" }, retention: "30d" },
+  prometheus: {
+    storage: { size: "20Gi" },
+    retention: "30d",
+    resources: { requests: { memory: "1Gi" } },
+  },
   jaeger: { elasticsearch: { url: "https://search.example.com:9200", credentials: "search-login" } },
   tracing: {
     provider: "lightstep",
@@ -156,6 +163,32 @@ describe("observability", () => {
     const server = input("prometheus-release", "values", "server") as Record<string, unknown>;
     assert.deepEqual(server.persistentVolume, { enabled: true, size: "20Gi" });
     assert.equal(server.retentionSize, `${16 * 1024 ** 3}B`);
+  });
+
+  it("lets Prometheus keep samples as long, and take as much, as the settings say", () => {
+    assert.equal(input("prometheus-release", "values", "server", "retention"), "30d");
+    assert.deepEqual(input("prometheus-release", "values", "server", "resources"), {
+      requests: { memory: "1Gi" },
+    });
+  });
+
+  it("gives its charts values that the lab's stand-ins know, which refuse all others", () => {
+    for (const [chart, places] of [
+      ["prometheus", [[], ["server"], ["server", "global"], ["server", "service"], ["serverFiles"]]],
+      ["jaeger", [[], ["jaeger"]]],
+    ] as const) {
+      const schema = readFileSync(path.join(ROOT, "lab/charts", chart, "values.schema.json"), "utf8");
+      const ajv = new Ajv();
+      const known = ajv.compile(JSON.parse(schema) as object);
+      const values = input(`${chart}-release`, "values");
+      assert.ok(known(values), ajv.errorsText(known.errors));
+      for (const place of places) {
+        const changed = structuredClone(values) as Record<string, unknown>;
+        const at = place.reduce((of, key) => of[key] as Record<string, unknown>, changed);
+        at.unknown = "value";
+        assert.ok(!known(changed), [chart, ...place].join("."));
+      }
+    }
   });
 
   it("writes dashboards that Grafana finds by their label", () => {
