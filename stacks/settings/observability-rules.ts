@@ -78,6 +78,16 @@ export function* observabilityFindings(c: PartialConfiguration): Generator<Findi
       };
     }
   }
+  if (Object.hasOwn(tracing?.namespaces ?? {}, "istio-system")) {
+    const path = at("tracing", "namespaces", "istio-system");
+    yield {
+      path,
+      found: "the namespace whose telemetry holds for the whole mesh",
+      allowed: "other namespaces",
+      hint: "that is tracing.sampling and tracing.tags themselves; of two Telemetry objects there Istio takes only one",
+      repairs: [{ remove: path }],
+    };
+  }
   yield* tagFindings(at("tracing"), tracing);
   for (const [namespace, own] of Object.entries(tracing?.namespaces ?? {}))
     yield* tagFindings(at("tracing", "namespaces", namespace), own);
