@@ -1,7 +1,9 @@
 import type * as pulumi from "@pulumi/pulumi";
 import {
+  type AccessLogs,
   type CategoryApi,
   Dashboards,
+  DEFAULT_ACCESS_LOG_FIELDS,
   ENVOY_REQUEST_STATS,
   GATEWAY_CERTIFICATE_STATS,
   Grafana,
@@ -24,7 +26,7 @@ import type { Autoscaler, Settings } from "./settings";
 type Telemetry = Pick<MeshTelemetryArgs, "tracing" | "accessLogs" | "metrics">;
 
 /** What the settings make of the proxies' reports. */
-export function telemetryOf({ observability: o }: Settings): Telemetry {
+export function telemetryOf({ observability: o, security }: Settings): Telemetry {
   const tracing = o.tracing && planTracing(o.tracing);
   const metrics = planMetrics({
     ...o.metrics.customization,
@@ -32,9 +34,15 @@ export function telemetryOf({ observability: o }: Settings): Telemetry {
   });
   return {
     ...(tracing && { tracing }),
-    ...(o.accessLogs && { accessLogs: planAccessLogs(o.accessLogs) }),
+    ...(o.accessLogs && { accessLogs: planAccessLogs({ ...dryRunFields(security), ...o.accessLogs }) }),
     ...(metrics && { metrics }),
   };
+}
+
+/** A dry run is there to be read: where nobody chose the fields, its are among them. */
+function dryRunFields({ access }: Settings["security"]): Pick<AccessLogs, "fields"> {
+  if (!access?.dryRun) return {};
+  return { fields: [...DEFAULT_ACCESS_LOG_FIELDS, "rbac_dry_run_deny", "rbac_dry_run_allow"] };
 }
 
 /** What the control plane has to know for it. */

@@ -78,6 +78,18 @@ describe("observability", () => {
     ]);
   });
 
+  it("logs what a dry run would refuse, unless the fields are chosen", async () => {
+    const format = async (accessLogs: object, dryRun: boolean): Promise<string> => {
+      const config = stackConfig("dev");
+      config["shopzier:observability"] = { accessLogs };
+      config["shopzier:security"] = { access: { deny: [{ methods: ["PUT"] }], dryRun } };
+      return JSON.stringify(byName(await runProgram(config)).get("istio-istiod")?.inputs.values);
+    };
+    assert.match(await format({}, true), /"rbac_dry_run_deny"/);
+    assert.doesNotMatch(await format({}, false), /rbac_dry_run/);
+    assert.doesNotMatch(await format({ fields: ["method"] }, true), /rbac_dry_run/);
+  });
+
   it("shows in a preview what it will write", async () => {
     const preview = byName(await withObservability(EVERYTHING, true));
     for (const name of added()) assert.deepEqual(preview.get(name), all.get(name), name);
