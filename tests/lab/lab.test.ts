@@ -81,12 +81,12 @@ describe("lab", function () {
 
         const full = lab(["up"], { env });
         await full.line(/programs: building pulumi,/);
-        const { bavail, bsize } = fs.statfsSync(disk.folder);
-        await execa("fallocate", [
-          "--length",
-          String(bavail * bsize - 20e6),
-          path.join(disk.folder, "filler"),
-        ]);
+        // What it writes meanwhile may take the room first.
+        await until("A disk with 20 MB left", 20, async () => {
+          const { bavail, bsize } = fs.statfsSync(disk.folder);
+          const filler = ["--length", String(bavail * bsize - 20e6), path.join(disk.folder, "filler")];
+          return (await execa("fallocate", filler, { reject: false })).exitCode === 0;
+        });
         const { exitCode, output } = await full.end();
         assert.equal(exitCode, 1, output);
         assert.match(output, /"programs" failed: [^]*A disk is full/);
