@@ -88,8 +88,9 @@ export class CategoryApi extends pulumi.ComponentResource {
   readonly versions: pulumi.Output<string[]>;
 
   constructor(name: string, args: CategoryApiArgs, opts?: pulumi.ComponentResourceOptions) {
-    // Component inputs are kept in the state: a kubeconfig may not be among them.
-    const { cluster, ...inputs } = args;
+    // Component inputs are kept in the state: a kubeconfig may not be among them. And the component waits for them: the pods
+    // start beside the gateway, which only the routes need.
+    const { cluster, gateway, ...inputs } = args;
     super("shopzier-mesh:index:CategoryApi", name, inputs, opts);
     const defaults = categoryDefaults(args.image ?? CategoryImage["category-api"]);
     const port = args.port ?? 8080;
@@ -153,7 +154,7 @@ export class CategoryApi extends pulumi.ComponentResource {
       {
         service: { name, namespace: args.namespace, port },
         hosts: args.hosts,
-        gateway: args.gateway,
+        gateway,
         paths: CATEGORY_PATHS,
         weights: args.weights,
         ...(args.rules && { rules: args.rules }),
