@@ -26,8 +26,8 @@ const POLL_MS = 500;
  * Resolves once the pods of `deployment` run what was written; rejects beyond the limit, naming the pods that do not.
  *
  * Pulumi's provider waits for that itself, but under load it can take the state of before the update for the result
- * (the deployment controller has not seen the update yet, `observedGeneration` is behind `generation`) and call a broken
- * image a success. The state then keeps what it took, so this asks the cluster itself, in each `up` until it is well.
+ * (the deployment controller has not seen the update yet, or has just begun) and call a broken image a success. The state
+ * then keeps what it read at the end, a rollout that is not done, so this asks the cluster itself, in each `up` until it is.
  * Where an autoscaler keeps the pods, it asks too: Kubernetes starts one pod, which would get the traffic of all.
  */
 export function rolledOut(deployment: k8s.apps.v1.Deployment, args: RolloutArgs): pulumi.Output<void> {
@@ -36,7 +36,7 @@ export function rolledOut(deployment: k8s.apps.v1.Deployment, args: RolloutArgs)
   return pulumi
     .all([deployment.metadata, deployment.spec, deployment.status])
     .apply(async ([metadata, spec, status]) => {
-      const behind = isBehind({ metadata, status });
+      const behind = rolloutLag({ metadata, spec, status }, []) !== undefined;
       if (!behind && args.minReplicas === undefined) return;
       const { name, namespace } = metadata;
       try {

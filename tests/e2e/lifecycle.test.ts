@@ -23,7 +23,9 @@ import {
 
 interface Pod {
   readonly metadata: {
+    readonly name: string;
     readonly annotations?: Readonly<Record<string, string>>;
+    readonly creationTimestamp: string;
     readonly deletionTimestamp?: string;
   };
 }
@@ -73,13 +75,13 @@ describe("the revision of the control plane", () => {
   after(() => baseline());
 
   /** Pods with a sidecar, or that are a gateway, by the revision whose proxy they run. */
-  const proxies = async (): Promise<Record<string, number>> => {
+  const proxies = async (): Promise<Record<string, string[]>> => {
     const pods = await get<{ items: Pod[] }>("pods", "-A", "--field-selector=status.phase=Running");
-    const revisions: Record<string, number> = {};
+    const revisions: Record<string, string[]> = {};
     for (const { metadata } of pods.items) {
       const revision = metadata.annotations?.["istio.io/rev"];
       if (revision !== undefined && metadata.deletionTimestamp === undefined)
-        revisions[revision] = (revisions[revision] ?? 0) + 1;
+        (revisions[revision] ??= []).push(`${metadata.name} of ${metadata.creationTimestamp}`);
     }
     return revisions;
   };
@@ -91,10 +93,10 @@ describe("the revision of the control plane", () => {
       });
       const client = await Client.open();
       const load = client.load(50);
-      await up();
-      assert.deepEqual(failures(await load.stop()), {});
+      const done = await up();
       const all = await proxies();
-      assert.deepEqual(Object.keys(all), [revision ?? "default"], JSON.stringify(all));
+      assert.deepEqual(Object.keys(all), [revision ?? "default"], `${JSON.stringify(all)}\n${done}`);
+      assert.deepEqual(failures(await load.stop()), {});
       await setConfig("traffic.weights.v2", 40);
       await up();
       assertSplit(await client.sample(1000), { v1: 60, v2: 40 });
