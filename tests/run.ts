@@ -9,6 +9,8 @@ interface Layer {
   readonly command: readonly [string, ...string[]];
   /** Whether the command runs mocha and counts its own tests; else it counts as one. */
   readonly mocha?: true;
+  /** Whether it waits much of its time, for servers and limits: beside it the others yield, or it would be the last by far. */
+  readonly waits?: true;
 }
 
 const mocha = (name: string, ...specs: string[]): Layer => ({
@@ -20,7 +22,7 @@ const mocha = (name: string, ...specs: string[]): Layer => ({
 /** The longest first, so that all end at about the same time. */
 const FAST: readonly Layer[] = [
   { name: "lint", command: ["eslint", "--max-warnings", "0", "."] },
-  mocha("category API", "apps/category-api/tests/**/*.test.ts"),
+  { ...mocha("category API", "apps/category-api/tests/**/*.test.ts"), waits: true },
   mocha("unit", "tests/unit/**/*.test.ts"),
   { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
   mocha("program", "tests/program/**/*.test.ts"),
@@ -62,7 +64,8 @@ async function run(layers: Iterable<Layer>, folder: string, total: Total, show: 
     const counts = path.join(folder, layer.name);
     const started = Date.now();
     if (show) console.log(`\n== ${layer.name}`);
-    const [file, ...args] = layer.command;
+    const command = show || layer.waits ? layer.command : (["nice", ...layer.command] as const);
+    const [file, ...args] = command;
     const { exitCode, all } = await execa(file, args, {
       preferLocal: true,
       stdin: "ignore",
