@@ -158,6 +158,19 @@ describe("traces of requests in Jaeger", function () {
     assertCount("traced", last.count, 1000, 10);
   });
 
+  it("have in a namespace the share and the tags that it says, and elsewhere those of the mesh", async () => {
+    const edge = { sampling: 100, tags: { place: { value: "edge" } } };
+    await trace({ provider: "jaeger", sampling: 0, namespaces: { "istio-ingress": edge } });
+    const gateway = "istio-ingressgateway.istio-ingress";
+    let traces: readonly Trace[] = [];
+    await until("traces of the gateway with its tag, without the sidecar", async () => {
+      await send(5, "edge");
+      traces = await jaeger.traces(gateway, { place: "edge" });
+      return traces.some((of) => !of.spans.some((span) => reporter(of, span) === "category.category"));
+    });
+    assert.ok(traces.every((of) => of.spans.some((span) => reporter(of, span) === gateway)));
+  });
+
   it("outlive Jaeger's pod on a persistent volume", async () => {
     await volume.create();
     await trace({ provider: "jaeger", sampling: 100 }, { badger: { size: VOLUME_SIZE } });
