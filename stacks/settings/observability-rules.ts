@@ -269,7 +269,6 @@ function* tagFindings(
             ? "none of value, header and environment"
             : kinds.join(" and "),
       allowed: "one of value, header and environment; default with header and environment",
-      repairs: [{ say: "correct it in the stack file" }],
     };
   }
 }

@@ -14,7 +14,7 @@ export type Repair =
   | { readonly say: string };
 
 /** For what is wrong with a value that only its author can say otherwise. */
-export const BY_HAND: Repair = { say: "correct it in the stack file" };
+const BY_HAND: Repair = { say: "correct it in the stack file" };
 
 /** A repair of a policy where that is written. */
 export function locatedRepair(repair: PolicyRepair, at: (path: readonly string[]) => Path): Repair {
