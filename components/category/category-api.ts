@@ -158,6 +158,7 @@ export class CategoryApi extends pulumi.ComponentResource {
         paths: CATEGORY_PATHS,
         weights: args.weights,
         ...(args.rules && { rules: args.rules }),
+        ...(args.access.services?.allow?.length && { meshCallers: true }),
         ...(args.policies && { policies: args.policies }),
         ...(args.globalRateLimit && { globalRateLimit: args.globalRateLimit }),
         ...(args.gatewayPods && { gatewayPods: args.gatewayPods }),

@@ -27,6 +27,11 @@ export interface VersionRoutesArgs {
   readonly weights: Weights;
   /** Tried in order; what none of them matches goes by `weights`. */
   readonly rules?: readonly TrafficRule[];
+  /**
+   * Whether weights, rules and policies also hold for callers within the mesh; limits stay the gateway's. Default false:
+   * only rules that name the callers' namespaces do, and all others get any pod of the service.
+   */
+  readonly meshCallers?: boolean;
   /** For every request that is sent to a version; a rule may have its own. */
   readonly policies?: TrafficPolicies;
   /** For every request that is sent to a version, beside the policies' own limits. */
@@ -89,6 +94,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
       ...(args.paths && { paths: args.paths }),
       weights: args.weights,
       ...(args.rules && { rules: args.rules }),
+      ...(args.meshCallers !== undefined && { meshCallers: args.meshCallers }),
       ...(args.policies && { policies: args.policies }),
       ...(args.globalRateLimit && { globalRateLimit: args.globalRateLimit }),
       loadBalancer: args.loadBalancer ?? LoadBalancerAlgorithm.LEAST_REQUEST,

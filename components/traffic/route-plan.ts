@@ -42,6 +42,8 @@ export interface RouteRequest {
   readonly loadBalancer: LoadBalancer;
   /** Tried in order before the rest, which goes by `weights`. */
   readonly rules?: readonly TrafficRule[];
+  /** Whether weights, rules and policies also hold for callers within the mesh. Default: rules that name their namespaces do. */
+  readonly meshCallers?: boolean;
   /** For the rest, and for each rule that has none of its own. */
   readonly policies?: TrafficPolicies;
   /** For all requests to a version, beside the policies' own limits. */
@@ -57,7 +59,7 @@ export interface RouteRequest {
 /** Every Istio object that a {@link RouteRequest} comes to. */
 export interface RoutePlan {
   readonly virtualService: VirtualServiceSpec;
-  /** For callers within the mesh, when rules name their namespaces; all other callers get the service as it is. */
+  /** For callers within the mesh, where `meshCallers` or a rule with a namespace says so. */
   readonly meshVirtualService?: VirtualServiceSpec;
   /** The rule that carries the policy all versions share. */
   readonly policy: DestinationRuleSpec;
@@ -100,7 +102,6 @@ export function planRoutes(request: RouteRequest): RoutePlan {
     route: split(shares, to),
   };
   const rules = request.rules ?? [];
-  const mesh = rulesFor(rules, (match) => match.sourceNamespace !== undefined);
   const { loadBalancer, circuitBreaker, versions = {}, pods = {} } = request;
   return {
     shares,
@@ -115,19 +116,7 @@ export function planRoutes(request: RouteRequest): RoutePlan {
         ...withPolicies(rest, request.policies ?? {}, to),
       ],
     },
-    ...(mesh.length > 0 && {
-      meshVirtualService: {
-        // For the mesh, which is what no gateways means: named, `istioctl analyze` takes it for an ingress gateway (IST0140).
-        hosts: [host],
-        http: [
-          ...mesh.flatMap((rule) => ruleRoutes(rule, { ...request, paths: undefined }, to)),
-          {
-            name: request.service.name,
-            route: [{ destination: { host, port: { number: request.service.port } } }],
-          },
-        ],
-      },
-    }),
+    ...meshRoutes(request, host, to),
     policy: { host, trafficPolicy: sharedPolicy(loadBalancer, circuitBreaker) },
     subsets: Object.fromEntries(
       Object.keys(shares).map((version) => {
@@ -154,6 +143,35 @@ export function planRoutes(request: RouteRequest): RoutePlan {
         ...(request.globalRateLimit && { global: request.globalRateLimit }),
       }),
     ],
+  };
+}
+
+/**
+ * The routes of callers within the mesh, who ask for the service itself: no host of the gateway, no token that it has
+ * verified, and every path, since the policies of the service say which of them may be asked.
+ */
+function meshRoutes(
+  request: RouteRequest,
+  host: string,
+  to: (version: string) => Destination,
+): Pick<RoutePlan, "meshVirtualService"> {
+  const { service, rules = [], policies = {}, weights, meshCallers = false } = request;
+  const mesh = rulesFor(rules, ({ sourceNamespace, host: asked, claims }) =>
+    sourceNamespace === undefined ? meshCallers && asked === undefined && claims === undefined : true,
+  );
+  if (mesh.length === 0 && !meshCallers) return {};
+  const rest: HttpRoute = { name: service.name, route: split(effectiveShares(weights), to) };
+  return {
+    meshVirtualService: {
+      // For the mesh, which is what no gateways means: named, `istioctl analyze` takes it for an ingress gateway (IST0140).
+      hosts: [host],
+      http: [
+        ...mesh.flatMap((rule) => ruleRoutes(rule, { ...request, paths: undefined }, to)),
+        ...(meshCallers
+          ? withPolicies(rest, policies, to)
+          : [{ name: service.name, route: [{ destination: { host, port: { number: service.port } } }] }]),
+      ],
+    },
   };
 }
 

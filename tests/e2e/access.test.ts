@@ -227,7 +227,10 @@ describe("who may come in", () => {
         },
         {
           weights: { v1: 100, v2: 0 },
-          rules: [{ name: "frontend", match: { sourceNamespace: MEMBER }, to: "v2" }],
+          rules: [
+            { name: "frontend", match: { sourceNamespace: MEMBER, headers: { "x-try": "v2" } }, to: "v2" },
+            { name: "gone", match: { headers: { "x-try": "gone" } }, respond: { status: 410 } },
+          ],
         },
       );
     });
@@ -242,10 +245,16 @@ describe("who may come in", () => {
       assert.match(all, /No validation issues/);
     });
 
-    it("routes by the namespace of who asks, and the gateway's requests by the rest", async () => {
-      await until("the sidecar has the rule", async () => (await member.status(service + LIST)) === "200 v2");
-      for (let i = 0; i < 10; i++) assert.equal(await member.status(service + LIST), "200 v2");
-      assertSplit(await client.sample(100), { v1: 100 });
+    it("routes by the namespace of who asks, and all by the same rules and weights", async () => {
+      const tried = { "x-try": "v2" };
+      await until(
+        "the sidecar has the rule",
+        async () => (await member.status(service + LIST, tried)) === "200 v2",
+      );
+      for (let i = 0; i < 10; i++) assert.equal(await member.status(service + LIST, tried), "200 v2");
+      for (let i = 0; i < 10; i++) assert.equal(await member.status(service + LIST), "200 v1");
+      assert.equal(await member.status(service + LIST, { "x-try": "gone" }), "410");
+      assertSplit(await client.sample(100, { headers: tried }), { v1: 100 });
     });
   });
 });

@@ -139,8 +139,10 @@ export function routeRequest(host: string): fc.Arbitrary<RouteRequest> {
       weights: split,
       paths: fc.option(fc.constant(CATEGORY_PATHS), { nil: undefined, freq: 3 }),
       cors: fc.boolean(),
+      meshCallers: fc.boolean(),
     })
-    .map(({ rules, weights, paths, cors }) => ({
+    .map(({ rules, weights, paths, cors, meshCallers }) => ({
+      meshCallers,
       service: { name: "category", namespace: "category", port: 8080 },
       hosts,
       gateways: ["agreement/agreement"],

@@ -252,6 +252,47 @@ describe("rules in a plan", function () {
     assert.equal(planRoutes(request([beta])).meshVirtualService, undefined);
   });
 
+  it("hold for callers in the mesh too where these are let in, with weights and policies", () => {
+    const jobs: TrafficRule = { name: "jobs", match: [{ sourceNamespace: "jobs" }], action: { to: "v2" } };
+    const atGateway: TrafficRule = {
+      name: "shop",
+      match: [{ host: "shop.example.com" }, { claims: { tier: ["gold"] } }],
+      action: { to: "v2" },
+    };
+    const mesh = planRoutes(
+      request([jobs, atGateway, beta], {
+        paths: CATEGORY_PATHS,
+        meshCallers: true,
+        weights: { v1: 100, v2: 0 },
+        policies: { timeoutMs: 5000 },
+      }),
+    ).meshVirtualService;
+    assert.deepEqual(
+      mesh?.http.map(({ name, route, timeout }) => [
+        name,
+        route?.map(({ destination, weight }) => [destination.subset, weight]),
+        timeout,
+      ]),
+      [
+        ["jobs", [["v2", undefined]], "5s"],
+        ["beta", [["v2", undefined]], "5s"],
+        [
+          "category",
+          [
+            ["v1", 100],
+            ["v2", 0],
+          ],
+          "5s",
+        ],
+      ],
+    );
+    // Their paths are the policies' of the service to judge.
+    assert.ok(!mesh.http.some(({ match = [] }) => match.some(({ uri }) => uri !== undefined)));
+    assert.deepEqual(planRoutes(request([], { meshCallers: true })).meshVirtualService?.hosts, [
+      "category.category.svc.cluster.local",
+    ]);
+  });
+
   it("are what the barrier waits for: several matches, redirects, answers, mirrors", () => {
     const mirrored = plan(
       [beta, { name: "old", match: [{ path: { prefix: "/old" } }], action: { redirect: { path: "/new" } } }],
