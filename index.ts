@@ -3,7 +3,16 @@ import type { ClusterAccess } from "./components/index";
 import { parseSettings, SettingsError, type Settings } from "./stacks/settings";
 import { shopzier } from "./stacks/shopzier";
 
-const outputs = shopzier(readSettings(), clusterAccess());
+const settings = readSettings();
+const cluster = clusterAccess();
+if (settings.production && Object.keys(cluster).length === 0) {
+  throw new pulumi.RunError(
+    "kubernetes:context: found nothing, where shopzier:production is true\n" +
+      "  allowed: the name of a context of the kubeconfig (or kubernetes:kubeconfig), so that production is written to no other cluster\n" +
+      `  repair:  pulumi config set --stack ${pulumi.getStack()} kubernetes:context "$(kubectl config current-context)"`,
+  );
+}
+const outputs = shopzier(settings, cluster);
 export const { gatewayUrl, host, traffic, loadBalancer, versions } = outputs;
 
 function readSettings(): Settings {
@@ -38,10 +47,13 @@ function refuseSecrets(keys: readonly string[]): void {
   }
 }
 
-/** The cluster that the default provider writes to: the barrier must ask the same one. */
+/** The cluster that the default provider writes to: what `up` waits for is asked of the same one. */
 function clusterAccess(): ClusterAccess {
   const kubernetes = new pulumi.Config("kubernetes");
-  const kubeconfig = kubernetes.get("kubeconfig");
-  const context = kubernetes.get("context");
-  return { ...(kubeconfig !== undefined && { kubeconfig }), ...(context !== undefined && { context }) };
+  return Object.fromEntries(
+    (["kubeconfig", "context", "cluster"] as const).flatMap((key) => {
+      const value = kubernetes.get(key);
+      return value === undefined ? [] : [[key, value]];
+    }),
+  );
 }

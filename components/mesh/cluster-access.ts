@@ -4,12 +4,17 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { setTimeout } from "node:timers/promises";
 
-/** Which cluster, when it is not the one of the ambient kubeconfig (`KUBECONFIG`, `~/.kube/config`, in-cluster). */
+/**
+ * Which cluster, when it is not the one of the ambient kubeconfig (`KUBECONFIG`, `~/.kube/config`, in-cluster). Give what
+ * the provider of the objects was given: its class does not show it.
+ */
 export interface ClusterAccess {
   /** Contents of a kubeconfig, or a path to one. */
-  readonly kubeconfig?: string;
+  readonly kubeconfig?: pulumi.Input<string>;
   /** Context within the kubeconfig; default: its current context. */
-  readonly context?: string;
+  readonly context?: pulumi.Input<string>;
+  /** Cluster within the kubeconfig; default: that of the context. */
+  readonly cluster?: pulumi.Input<string>;
 }
 
 type KubernetesClient = typeof import("./kubernetes-client");
@@ -42,17 +47,30 @@ async function loadKubernetesClient(): Promise<KubernetesClient> {
 }
 
 /** The Kubernetes client with the ambient kubeconfig, or the one that `access` names. */
-export async function kubernetesAccess({ kubeconfig, context }: ClusterAccess = {}): Promise<{
+export async function kubernetesAccess(access: ClusterAccess = {}): Promise<{
   readonly client: KubernetesClient;
   readonly config: KubeConfig;
 }> {
   const client = await loadKubernetesClient();
+  const { kubeconfig, context, cluster } = await resolved(access);
   const config = new client.KubeConfig();
   if (kubeconfig === undefined) config.loadFromDefault();
   else if (existsSync(kubeconfig)) config.loadFromFile(kubeconfig);
   else config.loadFromString(kubeconfig);
   if (context !== undefined) config.setCurrentContext(context);
+  if (cluster !== undefined) {
+    const current = config.getCurrentContext();
+    config.contexts = config.contexts.map((c) => (c.name === current ? { ...c, cluster } : c));
+  }
   return { client, config };
+}
+
+/** The values of an access whose parts another resource may have to make first. */
+function resolved(access: ClusterAccess): Promise<pulumi.Unwrap<ClusterAccess>> {
+  if (Object.values(access).every((value) => typeof value === "string")) {
+    return Promise.resolve(access as pulumi.Unwrap<ClusterAccess>);
+  }
+  return new Promise((resolve) => pulumi.output(access).apply(resolve));
 }
 
 /** Whether the program runs to change a cluster: neither in a preview nor with Pulumi's mocks, which have no engine. */

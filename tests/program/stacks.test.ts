@@ -137,6 +137,17 @@ it("a kubeconfig in the configuration reaches no input of any resource, and so n
   assert.doesNotMatch(JSON.stringify(run), /not-for-the-state/);
 });
 
+it("production names its cluster, so that no other one is written to", async () => {
+  const { "kubernetes:context": context, ...ambient } = stackConfig("prod");
+  assert.equal(typeof context, "string");
+  await assert.rejects(runProgram(ambient, { stack: "prod" }), {
+    message:
+      "kubernetes:context: found nothing, where shopzier:production is true\n" +
+      "  allowed: the name of a context of the kubeconfig (or kubernetes:kubeconfig), so that production is written to no other cluster\n" +
+      '  repair:  pulumi config set --stack prod kubernetes:context "$(kubectl config current-context)"',
+  });
+});
+
 describe("an edit of a stack file", () => {
   const base = (): Record<string, unknown> => structuredClone(stackConfig("dev"));
   const category = (config: Record<string, unknown>) =>

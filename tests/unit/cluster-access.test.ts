@@ -2,13 +2,34 @@ import assert from "node:assert/strict";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import { lagAfter } from "../../components/mesh/cluster-access";
+import * as pulumi from "@pulumi/pulumi";
+import { kubernetesAccess, lagAfter } from "../../components/mesh/cluster-access";
 import { GatewayProxies } from "../../components/mesh/gateway-proxies";
 
 /** What the API server says when etcd elects a leader. */
 const BUSY = { kind: "Status", message: "etcdserver: leader changed", code: 503 };
 const FORBIDDEN = { kind: "Status", message: 'pods is forbidden: User "ci" cannot list resource', code: 403 };
 const POD = { metadata: { name: "gateway-1" }, status: { conditions: [{ type: "Ready", status: "True" }] } };
+
+describe("access to the cluster", () => {
+  it("is by the cluster, context and kubeconfig that the provider got, also where another resource makes them", async () => {
+    const twoClusters = JSON.stringify({
+      clusters: ["a", "b"].map((name) => ({ name, cluster: { server: `http://127.0.0.1/${name}` } })),
+      contexts: ["x", "y"].map((name) => ({ name, context: { cluster: "a", user: name } })),
+      users: ["x", "y"].map((name) => ({ name, user: {} })),
+      "current-context": "x",
+    });
+    const { config } = await kubernetesAccess({
+      kubeconfig: pulumi.output(Promise.resolve(twoClusters)),
+      context: "y",
+      cluster: pulumi.output("b"),
+    });
+    assert.deepEqual(
+      [config.getCurrentCluster()?.server, config.getCurrentUser()?.name],
+      ["http://127.0.0.1/b", "y"],
+    );
+  });
+});
 
 describe("waiting for the cluster", () => {
   let server: Server;

@@ -44,7 +44,9 @@ export function stackFileConfig(text: string): Record<string, unknown> {
 
 function withoutNamespace(config: Config): Config {
   return Object.fromEntries(
-    Object.entries(config).map(([key, value]) => [key.replace(/^shopzier:/, ""), value]),
+    Object.entries(config)
+      .filter(([key]) => key.startsWith("shopzier:"))
+      .map(([key, value]) => [key.slice("shopzier:".length), value]),
   );
 }
 
