@@ -2,6 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
 import { apiMessage, changesCluster, isFinal, lagAfter, type ClusterAccess } from "../mesh/cluster-access";
 import { GatewayProxies, labelSelector, type GatewayPods } from "../mesh/gateway-proxies";
+import { readObject, type ObjectKey } from "../mesh/live-object";
+import { drift } from "../traffic/drift";
 import {
   clustersWithoutEndpoint,
   expectedRoutes,
@@ -89,6 +91,7 @@ export class PropagationBarrier {
       const expected = expectedRoutes(spec);
       const wanted = routedClusters(spec);
       try {
+        await this.refuseDrift({ kind: "VirtualService", ...metadata }, spec);
         await this.everyGateway(AFTER, async (proxies, pod, signal) => {
           const routes = await proxies.admin<RouteConfigDump>(pod, ROUTES, signal);
           const lag = routeLag(routes, metadata, expected);
@@ -101,6 +104,26 @@ export class PropagationBarrier {
       }
       await (await this.proxies).close();
     });
+  }
+
+  /**
+   * A gateway follows what is in the cluster. Pulumi compares with its state and does not see that somebody else has
+   * changed it, so the gateways would be waited for in vain.
+   *
+   * @throws Error where the object in the cluster is not what was written. Without the right to read it, nothing is known.
+   */
+  private async refuseDrift(key: ObjectKey, written: unknown): Promise<void> {
+    const { cluster = {}, timeoutSeconds = 60 } = this.args;
+    const seen = await readObject(cluster, key, AbortSignal.timeout(timeoutSeconds * 1000)).catch(
+      () => undefined,
+    );
+    const found = seen && drift(seen.live, written);
+    if (found === undefined) return;
+    throw new Error(
+      `${key.kind} ${key.namespace}/${key.name} ${found}\n` +
+        "The state of the stack says otherwise, so an update without an edit does not put it back. Nothing was deleted. " +
+        "To put back what the stack file says: pulumi up --refresh",
+    );
   }
 
   /**

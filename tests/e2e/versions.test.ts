@@ -156,6 +156,27 @@ describe("versions come and go", () => {
     assert.deepEqual(await namesOf("deployments"), ["category-v2"]);
   });
 
+  it("names who changed the route by hand, at once, and the command that puts the file's weights back", async () => {
+    await baseline();
+    const weights = [100, 0].map((value, i) => ({
+      op: "replace",
+      path: `/spec/http/1/route/${i}/weight`,
+      value,
+    }));
+    const patch = ["patch", "virtualservice/category", "--type=json", "-p", JSON.stringify(weights)];
+    await tool("kubectl", "-n", "category", ...patch);
+    const started = performance.now();
+    const refused = await pulumi("up", "--yes", "--skip-preview");
+    assert.notEqual(refused.exitCode, 0, refused.all);
+    assert.match(refused.all, /VirtualService category\/category was changed by "kubectl-patch" at \d{4}-/);
+    assert.match(refused.all, /sends v1 100 %, v2 0 % instead of v1 80 %, v2 20 %/);
+    assert.match(refused.all, /pulumi up --refresh/);
+    assert.doesNotMatch(refused.all, /istiod/);
+    assert.ok(performance.now() - started < 30_000, "it does not wait for the gateways");
+    await up("--refresh");
+    assertSplit(await client.sample(1000), { v1: 80, v2: 20 });
+  });
+
   it("refuses to shift to a version without a healthy endpoint, and changes nothing", async () => {
     await baseline();
     await tool("kubectl", "-n", "category", "scale", "deployment/category-v2", "--replicas=0");

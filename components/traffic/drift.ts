@@ -1,0 +1,84 @@
+/**
+ * Is an object in the cluster what was written? Pure: compares two specs and reads who changed the live one.
+ */
+
+/** Of an object in the cluster, what tells whose its fields are. */
+export interface LiveObject {
+  readonly metadata?: {
+    readonly managedFields?: readonly {
+      readonly manager?: string;
+      /** The client makes a Date of it. */
+      readonly time?: string | Date;
+      readonly fieldsV1?: object;
+    }[];
+  };
+  readonly spec?: unknown;
+}
+
+/** Beyond so many places a message says how many more there are. */
+const SHOWN = 5;
+
+/**
+ * How the live spec differs from the written one, in words; undefined where it does not. `live` is undefined where the
+ * object is gone.
+ */
+export function drift(live: LiveObject | undefined, written: unknown): string | undefined {
+  if (live === undefined) return "is not in the cluster any more";
+  const found = differences(live.spec, written, "spec");
+  if (found.length === 0) return undefined;
+  const more = found.length > SHOWN ? [`and ${found.length - SHOWN} more`] : [];
+  return `was changed by ${changedBy(live)}: ${[...found.slice(0, SHOWN), ...more].join("; ")}`;
+}
+
+/** Field managers of the spec other than Pulumi, with the time of their last change. */
+function changedBy({ metadata }: LiveObject): string {
+  const others = (metadata?.managedFields ?? [])
+    .filter(({ manager = "", fieldsV1 = {} }) => !manager.startsWith("pulumi") && "f:spec" in fieldsV1)
+    .map(({ manager, time }) => {
+      const at = time instanceof Date ? time.toISOString() : time;
+      return `"${manager ?? ""}"${at === undefined ? "" : ` at ${at}`}`;
+    });
+  return others.join(" and ") || "somebody who gave no name";
+}
+
+function differences(live: unknown, written: unknown, at: string): string[] {
+  if (same(live, written)) return [];
+  const [splitLive, splitWritten] = [split(live), split(written)];
+  if (splitLive !== undefined && splitWritten !== undefined && splitLive !== splitWritten) {
+    return [`${at} sends ${splitLive} instead of ${splitWritten}`];
+  }
+  if (isObject(live) && isObject(written) && Array.isArray(live) === Array.isArray(written)) {
+    return [...new Set([...Object.keys(written), ...Object.keys(live)])].flatMap((key) =>
+      differences(live[key], written[key], Array.isArray(live) ? `${at}[${key}]` : `${at}.${key}`),
+    );
+  }
+  return [`${at} is ${text(live)} instead of ${text(written)}`];
+}
+
+interface Destined {
+  readonly weight?: unknown;
+  readonly destination?: { readonly subset?: unknown } | null;
+}
+
+/** A VirtualService's rule has its split in one sentence: that is what is changed in an incident. */
+function split(value: unknown): string | undefined {
+  if (!Array.isArray(value) || value.length === 0) return undefined;
+  const parts = (value as (Destined | null)[]).map((part) => {
+    const subset = part?.destination?.subset;
+    const weight = part?.weight ?? (value.length === 1 ? 100 : 0);
+    return typeof subset === "string" && typeof weight === "number" ? `${subset} ${weight} %` : undefined;
+  });
+  return parts.includes(undefined) ? undefined : parts.join(", ");
+}
+
+function same(a: unknown, b: unknown): boolean {
+  if (!isObject(a) || !isObject(b)) return a === b;
+  // A field without a value is not there.
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  return Array.isArray(a) === Array.isArray(b) && keys.every((key) => same(a[key], b[key]));
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null;
+
+const text = (value: unknown): string => (value === undefined ? "nothing" : JSON.stringify(value));
