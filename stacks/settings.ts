@@ -82,7 +82,7 @@ export type GatewaySettings = Scale & {
   readonly serviceType: "LoadBalancer" | "NodePort" | "ClusterIP";
   /** Host name or address by which clients reach a NodePort gateway; always there for NodePort, never otherwise. */
   readonly address?: string;
-  readonly nodePorts?: { readonly http?: number; readonly https?: number };
+  readonly nodePorts?: { readonly http?: number; readonly https?: number; readonly status?: number };
   readonly resources?: Resources;
   /** Whether port 80 is open (to serve, or to redirect to HTTPS). */
   readonly http: boolean;

@@ -1,7 +1,16 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { Gateway } from "../istio/gateway";
-import { gatewayServers, NODE_PORTS, type GatewayTls } from "../security/gateway-servers";
+import { VirtualService } from "../istio/virtual-service";
+import {
+  gatewayServers,
+  hostSuffix,
+  httpServer,
+  httpsRedirect,
+  NODE_PORTS,
+  type GatewayTls,
+  type NodePorts,
+} from "../security/gateway-servers";
 import type { ServiceIdentity } from "../security/identity";
 import type { GatewayPods } from "./gateway-proxies";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
@@ -34,8 +43,11 @@ export interface IngressGatewayArgs {
   readonly tls?: GatewayTls;
   /** Default `LoadBalancer`. */
   readonly serviceType?: ServiceType;
-  /** Ports of the nodes. Default for type NodePort {@link NODE_PORTS}; for LoadBalancer Kubernetes chooses. Not with ClusterIP. */
-  readonly nodePorts?: { readonly http?: number; readonly https?: number };
+  /**
+   * Ports of the nodes. Default for type NodePort {@link NODE_PORTS}; for LoadBalancer Kubernetes chooses. Not with ClusterIP.
+   * `status` is for health checks (`/healthz/ready`); with NodePort it is closed by default.
+   */
+  readonly nodePorts?: NodePorts & { readonly status?: number };
   /** Host name or IP address of a node by which clients come, for type NodePort. */
   readonly address?: string;
   /**
@@ -104,10 +116,14 @@ export class IngressGateway extends pulumi.ComponentResource {
     const namespaceName = args.namespace ?? "istio-ingress";
     const scale = args.scale ?? { replicas: 1 };
     const drain = args.drainSeconds ?? 30;
-    const nodePorts = { ...(serviceType === ServiceType.NodePort && NODE_PORTS), ...args.nodePorts };
+    const nodePorts: NonNullable<IngressGatewayArgs["nodePorts"]> = {
+      ...(serviceType === ServiceType.NodePort && NODE_PORTS),
+      ...args.nodePorts,
+    };
     const plain = args.http ?? true;
     const tls = args.tls;
 
+    this.pods = { namespace: namespaceName, labels: LABELS };
     const namespace = new k8s.core.v1.Namespace(
       `${name}-namespace`,
       { metadata: { name: namespaceName, labels: RESTRICTED } },
@@ -144,9 +160,9 @@ export class IngressGateway extends pulumi.ComponentResource {
               ports: [
                 ...(plain ? [port("http2", 80, nodePorts.http)] : []),
                 ...(tls ? [port("https", 443, nodePorts.https)] : []),
-                // Cloud load balancers ask here whether a node may get traffic.
-                ...(serviceType === ServiceType.LoadBalancer
-                  ? [{ name: "status-port", port: 15021, protocol: "TCP", targetPort: 15021 }]
+                // Load balancers ask here whether a node may get traffic.
+                ...(serviceType === ServiceType.LoadBalancer || nodePorts.status !== undefined
+                  ? [port("status-port", 15021, nodePorts.status)]
                   : []),
               ],
             },
@@ -165,15 +181,31 @@ export class IngressGateway extends pulumi.ComponentResource {
       { parent: this, dependsOn: [namespace] },
     );
 
-    const servers = gatewayServers({ hosts: args.hosts, http: plain, ...(tls && { tls }) });
-    const gateway = new Gateway(
-      `${name}-gateway`,
-      { metadata: { name, namespace: namespaceName }, spec: { selector: LABELS, servers } },
-      { parent: this, dependsOn: [release] },
-    );
+    const redirects = plain && tls && (tls.redirect ?? true);
+    const listener = (
+      listenerName: string,
+      servers: ReturnType<typeof gatewayServers>,
+      after: pulumi.Resource[],
+    ) =>
+      new Gateway(
+        `${name}-${listenerName}`,
+        {
+          metadata: {
+            name: listenerName === "gateway" ? name : `${name}-${listenerName}`,
+            namespace: namespaceName,
+          },
+          spec: { selector: LABELS, servers },
+        },
+        { parent: this, dependsOn: after },
+      );
+    const plainHttp = redirects
+      ? this.redirect(name, listener("http", [httpServer(args.hosts)], [release]), args.hosts, nodePorts)
+      : [];
+    const servers = gatewayServers({ hosts: args.hosts, http: plain && !redirects, ...(tls && { tls }) });
+    // Last, so that port 80 is never closed on the way.
+    const gateway = listener("gateway", servers, [release, ...plainHttp]);
 
     const scheme = tls ? "https" : "http";
-    this.pods = { namespace: namespaceName, labels: LABELS };
     this.identity = { namespace: namespaceName, serviceAccount: RELEASE };
     this.gateway = gateway.metadata.apply((m) => `${m.namespace}/${m.name}`);
     this.url = this.clientUrl(
@@ -184,6 +216,27 @@ export class IngressGateway extends pulumi.ComponentResource {
       release,
     );
     this.registerOutputs({ url: this.url, gateway: this.gateway, pods: this.pods, identity: this.identity });
+  }
+
+  /** Only the redirect binds to the Gateway of plain HTTP; a route that must answer there by HTTP may bind to it too. */
+  private redirect(
+    name: string,
+    http: Gateway,
+    hosts: readonly string[],
+    nodePorts: NodePorts,
+  ): VirtualService[] {
+    const { namespace } = this.pods;
+    return hosts.map(
+      (host) =>
+        new VirtualService(
+          `${name}-http-${hostSuffix(host)}`,
+          {
+            metadata: { name: `${name}-http-${hostSuffix(host)}`, namespace },
+            spec: httpsRedirect(host, `${namespace}/${name}-http`, nodePorts),
+          },
+          { parent: this, dependsOn: [http] },
+        ),
+    );
   }
 
   private clientUrl(

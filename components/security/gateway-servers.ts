@@ -1,4 +1,5 @@
 import type { Server } from "../istio/gateway";
+import type { HttpRoute, VirtualServiceSpec } from "../istio/virtual-service";
 
 /** Ports of the nodes for a Service of type NodePort that names none. */
 export const NODE_PORTS = { http: 30_080, https: 30_443 } as const;
@@ -33,7 +34,7 @@ export interface GatewayTls extends HostTls {
 
 export interface GatewayServersArgs {
   readonly hosts: readonly string[];
-  /** Listen for plain HTTP on port 80. */
+  /** Serve plain HTTP on port 80. */
   readonly http: boolean;
   readonly tls?: GatewayTls;
 }
@@ -46,21 +47,49 @@ export function gatewayServers({ hosts, http, tls }: GatewayServersArgs): Server
   const own = tls?.hosts ?? {};
   const shared = hosts.filter((host) => !Object.hasOwn(own, host));
   return [
-    ...(http
-      ? [
-          {
-            port: { number: 80, name: "http", protocol: "HTTP" as const },
-            hosts,
-            ...(tls && (tls.redirect ?? true) && { tls: { httpsRedirect: true } }),
-          },
-        ]
-      : []),
+    ...(http ? [httpServer(hosts)] : []),
     ...(tls && shared.length > 0 ? [httpsServer("https", shared, tls)] : []),
     ...Object.entries(own)
       .filter(([host]) => hosts.includes(host))
       .map(([host, hostTls]) => httpsServer(`https-${portSuffix(host)}`, [host], hostTls)),
   ];
 }
+
+export const httpServer = (hosts: readonly string[]): Server => ({
+  port: { number: 80, name: "http", protocol: "HTTP" },
+  hosts,
+});
+
+/** Ports of the nodes that lead to the gateway's ports 80 and 443. */
+export interface NodePorts {
+  readonly http?: number;
+  readonly https?: number;
+}
+
+/**
+ * Sends HTTP of `host` to HTTPS: from the node port to the node port, from any other to 443. Istio's own `httpsRedirect` keeps
+ * the port that the client asked for, where nobody speaks TLS. A wildcard has no name to redirect to: there a port stays.
+ */
+export function httpsRedirect(host: string, gateway: string, { http, https }: NodePorts): VirtualServiceSpec {
+  const named = !host.includes("*");
+  const redirect = { scheme: "https", redirectCode: 301 } as const;
+  const nodePort: HttpRoute = {
+    name: "https-node-port",
+    match: [{ authority: { regex: `.*:${http}` } }],
+    redirect: { ...redirect, ...(https !== undefined && { port: https }) },
+  };
+  return {
+    hosts: [host],
+    gateways: [gateway],
+    http: [
+      ...(http !== undefined && https !== undefined ? [nodePort] : []),
+      { name: "https", redirect: { ...redirect, ...(named && { authority: host }) } },
+    ],
+  };
+}
+
+/** A host as part of the name of an object. */
+export const hostSuffix = (host: string): string => host.replace("*", "any");
 
 function httpsServer(name: string, hosts: readonly string[], tls: HostTls): Server {
   return {

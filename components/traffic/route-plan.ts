@@ -199,14 +199,18 @@ function rulesFor(rules: readonly TrafficRule[], kind: (match: RequestMatch) => 
  */
 function ruleRoutes(
   { name, match, action, rewrite, policies }: TrafficRule,
-  request: { readonly paths?: readonly RoutedPath[] | undefined; readonly policies?: TrafficPolicies },
+  request: {
+    readonly paths?: readonly RoutedPath[] | undefined;
+    readonly policies?: TrafficPolicies;
+    readonly hosts?: readonly string[];
+  },
   to: (version: string) => Destination,
 ): HttpRoute[] {
   const effective = effectivePolicies(request.policies ?? {}, policies);
   if ("redirect" in action || "respond" in action) {
     const answer =
       "redirect" in action
-        ? { redirect: redirectSpec(action.redirect) }
+        ? { redirect: redirectSpec(action.redirect, request.hosts) }
         : { directResponse: responseSpec(action.respond) };
     return [{ name, ...conditions(matches(match, undefined)), ...answer, ...answerPolicySpec(effective) }];
   }

@@ -138,11 +138,20 @@ export function answerPolicySpec({ headers }: TrafficPolicies): Partial<HttpRout
   return headers ? headersSpec(headers, "by the gateway") : {};
 }
 
-/** A redirect in Istio's words. */
-export function redirectSpec({ status, path, host, scheme, port }: Redirect): HttpRedirect {
+/**
+ * A redirect in Istio's words. Envoy keeps the port of `Host`, where nobody speaks the other scheme: a lone host of `hosts` is
+ * written without it.
+ */
+export function redirectSpec(
+  { status, path, host, scheme, port }: Redirect,
+  hosts: readonly string[] = [],
+): HttpRedirect {
+  const [own, another] = hosts;
+  const named = own === undefined || another !== undefined || own.includes("*") ? undefined : own;
+  const authority = host ?? (scheme === undefined || port !== undefined ? undefined : named);
   return {
     ...(scheme !== undefined && { scheme }),
-    ...(host !== undefined && { authority: host }),
+    ...(authority !== undefined && { authority }),
     ...(port !== undefined && { port }),
     ...(path !== undefined && { uri: path }),
     redirectCode: status ?? 301,

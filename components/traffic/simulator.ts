@@ -44,8 +44,8 @@ export interface SimulatedPlan {
   readonly virtualServices: readonly VirtualServiceSpec[];
   /** Default: Istio's BASE. */
   readonly pathNormalization?: PathNormalization;
-  /** Whether HTTP is sent to HTTPS. */
-  readonly httpsRedirect?: boolean;
+  /** What answers plain HTTP, where it is not served but sent to HTTPS. */
+  readonly httpsRedirect?: readonly VirtualServiceSpec[];
   /** For the gateway's pods. */
   readonly authorizationPolicies?: readonly WrittenPolicy[];
   /** For the gateway's pods. Default: tokens are not looked at. */
@@ -75,8 +75,7 @@ export type Decision =
     }
   | {
       readonly kind: "redirected";
-      /** Absent where the gateway itself sends HTTP to HTTPS. */
-      readonly rule?: string;
+      readonly rule: string;
       readonly status: number;
       readonly location: string;
     }
@@ -119,8 +118,9 @@ const NO_HEADERS: ProxyRequest["headers"] = {};
  * redirect to HTTPS included.
  */
 export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Decision {
-  const hosts = virtualHosts(plan);
-  const { pathNormalization = "BASE", httpsRedirect, trustedProxies = 0 } = plan;
+  const served = virtualHosts(plan);
+  const plain = plan.httpsRedirect ? virtualHosts({ virtualServices: plan.httpsRedirect }) : served;
+  const { pathNormalization = "BASE", trustedProxies = 0 } = plan;
   const verify = plan.requestAuthentication && verification(plan.requestAuthentication);
   const refuse = plan.authorizationPolicies && authorization(plan.authorizationPolicies);
   return (request) => {
@@ -147,10 +147,9 @@ export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Dec
     };
     const refusal = refuse?.(seen);
     if (refusal) return { kind: "denied", status: 403, ...refusal };
+    const hosts = request.scheme === "http" ? plain : served;
     const routes = hosts(withoutPort(host).toLowerCase());
     if (!routes) return NOT_FOUND;
-    if (httpsRedirect === true && request.scheme === "http")
-      return { kind: "redirected", status: 301, location: `https://${host}${whole}` };
     for (const candidate of routes) if (candidate.matches(seen)) return candidate.decide(seen);
     return NOT_FOUND;
   };

@@ -61,6 +61,11 @@ export const gateway = object(
             "Port for HTTPS. When absent 30443 with NodePort; with LoadBalancer Kubernetes chooses.",
           example: 30443,
         }).exactOptional(),
+        status: integer(30000, 32767, {
+          description:
+            "Port for health checks: /healthz/ready. When absent none with NodePort; with LoadBalancer Kubernetes chooses.",
+          example: 30021,
+        }).exactOptional(),
       },
       "Fixed node ports. Not with ClusterIP.",
     ).exactOptional(),

@@ -23,16 +23,20 @@ const value = field(
   },
 );
 
-const values = (description: string) =>
-  map({ pattern: CHANGEABLE, allowed: CHANGEABLE_RULE, of: "header" }, value, description).exactOptional();
+/** The gateway writes its own name over `server`, whatever a route says of it (Envoy: server_header_transformation). */
+const ANSWERED = new RegExp(CHANGEABLE.source.replace("host|", "host|server|"));
+const ANSWERED_RULE = `${CHANGEABLE_RULE}; nor server, over which the gateway writes its own name`;
 
-const changes = (description: string) =>
+const values = (pattern: RegExp, allowed: string, description: string) =>
+  map({ pattern, allowed, of: "header" }, value, description).exactOptional();
+
+const changes = (pattern: RegExp, allowed: string, description: string) =>
   object(
     {
-      set: values("Header → value, in place of any that is there."),
-      add: values("Header → value, beside any that is there."),
+      set: values(pattern, allowed, "Header → value, in place of any that is there."),
+      add: values(pattern, allowed, "Header → value, beside any that is there."),
       remove: list(
-        text(CHANGEABLE, CHANGEABLE_RULE, { description: "Name of a header.", example: "x-debug" }),
+        text(pattern, allowed, { description: "Name of a header.", example: "x-debug" }),
         "a list of header names, each once",
         "Headers that are taken away.",
       ).exactOptional(),
@@ -42,8 +46,8 @@ const changes = (description: string) =>
 
 export const headers = object(
   {
-    request: changes("Changes on the way to a version."),
-    response: changes("Changes on the way back to the client."),
+    request: changes(CHANGEABLE, CHANGEABLE_RULE, "Changes on the way to a version."),
+    response: changes(ANSWERED, ANSWERED_RULE, "Changes on the way back to the client."),
   },
   "Headers that are set, added and removed.",
 );

@@ -299,6 +299,18 @@ function* gatewayFindings(gateway: NonNullable<PartialConfiguration["gateway"]>)
       repairs: [{ set: NODE_PORTS[one] }, { at: ["gateway", "nodePorts", other], set: NODE_PORTS[one] }],
     };
   }
+  const status = nodePorts?.status;
+  for (const other of ["http", "https"] as const) {
+    const open = other === "http" ? http !== false : "tls" in gateway;
+    const taken = nodePorts?.[other] ?? (open && serviceType === "NodePort" ? NODE_PORTS[other] : undefined);
+    if (status === undefined || status !== taken) continue;
+    yield {
+      path: ["gateway", "nodePorts", "status"],
+      found: `${status} for both health checks and ${other.toUpperCase()}`,
+      allowed: "a port of its own",
+      repairs: [{ set: 30021 }],
+    };
+  }
   if (http === false && !("tls" in gateway)) {
     yield {
       path: ["gateway"],

@@ -43,7 +43,8 @@ const redirect = object(
     }).exactOptional(),
     host: host("Host to go to. Default: that of the request."),
     port: integer(1, 65535, {
-      description: "Port to go to. Default: that of the scheme, or of the request.",
+      description:
+        "Port to go to. Default: with `scheme` that of the scheme (with several hosts or a wildcard one, a port in Host stays), else that of the request.",
       example: 443,
     }).exactOptional(),
     path: path("Path to go to, in place of the whole path. Default: that of the request.").exactOptional(),

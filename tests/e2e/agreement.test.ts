@@ -101,7 +101,7 @@ function shown(decision: Decision): string {
     case "routed":
       return `${decision.rule} -> ${versionsOf(decision)}`;
     case "redirected":
-      return `${decision.rule ?? "-"} ${decision.status} ${decision.location}`;
+      return `${decision.rule} ${decision.status} ${decision.location}`;
     case "answered":
       return `${decision.rule} ${decision.status} ${decision.body}`;
     case "preflight":

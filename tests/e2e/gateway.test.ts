@@ -56,7 +56,9 @@ describe("the gateway", () => {
 
     it("serves HTTPS that a client verifies, sends plain HTTP there, and refuses TLS 1.1", async () => {
       stackFile((config) => {
-        Object.assign(config["shopzier:gateway"] as object, { tls: { credentialName: "shop-tls" } });
+        const gateway = config["shopzier:gateway"] as { nodePorts: object };
+        Object.assign(gateway, { tls: { credentialName: "shop-tls" } });
+        Object.assign(gateway.nodePorts, { status: 30021 });
       });
       await up();
       assert.equal((await outputs()).gatewayUrl, `https://${NODE}:30443`);
@@ -91,10 +93,18 @@ describe("the gateway", () => {
         request(`https://${NODE}:30443${LIST}`, { headers: { host: HOST }, dispatcher: trusting("TLSv1.1") }),
       );
 
-      const plain = await request(`http://${NODE}:30080${LIST}`, { headers: { host: HOST } });
-      await plain.body.dump();
-      assert.equal(plain.statusCode, 301);
-      assert.equal(plain.headers.location, `https://${HOST}${LIST}`);
+      for (const [host, location] of [
+        [HOST, HOST],
+        [`${HOST}:30080`, `${HOST}:30443`],
+        [`${HOST}:8080`, HOST],
+      ] as const) {
+        const plain = await request(`http://${NODE}:30080${LIST}`, { headers: { host } });
+        await plain.body.dump();
+        assert.deepEqual([plain.statusCode, plain.headers.location], [301, `https://${location}${LIST}`]);
+      }
+      const health = await request(`http://${NODE}:30021/healthz/ready`);
+      await health.body.dump();
+      assert.equal(health.statusCode, 200);
       await must("istioctl", "analyze", "-n", "istio-ingress", "--failure-threshold", "Error");
     });
   });

@@ -150,11 +150,13 @@ describe("settings of security", () => {
     assert.deepEqual(
       servers.map(({ hosts, tls }) => [hosts, tls.mode]),
       [
-        [["shop.example.com", "api.example.com"], undefined],
         [["shop.example.com"], "SIMPLE"],
         [["api.example.com"], "MUTUAL"],
       ],
     );
+    for (const host of ["shop.example.com", "api.example.com"]) {
+      assert.deepEqual((spec(all.get(`shop-http-${host}`)) as { hosts: string[] }).hosts, [host]);
+    }
     assert.deepEqual((spec(all.get("category-routes-route")) as { hosts: string[] }).hosts, [
       "shop.example.com",
       "api.example.com",
@@ -195,7 +197,7 @@ describe("settings of security", () => {
       authorizationPolicies: [written("shop-access-deny"), written("shop-access-authentication")],
       requestAuthentication: spec(all.get("shop-access-tokens")),
       trustedProxies: 1,
-      httpsRedirect: true,
+      httpsRedirect: [spec(all.get("shop-http-any"))],
       pathNormalization: "DECODE_AND_MERGE_SLASHES",
     } as SimulatedPlan;
     const token = { iss: issuer, sub: "somebody", aud: "shop", groups: ["beta"] };

@@ -329,5 +329,9 @@ describe("the gateway's Service", () => {
       await nodePorts({ tls, serviceType: "NodePort", address: "10.0.0.1", nodePorts: { https: 30444 } }),
       { http2: 30080, https: 30444 },
     );
+    assert.deepEqual(
+      await nodePorts({ serviceType: "NodePort", address: "10.0.0.1", nodePorts: { status: 30021 } }),
+      { http2: 30080, "status-port": 30021 },
+    );
   });
 });

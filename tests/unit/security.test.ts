@@ -262,7 +262,7 @@ describe("servers of the gateway", () => {
     assert.deepEqual(
       servers.map(({ port, hosts, tls }) => [port.name, hosts, tls]),
       [
-        ["http", ["shop.example.com", "api.example.com", "*.example.org"], { httpsRedirect: true }],
+        ["http", ["shop.example.com", "api.example.com", "*.example.org"], undefined],
         [
           "https",
           ["shop.example.com"],

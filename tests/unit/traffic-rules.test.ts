@@ -12,6 +12,7 @@ import {
   routedClusters,
 } from "../../components/traffic/propagation";
 import { embedded, regexProblem, regexStart, wholeMatch } from "../../components/traffic/regex";
+import { httpsRedirect } from "../../components/security/gateway-servers";
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
 import { ruleProblems } from "../../components/traffic/rule-problems";
 import type { TrafficRule } from "../../components/traffic/rules";
@@ -558,11 +559,24 @@ describe("route", function () {
     };
     assert.equal(location({ path: "/old/x?q=1", host: `${HOST}:30080` }), `https://${HOST}:8443/new?q=1`);
     assert.equal(location({ method: "PUT", host: `${HOST}:80`, path: "/a" }), "http://b.example.com/a");
-    const https = { virtualServices: [plan([])], httpsRedirect: true };
-    assert.deepEqual(route(ask({ host: `${HOST}:80` }), https), {
-      kind: "redirected",
-      status: 301,
-      location: `https://${HOST}:80/api/v1/category`,
+    const https = {
+      virtualServices: [plan([])],
+      httpsRedirect: [httpsRedirect(HOST, "x", { http: 30080, https: 30443 })],
+    };
+    for (const [asked, rule, location] of [
+      [HOST, "https", HOST],
+      [`${HOST}:80`, "https", HOST],
+      [`${HOST}:8080`, "https", HOST],
+      [`${HOST}:30080`, "https-node-port", `${HOST}:30443`],
+    ] as const) {
+      assert.deepEqual(route(ask({ host: asked }), https), {
+        ...{ kind: "redirected", rule, status: 301 },
+        location: `https://${location}/api/v1/category`,
+      });
+    }
+    const toHttps = { name: "it", match: [], action: { redirect: { scheme: "https" as const } } };
+    assert.deepEqual(route(ask({ host: `${HOST}:30080` }), { virtualServices: [plan([toHttps])] }), {
+      ...{ kind: "redirected", rule: "it", status: 301, location: `https://${HOST}/api/v1/category` },
     });
   });
 
@@ -611,7 +625,7 @@ describe("route", function () {
         JSON.stringify(over),
       );
     }
-    const https = { ...guarded, httpsRedirect: true };
+    const https = { ...guarded, httpsRedirect: [httpsRedirect(HOST, "x", {})] };
     assert.equal(said(route(ask({ path: "/denied" }), https)), "denied 403 denied deny");
     assert.equal(route(ask({ method: "OPTIONS", headers: preflight }), https).kind, "redirected");
   });
