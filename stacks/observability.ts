@@ -2,6 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import {
   type AccessLogs,
   type CategoryApi,
+  type ClusterAccess,
   Dashboards,
   DEFAULT_ACCESS_LOG_FIELDS,
   ENVOY_REQUEST_STATS,
@@ -66,16 +67,22 @@ export function observability(
   parts: {
     readonly controlPlane: IstioControlPlane;
     readonly namespaces: readonly [IngressGateway, CategoryApi];
+    readonly cluster: ClusterAccess;
   },
 ): void {
   const { istio, gateway, observability: o, category, traffic } = settings;
+  const { cluster } = parts;
   if (Object.keys(telemetry).length > 0) {
     // A namespace is made by the part that lives in it.
     const own: readonly pulumi.Resource[] =
       Object.keys(telemetry.tracing?.namespaces ?? {}).length > 0 ? parts.namespaces : [];
-    new MeshTelemetry("telemetry", telemetry, {
-      dependsOn: [parts.controlPlane, parts.controlPlane.ready, ...own],
-    });
+    new MeshTelemetry(
+      "telemetry",
+      { ...telemetry, cluster },
+      {
+        dependsOn: [parts.controlPlane, parts.controlPlane.ready, ...own],
+      },
+    );
   }
   const service: ObservedService = {
     name: "category",
@@ -89,6 +96,7 @@ export function observability(
     const { shares, rules, policies } = traffic;
     new Prometheus("prometheus", {
       ...o.prometheus,
+      cluster,
       rules: [
         ...versionRules({
           service,
@@ -106,9 +114,9 @@ export function observability(
       ],
     });
   }
-  if (o.jaeger) new Jaeger("jaeger", o.jaeger);
-  if (o.dashboards) new Dashboards("dashboards", { service, source, gatewayNamespace });
-  if (o.grafana) new Grafana("grafana", { ...o.grafana, jaeger: o.jaeger !== undefined });
+  if (o.jaeger) new Jaeger("jaeger", { ...o.jaeger, cluster });
+  if (o.dashboards) new Dashboards("dashboards", { service, source, gatewayNamespace, cluster });
+  if (o.grafana) new Grafana("grafana", { ...o.grafana, jaeger: o.jaeger !== undefined, cluster });
 }
 
 /** Pods that there are at any time. */

@@ -68,11 +68,12 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       drainSeconds: g.drainSeconds,
       ...(g.imagePullPolicy && { imagePullPolicy: g.imagePullPolicy }),
       ...(istio.values.gateway && { values: istio.values.gateway }),
+      cluster,
     },
     { dependsOn: [controlPlane, controlPlane.ready] },
   );
 
-  const guards = gatewayGuards(settings, gateway, controlPlane);
+  const guards = gatewayGuards(settings, gateway, controlPlane, cluster);
   const category = new CategoryApi(
     "category",
     {
@@ -127,7 +128,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
   const { mode, namespaces } = security.mtls;
   new MutualTls(
     "mtls",
-    { mode, namespaces },
+    { mode, namespaces, cluster },
     {
       dependsOn: [
         controlPlane,
@@ -137,7 +138,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
     },
   );
 
-  observability(settings, telemetry, { controlPlane, namespaces: [gateway, category] });
+  observability(settings, telemetry, { controlPlane, namespaces: [gateway, category], cluster });
 
   return {
     gatewayUrl: gateway.url,
@@ -153,6 +154,7 @@ function gatewayGuards(
   { security, traffic }: Settings,
   gateway: IngressGateway,
   controlPlane: IstioControlPlane,
+  cluster: ClusterAccess,
 ): GatewayAccess[] {
   const { access, authentication, trustedProxies } = security;
   if (!access && !authentication) return [];
@@ -168,6 +170,7 @@ function gatewayGuards(
         ...(authentication && { authentication }),
         trustedProxies,
         preflights,
+        cluster,
       },
       { dependsOn: [controlPlane, controlPlane.ready, gateway] },
     ),

@@ -9,6 +9,7 @@ import { versionsAsked } from "../traffic/rules";
 import type { Shares } from "../traffic/weights";
 import { CategoryDatabase, type CategoryDatabaseArgs } from "./category-database";
 import { CATEGORY_METRICS, CATEGORY_PATHS } from "./category-paths";
+import { guarded } from "../mesh/ownership";
 
 export { CATEGORY_PATHS } from "./category-paths";
 
@@ -91,7 +92,7 @@ export class CategoryApi extends pulumi.ComponentResource {
     // Component inputs are kept in the state: a kubeconfig may not be among them. And the component waits for them: the pods
     // start beside the gateway, which only the routes need.
     const { cluster, gateway, ...inputs } = args;
-    super("shopzier-mesh:index:CategoryApi", name, inputs, opts);
+    super("shopzier-mesh:index:CategoryApi", name, inputs, guarded(cluster, opts));
     const defaults = categoryDefaults(args.image ?? CategoryImage["category-api"]);
     const port = args.port ?? 8080;
     const { weights, rules = [], policies = {} } = args;

@@ -4,6 +4,8 @@ import { randomBytes } from "node:crypto";
 import type { ServiceIdentity } from "../security/identity";
 import { ServiceAccess } from "../service/service-access";
 import { DATABASE_CONNECTIONS } from "./database-connections";
+import type { ClusterAccess } from "../mesh/cluster-access";
+import { guarded, withoutCluster } from "../mesh/ownership";
 
 export interface CategoryDatabaseArgs {
   /** Namespace of the category service, which must exist. */
@@ -27,6 +29,8 @@ export interface CategoryDatabaseArgs {
   readonly networkPolicy?: boolean;
   /** How long it may take to get ready, in seconds. Default 300. */
   readonly timeoutSeconds?: number;
+  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
 }
 
 const NAME = "category-database";
@@ -56,7 +60,7 @@ export class CategoryDatabase extends pulumi.ComponentResource {
   readonly password: pulumi.Output<string>;
 
   constructor(name: string, args: CategoryDatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:CategoryDatabase", name, args, opts);
+    super("shopzier-mesh:index:CategoryDatabase", name, withoutCluster(args), guarded(args.cluster, opts));
     const { namespace, volume } = args;
     const timeout = `${args.timeoutSeconds ?? 300}s`;
     const labels = { app: NAME };

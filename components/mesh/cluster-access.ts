@@ -27,6 +27,7 @@ const EXPORTS: Readonly<Record<keyof KubernetesClient, true>> = {
   CoreV1Api: true,
   CustomObjectsApi: true,
   KubeConfig: true,
+  KubernetesObjectApi: true,
   Observable: true,
   PortForward: true,
 };

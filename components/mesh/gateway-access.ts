@@ -4,6 +4,8 @@ import { RequestAuthentication } from "../istio/request-authentication";
 import { planAuthentication, type Authentication } from "../security/authentication";
 import { planAccess, type AccessLists } from "../security/gateway-access";
 import type { GatewayPods } from "./gateway-proxies";
+import type { ClusterAccess } from "./cluster-access";
+import { guarded, withoutCluster } from "./ownership";
 
 export interface GatewayAccessArgs {
   /** The gateway's pods: `pods` of an IngressGateway. */
@@ -19,6 +21,8 @@ export interface GatewayAccessArgs {
   readonly trustedProxies?: number;
   /** Whether CORS preflights pass without a token. Default false. */
   readonly preflights?: boolean;
+  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
 }
 
 /**
@@ -28,7 +32,7 @@ export interface GatewayAccessArgs {
  */
 export class GatewayAccess extends pulumi.ComponentResource {
   constructor(name: string, args: GatewayAccessArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:GatewayAccess", name, args, opts);
+    super("shopzier-mesh:index:GatewayAccess", name, withoutCluster(args), guarded(args.cluster, opts));
     const { namespace, labels } = args.gateway;
     const selector = { matchLabels: labels };
     const preflights = args.preflights ?? false;

@@ -16,6 +16,8 @@ import type { GatewayPods } from "./gateway-proxies";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
 import { RESTRICTED } from "./pod-security";
 import { minimumReplicas, scaleValues, type Scale } from "./scale";
+import type { ClusterAccess } from "./cluster-access";
+import { guarded, withoutCluster } from "./ownership";
 
 /** How clients reach the gateway (Kubernetes: Service type). */
 export const ServiceType = {
@@ -74,6 +76,8 @@ export interface IngressGatewayArgs {
   readonly namespace?: string;
   /** How long the release may take to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
+  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
 }
 
 /** The chart's own names and its `istio` label; a Gateway object finds the pods by the label. */
@@ -105,7 +109,7 @@ export class IngressGateway extends pulumi.ComponentResource {
   readonly identity: ServiceIdentity;
 
   constructor(name: string, args: IngressGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:IngressGateway", name, args, opts);
+    super("shopzier-mesh:index:IngressGateway", name, withoutCluster(args), guarded(args.cluster, opts));
     const serviceType = args.serviceType ?? ServiceType.LoadBalancer;
     if (serviceType === ServiceType.NodePort && args.address === undefined) {
       throw new pulumi.ResourceError(

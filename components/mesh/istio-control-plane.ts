@@ -6,6 +6,7 @@ import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-ch
 import { webhooksAnswer } from "./istio-webhooks";
 import { RESTRICTED } from "./pod-security";
 import { scaleValues, type Scale } from "./scale";
+import { guarded } from "./ownership";
 
 /** Label by which a namespace or a pod chooses a revision of the control plane. */
 export const REVISION_LABEL = "istio.io/rev";
@@ -69,7 +70,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
   constructor(name: string, args: IstioControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     // Component inputs are kept in the state: a kubeconfig may not be among them.
     const { cluster, ...inputs } = args;
-    super("shopzier-mesh:index:IstioControlPlane", name, inputs, opts);
+    super("shopzier-mesh:index:IstioControlPlane", name, inputs, guarded(cluster, opts));
     const namespaceName = args.namespace ?? "istio-system";
     const timeout = args.timeoutSeconds ?? 180;
     const namespace = new k8s.core.v1.Namespace(

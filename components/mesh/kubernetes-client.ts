@@ -4,6 +4,7 @@ export {
   CoreV1Api,
   CustomObjectsApi,
   KubeConfig,
+  KubernetesObjectApi,
   Observable,
   PortForward,
 } from "@kubernetes/client-node";

@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { PeerAuthentication } from "../istio/peer-authentication";
+import type { ClusterAccess } from "./cluster-access";
+import { guarded, withoutCluster } from "./ownership";
 
 /** Which connections sidecars take (Istio: PeerAuthentication.MutualTLS.Mode). */
 export const MutualTlsMode = {
@@ -17,6 +19,8 @@ export interface MutualTlsArgs {
   readonly namespaces?: Readonly<Record<string, MutualTlsMode>>;
   /** Root namespace of the mesh, where a policy holds for all of it. Default `istio-system`. */
   readonly rootNamespace?: string;
+  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
 }
 
 /**
@@ -27,7 +31,7 @@ export class MutualTls extends pulumi.ComponentResource {
   readonly mode: pulumi.Output<MutualTlsMode>;
 
   constructor(name: string, args: MutualTlsArgs = {}, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:MutualTls", name, args, opts);
+    super("shopzier-mesh:index:MutualTls", name, withoutCluster(args), guarded(args.cluster, opts));
     const mode = args.mode ?? MutualTlsMode.STRICT;
     const policy = (child: string, namespace: string, its: MutualTlsMode, dependsOn: pulumi.Resource[]) =>
       new PeerAuthentication(

@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import type { ClusterAccess } from "../mesh/cluster-access";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "../mesh/helm-chart";
 
 /** An image by name and tag. */
@@ -23,6 +24,8 @@ export interface ChartReleaseArgs {
   readonly namespace?: string;
   /** How long the release may take to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
+  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
 }
 
 /** A chart with a release, a Service and, unless told otherwise, a namespace of its own name. */

@@ -1,6 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { MetricsSource, ObservedService } from "./queries";
+import type { ClusterAccess } from "../mesh/cluster-access";
+import { guarded, withoutCluster } from "../mesh/ownership";
 
 export interface DashboardsArgs {
   readonly service: ObservedService;
@@ -10,6 +12,8 @@ export interface DashboardsArgs {
   readonly gatewayNamespace?: string;
   /** Made by this component. Default `grafana-dashboards`. */
   readonly namespace?: string;
+  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
 }
 
 /** Label by which the sidecar of Grafana's chart finds dashboards in any namespace. */
@@ -18,7 +22,7 @@ export const DASHBOARD_LABEL = "grafana_dashboard";
 /** Grafana dashboards as labelled ConfigMaps, for any Grafana of the cluster whose sidecar looks for them. */
 export class Dashboards extends pulumi.ComponentResource {
   constructor(name: string, args: DashboardsArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:Dashboards", name, args, opts);
+    super("shopzier-mesh:index:Dashboards", name, withoutCluster(args), guarded(args.cluster, opts));
     const namespaceName = args.namespace ?? "grafana-dashboards";
     const namespace = new k8s.core.v1.Namespace(
       `${name}-namespace`,

@@ -8,6 +8,7 @@ import {
   type ContainerImage,
 } from "./chart-release";
 import { DASHBOARD_LABEL } from "./dashboard-config-maps";
+import { guarded, withoutCluster } from "../mesh/ownership";
 
 export interface GrafanaArgs extends ChartReleaseArgs {
   /** URL of Prometheus within the cluster. Default: that of component `Prometheus`. */
@@ -32,7 +33,7 @@ export class Grafana extends pulumi.ComponentResource {
   readonly url: pulumi.Output<string>;
 
   constructor(name: string, args: GrafanaArgs = {}, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:Grafana", name, args, opts);
+    super("shopzier-mesh:index:Grafana", name, withoutCluster(args), guarded(args.cluster, opts));
     const namespace = chartNamespace(name, CHART, args, this);
     const source = (type: string, url: string) => ({ name: type, type, uid: type, access: "proxy", url });
     const release = chartRelease(

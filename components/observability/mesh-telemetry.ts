@@ -7,6 +7,8 @@ import type { AccessLogPlan } from "./access-logs";
 import { collectorHosts } from "./collector";
 import type { Metrics } from "../istio/telemetry";
 import type { TracingPlan } from "./tracing";
+import type { ClusterAccess } from "../mesh/cluster-access";
+import { guarded, withoutCluster } from "../mesh/ownership";
 
 export interface MeshTelemetryArgs {
   /** From `planTracing`; its extension provider and variables go to the control plane. */
@@ -17,6 +19,8 @@ export interface MeshTelemetryArgs {
   readonly metrics?: Metrics;
   /** Istio's root namespace: that of the control plane. Default `istio-system`. */
   readonly rootNamespace?: string;
+  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
 }
 
 /**
@@ -28,7 +32,7 @@ export interface MeshTelemetryArgs {
  */
 export class MeshTelemetry extends pulumi.ComponentResource {
   constructor(name: string, args: MeshTelemetryArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:MeshTelemetry", name, args, opts);
+    super("shopzier-mesh:index:MeshTelemetry", name, withoutCluster(args), guarded(args.cluster, opts));
     const { tracing, accessLogs, metrics, rootNamespace = "istio-system" } = args;
     const inThis = { parent: this };
     const mesh: TelemetrySpec = {

@@ -4,6 +4,7 @@ import type { HelmValues } from "../mesh/helm-chart";
 import { amount } from "../mesh/quantity";
 import { chartNamespace, chartRelease, type Chart, type ChartReleaseArgs } from "./chart-release";
 import type { RuleGroup } from "./rules";
+import { guarded, withoutCluster } from "../mesh/ownership";
 
 /** A persistent volume. */
 export interface Storage {
@@ -45,7 +46,7 @@ export class Prometheus extends pulumi.ComponentResource {
   readonly url: pulumi.Output<string>;
 
   constructor(name: string, args: PrometheusArgs = {}, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:Prometheus", name, args, opts);
+    super("shopzier-mesh:index:Prometheus", name, withoutCluster(args), guarded(args.cluster, opts));
     const namespace = chartNamespace(name, CHART, args, this);
     const rules = new k8s.core.v1.ConfigMap(
       `${name}-rules`,

@@ -2,12 +2,16 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { AuthorizationPolicy } from "../istio/authorization-policy";
 import { DENY_ALL } from "../security/network-policy";
+import type { ClusterAccess } from "../mesh/cluster-access";
+import { guarded, withoutCluster } from "../mesh/ownership";
 
 export interface DefaultDenyArgs {
   /** The namespace, which must exist. */
   readonly namespace: pulumi.Input<string>;
   /** Write a NetworkPolicy that says the same to the cluster's network. Default true. */
   readonly networkPolicy?: boolean;
+  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
 }
 
 /**
@@ -16,7 +20,7 @@ export interface DefaultDenyArgs {
  */
 export class DefaultDeny extends pulumi.ComponentResource {
   constructor(name: string, args: DefaultDenyArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:DefaultDeny", name, args, opts);
+    super("shopzier-mesh:index:DefaultDeny", name, withoutCluster(args), guarded(args.cluster, opts));
     const { namespace } = args;
     new AuthorizationPolicy(
       `${name}-requests`,

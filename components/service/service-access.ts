@@ -5,6 +5,8 @@ import type { ServiceIdentity } from "../security/identity";
 import { serviceNetworkPolicy } from "../security/network-policy";
 import { planServiceAccess, type ServiceLists } from "../security/service-access";
 import type { RoutedPath } from "../traffic/paths";
+import type { ClusterAccess } from "../mesh/cluster-access";
+import { guarded, withoutCluster } from "../mesh/ownership";
 
 export interface ServiceAccessArgs {
   /** Value of the label `app` on the service's pods; names the policies too. */
@@ -23,6 +25,8 @@ export interface ServiceAccessArgs {
   readonly scrapers?: readonly string[];
   /** Write a NetworkPolicy that says the same to the cluster's network. Default true. */
   readonly networkPolicy?: boolean;
+  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
 }
 
 /**
@@ -31,7 +35,7 @@ export interface ServiceAccessArgs {
  */
 export class ServiceAccess extends pulumi.ComponentResource {
   constructor(name: string, args: ServiceAccessArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:ServiceAccess", name, args, opts);
+    super("shopzier-mesh:index:ServiceAccess", name, withoutCluster(args), guarded(args.cluster, opts));
     const { service, namespace } = args;
     const { allow, deny } = planServiceAccess(args);
     const metadata = { name: service, namespace };

@@ -13,6 +13,7 @@ import type { TrafficPolicies, TrafficRule } from "../traffic/rules";
 import type { VersionPolicies } from "../traffic/version-policies";
 import { weightProblems, type Shares, type Weights } from "../traffic/weights";
 import { PropagationBarrier } from "./propagation-barrier";
+import { guarded } from "../mesh/ownership";
 
 export interface VersionRoutesArgs {
   /** The service whose versions get the traffic. */
@@ -76,7 +77,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
   constructor(name: string, args: VersionRoutesArgs, opts?: pulumi.ComponentResourceOptions) {
     // Component inputs are kept in the state: a kubeconfig may not be among them.
     const { cluster, ...inputs } = args;
-    super("shopzier-mesh:index:VersionRoutes", name, inputs, opts);
+    super("shopzier-mesh:index:VersionRoutes", name, inputs, guarded(cluster, opts));
     const { service, propagation } = args;
     const problems = weightProblems(args.weights, Object.keys(args.weights));
     if (problems.length > 0) {

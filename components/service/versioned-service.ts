@@ -7,6 +7,7 @@ import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
 import type { ClusterAccess } from "../mesh/cluster-access";
 import { podLabels, PORT_NAME, servicePod, type ServiceProbes } from "./pod";
 import { rolledOut } from "./rollout";
+import { guarded } from "../mesh/ownership";
 
 /** One version of a service. */
 export interface ServiceVersion {
@@ -79,7 +80,7 @@ export class VersionedService extends pulumi.ComponentResource {
     const versions = Object.fromEntries(
       Object.entries(args.versions).map(([version, { after: _, ...of }]) => [version, of]),
     );
-    super("shopzier-mesh:index:VersionedService", name, { ...inputs, versions }, opts);
+    super("shopzier-mesh:index:VersionedService", name, { ...inputs, versions }, guarded(cluster, opts));
     const service = args.serviceName ?? name;
     const timeout = args.timeoutSeconds ?? 180;
 

@@ -1,0 +1,121 @@
+/** Annotation by which a stack knows what it has made: the organization and the URN, which names project and stack. */
+export const OWNER_MARK = "shopzier-mesh/owner";
+
+/** What the API server keeps about an object. */
+export interface LiveMetadata {
+  readonly creationTimestamp?: string | Date;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly managedFields?: readonly { readonly manager?: string; readonly subresource?: string }[];
+}
+
+export type Verdict =
+  /** Nobody's, or what an interrupted update of this stack had made. */
+  | { readonly kind: "free" }
+  /** This stack's under another URN. */
+  | { readonly kind: "renamed"; readonly urn: string }
+  | { readonly kind: "foreign"; readonly owner: string };
+
+export const ownerMark = (organization: string, urn: string): string => `${organization} ${urn}`;
+
+/** Whether an object that is about to be created may be: `live` is what has its name now, `mark` what it will be marked with. */
+export function verdictOn(live: LiveMetadata | undefined, mark: string): Verdict {
+  if (live === undefined) return { kind: "free" };
+  const found = live.annotations?.[OWNER_MARK];
+  if (found === mark) return { kind: "free" };
+  if (found !== undefined && stackOf(found) === stackOf(mark)) {
+    return { kind: "renamed", urn: found.slice(found.indexOf(" ") + 1) };
+  }
+  return { kind: "foreign", owner: ownerOf(live) };
+}
+
+/** Organization, project and stack: `urn:pulumi:<stack>::<project>::<types>::<name>`. */
+function stackOf(mark: string): string {
+  const [organization = "", urn = ""] = mark.split(" ");
+  const [stack = "", project = ""] = urn.replace(/^urn:pulumi:/, "").split("::");
+  return `${organization}/${project}/${stack}`;
+}
+
+/** Who made an object, as far as its metadata tell. */
+function ownerOf({
+  labels = {},
+  annotations = {},
+  managedFields = [],
+  creationTimestamp,
+}: LiveMetadata): string {
+  const mark = annotations[OWNER_MARK];
+  const release = annotations["meta.helm.sh/release-name"];
+  const manager = labels["app.kubernetes.io/managed-by"];
+  // Who writes a status owns nothing.
+  const writers = managedFields.flatMap(({ manager: by, subresource }) =>
+    by !== undefined && subresource === undefined ? [by] : [],
+  );
+  const told = [
+    ...(mark === undefined ? [] : [`Pulumi stack ${stackOf(mark)}`]),
+    ...(release === undefined
+      ? []
+      : [`Helm release ${annotations["meta.helm.sh/release-namespace"] ?? "?"}/${release}`]),
+    ...(manager === undefined || release !== undefined ? [] : [`managed by ${manager}`]),
+    ...(writers.length > 0 ? [`written by ${[...new Set(writers)].join(", ")}`] : []),
+    ...(creationTimestamp === undefined ? [] : [`since ${new Date(creationTimestamp).toISOString()}`]),
+  ];
+  return told.join("; ") || "an owner that left no trace";
+}
+
+/** A component or an object, as `pulumi import` names it; the outermost comes first. */
+export type Lineage = readonly { readonly type: string; readonly name: string }[];
+
+/** An object that is there and not in the state. */
+export interface Conflict {
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace?: string;
+  readonly urn: string;
+  /** From below the stack to the object. */
+  readonly lineage: Lineage;
+  readonly verdict: Exclude<Verdict, { kind: "free" }>;
+}
+
+/** One message for all of them. */
+export function conflictReport(conflicts: readonly Conflict[]): string {
+  const foreign = conflicts.filter(({ verdict }) => verdict.kind === "foreign");
+  const lines = conflicts.map(({ kind, name, namespace, verdict, urn }) => {
+    const object = `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+    return verdict.kind === "foreign"
+      ? `${object}\n  found:   ${verdict.owner}`
+      : `${object}\n  found:   this stack's, as ${verdict.urn}\n` +
+          `  repair:  it is now ${urn}: give the component that was renamed or moved its old name as an alias ` +
+          "(aliases: [{ name: ... }] in its options), so that nothing deletes what is written here";
+  });
+  return [
+    "These objects exist and are not in the state of this stack. `up` would write over them, and `destroy` delete them.",
+    ...lines,
+    ...(foreign.length > 0
+      ? [
+          "repair, where an object is somebody else's:\n" +
+            "  leave it alone: choose another name or namespace in the stack file or the component's arguments",
+          "repair, where it is yours to hand over:\n" +
+            "  import it. From then on `destroy` deletes it, a namespace with all that is in it:\n" +
+            `  echo '${JSON.stringify(importFile(foreign))}' > import.json\n` +
+            "  pulumi import --file import.json --protect=false --generate-code=false",
+        ]
+      : []),
+  ].join("\n");
+}
+
+/** What `pulumi import --file` takes: the components above the objects, too. */
+export function importFile(conflicts: readonly Conflict[]): { readonly resources: readonly object[] } {
+  const resources = new Map<string, object>();
+  for (const { lineage, namespace, name } of conflicts) {
+    for (const [depth, own] of lineage.entries()) {
+      const parent = lineage[depth - 1]?.name;
+      const id = namespace === undefined ? name : `${namespace}/${name}`;
+      resources.set(`${own.type} ${own.name}`, {
+        ...own,
+        ...(depth < lineage.length - 1 ? { component: true } : { id }),
+        ...(parent !== undefined && { parent }),
+      });
+    }
+  }
+  return { resources: [...resources.values()] };
+}
