@@ -66,12 +66,17 @@ export async function kubernetesAccess(access: ClusterAccess = {}): Promise<{
   return { client, config };
 }
 
-/** The values of an access whose parts another resource may have to make first. */
-function resolved(access: ClusterAccess): Promise<pulumi.Unwrap<ClusterAccess>> {
-  if (Object.values(access).every((value) => typeof value === "string")) {
-    return Promise.resolve(access as pulumi.Unwrap<ClusterAccess>);
-  }
-  return new Promise((resolve) => pulumi.output(access).apply(resolve));
+/**
+ * The values of an access whose parts another resource may have to make first.
+ *
+ * @throws Error in a preview that does not know them yet.
+ */
+async function resolved(access: ClusterAccess): Promise<pulumi.Unwrap<ClusterAccess>> {
+  const output = pulumi.output(access);
+  // Pulumi never calls back for what is not known.
+  if (!(await (output as unknown as { readonly isKnown: Promise<boolean> }).isKnown))
+    throw new Error("the kubeconfig is not known before the update");
+  return new Promise((resolve) => output.apply(resolve));
 }
 
 /** Whether the program runs to change a cluster: neither in a preview nor with Pulumi's mocks, which have no engine. */

@@ -23,7 +23,9 @@ interface Written {
   };
 }
 
-const guards = new Map<string, pulumi.ResourceTransformation>();
+/** The cluster of the ambient kubeconfig. */
+const AMBIENT: ClusterAccess = {};
+const guards = new Map<ClusterAccess | undefined, pulumi.ResourceTransformation>();
 const lineages = new WeakMap<pulumi.Resource, Lineage>();
 const lineageOf = new Map<string, Lineage>();
 const conflicts: Conflict[] = [];
@@ -53,14 +55,13 @@ export function guarded(
   if (opts.parent && lineages.has(opts.parent)) return opts;
   const ownProvider =
     opts.provider ?? opts.providers ?? opts.parent?.getProvider("kubernetes:core/v1:Namespace");
-  const asked = cluster ?? (ownProvider === undefined ? {} : undefined);
+  const asked = cluster ?? (ownProvider === undefined ? AMBIENT : undefined);
   if (asked === undefined) unchecked("give the component the cluster of its provider (argument cluster)");
   return { ...opts, transformations: [...(opts.transformations ?? []), guard(asked)] };
 }
 
 function guard(cluster: ClusterAccess | undefined): pulumi.ResourceTransformation {
-  const key = JSON.stringify(cluster ?? null);
-  const known = guards.get(key);
+  const known = guards.get(cluster);
   if (known) return known;
   const hook = cluster && beforeCreate(`shopzier-mesh-ownership-${guards.size}`, cluster);
   const made: pulumi.ResourceTransformation = ({ resource, type, name, props, opts }) => {
@@ -88,7 +89,7 @@ function guard(cluster: ClusterAccess | undefined): pulumi.ResourceTransformatio
       },
     };
   };
-  guards.set(key, made);
+  guards.set(cluster, made);
   return made;
 }
 
