@@ -45,11 +45,6 @@ describe("traces in OpenSearch", function () {
     await certificates.authority("root");
     await certificates.issue("store", "root", HOST);
     await applyObjects(...opensearch());
-    // The Secret comes first: without it Jaeger's pod waits.
-    await applyObjects(
-      { apiVersion: "v1", kind: "Namespace", metadata: { name: "jaeger" } },
-      secret(LOGIN, "jaeger", { username: "admin", password: PASSWORD }),
-    );
     await kubectl("rollout", "status", `deployment/${STORE}`, "-n", STORE, "--timeout=120s");
     const login = { url: `https://${HOST}:9200`, credentials: LOGIN, ca: certificates.read("root.crt") };
     stackFile(
@@ -59,7 +54,11 @@ describe("traces in OpenSearch", function () {
         tracing: { provider: "jaeger", sampling: 100, tags: { tenant: { header: "x-tenant" } } },
       }),
     );
-    printed = await up("--diff");
+    // Without the Secret Jaeger's pod waits; the namespace is the stack's.
+    const made = kubectl("wait", "--for=create", "namespace/jaeger", "--timeout=120s").then(() =>
+      applyObjects(secret(LOGIN, "jaeger", { username: "admin", password: PASSWORD })),
+    );
+    [printed] = await Promise.all([up("--diff"), made]);
     jaeger = await JaegerClient.open();
     client = await Client.open();
   });
