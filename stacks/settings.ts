@@ -15,7 +15,7 @@ import { rulePolicies } from "./settings/policies";
 import { findings } from "./settings/rules";
 import { configuration, type Configuration } from "./settings/schema";
 import { securitySettings, type SecuritySettings } from "./settings/security";
-import { securityWarnings } from "./settings/security-rules";
+import { schemeWarnings, securityWarnings } from "./settings/security-rules";
 import { trafficRuleOf } from "./settings/traffic-rules";
 
 export { SettingsError, type Problem } from "./settings/problem";
@@ -340,6 +340,7 @@ function settingsOf(c: Configuration): Settings {
     propagation: { wait: propagation.wait, timeoutSeconds: propagation.timeout },
     warnings: [
       ...securityWarnings(c.security),
+      ...schemeWarnings(c),
       ...istioVersionWarnings(istio, hashes(c)),
       ...mirrorWarnings(c.traffic, shares),
       ...passthroughWarnings(c),

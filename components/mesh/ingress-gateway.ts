@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { EnvoyFilter } from "../istio/envoy-filter";
 import { Gateway } from "../istio/gateway";
 import { VirtualService } from "../istio/virtual-service";
 import {
@@ -12,6 +13,7 @@ import {
   type NodePorts,
 } from "../security/gateway-servers";
 import type { ServiceIdentity } from "../security/identity";
+import { USUAL_CLIENTS } from "./gateway-clients";
 import type { GatewayPods } from "./gateway-proxies";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
 import { RESTRICTED } from "./pod-security";
@@ -185,6 +187,14 @@ export class IngressGateway extends pulumi.ComponentResource {
       { parent: this, dependsOn: [namespace] },
     );
 
+    new EnvoyFilter(
+      `${name}-clients`,
+      {
+        metadata: { name: `${name}-clients`, namespace: namespaceName },
+        spec: { workloadSelector: { labels: LABELS }, configPatches: [USUAL_CLIENTS] },
+      },
+      { parent: this, dependsOn: [release] },
+    );
     const redirects = plain && tls && (tls.redirect ?? true);
     const listener = (
       listenerName: string,

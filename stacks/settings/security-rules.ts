@@ -125,3 +125,19 @@ export function securityWarnings(security: {
     ),
   ];
 }
+
+/** Rules that send a client from HTTP to HTTPS for ever: without TLS at the gateway every request comes by HTTP. */
+export function schemeWarnings({ gateway, traffic }: PartialConfiguration): string[] {
+  if (gateway && "tls" in gateway) return [];
+  return (traffic?.rules ?? []).flatMap((rule) => {
+    const all = Array.isArray(rule?.match) ? asList(rule.match) : [rule?.match];
+    const byScheme = all.some((one) =>
+      Object.hasOwn((one as { headers?: object } | undefined)?.headers ?? {}, "x-forwarded-proto"),
+    );
+    return byScheme && rule?.redirect?.scheme === "https"
+      ? [
+          `shopzier:traffic.rules: ${rule.name ?? "a rule"} sends HTTP to HTTPS, and the gateway has no TLS: it writes X-Forwarded-Proto itself, so the client comes back as HTTP for ever. Redirect where TLS ends.`,
+        ]
+      : [];
+  });
+}

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { Agent, request } from "undici";
 import { Certificates } from "./certificates";
 import { baseline, get, kubectl, LIST, must, outputs, stackFile, tool, until, up } from "./lab";
@@ -24,6 +25,25 @@ describe("the gateway", () => {
       assert.equal(await status(HOST, hidden), 404, hidden);
     }
     assert.equal(await status("other.example.com", LIST), 404);
+  });
+
+  it("serves clients that speak HTTP/1.0 or offer an upgrade to TLS", async () => {
+    await baseline();
+    const usual = async (start: string, more = ""): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const socket = connect({ host: NODE, port: 30080, timeout: 10_000 });
+        socket.write(`GET ${LIST} ${start}\r\nhost: ${HOST}\r\n${more}\r\n`);
+        socket.once("data", (data) => {
+          resolve(/^HTTP\/1\.\d (\d+)/.exec(String(data))?.[1] ?? "");
+          socket.destroy();
+        });
+        socket.on("error", reject);
+        socket.on("timeout", () => socket.destroy(new Error("no answer")));
+      });
+    const upgrade = (to: string): string => `connection: upgrade\r\nupgrade: ${to}\r\n`;
+    assert.equal(await usual("HTTP/1.0"), "200");
+    assert.equal(await usual("HTTP/1.1", upgrade("TLS/1.2")), "200");
+    assert.equal(await usual("HTTP/1.1", upgrade("unknown")), "403");
   });
 
   it("takes several replicas with a disruption budget", async () => {

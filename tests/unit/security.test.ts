@@ -288,6 +288,18 @@ describe("settings of security", () => {
   const key = { crv: "Ed25519", kty: "OKP", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" };
   const issuer = { issuer: "https://id.example.com/", audiences: ["shop"] };
 
+  it("warn of a redirect by scheme that comes back to itself", () => {
+    const warned = (gateway: object): number => {
+      const to = { match: { headers: { "x-forwarded-proto": "http" } }, redirect: { scheme: "https" } };
+      const { dev } = RIGHT_SETTINGS;
+      const traffic = { ...(dev.traffic as object), rules: [{ name: "to-https", ...to }] };
+      const { warnings } = parseSettings({ ...dev, gateway, traffic }, "dev");
+      return warnings.filter((warning) => warning.includes("to-https sends HTTP to HTTPS")).length;
+    };
+    assert.equal(warned({}), 1);
+    assert.equal(warned({ tls: { credentialName: "shop", redirect: false } }), 0);
+  });
+
   it("take keys as an object or as text", () => {
     for (const jwks of [{ keys: [key] }, JSON.stringify({ keys: [key] })]) {
       assert.deepEqual(
