@@ -120,6 +120,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       ...(settings.propagation.wait && {
         propagation: { pods: gateway.pods, timeoutSeconds: settings.propagation.timeoutSeconds },
       }),
+      guards,
       cluster,
     },
     { dependsOn: [controlPlane, controlPlane.ready, ...guards] },

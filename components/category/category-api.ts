@@ -48,6 +48,7 @@ export interface CategoryApiArgs {
   readonly circuitBreaker?: VersionRoutesArgs["circuitBreaker"];
   readonly versionPolicies?: VersionRoutesArgs["versionPolicies"];
   readonly propagation?: VersionRoutesArgs["propagation"];
+  readonly guards?: VersionRoutesArgs["guards"];
   readonly cluster?: VersionRoutesArgs["cluster"];
   /** How long the pods of a version may take to get ready, in seconds. Default 180; 600 for `shopizer`. */
   readonly timeoutSeconds?: number;
@@ -91,7 +92,7 @@ export class CategoryApi extends pulumi.ComponentResource {
   constructor(name: string, args: CategoryApiArgs, opts?: pulumi.ComponentResourceOptions) {
     // Component inputs are kept in the state: a kubeconfig may not be among them. And the component waits for them: the pods
     // start beside the gateway, which only the routes need.
-    const { cluster, gateway, ...inputs } = args;
+    const { cluster, gateway, guards, ...inputs } = args;
     super("shopzier-mesh:index:CategoryApi", name, inputs, guarded(cluster, opts));
     const defaults = categoryDefaults(args.image ?? CategoryImage["category-api"]);
     const port = args.port ?? 8080;
@@ -173,6 +174,7 @@ export class CategoryApi extends pulumi.ComponentResource {
           ]),
         ),
         ...(args.propagation && { propagation: args.propagation }),
+        ...(guards && { guards }),
         ...(cluster && { cluster }),
       },
       { parent: this, dependsOn: service.rolledOut.apply((serving) => [...serving, access]) },

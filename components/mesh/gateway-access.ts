@@ -3,6 +3,7 @@ import { AuthorizationPolicy, type AuthorizationPolicySpec } from "../istio/auth
 import { RequestAuthentication } from "../istio/request-authentication";
 import { planAuthentication, type Authentication } from "../security/authentication";
 import { planAccess, type AccessLists } from "../security/gateway-access";
+import type { GatewayPolicies } from "../security/gateway-policies";
 import type { GatewayPods } from "./gateway-proxies";
 import type { ClusterAccess } from "./cluster-access";
 import { guarded, withoutCluster } from "./ownership";
@@ -31,28 +32,36 @@ export interface GatewayAccessArgs {
  * Make the routes depend on this component: then no route is open before its policies are written.
  */
 export class GatewayAccess extends pulumi.ComponentResource {
+  /** What was written, for those who wait until the gateway's pods have it. */
+  readonly policies: pulumi.Output<GatewayPolicies>;
+
   constructor(name: string, args: GatewayAccessArgs, opts?: pulumi.ComponentResourceOptions) {
     super("shopzier-mesh:index:GatewayAccess", name, withoutCluster(args), guarded(args.cluster, opts));
     const { namespace, labels } = args.gateway;
     const selector = { matchLabels: labels };
     const preflights = args.preflights ?? false;
+    const access: AuthorizationPolicy[] = [];
+    const tokens: RequestAuthentication[] = [];
     const policy = (
       kind: string,
       spec: AuthorizationPolicySpec,
       { dryRun = false, dependsOn = [] as pulumi.Resource[] } = {},
-    ) =>
-      new AuthorizationPolicy(
-        `${name}-${kind}`,
-        {
-          metadata: {
-            name: `${name}-${kind}`,
-            namespace,
-            ...(dryRun && { annotations: { "istio.io/dry-run": "true" } }),
+    ): void => {
+      access.push(
+        new AuthorizationPolicy(
+          `${name}-${kind}`,
+          {
+            metadata: {
+              name: `${name}-${kind}`,
+              namespace,
+              ...(dryRun && { annotations: { "istio.io/dry-run": "true" } }),
+            },
+            spec,
           },
-          spec,
-        },
-        { parent: this, dependsOn },
+          { parent: this, dependsOn },
+        ),
       );
+    };
 
     if (args.lists) {
       const { dryRun = false, ...lists } = args.lists;
@@ -66,14 +75,22 @@ export class GatewayAccess extends pulumi.ComponentResource {
     }
     if (args.authentication) {
       const plan = planAuthentication(args.authentication, selector, preflights);
-      const tokens = new RequestAuthentication(
-        `${name}-tokens`,
-        { metadata: { name, namespace }, spec: plan.requestAuthentication },
-        { parent: this },
+      tokens.push(
+        new RequestAuthentication(
+          `${name}-tokens`,
+          { metadata: { name, namespace }, spec: plan.requestAuthentication },
+          { parent: this },
+        ),
       );
       // Deleted before the verification of tokens is, or everything would be refused meanwhile.
-      policy("authentication", plan.required, { dependsOn: [tokens] });
+      policy("authentication", plan.required, { dependsOn: tokens });
     }
+    this.policies = pulumi
+      .all([
+        access.map(({ metadata, spec }) => ({ metadata, spec })),
+        tokens.map(({ metadata, spec }) => ({ metadata, spec })),
+      ])
+      .apply(([access, tokens]): GatewayPolicies => ({ access, tokens }));
     this.registerOutputs({});
   }
 }

@@ -2,7 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
 import { apiMessage, changesCluster, isFinal, lagAfter, type ClusterAccess } from "../mesh/cluster-access";
 import { GatewayProxies, labelSelector, type GatewayPods } from "../mesh/gateway-proxies";
+import type { GatewayAccess } from "../mesh/gateway-access";
 import { readObject, type ObjectKey } from "../mesh/live-object";
+import { policyLag, type ListenerDump } from "../security/gateway-policies";
 import { drift } from "../traffic/drift";
 import {
   clustersWithoutEndpoint,
@@ -28,6 +30,7 @@ export interface PropagationBarrierArgs {
 }
 
 const ROUTES = "config_dump?resource=dynamic_route_configs";
+const LISTENERS = "config_dump?resource=dynamic_listeners";
 const CLUSTERS = "clusters?format=json";
 
 /** How often Envoy is asked again. */
@@ -44,7 +47,7 @@ interface Side {
   readonly state: string;
 }
 const BEFORE: Side = { lack: "did not find the versions' pods", state: "The route was not changed." };
-const AFTER: Side = { lack: "did not take up the routes", state: "Nothing was deleted." };
+const AFTER: Side = { lack: "did not take up what was written", state: "Nothing was deleted." };
 
 /** What one gateway pod still lacks, in words; undefined once it lacks nothing. */
 type LagOf = (proxies: GatewayProxies, pod: string, signal: AbortSignal) => Promise<string | undefined>;
@@ -81,21 +84,33 @@ export class PropagationBarrier {
   }
 
   /**
-   * Resolves once every ready gateway pod routes as `route` was written, to healthy endpoints, and requests in flight
+   * Resolves once every ready gateway pod has the policies of `guards` and routes as `route` was written, to healthy endpoints, and requests in flight
    * to versions that no route names any more have ended; rejects beyond the limit, naming the pods that lag. Leave the
    * rejection to Pulumi, which ends the program with it: within an output it would be worded as a fault of that output.
    */
-  routed(route: VirtualService): pulumi.Output<void> {
-    return pulumi.all([route.metadata, route.spec]).apply(async ([metadata, spec]) => {
+  routed(route: VirtualService, guards: readonly GatewayAccess[] = []): pulumi.Output<void> {
+    const guarded = pulumi.all(guards.map(({ policies }) => policies));
+    return pulumi.all([route.metadata, route.spec, guarded]).apply(async ([metadata, spec, policies]) => {
       if (this.proxies === undefined) return;
       const expected = expectedRoutes(spec);
       const wanted = routedClusters(spec);
       try {
-        await this.refuseDrift({ kind: "VirtualService", ...metadata }, spec);
+        const access = policies.flatMap((p) => p.access);
+        const tokens = policies.flatMap((p) => p.tokens);
+        await Promise.all([
+          this.refuseDrift({ kind: "VirtualService", ...metadata }, spec),
+          ...access.map((p) => this.refuseDrift({ kind: "AuthorizationPolicy", ...p.metadata }, p.spec)),
+          ...tokens.map((p) => this.refuseDrift({ kind: "RequestAuthentication", ...p.metadata }, p.spec)),
+        ]);
         await this.everyGateway(AFTER, async (proxies, pod, signal) => {
           const routes = await proxies.admin<RouteConfigDump>(pod, ROUTES, signal);
           const lag = routeLag(routes, metadata, expected);
           if (lag !== undefined) return lag;
+          if (access.length + tokens.length > 0) {
+            const listeners = await proxies.admin<ListenerDump>(pod, LISTENERS, signal);
+            const guard = policyLag(listeners, { access, tokens });
+            if (guard !== undefined) return guard;
+          }
           const statuses = await proxies.admin<ClusterStatuses>(pod, CLUSTERS, signal);
           return endpointLag(statuses, wanted) ?? flightLag(inFlightToUnrouted(routes, statuses, spec));
         });

@@ -4,6 +4,7 @@ import { EnvoyFilter, type EnvoyConfigPatch } from "../istio/envoy-filter";
 import { ServiceEntry } from "../istio/service-entry";
 import { VirtualService } from "../istio/virtual-service";
 import { changesCluster, type ClusterAccess } from "../mesh/cluster-access";
+import type { GatewayAccess } from "../mesh/gateway-access";
 import type { GatewayPods } from "../mesh/gateway-proxies";
 import type { CircuitBreaker } from "../traffic/circuit-breaker";
 import { LoadBalancerAlgorithm, type LoadBalancer } from "../traffic/load-balancer";
@@ -56,6 +57,8 @@ export interface VersionRoutesArgs {
     /** Default 60. */
     readonly timeoutSeconds?: number;
   };
+  /** What stands before the routes: `pulumi up` waits until the gateway pods have it too. */
+  readonly guards?: readonly GatewayAccess[];
   /** The cluster whose gateway pods are asked; default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
@@ -76,7 +79,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
 
   constructor(name: string, args: VersionRoutesArgs, opts?: pulumi.ComponentResourceOptions) {
     // Component inputs are kept in the state: a kubeconfig may not be among them.
-    const { cluster, ...inputs } = args;
+    const { cluster, guards = [], ...inputs } = args;
     super("shopzier-mesh:index:VersionRoutes", name, inputs, guarded(cluster, opts));
     const { service, propagation } = args;
     const problems = weightProblems(args.weights, Object.keys(args.weights));
@@ -149,7 +152,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
         ...(barrier && { hooks: { beforeUpdate: [barrier.beforeUpdate] } }),
       },
     );
-    const waited = barrier?.routed(route);
+    const waited = barrier?.routed(route, guards);
     // Its URN, unlike what was written, is known in previews.
     const done: pulumi.Output<unknown> = (changesCluster() && waited) || route.urn;
     this.routed = done.apply((): pulumi.Resource => this);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Pool, type Dispatcher } from "undici";
+import { policyLag, type ListenerDump } from "../../components/security/gateway-policies";
 import type { VirtualServiceSpec } from "../../components/istio/virtual-service";
 import type { PathNormalization } from "../../components/traffic/path-normalization";
 import { expectedRoutes, routeLag, type RouteConfigDump } from "../../components/traffic/propagation";
@@ -201,18 +202,33 @@ describe("the simulator", function () {
       ),
       ...(await twin()),
     );
+    let last: string | undefined;
     await until("the gateway has every plan and every policy", async () => {
       const [pod] = await pods();
       if (!pod) return false;
       const dump = (resource: string): Promise<string> =>
         envoyAdmin(INGRESS, pod.metadata.name, `config_dump?resource=${resource}`);
-      const listeners = await dump("dynamic_listeners");
-      if (!policies.every(({ metadata }) => listeners.includes(`-policy[${metadata.name}]-`))) return false;
+      const listeners = JSON.parse(await dump("dynamic_listeners")) as ListenerDump;
+      const written = <T extends { metadata: { name: string } }>(policy: T) => ({
+        ...policy,
+        metadata: { ...policy.metadata, namespace: INGRESS },
+      });
+      const spec = plan.requestAuthentication;
+      const lag = policyLag(listeners, {
+        access: policies.map(written),
+        tokens: spec ? [written({ metadata: { name: NAMESPACE }, spec })] : [],
+      });
+      if (lag !== undefined) {
+        last = lag;
+        return false;
+      }
       const routes = JSON.parse(await dump("dynamic_route_configs")) as RouteConfigDump;
       return virtualServices.every(
         (spec, i) =>
           routeLag(routes, { namespace: NAMESPACE, name: `plan-${i}` }, expectedRoutes(spec)) === undefined,
       );
+    }).catch((error: unknown) => {
+      throw new Error(`${(error as Error).message}: the gateway ${last ?? "has no route"}`);
     });
   });
 

@@ -240,10 +240,16 @@ describe("versions come and go", () => {
       const load = client.load(200);
       const thaw = cutOffFromIstiod(pod.metadata.uid);
       try {
-        withoutV1();
         editStackFile((config) => {
           config["shopzier:propagation"] = { timeout: "5s" };
+          config["shopzier:security"] = { access: { deny: [{ paths: ["/denied"] }] } };
         });
+        // The route does not change: what the pod lacks stands in its listeners.
+        const open = await pulumi("up", "--yes", "--skip-preview");
+        assert.notEqual(open.exitCode, 0, open.all);
+        const lack = `${pod.metadata.name} has no rule 1 of AuthorizationPolicy shop-access-deny`;
+        assert.ok(open.all.includes(lack), open.all);
+        withoutV1();
         const refused = await pulumi("up", "--yes", "--skip-preview");
         assert.notEqual(refused.exitCode, 0, refused.all);
         assert.ok(refused.all.includes(pod.metadata.name), refused.all);
