@@ -259,6 +259,15 @@ function findingsOf(issue: Issue): Finding[] {
     case "unrecognized_keys":
       return issue.keys.map((key) => {
         const at = [...path, key];
+        if (path.length === 0 && allowed.split(", ").includes(/^[^.[]*(?=[.[])/.exec(key)?.[0] ?? "")) {
+          return {
+            path: at,
+            found: "a key whose name has dots or brackets, which is no path",
+            allowed,
+            hint: "it was set without --path: remove it, then set it again with --path",
+            repairs: [{ remove: at }],
+          };
+        }
         const near = didYouMean(key, allowed.split(", "));
         const taken = near !== undefined && !isEmpty((issue.input as Record<string, unknown>)[near]);
         return {

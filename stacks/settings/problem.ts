@@ -95,12 +95,18 @@ export function problemOf(finding: Finding, stack: string): Problem {
     ...(hint === undefined ? {} : { hint }),
     repairs: (repairs.length > 0 ? repairs : [BY_HAND]).map((repair) => {
       if ("say" in repair) return repair.say;
-      if ("remove" in repair)
-        return `pulumi config rm --stack ${stack} --path ${shell(configPath(repair.remove))}`;
+      if ("remove" in repair) return removal(repair.remove, stack);
       const command = `pulumi config set --stack ${stack} --path ${shell(configPath(repair.at ?? path))} ${shell(String(repair.set))}`;
       return repair.example === true ? `for example: ${command}` : command;
     }),
   };
+}
+
+/** A key of the file that is written with dots or brackets is not the path that `--path` reads in it. */
+function removal(path: Path, stack: string): string {
+  const [key] = path;
+  const literal = path.length === 1 && !/^[\w-]+$/.test(String(key));
+  return `pulumi config rm --stack ${stack} ${literal ? "" : "--path "}${shell(configPath(path))}`;
 }
 
 /** A word for a POSIX shell; paths are always quoted, plain values are not. */

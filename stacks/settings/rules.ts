@@ -364,6 +364,24 @@ function* productionFindings(c: PartialConfiguration, loads: ReadonlyMap<string,
       repairs: [{ set: true }, { at: ["gateway", "http"], set: false }],
     };
   }
+  if (c.propagation?.wait === false) {
+    yield {
+      path: ["propagation", "wait"],
+      found: "false",
+      allowed: "true in production",
+      hint: `${hint}; without the wait, a version is deleted while gateways still send to it`,
+      repairs: [{ set: true }],
+    };
+  }
+  if (c.security?.mtls?.mode === "PERMISSIVE") {
+    yield {
+      path: ["security", "mtls", "mode"],
+      found: "PERMISSIVE",
+      allowed: "STRICT in production",
+      hint: `${hint}; a namespace that needs plain text is named in mtls.namespaces`,
+      repairs: [{ set: "STRICT" }],
+    };
+  }
   yield* twoPods(["gateway"], gateway, "at least 2 pods of the gateway in production", hint);
   for (const [name, version] of Object.entries(category?.versions ?? {})) {
     const path = ["category", "versions", name];

@@ -305,8 +305,8 @@ const jwt = object(
     ),
     audiences: list(
       text(
-        /^\S{1,1024}$/,
-        "a value of the claim aud",
+        /^(?!\*$)\S{1,1024}$/,
+        'a value of the claim aud; "*" is none that means any',
         { description: "A value of the claim aud.", example: "shop" },
         (written) => written.trim(),
       ),

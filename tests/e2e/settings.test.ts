@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { editStackFile, must, pulumi, stackFile } from "./lab";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { stringify } from "yaml";
+import { parseSettings, SettingsError, type Problem } from "../../stacks/settings";
+import { stackFileConfig, wrongStackFile, WRONG_SETTINGS } from "../unit/wrong-settings";
+import { editStackFile, must, pulumi, stackFile, tool } from "./lab";
 
 describe("a wrong stack file", () => {
   before(() => {
@@ -42,3 +48,60 @@ describe("a wrong stack file", () => {
     assert.doesNotMatch(result.all, /hunter2-in-clear/);
   });
 });
+
+describe("the repairs that are printed", function () {
+  this.timeout("3m");
+
+  const folder = mkdtempSync(path.join(tmpdir(), "repairs-"));
+  const file = path.join(folder, "Pulumi.lab.yaml");
+  after(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  const problems = (): readonly Problem[] => {
+    try {
+      parseSettings(stackFileConfig(readFileSync(file, "utf8")), "lab");
+      return [];
+    } catch (error) {
+      if (error instanceof SettingsError) return error.problems;
+      throw error;
+    }
+  };
+  /** What the CLI makes of a repair depends on the verb, the syntax of its path and the kind of its value. */
+  const kind = (repair: string): string =>
+    repair
+      .replaceAll(/[a-z]+/gi, (word) => (["set", "rm", "path"].includes(word) ? word : "a"))
+      .replaceAll(/(a[-.]?)+/g, "a")
+      .replaceAll(/\d+/g, "1");
+  const commands = (repairs: readonly string[]): readonly string[] =>
+    repairs.filter((repair) => repair.includes("pulumi config"));
+
+  it("repair a real file, and leave the rest of it alone, by the CLI", async () => {
+    const tried = new Set<string>();
+    for (const entry of WRONG_SETTINGS.flatMap(({ entries }) => entries)) {
+      const written = stringify(wrongStackFile(entry));
+      writeFileSync(file, written);
+      const found = problems();
+      const repair = commands(found[0]?.repairs ?? [])[0];
+      if (found.length !== 1 || repair === undefined || tried.has(kind(repair))) continue;
+      tried.add(kind(repair));
+      const words = shellWords(repair.replace(/^for example: pulumi |^pulumi /, ""));
+      const result = await tool("pulumi", ...words, "--config-file", file);
+      assert.equal(result.exitCode, 0, `${repair}: ${result.all}`);
+      const left = problems().map((problem) => problem.path);
+      assert.ok(!left.includes(found[0]?.path ?? ""), `${entry.title}: ${repair}`);
+      const at = (words[words.length - (words[1] === "set" ? 2 : 1)] ?? "").replace("shopzier:", "");
+      const key = words.includes("--path") ? /^[\w-]+/.exec(at)?.[0] : at;
+      // As Pulumi gives them to a program: the CLI writes a scalar at the top as text.
+      const others = (text: string) => ({ ...stackFileConfig(text), [key ?? at]: undefined });
+      assert.deepEqual(others(readFileSync(file, "utf8")), others(written), entry.title);
+    }
+    assert.ok(tried.size >= 8, [...tried].join("\n"));
+  });
+});
+
+/** The words of a command line as a POSIX shell reads them: quotes are single ones. */
+const shellWords = (command: string): string[] =>
+  [...command.matchAll(/(?:'[^']*'|\\'|[^\s'])+/g)].map(([word]) =>
+    word.replaceAll(/'([^']*)'|\\(')/g, "$1$2"),
+  );

@@ -93,6 +93,23 @@ describe("settings: reports", function () {
     assert.ok(tried >= 30, `${tried} alternatives`);
   });
 
+  it("take a key away that was set without --path, and nothing else", () => {
+    const paths = [
+      "traffic.weights.v2",
+      "gateway.x",
+      'traffic["weights"].v2',
+      "category.versions[0]",
+      "istio.tag",
+    ];
+    for (const key of paths) {
+      const config = small({ [key]: "30" });
+      const problems = problemsOf(config);
+      assert.equal(problems.length, 1, key);
+      for (const { repairs } of problems) run(repairs[0] ?? "", config, "dev");
+      assert.deepEqual(config, small(), key);
+    }
+  });
+
   it("say for each problem how it is repaired", () => {
     for (const entry of entries) {
       const stack = entry.stack ?? "dev";
@@ -620,10 +637,12 @@ function asObjects(config: Config): Config {
 function run(repair: string, config: Config, stack: string): void {
   const command = repair.replace(/^for example: /, "");
   const [, verb, of, at, value] =
-    /^pulumi config (set|rm) --stack (\S+) --path 'shopzier:(.+?)'(?: '?(.*?)'?)?$/.exec(command) ?? [];
+    /^pulumi config (set|rm) --stack (\S+) (?:--path )?'shopzier:(.+?)'(?: '?(.*?)'?)?$/.exec(command) ?? [];
   assert.ok(verb !== undefined && at !== undefined, command);
   assert.equal(of, stack, command);
-  const keys = [...at.matchAll(/\["(.*?)"\]|[^.[\]]+/g)].map(([key, quoted]) => quoted ?? key);
+  const keys = command.includes(" --path ")
+    ? [...at.matchAll(/\["(.*?)"\]|[^.[\]]+/g)].map(([key, quoted]) => quoted ?? key)
+    : [at];
   const last = keys.pop() ?? "";
   let target: Config = config;
   for (const key of keys) target = (target[key] ??= {}) as Config;

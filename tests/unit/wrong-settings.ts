@@ -37,6 +37,16 @@ export function wrongConfig({ stack = "dev", config }: WrongSettings): Record<st
   return asPulumiGives(merge(RIGHT_SETTINGS[stack], withoutNamespace(parse(config) as Config)));
 }
 
+/** A wrong stack file as a whole. */
+export function wrongStackFile({ stack = "dev", config }: WrongSettings): {
+  config: Record<string, unknown>;
+} {
+  const merged = merge(RIGHT_SETTINGS[stack], withoutNamespace(parse(config) as Config));
+  return {
+    config: Object.fromEntries(Object.entries(merged).map(([key, value]) => [`shopzier:${key}`, value])),
+  };
+}
+
 /** The configuration of a stack file, as Pulumi gives it to a program. */
 export function stackFileConfig(text: string): Record<string, unknown> {
   return asPulumiGives(withoutNamespace((parse(text) as { config: Config }).config));
