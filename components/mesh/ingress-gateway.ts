@@ -28,6 +28,11 @@ export interface IngressGatewayArgs {
   readonly revision?: string;
   /** Hosts that clients may ask for; `*` for any. */
   readonly hosts: readonly string[];
+  /**
+   * Namespaces whose VirtualServices may bind to the hosts. Default: any, so whoever may write a VirtualService anywhere may
+   * answer under these hosts and their certificates.
+   */
+  readonly routeNamespaces?: readonly string[];
   /** Listen for plain HTTP on port 80. Default true. */
   readonly http?: boolean;
   /** Listen for HTTPS on port 443. Default: no HTTPS. */
@@ -165,7 +170,12 @@ export class IngressGateway extends pulumi.ComponentResource {
       { parent: this, dependsOn: [namespace] },
     );
 
-    const servers = gatewayServers({ hosts: args.hosts, http: plain, ...(tls && { tls }) });
+    const servers = gatewayServers({
+      hosts: args.hosts,
+      ...(args.routeNamespaces && { namespaces: args.routeNamespaces }),
+      http: plain,
+      ...(tls && { tls }),
+    });
     const gateway = new Gateway(
       `${name}-gateway`,
       { metadata: { name, namespace: namespaceName }, spec: { selector: LABELS, servers } },

@@ -33,6 +33,8 @@ export interface GatewayTls extends HostTls {
 
 export interface GatewayServersArgs {
   readonly hosts: readonly string[];
+  /** Namespaces whose routes may bind to the hosts. Default: any. */
+  readonly namespaces?: readonly string[];
   /** Listen for plain HTTP on port 80. */
   readonly http: boolean;
   readonly tls?: GatewayTls;
@@ -42,7 +44,9 @@ export interface GatewayServersArgs {
  * Plans the servers of a Gateway: one for plain HTTP, one for the hosts that share their TLS, and one for each host with
  * TLS of its own. A client that names one host to TLS and another to HTTP gets 404, as each server has its own routes.
  */
-export function gatewayServers({ hosts, http, tls }: GatewayServersArgs): Server[] {
+export function gatewayServers({ hosts, namespaces, http, tls }: GatewayServersArgs): Server[] {
+  const bound = (named: readonly string[]): readonly string[] =>
+    namespaces ? named.flatMap((host) => namespaces.map((namespace) => `${namespace}/${host}`)) : named;
   const own = tls?.hosts ?? {};
   const shared = hosts.filter((host) => !Object.hasOwn(own, host));
   return [
@@ -50,15 +54,15 @@ export function gatewayServers({ hosts, http, tls }: GatewayServersArgs): Server
       ? [
           {
             port: { number: 80, name: "http", protocol: "HTTP" as const },
-            hosts,
+            hosts: bound(hosts),
             ...(tls && (tls.redirect ?? true) && { tls: { httpsRedirect: true } }),
           },
         ]
       : []),
-    ...(tls && shared.length > 0 ? [httpsServer("https", shared, tls)] : []),
+    ...(tls && shared.length > 0 ? [httpsServer("https", bound(shared), tls)] : []),
     ...Object.entries(own)
       .filter(([host]) => hosts.includes(host))
-      .map(([host, hostTls]) => httpsServer(`https-${portSuffix(host)}`, [host], hostTls)),
+      .map(([host, hostTls]) => httpsServer(`https-${portSuffix(host)}`, bound([host]), hostTls)),
   ];
 }
 
