@@ -268,43 +268,6 @@ describe("security, without any setting", () => {
     }
   });
 
-  it("gives no namespace but the category's a path under its host", async () => {
-    await applyObjects(
-      {
-        apiVersion: "networking.istio.io/v1",
-        kind: "VirtualService",
-        metadata: { name: "taken", namespace: MEMBER },
-        spec: {
-          hosts: ["shop.lab.internal", "taken.lab.internal"],
-          gateways: ["istio-ingress/shop", "taken"],
-          http: [{ match: [{ uri: { prefix: "/account" } }], directResponse: { status: 200 } }],
-        },
-      },
-      {
-        apiVersion: "networking.istio.io/v1",
-        kind: "Gateway",
-        metadata: { name: "taken", namespace: MEMBER },
-        spec: {
-          selector: { istio: "ingressgateway" },
-          servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["taken.lab.internal"] }],
-        },
-      },
-    );
-    const url = "http://10.88.0.1:30080";
-    const own = await Client.open({ url, host: "taken.lab.internal" });
-    const ours = await Client.open({ url, host: "shop.lab.internal" });
-    try {
-      // Once its own host answers, the gateway has all of the route that it takes.
-      await until(
-        "the route is at the gateway",
-        async () => (await own.ask({ path: "/account" })).status === 200,
-      );
-      assert.equal((await ours.ask({ path: "/account" })).status, 404);
-    } finally {
-      await Promise.all([own.close(), ours.close()]);
-    }
-  });
-
   it("keeps every pod of Istio's own to Pod Security restricted, and of ours all but Istio's init container", async () => {
     for (const namespace of ["istio-system", "istio-ingress"]) {
       const { metadata } = await get<{ metadata: { labels: Record<string, string> } }>(
