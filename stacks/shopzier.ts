@@ -54,6 +54,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
     {
       ...release,
       hosts,
+      routeNamespaces: [c.namespace],
       http: g.http,
       ...(g.tls && { tls: g.tls }),
       serviceType: g.serviceType,

@@ -4,6 +4,7 @@ import { EnvoyFilter } from "../istio/envoy-filter";
 import { Gateway } from "../istio/gateway";
 import { VirtualService } from "../istio/virtual-service";
 import {
+  bound,
   gatewayServers,
   hostSuffix,
   httpServer,
@@ -41,6 +42,11 @@ export interface IngressGatewayArgs {
   readonly revision?: string;
   /** Hosts that clients may ask for; `*` for any. */
   readonly hosts: readonly string[];
+  /**
+   * Namespaces whose VirtualServices may bind to the hosts. Default: any, so whoever may write a VirtualService anywhere may
+   * answer under these hosts and their certificates.
+   */
+  readonly routeNamespaces?: readonly string[];
   /** Listen for plain HTTP on port 80. Default true. */
   readonly http?: boolean;
   /** Listen for HTTPS on port 443. Default: no HTTPS. */
@@ -127,7 +133,7 @@ export class IngressGateway extends pulumi.ComponentResource {
       ...args.nodePorts,
     };
     const plain = args.http ?? true;
-    const tls = args.tls;
+    const { tls, routeNamespaces } = args;
 
     this.pods = { namespace: namespaceName, labels: LABELS };
     const namespace = new k8s.core.v1.Namespace(
@@ -213,9 +219,23 @@ export class IngressGateway extends pulumi.ComponentResource {
         { parent: this, dependsOn: after },
       );
     const plainHttp = redirects
-      ? this.redirect(name, listener("http", [httpServer(args.hosts)], [release]), args.hosts, nodePorts)
+      ? this.redirect(
+          name,
+          listener(
+            "http",
+            [httpServer(bound(args.hosts, routeNamespaces && [".", ...routeNamespaces]))],
+            [release],
+          ),
+          args.hosts,
+          nodePorts,
+        )
       : [];
-    const servers = gatewayServers({ hosts: args.hosts, http: plain && !redirects, ...(tls && { tls }) });
+    const servers = gatewayServers({
+      hosts: args.hosts,
+      ...(routeNamespaces && { namespaces: routeNamespaces }),
+      http: plain && !redirects,
+      ...(tls && { tls }),
+    });
     // Last, so that port 80 is never closed on the way.
     const gateway = listener("gateway", servers, [release, ...plainHttp]);
 

@@ -34,6 +34,8 @@ export interface GatewayTls extends HostTls {
 
 export interface GatewayServersArgs {
   readonly hosts: readonly string[];
+  /** Namespaces whose routes may bind to the hosts. Default: any. */
+  readonly namespaces?: readonly string[];
   /** Serve plain HTTP on port 80. */
   readonly http: boolean;
   readonly tls?: GatewayTls;
@@ -43,17 +45,21 @@ export interface GatewayServersArgs {
  * Plans the servers of a Gateway: one for plain HTTP, one for the hosts that share their TLS, and one for each host with
  * TLS of its own. A client that names one host to TLS and another to HTTP gets 404, as each server has its own routes.
  */
-export function gatewayServers({ hosts, http, tls }: GatewayServersArgs): Server[] {
+export function gatewayServers({ hosts, namespaces, http, tls }: GatewayServersArgs): Server[] {
   const own = tls?.hosts ?? {};
   const shared = hosts.filter((host) => !Object.hasOwn(own, host));
   return [
-    ...(http ? [httpServer(hosts)] : []),
-    ...(tls && shared.length > 0 ? [httpsServer("https", shared, tls)] : []),
+    ...(http ? [httpServer(bound(hosts, namespaces))] : []),
+    ...(tls && shared.length > 0 ? [httpsServer("https", bound(shared, namespaces), tls)] : []),
     ...Object.entries(own)
       .filter(([host]) => hosts.includes(host))
-      .map(([host, hostTls]) => httpsServer(`https-${portSuffix(host)}`, [host], hostTls)),
+      .map(([host, hostTls]) => httpsServer(`https-${portSuffix(host)}`, bound([host], namespaces), hostTls)),
   ];
 }
+
+/** Hosts to which only routes of `namespaces` may bind; `.` is the Gateway's own. Default: any. */
+export const bound = (hosts: readonly string[], namespaces?: readonly string[]): readonly string[] =>
+  namespaces ? hosts.flatMap((host) => namespaces.map((namespace) => `${namespace}/${host}`)) : hosts;
 
 export const httpServer = (hosts: readonly string[]): Server => ({
   port: { number: 80, name: "http", protocol: "HTTP" },

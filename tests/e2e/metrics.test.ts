@@ -204,6 +204,11 @@ describe("metrics of the versions in Prometheus", function () {
     assert.deepEqual(failures(await raised("VersionLatencyBudgetBurn")), {});
   });
 
+  async function rulesObject(): Promise<string> {
+    const args = ["configmap", "prometheus-rules", "-n", "prometheus"];
+    return (await get<{ metadata: { uid: string } }>(...args)).metadata.uid;
+  }
+
   /** Sends requests until the alert fires for v2, and after the shift back until it ends; gives the answers. */
   async function raised(alert: string): Promise<readonly Answer[]> {
     const load = client.load(50);
@@ -216,8 +221,10 @@ describe("metrics of the versions in Prometheus", function () {
     };
     await until("the alert", async () => (await look()).includes(`${alert} v2`), 90);
     const fired = performance.now();
+    const rules = await rulesObject();
     await setConfig("traffic.weights.v2", 0);
     await up();
+    assert.equal(await rulesObject(), rules, "the rules were updated where they are");
     const shifted = performance.now();
     await until("the end of the alert", async () => (await look()).length === 0, 90);
     const ended = performance.now();

@@ -281,6 +281,24 @@ describe("servers of the gateway", () => {
       ],
     );
   });
+
+  it("let the namespaces that are named bind routes to each host, and no other", () => {
+    const hosts = ["shop.example.com", "*.example.org"];
+    const tls = { credentialName: "shop", hosts: { "*.example.org": { credentialName: "org" } } };
+    assert.deepEqual(
+      gatewayServers({ hosts, namespaces: ["category", "cart"], http: true, tls }).map((s) => s.hosts),
+      [
+        [
+          "category/shop.example.com",
+          "cart/shop.example.com",
+          "category/*.example.org",
+          "cart/*.example.org",
+        ],
+        ["category/shop.example.com", "cart/shop.example.com"],
+        ["category/*.example.org", "cart/*.example.org"],
+      ],
+    );
+  });
 });
 
 describe("settings of security", () => {
