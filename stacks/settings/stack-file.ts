@@ -13,8 +13,12 @@ const ALTERED: readonly RegExp[] = [
 ];
 /** As a number right, as text another one. */
 const ZEROS = /^[-+]?\d+\.(\d*0)?$/;
-/** Keys below which a fraction is a number. */
-const NUMBERS = ["weights", "percent", "availability", "cpu"];
+/** Keys at or below which a fraction is a number. */
+export const NUMBERS = [
+  ...["weights", "percent", "minimumPercent", "aggression", "availability", "sampling", "cpu"],
+  // Helm values have no types that are known here.
+  "values",
+];
 
 /**
  * What a stack file says and Pulumi does not give the program as it is written. The file counts only where `config` has
@@ -44,13 +48,17 @@ export function alteredScalars(
       const altered = ALTERED.some((form) => form.test(written)) || (!number && ZEROS.test(written));
       if (!altered || !comesFrom(written, given)) return;
       const line = file.slice(0, node.range?.[0] ?? 0).split("\n").length;
-      const quoted = { say: `write it in quotes in line ${line} of the stack file: "${written}"` };
+      // Values of environment variables are never shown.
+      const hidden = path.includes("env");
+      const quoted = {
+        say: `write it in quotes in line ${line} of the stack file${hidden ? "" : `: "${written}"`}`,
+      };
       const plain = /^[tf]/i.test(written)
         ? { say: "where a switch is meant, write true or false" }
         : { say: "where a number is meant, write it in decimal digits alone" };
       const finding = {
         path,
-        found: `${written}, without quotes, in line ${line}`,
+        found: `${hidden ? "a value" : written}, without quotes, in line ${line}`,
         allowed: "text in quotes, or a number that every reader of YAML reads alike",
         hint: "Pulumi reads it as a number, a date or a switch, and gives the program that",
       };
