@@ -1,6 +1,6 @@
 import type { AuthorizationPolicySpec, AuthorizationRule, Source } from "../istio/authorization-policy";
 import { claimKey, type ClaimValues } from "./claims";
-import { operationOf, PREFLIGHT, toOperation, type RequestCondition } from "./request-condition";
+import { operationOf, preflightOf, toOperation, type RequestCondition } from "./request-condition";
 
 /** Requests that are allowed or denied at the gateway: all conditions that are given must hold, and one at least is. */
 export interface AccessEntry extends RequestCondition {
@@ -29,7 +29,7 @@ export interface AccessPlanArgs {
    * client is the peer, and whatever the header says is the client's own word.
    */
   readonly trustedProxies: number;
-  /** Whether CORS preflights pass where an entry asks for claims: they come without a token. */
+  /** Whether CORS preflights of what is allowed pass: they come without a token and by another method. */
   readonly preflights: boolean;
 }
 
@@ -44,14 +44,14 @@ export function planAccess(lists: AccessLists, args: AccessPlanArgs): AccessPlan
     }),
   });
   const { deny, allow } = lists;
-  const byClaim = allow?.some(({ claims }) => claims !== undefined) === true;
+  const allowed = allow?.map(rule);
   return {
     ...(deny && { deny: { selector, action: "DENY", rules: deny.map(rule) } }),
-    ...(allow && {
+    ...(allowed && {
       allow: {
         selector,
         action: "ALLOW",
-        rules: [...allow.map(rule), ...(preflights && byClaim ? [PREFLIGHT] : [])],
+        rules: [...allowed, ...(preflights ? allowed.map(preflightOf) : [])],
       },
     }),
   };

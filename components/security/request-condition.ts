@@ -1,5 +1,5 @@
 import type { AuthorizationRule, Operation } from "../istio/authorization-policy";
-import type { RoutedPath } from "../traffic/paths";
+import { spellings, type RoutedPath } from "../traffic/paths";
 
 /** What is asked for: one of `paths` by one of `methods`; what is left out is any. */
 export interface RequestCondition {
@@ -10,12 +10,12 @@ export interface RequestCondition {
 
 /**
  * Paths as an AuthorizationPolicy takes them: its `*` is textual, so a prefix is the path itself and what is below it; one
- * segment is `{*}`.
+ * segment is `{*}`. A slash at the end makes no other path of one.
  */
 export function policyPaths(paths: readonly RoutedPath[]): string[] {
   return paths.flatMap((path) => {
-    if ("exact" in path) return [path.exact];
-    if ("template" in path) return [path.template.replaceAll("*", "{*}")];
+    if ("exact" in path) return spellings(path.exact);
+    if ("template" in path) return spellings(path.template.replaceAll("*", "{*}"));
     const base = path.prefix.replace(/\/+$/, "");
     return base === "" ? ["/*"] : [base, `${base}/*`];
   });
@@ -32,13 +32,20 @@ export function operationOf({ paths, methods }: RequestCondition): Operation {
   return { ...(paths && { paths: policyPaths(paths) }), ...(methods && { methods }) };
 }
 
-const PREFLIGHT_HEADER = "request.headers[access-control-request-method]";
+/** A request is a preflight where it has both (Fetch standard, "CORS-preflight request"). */
+const PREFLIGHT_HEADERS = ["origin", "access-control-request-method"].map(
+  (name) => `request.headers[${name}]`,
+);
 
-/** A CORS preflight: browsers never send a token with it. */
-export const PREFLIGHT: AuthorizationRule = {
-  to: [{ operation: { methods: ["OPTIONS"] } }],
-  when: [{ key: PREFLIGHT_HEADER, values: ["*"] }],
-};
+/** A CORS preflight for what `rule` allows: browsers never send a token with it, and its method is another one. */
+export function preflightOf({ from, to }: AuthorizationRule): AuthorizationRule {
+  const paths = to?.[0]?.operation.paths;
+  return {
+    ...(from && { from }),
+    ...toOperation({ ...(paths && { paths }), methods: ["OPTIONS"] }),
+    when: PREFLIGHT_HEADERS.map((key) => ({ key, values: ["*"] })),
+  };
+}
 
 /** `rule` for every request but preflights. */
 export function exceptPreflights(rule: AuthorizationRule): AuthorizationRule[] {
@@ -58,12 +65,10 @@ export function exceptPreflights(rule: AuthorizationRule): AuthorizationRule[] {
         ]),
     ...(others && others.length === operation.methods?.length
       ? []
-      : [
-          {
-            ...rule,
-            ...toOperation(options),
-            when: [...(rule.when ?? []), { key: PREFLIGHT_HEADER, notValues: ["*"] }],
-          },
-        ]),
+      : PREFLIGHT_HEADERS.map((key) => ({
+          ...rule,
+          ...toOperation(options),
+          when: [...(rule.when ?? []), { key, notValues: ["*"] }],
+        }))),
   ];
 }

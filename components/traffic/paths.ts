@@ -9,6 +9,12 @@ export type RoutedPath =
 /** "/a/" and "/a" are one prefix; that of everything is empty. */
 const base = (prefix: string): string => prefix.replace(/\/+$/, "");
 
+/** A path with and without a slash at its end: services answer both alike (Fastify's ignoreTrailingSlash, Spring 5). */
+export function spellings(path: string): string[] {
+  const plain = base(path);
+  return plain === "" ? [path] : [path, path === plain ? `${plain}/` : plain];
+}
+
 /** A routed path as rules match it. */
 function pathMatch(routed: RoutedPath): PathMatch {
   if (!("template" in routed)) return routed;

@@ -5,7 +5,7 @@ import { PATH_PARAMETERS } from "../security/path-parameters";
 import type { CircuitBreaker } from "./circuit-breaker";
 import { choiceCountPatch, type LoadBalancer } from "./load-balancer";
 import { istioMatch, type RequestMatch } from "./matches";
-import { confine, uriMatches, type RoutedPath } from "./paths";
+import { confine, spellings, uriMatches, type RoutedPath } from "./paths";
 import { clusterName } from "./propagation";
 import { gatewayRateLimits, type GatewayRateLimits, type GlobalRateLimit } from "./rate-limit";
 import {
@@ -212,7 +212,10 @@ function ruleRoutes(
       "redirect" in action
         ? { redirect: redirectSpec(action.redirect, request.hosts) }
         : { directResponse: responseSpec(action.respond) };
-    return [{ name, ...conditions(matches(match, undefined)), ...answer, ...answerPolicySpec(effective) }];
+    const target = "redirect" in action ? action.redirect.path : undefined;
+    return [
+      { name, ...conditions(matches(match, undefined, target)), ...answer, ...answerPolicySpec(effective) },
+    ];
   }
   const any = matches(match, request.paths);
   if (any.length === 0) throw new RangeError(`rule "${name}" matches no path that reaches the service`);
@@ -234,13 +237,28 @@ function ruleRoutes(
   });
 }
 
-/** Matches for what of `any` lies within `paths`: one without conditions is every request, none at all no request. */
-function matches(any: readonly RequestMatch[], paths: readonly RoutedPath[] | undefined): HttpMatchRequest[] {
+/**
+ * Matches for what of `any` lies within `paths`: one without conditions is every request, none at all no request. An exact
+ * path is matched however it is spelt, but for `target`: a redirect from `/a` to `/a/` must end there.
+ */
+function matches(
+  any: readonly RequestMatch[],
+  paths: readonly RoutedPath[] | undefined,
+  target?: string,
+): HttpMatchRequest[] {
   return any.flatMap((match) => {
     const { path } = match;
     const others = istioMatch(match);
     if (!paths && path === undefined) return [others];
-    const confined = paths ? confine(path, paths) : path === undefined ? [] : [path];
+    const spelt =
+      path !== undefined && "exact" in path
+        ? spellings(path.exact)
+            .filter((exact) => exact === path.exact || exact !== target)
+            .map((exact) => ({ exact }))
+        : [path];
+    const confined = paths
+      ? spelt.flatMap((one) => confine(one, paths))
+      : spelt.filter((one) => one !== undefined);
     return confined.flatMap(uriMatches).map((uri) => ({ uri, ...others }));
   });
 }

@@ -59,8 +59,21 @@ export const cors = object(
 )
   .meta({ required: ["origins"] })
   .superRefine(
-    ({ origins, credentials }, context) => {
-      if (credentials !== true || !Array.isArray(origins) || !origins.includes("*")) return;
+    ({ origins, credentials, expose }, context) => {
+      if (credentials !== true) return;
+      if (Array.isArray(expose) && expose.includes("*")) {
+        context.addIssue({
+          code: "custom",
+          path: ["expose"],
+          message: "header names beside credentials",
+          params: {
+            found: '"*" beside credentials',
+            hint: "browsers take it for the name of a header then (Fetch standard)",
+            repairs: [{ say: "name each header, or remove the credentials" }],
+          },
+        });
+      }
+      if (!Array.isArray(origins) || !origins.includes("*")) return;
       context.addIssue({
         code: "custom",
         path: ["credentials"],

@@ -150,8 +150,8 @@ describe("settings of security", () => {
     assert.deepEqual(
       servers.map(({ hosts, tls }) => [hosts, tls.mode]),
       [
-        [["shop.example.com"], "SIMPLE"],
-        [["api.example.com"], "MUTUAL"],
+        [["category/shop.example.com"], "SIMPLE"],
+        [["category/api.example.com"], "MUTUAL"],
       ],
     );
     for (const host of ["shop.example.com", "api.example.com"]) {

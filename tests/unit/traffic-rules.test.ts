@@ -229,7 +229,7 @@ describe("rules in a plan", function () {
     assert.equal(first?.timeout, "1s");
     assert.deepEqual(second, {
       name: "gone",
-      match: [{ uri: { exact: "/gone" } }],
+      match: [{ uri: { exact: "/gone" } }, { uri: { exact: "/gone/" } }],
       directResponse: { status: 410 },
     });
     assert.equal(rest?.timeout, "5s");
@@ -251,6 +251,20 @@ describe("rules in a plan", function () {
       ],
     );
     assert.equal(planRoutes(request([beta])).meshVirtualService, undefined);
+  });
+
+  it("match an exact path however it is spelt, but for the target of a redirect and what is not routed", () => {
+    const uris = (path: string, action: TrafficRule["action"]) =>
+      plan([{ name: "one", match: [{ path: { exact: path } }], action }], { paths: CATEGORY_PATHS })
+        .http.filter(({ name }) => name === "one")
+        .flatMap(({ match = [] }) => match.map(({ uri }) => uri?.exact));
+    const v2 = { to: "v2" };
+    assert.deepEqual(uris("/api/v1/category/50", v2), ["/api/v1/category/50", "/api/v1/category/50/"]);
+    assert.deepEqual(uris("/api/v1/category/", v2), ["/api/v1/category/", "/api/v1/category"]);
+    assert.deepEqual(uris("/actuator/health/ping", v2), ["/actuator/health/ping"]);
+    assert.deepEqual(uris("/", { respond: { status: 410 } }), ["/"]);
+    assert.deepEqual(uris("/a", { redirect: { path: "/a/" } }), ["/a"]);
+    assert.deepEqual(uris("/a", { redirect: { path: "/b" } }), ["/a", "/a/"]);
   });
 
   it("hold for callers in the mesh too where these are let in, with weights and policies", () => {
