@@ -176,15 +176,20 @@ describe("who may come in", () => {
         `/api/v1//private/category`,
         `/api/v1/x/../private/category`,
         `/api/v1/private%2fcategory`,
+        `${PRIVATE}/`,
+        `${PRIVATE}//`,
       ]) {
         assert.equal(await status(path), 403, path);
       }
+      for (const end of ["", "/", "//", "/./", "%2F"])
+        assert.equal(await status(`${LIST}/secret${end}`, bearer(good.token())), 403, `secret${end}`);
     });
 
     it("lets a preflight pass without one, and nothing else that looks alike", async () => {
       const preflight = { origin: "https://shop.example.com", "access-control-request-method": "PUT" };
       assert.equal(await status(PRIVATE, preflight, "OPTIONS"), 200);
-      assert.equal(await status(PRIVATE, { origin: "https://shop.example.com" }, "OPTIONS"), 403);
+      for (const [name, value] of Object.entries(preflight))
+        assert.equal(await status(PRIVATE, { [name]: value }, "OPTIONS"), 403, name);
     });
 
     it("denies and routes by claim", async () => {
