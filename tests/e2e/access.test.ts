@@ -122,9 +122,9 @@ describe("who may come in", () => {
                 jwksUri: echoUrl(OUTSIDE, JSON.stringify(partner.jwks)),
               },
             ],
-            required: [{ paths: [{ prefix: PRIVATE }] }, { methods: ["DELETE"] }],
+            required: [{ paths: [PRIVATE] }, { methods: ["DELETE"] }],
           },
-          access: { deny: [{ paths: [{ prefix: `${LIST}/secret` }] }, { claims: { groups: ["banned"] } }] },
+          access: { deny: [{ paths: [`${LIST}/secret`] }, { claims: { groups: ["banned"] } }] },
         },
         {
           cors: { origins: ["https://shop.example.com"], methods: ["PUT"] },
