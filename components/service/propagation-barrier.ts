@@ -84,8 +84,8 @@ export class PropagationBarrier {
   }
 
   /**
-   * Resolves once every ready gateway pod has the policies of `guards` and routes as `route` was written, to healthy endpoints, and requests in flight
-   * to versions that no route names any more have ended; rejects beyond the limit, naming the pods that lag. Leave the
+   * Resolves once every ready gateway pod has the policies of `guards` and routes as `route` was written, to healthy
+   * endpoints, and requests in flight to versions that no route names any more have ended; rejects beyond the limit, naming the pods that lag. Leave the
    * rejection to Pulumi, which ends the program with it: within an output it would be worded as a fault of that output.
    */
   routed(route: VirtualService, guards: readonly GatewayAccess[] = []): pulumi.Output<void> {
@@ -98,7 +98,7 @@ export class PropagationBarrier {
         const access = policies.flatMap((p) => p.access);
         const tokens = policies.flatMap((p) => p.tokens);
         await Promise.all([
-          this.refuseDrift({ kind: "VirtualService", ...metadata }, spec),
+          this.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid),
           ...access.map((p) => this.refuseDrift({ kind: "AuthorizationPolicy", ...p.metadata }, p.spec)),
           ...tokens.map((p) => this.refuseDrift({ kind: "RequestAuthentication", ...p.metadata }, p.spec)),
         ]);
@@ -127,12 +127,12 @@ export class PropagationBarrier {
    *
    * @throws Error where the object in the cluster is not what was written. Without the right to read it, nothing is known.
    */
-  private async refuseDrift(key: ObjectKey, written: unknown): Promise<void> {
+  private async refuseDrift(key: ObjectKey, written: unknown, uid?: string): Promise<void> {
     const { cluster = {}, timeoutSeconds = 60 } = this.args;
     const seen = await readObject(cluster, key, AbortSignal.timeout(timeoutSeconds * 1000)).catch(
       () => undefined,
     );
-    const found = seen && drift(seen.live, written);
+    const found = seen && drift(seen.live, written, uid);
     if (found === undefined) return;
     throw new Error(
       `${key.kind} ${key.namespace}/${key.name} ${found}\n` +

@@ -5,6 +5,7 @@
 /** Of an object in the cluster, what tells whose its fields are. */
 export interface LiveObject {
   readonly metadata?: {
+    readonly uid?: string;
     readonly managedFields?: readonly {
       readonly manager?: string;
       /** The client makes a Date of it. */
@@ -21,9 +22,17 @@ const SHOWN = 5;
 /**
  * How the live spec differs from the written one, in words; undefined where it does not. `live` is undefined where the
  * object is gone.
+ *
+ * @param uid of the object that was written: one of the same name and another uid is in another cluster, or was made anew.
  */
-export function drift(live: LiveObject | undefined, written: unknown): string | undefined {
-  if (live === undefined) return "is not in the cluster any more";
+export function drift(live: LiveObject | undefined, written: unknown, uid?: string): string | undefined {
+  if (live === undefined) {
+    return "is not in the cluster that was asked: somebody deleted it, or the component's `cluster` is not that of its provider";
+  }
+  const seen = live.metadata?.uid;
+  if (uid !== undefined && seen !== undefined && seen !== uid) {
+    return `has the uid ${seen} instead of ${uid}: somebody made it anew, or the component's \`cluster\` is not that of its provider`;
+  }
   const found = differences(live.spec, written, "spec");
   if (found.length === 0) return undefined;
   const more = found.length > SHOWN ? [`and ${found.length - SHOWN} more`] : [];

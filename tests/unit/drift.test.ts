@@ -35,7 +35,14 @@ describe("drift of an object", () => {
       'was changed by somebody who gave no name: spec.hosts[0] is "a" instead of "shop.example.com"; ' +
         'spec.hosts[1] is "b" instead of nothing; spec.exportTo is ["."] instead of nothing',
     );
-    assert.equal(drift(undefined, spec(80, 20)), "is not in the cluster any more");
+  });
+
+  it("is another object of the same name, or none: in another cluster, or after somebody", () => {
+    assert.match(drift(undefined, spec(80, 20)) ?? "", /^is not in the cluster that was asked: /);
+    const live = { metadata: { uid: "b" }, spec: spec(80, 20) };
+    assert.match(drift(live, spec(80, 20), "a") ?? "", /^has the uid b instead of a: /);
+    assert.equal(drift(live, spec(80, 20), "b"), undefined);
+    assert.equal(drift(live, spec(80, 20)), undefined);
   });
 
   it("is none between equal specs, in whatever order their fields stand", () => {
