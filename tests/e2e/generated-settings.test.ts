@@ -61,6 +61,8 @@ function apart(object: IstioObject, i: number): IstioObject {
     )
       .replaceAll(/\bexample\.(com|net|org)\b/g, `example-${i}.$1`)
       .replaceAll("category.category", `category.generated-${i}`)
+      // Servers name the namespace whose routes may bind to a host; the gateway's own is ".".
+      .replaceAll(/"[a-z0-9][a-z0-9-]*\/(?=[^"/]*example-|\*")/g, `"generated-${i}/`)
       .replaceAll(`${GATEWAYS}/shop`, `${GATEWAYS}/generated-${i}-shop`)
       // A ConfigMap is read in the namespace of the rule only.
       .replaceAll(`configmap://${namespace}/`, `configmap://${to}/`),
