@@ -16,6 +16,7 @@ import { findings } from "./settings/rules";
 import { configuration, type Configuration } from "./settings/schema";
 import { securitySettings, type SecuritySettings } from "./settings/security";
 import { schemeWarnings, securityWarnings } from "./settings/security-rules";
+import { parsed } from "./settings/stack-file";
 import { trafficRuleOf } from "./settings/traffic-rules";
 
 export { SettingsError, type Problem } from "./settings/problem";
@@ -224,12 +225,7 @@ const OBJECTS = ["istio", "gateway", "category", "traffic", "observability", "se
 function readable(config: Readonly<Record<string, unknown>>): unknown {
   const read = (key: string, value: unknown): unknown => {
     if (OBJECTS.includes(key) && (value === "" || value === null)) return {};
-    if (typeof value !== "string" || !value.startsWith("{")) return value;
-    try {
-      return JSON.parse(value);
-    } catch {
-      return value;
-    }
+    return parsed(value);
   };
   return ordered(Object.fromEntries(Object.entries(config).map(([key, value]) => [key, read(key, value)])));
 }

@@ -81,7 +81,8 @@ export function alteredScalars(
   return problems;
 }
 
-function parsed(value: unknown): unknown {
+/** A value with the JSON text read as which Pulumi gives an object. */
+export function parsed(value: unknown): unknown {
   if (typeof value !== "string" || !value.startsWith("{")) return value;
   try {
     return JSON.parse(value);
