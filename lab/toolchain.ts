@@ -356,7 +356,9 @@ export async function installPython(requirements: string, folder: string): Promi
   const options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"];
   await withScratch(async (TMPDIR) => {
     const settings = { env: { TMPDIR }, log: "toolchain" };
-    await run(["python3", "-m", "venv", environment], settings);
+    // venv would run ensurepip itself and swallow what that prints, a full disk among it.
+    await run(["python3", "-m", "venv", "--without-pip", environment], settings);
+    await run([path.join(environment, "bin", "python3"), "-m", "ensurepip", "--default-pip"], settings);
     await run([pip, "install", ...options, "--target", target, "--requirement", requirements], settings);
   });
   fs.rmSync(environment, { recursive: true });
