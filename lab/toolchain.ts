@@ -133,6 +133,8 @@ const clients: readonly ProgramName[] = [
 const ofNode: readonly ProgramName[] = ["kubeadm", "kubelet", "calico", "calico-felix"];
 const onPath: readonly ProgramName[] = [...clients, ...ofNode];
 const plugin: ProgramName = "pulumi-resource-kubernetes";
+/** The CLI looks for its language host beside its own real path, and warns under each command of one that is elsewhere. */
+const besideCli: readonly ProgramName[] = ["pulumi", "pulumi-language-nodejs"];
 
 const sources = path.join(__dirname, "toolchain");
 const goEnvironment = { GOTOOLCHAIN: "local", CGO_ENABLED: "0", GOFLAGS: "-trimpath", GOGC: "400" };
@@ -223,7 +225,20 @@ export class Toolchain {
     ]);
     fs.rmSync(folders.bin, { recursive: true, force: true });
     fs.mkdirSync(folders.bin, { recursive: true });
-    for (const name of onPath) fs.symlinkSync(this.file(name), path.join(folders.bin, name));
+    const cli = await this.cli();
+    for (const name of onPath) {
+      const file = besideCli.includes(name) ? path.join(cli, name) : this.file(name);
+      fs.symlinkSync(file, path.join(folders.bin, name));
+    }
+  }
+
+  /** The folder with Pulumi's CLI and its language host. */
+  private cli(): Promise<string> {
+    return cached("pulumi-cli", contentHash(...besideCli.map((name) => this.key(name))), (folder) => {
+      // Hard links: the programs are there once.
+      for (const name of besideCli) fs.linkSync(this.file(name), path.join(folder, name));
+      return Promise.resolve();
+    });
   }
 
   /** Two modules at a time, because one leaves a core idle wherever it waits for a large package or the linker. */

@@ -33,6 +33,7 @@ describe("a wrong stack file", () => {
       assert.match(result.all, /LEAST_REQUEST/);
       assert.match(result.all, /did you mean category\?/);
       assert.doesNotMatch(result.all, /\n\s+at .*\(.*:\d+:\d+\)/, "a stack trace");
+      assert.doesNotMatch(result.all, /from \$PATH/, "a warning that hides others");
       assert.deepEqual(await state(), before);
     });
   }

@@ -63,4 +63,25 @@ describe("lab toolchain", () => {
       Object.assign(folders, { cache });
     }
   });
+
+  it("links Pulumi's language host beside the real path of its CLI, where no warning says that it is elsewhere", async () => {
+    const { cache, bin } = folders;
+    Object.assign(folders, { cache: path.join(folder, "cache"), bin: path.join(folder, "bin") });
+    try {
+      const toolchain = new Toolchain(go);
+      for (const name of toolchain.missing([])) {
+        fs.mkdirSync(path.dirname(toolchain.file(name)), { recursive: true });
+        fs.writeFileSync(toolchain.file(name), name);
+      }
+      const nothing = () => undefined;
+      await toolchain.build([], nothing, () => Promise.resolve());
+      const [cli, host] = ["pulumi", "pulumi-language-nodejs"].map((name) =>
+        fs.realpathSync(path.join(folders.bin, name)),
+      );
+      assert.equal(host, path.join(path.dirname(cli ?? ""), "pulumi-language-nodejs"));
+      assert.equal(fs.readFileSync(host, "utf8"), "pulumi-language-nodejs");
+    } finally {
+      Object.assign(folders, { cache, bin });
+    }
+  });
 });
