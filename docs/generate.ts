@@ -5,12 +5,9 @@
  */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { z } from "zod";
 import { parseSettings, SettingsError } from "../stacks/settings";
-import { configuration } from "../stacks/settings/schema";
+import { settingsSchema, type Schema } from "../stacks/settings/json-schema";
 import { WRONG_SETTINGS, wrongConfig } from "../tests/unit/wrong-settings";
-
-type Schema = z.core.JSONSchema.JSONSchema;
 
 /** Path in the project → text. */
 export function documents(): Record<string, string> {
@@ -19,20 +16,6 @@ export function documents(): Record<string, string> {
     "docs/configuration.md": configurationReference(),
     "docs/errors.md": errorCatalogue(),
   };
-}
-
-/** JSON Schema of the settings, keys without namespace. */
-function settingsSchema(): Schema {
-  return z.toJSONSchema(configuration, {
-    io: "input",
-    unrepresentable: "any",
-    // zod drops defaults and examples where the input is transformed; ours are what a user writes.
-    override: ({ zodSchema, jsonSchema }) => {
-      const { default: written, examples } = z.globalRegistry.get(zodSchema) ?? {};
-      if (written !== undefined) jsonSchema.default = written;
-      if (examples !== undefined) jsonSchema.examples = examples as unknown[];
-    },
-  });
 }
 
 /** JSON Schema of a `Pulumi.<stack>.yaml`. */

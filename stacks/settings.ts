@@ -12,6 +12,7 @@ import { observabilitySettings, type ObservabilitySettings } from "./settings/ob
 import { mirrorWarnings, passthroughWarnings } from "./settings/policy-rules";
 import { didYouMean, problemOf, SettingsError, type Finding } from "./settings/problem";
 import { rulePolicies } from "./settings/policies";
+import { exampleLines } from "./settings/json-schema";
 import { findings } from "./settings/rules";
 import { configuration, type Configuration } from "./settings/schema";
 import { securitySettings, type SecuritySettings } from "./settings/security";
@@ -290,10 +291,12 @@ function findingsOf(issue: Issue): Finding[] {
       const { input } = issue;
       const found = typeof input === "string" && input !== "" ? "text" : show(input);
       const list = issue.code === "invalid_type" && issue.expected === "array";
+      const lines = exampleLines(path, list ? "array" : "object", input);
+      const example = lines === undefined ? "" : `, for example: ${lines}`;
       const repair =
         input === null
           ? { remove: path }
-          : { say: `write its ${list ? "entries" : "keys"} below it, in the stack file` };
+          : { say: `write its ${list ? "entries" : "keys"} below it, in the stack file${example}` };
       return [{ path, found, allowed, repairs: [repair] }];
     }
   }

@@ -61,11 +61,14 @@ export class SettingsError extends Error {
   }
 }
 
-function describe(problem: Problem): string {
+/** Several problems of one path are numbered: else the second looks like the first. */
+function describe(problem: Problem, _: number, all: readonly Problem[]): string {
+  const same = all.filter(({ path }) => path === problem.path);
+  const number = same.length > 1 ? ` (${same.indexOf(problem) + 1} of ${same.length})` : "";
   const repairs = problem.repairs.map((repair, i) => `  ${i === 0 ? "repair: " : "or:     "} ${repair}`);
   const hint = problem.hint === undefined ? [] : [`  note:    ${problem.hint}`];
   return [
-    problem.path,
+    `${problem.path}${number}`,
     `  found:   ${problem.found}`,
     `  allowed: ${problem.allowed}`,
     ...hint,

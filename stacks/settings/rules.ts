@@ -272,13 +272,14 @@ function* gatewayFindings(gateway: NonNullable<PartialConfiguration["gateway"]>)
       repairs: [{ remove: ["gateway", "nodePorts"] }],
     };
   }
-  if (nodePorts?.http !== undefined && nodePorts.http === nodePorts.https) {
+  const ports = serviceType === "ClusterIP" ? undefined : nodePorts;
+  if (ports?.http !== undefined && ports.http === ports.https) {
     yield {
       path: ["gateway", "nodePorts"],
-      found: `${nodePorts.http} for both HTTP and HTTPS`,
+      found: `${ports.http} for both HTTP and HTTPS`,
       allowed: "two different ports",
       repairs: [
-        nodePorts.http === NODE_PORTS.https
+        ports.http === NODE_PORTS.https
           ? { at: ["gateway", "nodePorts", "http"], set: NODE_PORTS.http }
           : { at: ["gateway", "nodePorts", "https"], set: NODE_PORTS.https },
       ],
@@ -299,7 +300,7 @@ function* gatewayFindings(gateway: NonNullable<PartialConfiguration["gateway"]>)
       repairs: [{ set: NODE_PORTS[one] }, { at: ["gateway", "nodePorts", other], set: NODE_PORTS[one] }],
     };
   }
-  const status = nodePorts?.status;
+  const status = ports?.status;
   for (const other of ["http", "https"] as const) {
     const open = other === "http" ? http !== false : "tls" in gateway;
     const taken = nodePorts?.[other] ?? (open && serviceType === "NodePort" ? NODE_PORTS[other] : undefined);

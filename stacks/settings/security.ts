@@ -164,6 +164,7 @@ const identity = field(
   {
     title: "namespace/serviceaccount, or namespace/* for every account of a namespace",
     type: "string",
+    pattern: `${LABEL.source.slice(0, -1)}/(\\*|${SUBDOMAIN.source.slice(1, -1)})$`,
     description: "Identity of a workload in the mesh.",
     example: "shop/frontend",
   },
@@ -328,7 +329,16 @@ const jwt = object(
   },
   "An issuer of tokens.",
 )
-  .meta({ required: ["issuer", "audiences"] })
+  .meta({
+    required: ["issuer", "audiences"],
+    examples: [
+      {
+        issuer: "https://id.example.com/",
+        audiences: ["shop"],
+        jwksUri: "https://id.example.com/.well-known/jwks.json",
+      },
+    ],
+  })
   .superRefine(
     (issuer, context) => {
       const sources = ["jwksUri", "jwks"].filter((key) => key in issuer);

@@ -120,7 +120,10 @@ export const trafficRule = object(
   },
   "A rule for some requests. Exactly one of to, weights, redirect, respond.",
 )
-  .meta({ required: ["name", "match"] })
+  .meta({
+    required: ["name", "match"],
+    examples: [{ name: "beta", match: { headers: { "x-user": "beta" } }, to: "v2" }],
+  })
   .superRefine(
     (rule, context) => {
       const actions = ACTIONS.filter((action) => action in rule);

@@ -32,4 +32,4 @@ export const weights = (description: string) =>
       },
     ),
     description,
-  );
+  ).meta({ examples: [{ v1: "rest", v2: 20 }] });

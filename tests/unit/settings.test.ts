@@ -93,6 +93,40 @@ describe("settings: reports", function () {
     assert.ok(tried >= 30, `${tried} alternatives`);
   });
 
+  it("number the problems of one path", () => {
+    const problem = { path: "shopzier:a", found: "b", allowed: "c", repairs: ["d"] };
+    const { message } = new SettingsError("dev", [
+      problem,
+      { ...problem, found: "e" },
+      { ...problem, path: "f" },
+    ]);
+    assert.match(message, /^shopzier:a \(1 of 2\)\n {2}found: {3}b$/m);
+    assert.match(message, /^shopzier:a \(2 of 2\)\n {2}found: {3}e$/m);
+    assert.match(message, /^f\n/m);
+  });
+
+  it("show examples that are right where they stand", () => {
+    let tried = 0;
+    for (const entry of entries) {
+      const stack = entry.stack ?? "dev";
+      for (const { path, repairs } of problemsOf(asObjects(wrongConfig(entry)), stack)) {
+        const lines = repairs.flatMap((repair) => repair.split("in the stack file, for example: ").slice(1));
+        for (const line of lines) {
+          const config = asObjects(wrongConfig(entry));
+          const [value] = Object.values(parse(line) as object) as unknown[];
+          run(`pulumi config set --stack ${stack} --path '${path}' example`, config, stack, value);
+          assert.deepEqual(
+            problemsOf(config, stack).filter((left) => left.path.startsWith(path)),
+            [],
+            `${entry.title}: ${line}`,
+          );
+          tried++;
+        }
+      }
+    }
+    assert.ok(tried >= 12, `${tried} examples`);
+  });
+
   it("take a key away that was set without --path, and nothing else", () => {
     const paths = [
       "traffic.weights.v2",
@@ -636,7 +670,7 @@ function asObjects(config: Config): Config {
 }
 
 /** Does to `config` what a `pulumi config` command does to a stack file. */
-function run(repair: string, config: Config, stack: string): void {
+function run(repair: string, config: Config, stack: string, other?: unknown): void {
   const command = repair.replace(/^for example: /, "");
   const [, verb, of, at, value] =
     /^pulumi config (set|rm) --stack (\S+) (?:--path )?'shopzier:(.+?)'(?: '?(.*?)'?)?$/.exec(command) ?? [];
@@ -650,6 +684,7 @@ function run(repair: string, config: Config, stack: string): void {
   for (const key of keys) target = (target[key] ??= {}) as Config;
   if (verb === "rm" && Array.isArray(target)) target.splice(Number(last), 1);
   else if (verb === "rm") Reflect.deleteProperty(target, last);
+  else if (other !== undefined) target[last] = other;
   else target[last] = value !== undefined && /^-?\d+$/.test(value) ? Number(value) : value;
 }
 
