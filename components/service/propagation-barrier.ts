@@ -7,14 +7,15 @@ import { readObject, type ObjectKey } from "../mesh/live-object";
 import { policyLag, type ListenerDump } from "../security/gateway-policies";
 import { drift } from "../traffic/drift";
 import {
-  clustersWithoutEndpoint,
+  endpointLag,
   expectedRoutes,
+  flightLag,
   hostOf,
   inFlightToUnrouted,
   namedHosts,
+  notTakenUp,
   routedClusters,
   routeLag,
-  subsetOf,
   type ClusterStatuses,
   type RouteConfigDump,
   type VirtualServiceIdentity,
@@ -105,11 +106,11 @@ export class PropagationBarrier {
         await this.everyGateway(AFTER, async (proxies, pod, signal) => {
           const routes = await proxies.admin<RouteConfigDump>(pod, ROUTES, signal);
           const lag = routeLag(routes, metadata, expected);
-          if (lag !== undefined) return lag;
+          if (lag !== undefined) return notTakenUp(lag);
           if (access.length + tokens.length > 0) {
             const listeners = await proxies.admin<ListenerDump>(pod, LISTENERS, signal);
             const guard = policyLag(listeners, { access, tokens });
-            if (guard !== undefined) return guard;
+            if (guard !== undefined) return notTakenUp(guard);
           }
           const statuses = await proxies.admin<ClusterStatuses>(pod, CLUSTERS, signal);
           return endpointLag(statuses, wanted) ?? flightLag(inFlightToUnrouted(routes, statuses, spec));
@@ -168,7 +169,7 @@ export class PropagationBarrier {
           // A pod that cannot be asked lags until it answers, or is no longer ready.
           const lag = await lagOf(proxies, pod, signal).catch((error: unknown) => {
             if (isFinal(error)) throw error;
-            return `does not answer: ${apiMessage(error)}`;
+            return notTakenUp(`does not answer: ${apiMessage(error)}`);
           });
           return lag === undefined ? [] : [`  - gateway pod ${pod} ${lag}`];
         }),
@@ -180,18 +181,8 @@ export class PropagationBarrier {
     if (lag !== undefined) {
       throw new Error(
         `The gateways ${lack} within ${timeoutSeconds} s:\n${lag}\n` +
-          `${state} Look at these pods and at istiod (istioctl proxy-status), then run the same command again.`,
+          `${state} Once the reason is gone, run the same command again.`,
       );
     }
   }
-}
-
-function endpointLag(statuses: ClusterStatuses, wanted: readonly string[]): string | undefined {
-  const missing = clustersWithoutEndpoint(statuses, wanted);
-  if (missing.length > 0) return `knows no healthy endpoint of ${missing.map(subsetOf).join(", ")}`;
-}
-
-function flightLag(busy: ReadonlyMap<string, number>): string | undefined {
-  if (busy.size === 0) return undefined;
-  return `still has ${[...busy].map(([version, count]) => `${count} requests in flight to ${version}`).join(", ")}`;
 }

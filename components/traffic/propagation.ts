@@ -149,6 +149,27 @@ export function clustersWithoutEndpoint(statuses: ClusterStatuses, clusters: Ite
   return [...clusters].filter((c) => !ready.has(c));
 }
 
+/** What a proxy lacks that istiod should have told it, with where the reason is. */
+export const notTakenUp = (lag: string): string =>
+  `${lag}: look at this pod and at istiod (istioctl proxy-status)`;
+
+/** Versions among `wanted` without a healthy endpoint, in words. */
+export function endpointLag(statuses: ClusterStatuses, wanted: readonly string[]): string | undefined {
+  const missing = clustersWithoutEndpoint(statuses, wanted).map(subsetOf).join(", ");
+  return missing === ""
+    ? undefined
+    : `knows no healthy endpoint of ${missing}: are the pods of ${missing} ready, and known to istiod?`;
+}
+
+/** Requests in flight to versions that get no others, in words. */
+export function flightLag(busy: ReadonlyMap<string, number>): string | undefined {
+  if (busy.size === 0) return undefined;
+  const requests = [...busy]
+    .map(([version, count]) => `${count} requests in flight to ${version}`)
+    .join(", ");
+  return `still has ${requests}: nothing is wrong with the pods, those requests take that long`;
+}
+
 /** Every cluster to which some route of the proxy sends or copies requests. */
 function clustersInRoutes(dump: RouteConfigDump): ReadonlySet<string> {
   const routes = (dump.configs ?? [])

@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   clustersWithoutEndpoint,
+  endpointLag,
   expectedRoutes,
+  flightLag,
   inFlightToUnrouted,
   namedClusters,
+  notTakenUp,
   routedClusters,
   routeLag,
   type RouteConfigDump,
@@ -174,5 +177,16 @@ describe("clusters of a route", () => {
         ["v5", 3],
       ]),
     );
+  });
+
+  it("are named with where the reason is to be looked for", () => {
+    const v2 = `outbound|8080|v2|${HOST}`;
+    assert.match(endpointLag(statuses, [v2]) ?? "", /no healthy endpoint of v2: are the pods of v2 ready/);
+    assert.equal(endpointLag(statuses, ["a"]), undefined);
+    const busy = flightLag(new Map([["v1", 3]])) ?? "";
+    assert.match(busy, /^still has 3 requests in flight to v1: nothing is wrong with the pods/);
+    assert.doesNotMatch(busy, /istiod/);
+    assert.equal(flightLag(new Map()), undefined);
+    assert.match(notTakenUp("has no route"), /^has no route: look at this pod and at istiod/);
   });
 });
