@@ -2,7 +2,6 @@ import * as pulumi from "@pulumi/pulumi";
 import { existsSync, readFileSync } from "node:fs";
 import type { ClusterAccess } from "./components/index";
 import { parseSettings, SettingsError, type Settings } from "./stacks/settings";
-import { alteredScalars } from "./stacks/settings/stack-file";
 import { shopzier } from "./stacks/shopzier";
 
 const settings = readSettings();
@@ -26,22 +25,18 @@ function readSettings(): Settings {
   );
   refuseSecrets(Object.keys(config).map((key) => prefix + key));
   try {
-    refuseAltered(config);
-    const settings = parseSettings(config, pulumi.getStack());
+    const file = `Pulumi.${pulumi.getStack()}.yaml`;
+    const settings = parseSettings(
+      config,
+      pulumi.getStack(),
+      existsSync(file) ? readFileSync(file, "utf8") : "",
+    );
     for (const warning of settings.warnings) void pulumi.log.warn(warning);
     return settings;
   } catch (error) {
     // A RunError is shown without a stack: what is wrong is in the stack file, not here.
     throw error instanceof SettingsError ? new pulumi.RunError(error.message) : error;
   }
-}
-
-/** Refuses what the stack file says and Pulumi does not give as it is written. */
-function refuseAltered(config: Readonly<Record<string, unknown>>): void {
-  const file = `Pulumi.${pulumi.getStack()}.yaml`;
-  if (!existsSync(file)) return;
-  const problems = alteredScalars(readFileSync(file, "utf8"), config, pulumi.getStack());
-  if (problems.length > 0) throw new SettingsError(pulumi.getStack(), problems);
 }
 
 /** Settings reach the cluster and the state in clear: what was given as a secret must not become one of them. */

@@ -10,14 +10,14 @@ import { isObject, show } from "./settings/fields";
 import { istioVersionWarnings } from "./settings/istio-version";
 import { observabilitySettings, type ObservabilitySettings } from "./settings/observability";
 import { mirrorWarnings, passthroughWarnings } from "./settings/policy-rules";
-import { didYouMean, problemOf, SettingsError, type Finding } from "./settings/problem";
+import { configPath, didYouMean, problemOf, SettingsError, type Finding } from "./settings/problem";
 import { rulePolicies } from "./settings/policies";
 import { exampleLines } from "./settings/json-schema";
 import { findings } from "./settings/rules";
 import { configuration, type Configuration } from "./settings/schema";
 import { securitySettings, type SecuritySettings } from "./settings/security";
 import { schemeWarnings, securityWarnings } from "./settings/security-rules";
-import { parsed } from "./settings/stack-file";
+import { parsed, scalarFindings } from "./settings/stack-file";
 import { trafficRuleOf } from "./settings/traffic-rules";
 
 export { SettingsError, type Problem } from "./settings/problem";
@@ -195,12 +195,25 @@ const checked = configuration.superRefine(
  *
  * @param config key without namespace → value as Pulumi gives it: text, or the object that a JSON text stands for.
  * @param stack name of the stack, for the commands in the report.
+ * @param file text of the stack file, to tell what Pulumi does not give as it is written; empty where there is none.
  * @throws SettingsError with all problems.
  */
-export function parseSettings(config: Readonly<Record<string, unknown>>, stack: string): Settings {
-  const result = checked.safeParse(readable(config), { reportInput: true });
-  if (result.success) return deepFreeze(settingsOf(result.data));
-  const found = result.error.issues.flatMap(findingsOf);
+export function parseSettings(
+  config: Readonly<Record<string, unknown>>,
+  stack: string,
+  file?: string,
+): Settings {
+  const given = readable(config);
+  const { altered, ambiguous } =
+    file === undefined ? { altered: [], ambiguous: [] } : scalarFindings(file, given);
+  const at = ({ path }: Pick<Finding, "path">, other: Finding): boolean =>
+    other.path.every((key, i) => key === path[i]);
+  const result = checked.safeParse(unread(given, altered), { reportInput: true });
+  if (result.success && altered.length + ambiguous.length === 0) return deepFreeze(settingsOf(result.data));
+  const read = (result.error?.issues ?? [])
+    .flatMap(findingsOf)
+    .filter((finding) => !altered.some((other) => at(finding, other)));
+  const found = [...altered, ...ambiguous.filter((one) => !read.some((other) => at(one, other))), ...read];
   const problems = found
     // What is missing because its key is misspelt is no second problem.
     .filter(
@@ -210,11 +223,26 @@ export function parseSettings(config: Readonly<Record<string, unknown>>, stack: 
           return insteadOf.length > 0 && misspelt.every((key, i) => key === path[i]);
         }),
     )
+    .sort((a, b) => Number(altered.includes(b)) - Number(altered.includes(a)) || byPath(a, b))
     .map((finding) => problemOf(finding, stack));
-  throw new SettingsError(
-    stack,
-    problems.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)),
-  );
+  throw new SettingsError(stack, problems);
+}
+
+function byPath(a: Finding, b: Finding): number {
+  const [left, right] = [configPath(a.path), configPath(b.path)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** `given` with something in place of values that are not what was written, which no field takes and no rule sees. */
+function unread(given: unknown, altered: readonly Finding[]): unknown {
+  const copy = structuredClone(given);
+  for (const { path } of altered) {
+    const parent = path
+      .slice(0, -1)
+      .reduce((value, key) => (value as Record<PropertyKey, unknown>)[key], copy);
+    (parent as Record<PropertyKey, unknown>)[path.at(-1) ?? ""] = {};
+  }
+  return copy;
 }
 
 const OBJECTS = ["istio", "gateway", "category", "traffic", "observability", "security", "propagation"];

@@ -1,6 +1,7 @@
-import { isMap, isScalar, isSeq, parseDocument } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, parseDocument, type Document, type Scalar } from "yaml";
 import { isObject } from "./fields";
-import { problemOf, type Path, type Problem } from "./problem";
+import { schemasAt } from "./json-schema";
+import type { Finding, Path } from "./problem";
 
 /** Plain scalars that YAML readers take for something else than they are written as, or than each other. */
 const ALTERED: readonly RegExp[] = [
@@ -11,74 +12,146 @@ const ALTERED: readonly RegExp[] = [
   /^\d{4}-\d\d?-\d\d?([Tt ].*)?$/,
   /^(True|TRUE|False|FALSE)$/,
 ];
-/** As a number right, as text another one. */
-const ZEROS = /^[-+]?\d+\.(\d*0)?$/;
-/** Keys at or below which a fraction is a number. */
-export const NUMBERS = [
-  ...["weights", "percent", "minimumPercent", "aggression", "availability", "sampling", "cpu"],
-  // Helm values have no types that are known here.
-  "values",
-];
+const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)$/;
+/** A date as Go prints it. */
+const GO_DATE = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [-+]\d{4} \S+$/;
+
+/** What is meant at a path: text alone, a number or a switch, or what nobody knows here (Helm's values). */
+export function meant(path: Path): "text" | "number" | "switch" | "unknown" {
+  const schemas = schemasAt(path);
+  const types = schemas.map(({ type }) => [type ?? []].flat() as string[]);
+  // What takes switches too takes all of them as text; what takes numbers and text reads a number from either.
+  if (types.some((of) => !of.includes("boolean") && /number|integer/.test(of.join(" ")))) return "number";
+  if (types.some((of) => of.includes("string"))) return "text";
+  return schemas.some((schema) => schema.enum?.includes(true)) ? "switch" : "unknown";
+}
+
+/** Whether `written` is not what arrives at `path`. As a number 1.10 is right, as text another one. */
+function isAltered(written: string, path: Path): boolean {
+  if (ALTERED.some((form) => form.test(written))) return schemasAt(path).length > 0;
+  return NUMBER.test(written) && String(Number(written)) !== written && meant(path) === "text";
+}
+
+/** Calls `visit` with each scalar below `node` for which there is a value in `given`; aliases and merge keys are what they stand for. */
+function eachScalar(
+  document: Document,
+  node: unknown,
+  given: unknown,
+  path: Path,
+  visit: (scalar: Scalar, given: unknown, path: Path) => void,
+): void {
+  const within = (inner: unknown, value: unknown, at: Path): void => {
+    eachScalar(document, inner, value, at, visit);
+  };
+  if (isAlias(node)) within(node.resolve(document), given, path);
+  else if (isMap(node)) {
+    const own = node.items.map(({ key }) => (isScalar(key) ? String(key.value) : ""));
+    for (const [i, { value }] of node.items.entries()) {
+      const name = own[i] ?? "";
+      if (!isObject(given)) continue;
+      if (name === "<<") {
+        // Keys that are written here win over those that are merged.
+        const others = Object.fromEntries(Object.entries(given).filter(([key]) => !own.includes(key)));
+        for (const merged of isSeq(value) ? value.items : [value]) within(merged, others, path);
+      } else if (Object.hasOwn(given, name)) within(value, given[name], [...path, name]);
+    }
+  } else if (isSeq(node)) {
+    for (const [i, item] of node.items.entries())
+      if (Array.isArray(given) && i in given) within(item, given[i], [...path, i]);
+  } else if (isScalar(node)) visit(node, given, path);
+}
+
+/** What a stack file has to say of the scalars that Pulumi gives a program. */
+export interface ScalarFindings {
+  /** What the stack file says and Pulumi does not give as it is written. */
+  readonly altered: readonly Finding[];
+  /** What is text, has come as a number, a switch or a date, and is from elsewhere: how it was written cannot be told. */
+  readonly ambiguous: readonly Finding[];
+}
 
 /**
- * What a stack file says and Pulumi does not give the program as it is written. The file counts only where `config` has
- * what it says: another file or the command line may be the source.
+ * Compares a stack file with what Pulumi gives. The file is the source only where `config` has what it says: another file,
+ * an environment or the command line may be it elsewhere.
  *
- * @param config key without namespace → value as Pulumi gives it.
+ * @param config key without namespace → value, JSON text read.
  */
-export function alteredScalars(
-  file: string,
-  config: Readonly<Record<string, unknown>>,
-  stack: string,
-): readonly Problem[] {
-  const problems: Problem[] = [];
-  const visit = (node: unknown, given: unknown, path: Path): void => {
-    if (isMap(node)) {
-      for (const { key, value } of node.items) {
-        const name = isScalar(key) ? String(key.value) : "";
-        if (isObject(given) && Object.hasOwn(given, name)) visit(value, given[name], [...path, name]);
-      }
-    } else if (isSeq(node)) {
-      node.items.forEach((item, i) => {
-        if (Array.isArray(given) && i in given) visit(item, given[i], [...path, i]);
-      });
-    } else if (isScalar(node) && node.type === "PLAIN") {
-      const written = node.source ?? "";
-      const number = path.some((key) => NUMBERS.includes(String(key)));
-      const altered = ALTERED.some((form) => form.test(written)) || (!number && ZEROS.test(written));
-      if (!altered || !comesFrom(written, given)) return;
-      const line = file.slice(0, node.range?.[0] ?? 0).split("\n").length;
-      // Values of environment variables are never shown.
-      const hidden = path.includes("env");
-      const quoted = {
-        say: `write it in quotes in line ${line} of the stack file${hidden ? "" : `: "${written}"`}`,
-      };
-      const plain = /^[tf]/i.test(written)
-        ? { say: "where a switch is meant, write true or false" }
-        : { say: "where a number is meant, write it in decimal digits alone" };
-      const finding = {
-        path,
-        found: `${hidden ? "a value" : written}, without quotes, in line ${line}`,
-        allowed: "text in quotes, or a number that every reader of YAML reads alike",
-        hint: "Pulumi reads it as a number, a date or a switch, and gives the program that",
-      };
-      problems.push(
-        problemOf(
-          { ...finding, repairs: number ? [plain] : /^\d{4}-/.test(written) ? [quoted] : [quoted, plain] },
-          stack,
-        ),
-      );
-    }
-  };
+export function scalarFindings(file: string, config: unknown): ScalarFindings {
+  const altered: Finding[] = [];
+  const vouched = new Set<string>();
   const document = parseDocument(file, { logLevel: "silent" });
   const root = document.get("config");
-  if (!isMap(root)) return [];
-  for (const { key, value } of root.items) {
+  for (const { key, value } of isMap(root) ? root.items : []) {
     const name = isScalar(key) ? String(key.value) : "";
     const top = /^shopzier:(.+)$/.exec(name)?.[1];
-    if (top !== undefined && top in config) visit(value, parsed(config[top]), [top]);
+    if (top === undefined || !isObject(config) || !(top in config)) continue;
+    eachScalar(document, value, config[top], [top], (scalar, given, path) => {
+      const written = scalar.type === "PLAIN" ? (scalar.source ?? "") : String(scalar.value);
+      if (scalar.type !== "PLAIN" ? given !== written : !comesFrom(written, given)) return;
+      vouched.add(JSON.stringify(path));
+      if (scalar.type !== "PLAIN" || !isAltered(written, path)) return;
+      altered.push(alteredFinding(path, written, file.slice(0, scalar.range?.[0] ?? 0).split("\n").length));
+    });
   }
-  return problems;
+  const ambiguous: Finding[] = [];
+  const visit = (given: unknown, path: Path): void => {
+    if (Array.isArray(given))
+      given.forEach((item, i) => {
+        visit(item, [...path, i]);
+      });
+    else if (isObject(given)) for (const [key, inner] of Object.entries(given)) visit(inner, [...path, key]);
+    else {
+      const kind = { number: "a number", boolean: "a switch" }[typeof given as string];
+      const found = kind ?? (typeof given === "string" && GO_DATE.test(given) ? "a date" : undefined);
+      if (found === undefined || meant(path) !== "text" || vouched.has(JSON.stringify(path))) return;
+      ambiguous.push(ambiguousFinding(path, found, given));
+    }
+  };
+  visit(config, []);
+  return { altered, ambiguous };
+}
+
+/** Whether a value is an environment variable's, which is never shown. */
+const hidden = (path: Path): boolean => path.includes("env");
+
+/** Of what is meant: what is allowed, and what one does in the file. */
+const RULES = {
+  text: { allowed: "text in quotes", say: undefined },
+  number: {
+    allowed: "a number in decimal digits alone",
+    say: "write the number that is meant in decimal digits",
+  },
+  switch: { allowed: "true or false", say: "write true or false" },
+  unknown: {
+    allowed: "text in quotes, or true, false or a number in decimal digits alone",
+    say: "where no text is meant, write true, false or decimal digits",
+  },
+};
+
+function alteredFinding(path: Path, written: string, line: number): Finding {
+  const kind = meant(path);
+  const { allowed, say } = RULES[kind];
+  const quoted = `write it in quotes in line ${line} of the stack file${hidden(path) ? "" : `: "${written}"`}`;
+  const ways = [
+    ...(kind === "text" || kind === "unknown" ? [quoted] : []),
+    ...(say === undefined ? [] : [`${say}, in line ${line} of the stack file`]),
+  ];
+  return {
+    path,
+    found: `${hidden(path) ? "a value" : written}, without quotes, in line ${line}`,
+    allowed,
+    hint: "YAML reads it as something else. Repair it first: each `pulumi config set` writes what was read into the file",
+    repairs: ways.map((way) => ({ say: way })),
+  };
+}
+
+function ambiguousFinding(path: Path, kind: string, given: unknown): Finding {
+  return {
+    path,
+    found: `${hidden(path) ? "" : `${String(given)}, `}${kind} that is not from the stack file`,
+    allowed: "text in quotes",
+    hint: "how it was written cannot be told: without quotes 1.10 arrives as 1.1, 0123 as 83, and 2026-01-31 with a time",
+    repairs: [{ say: "write it in quotes where it is from, or in the stack file" }],
+  };
 }
 
 /** A value with the JSON text read as which Pulumi gives an object. */
@@ -93,9 +166,11 @@ export function parsed(value: unknown): unknown {
 
 /** Whether Pulumi may have read `given` from `written`. */
 function comesFrom(written: string, given: unknown): boolean {
+  if (given === written) return true;
   const plain = written.replaceAll("_", "");
-  if (/^\d{4}-/.test(written)) return typeof given === "string" && given.startsWith(written.slice(0, 4));
-  if (/^[tf]/i.test(written)) return String(given) === written.toLowerCase();
+  if (/^\d{4}-\d\d?-/.test(written))
+    return typeof given === "string" && given.startsWith(written.slice(0, 4));
+  if (/^(true|false)$/i.test(written)) return String(given) === written.toLowerCase();
   const digits = plain.replace(/^([-+]?)0o?(?=\d)/i, "$1");
-  return [Number(plain), parseInt(digits, 8)].includes(Number(given));
+  return given !== "" && given !== null && [Number(plain), parseInt(digits, 8)].includes(Number(given));
 }

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { parseSettings } from "../../stacks/settings";
-import { BLOCKS, generatedSettings, settingPaths, writtenPaths } from "./generated-settings";
+import { parseSettings, SettingsError, type Problem, type Settings } from "../../stacks/settings";
+import { BLOCKS, generatedSettings, settingPaths, unquotedText, writtenPaths } from "./generated-settings";
+import { stackFileConfig } from "./wrong-settings";
 
 describe("generated settings", () => {
   it("have every setting that a stack file may have", function () {
@@ -34,5 +35,34 @@ describe("generated settings", () => {
     for (const { config, settings } of fc.sample(generatedSettings, 100)) {
       assert.deepEqual(parseSettings(reversed(config) as Record<string, unknown>, "dev"), settings);
     }
+  });
+
+  it("become text as it is written, or are refused where it is written, whatever YAML makes of it", function () {
+    this.timeout("1m");
+    const outcome = (text: string, source: string): Settings | readonly Problem[] => {
+      try {
+        return parseSettings(stackFileConfig(text), "dev", source);
+      } catch (error) {
+        if (error instanceof SettingsError) return error.problems;
+        throw error;
+      }
+    };
+    const refusals = { "as the stack file": 0, "as another file": 0 };
+    fc.assert(
+      fc.property(unquotedText, ({ path, plain, quoted }) => {
+        const meantAs = outcome(quoted, quoted);
+        for (const [source, file] of [
+          ["as the stack file", plain],
+          ["as another file", ""],
+        ] as const) {
+          const found = outcome(plain, file);
+          const refused = Array.isArray(found) && found.some((problem: Problem) => problem.path === path);
+          if (refused) refusals[source]++;
+          else assert.deepEqual(found, meantAs, source);
+        }
+      }),
+      { numRuns: 100 },
+    );
+    assert.ok(refusals["as the stack file"] < refusals["as another file"], JSON.stringify(refusals));
   });
 });

@@ -6,8 +6,11 @@
  */
 import fc from "fast-check";
 import { rootCertificates } from "node:tls";
+import { stringify } from "yaml";
 import { documents } from "../../docs/generate";
 import { parseSettings, SettingsError, type Problem, type Settings } from "../../stacks/settings";
+import { configPath, type Path } from "../../stacks/settings/problem";
+import { meant } from "../../stacks/settings/stack-file";
 import { weights } from "./arbitraries";
 import { RIGHT_SETTINGS } from "./wrong-settings";
 
@@ -314,4 +317,58 @@ export function writtenPaths(config: Config, paths: readonly string[]): string[]
     return !Array.isArray(value) && has((value as Config)[key], rest);
   };
   return paths.filter((path) => has(config, path.replaceAll("[]", ".[]").split(".")));
+}
+
+/** Scalars that are text for whoever writes them, and something else for YAML. */
+export const UNQUOTED = [
+  ...["5", "0", "-7", "+5", "1.5", "1.10", "2.0", "5.", ".5", "1e3", "1E-2", "12345678901234567890"],
+  ...["0123", "020", "089", "0o17", "0x1F", "0b11", "1_000", "true", "True", "FALSE", "null", "~"],
+  ...["2026-01-31", "2026-1-3", "2026-01-31T10:00:00Z", "2026-01-31 10:00:00", "10:30", "yes", "1.2.3"],
+];
+
+type Indexed = Record<PropertyKey, unknown>;
+
+export interface UnquotedText {
+  /** Of the setting, in the syntax of `pulumi config`. */
+  readonly path: string;
+  readonly written: string;
+  /** The stack file with `written` as it is there, or behind an alias; with it in quotes. */
+  readonly plain: string;
+  readonly quoted: string;
+}
+
+/** Stack files in which one text stands without quotes. */
+export const unquotedText: fc.Arbitrary<UnquotedText> = fc
+  .record({
+    generated: generatedSettings,
+    place: fc.nat(),
+    written: fc.constantFrom(...UNQUOTED),
+    alias: fc.boolean(),
+  })
+  .map(({ generated, place, written, alias }) => {
+    const config = structuredClone(generated.config);
+    const texts = scalarPaths(config).filter((path) => meant(path) === "text");
+    const path = texts[place % texts.length] ?? [];
+    for (const at of texts) {
+      const parent = at.slice(0, -1).reduce((inner, key) => inner[key] as Indexed, config as Indexed);
+      const key = at.at(-1) ?? "";
+      parent[key] = at === path ? "the text" : String(parent[key]);
+    }
+    const keys = Object.entries(config).map(([key, value]) => [`shopzier:${key}`, value]);
+    const file = (value: string, anchor = "") =>
+      stringify({ config: { "other:a": "the anchor", ...(Object.fromEntries(keys) as Config) } })
+        .replace("the anchor", anchor || "none")
+        .replace("the text", value);
+    return {
+      path: configPath(path),
+      written,
+      plain: alias ? file("*a", `&a ${written}`) : file(written),
+      quoted: file(JSON.stringify(written)),
+    };
+  });
+
+function scalarPaths(value: unknown, at: Path = []): Path[] {
+  if (Array.isArray(value)) return value.flatMap((item, i) => scalarPaths(item, [...at, i]));
+  if (typeof value !== "object" || value === null) return [at];
+  return Object.entries(value).flatMap(([key, inner]) => scalarPaths(inner, [...at, key]));
 }

@@ -7,16 +7,16 @@ import { parse } from "yaml";
 import { documents } from "../../docs/generate";
 import { parseSettings, SettingsError, type Problem, type Settings } from "../../stacks/settings";
 import { configuration } from "../../stacks/settings/schema";
-import { RIGHT_SETTINGS, stackFileConfig, wrongConfig, WRONG_SETTINGS } from "./wrong-settings";
+import { RIGHT_SETTINGS, stackFileConfig, wrongConfig, wrongText, WRONG_SETTINGS } from "./wrong-settings";
 
 const PROJECT = path.join(__dirname, "../..");
 const read = (file: string): string => readFileSync(path.join(PROJECT, file), "utf8");
 
 type Config = Record<string, unknown>;
 
-function problemsOf(config: Config, stack = "dev"): readonly Problem[] {
+function problemsOf(config: Config, stack = "dev", file?: string): readonly Problem[] {
   try {
-    parseSettings(config, stack);
+    parseSettings(config, stack, file);
     return [];
   } catch (error) {
     if (error instanceof SettingsError) return error.problems;
@@ -46,9 +46,9 @@ describe("settings: reports", function () {
       for (const entry of entries) {
         const stack = entry.stack ?? "dev";
         it(entry.title, () => {
-          const problems = problemsOf(wrongConfig(entry), stack);
+          const problems = problemsOf(wrongConfig(entry), stack, wrongText(entry));
           const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-          assert.throws(() => parseSettings(wrongConfig(entry), stack), {
+          assert.throws(() => parseSettings(wrongConfig(entry), stack, wrongText(entry)), {
             name: "SettingsError",
             message: `The configuration of stack ${stack} has ${count}.\n\n${entry.report.trimEnd()}`,
           });

@@ -1,88 +1,138 @@
+import fc from "fast-check";
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { alteredScalars, NUMBERS } from "../../stacks/settings/stack-file";
-import { stackFileConfig } from "./wrong-settings";
+import { parseSettings, SettingsError, type Problem, type Settings } from "../../stacks/settings";
+import { RIGHT_SETTINGS, stackFileConfig } from "./wrong-settings";
 
-interface Schema {
-  readonly type?: string | readonly string[];
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly patternProperties?: Readonly<Record<string, Schema>>;
-  readonly additionalProperties?: Schema | boolean;
-  readonly anyOf?: readonly Schema[];
-  readonly oneOf?: readonly Schema[];
-  readonly items?: Schema;
-}
+type Config = Record<string, unknown>;
 
-/** Paths at which a schema takes a number that need not be whole. */
-function numbersIn(schema: Schema, at: readonly string[] = []): (readonly string[])[] {
-  const { additionalProperties: others, items } = schema;
-  return [
-    ...([schema.type].flat().includes("number") ? [at] : []),
-    ...Object.entries({ ...schema.properties }).flatMap(([key, inner]) => numbersIn(inner, [...at, key])),
-    ...Object.values({ ...schema.patternProperties }).flatMap((inner) => numbersIn(inner, [...at, "*"])),
-    ...(typeof others === "object" ? numbersIn(others, [...at, "*"]) : []),
-    ...[...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].flatMap((inner) => numbersIn(inner, at)),
-    ...(items ? numbersIn(items, at) : []),
-  ];
+/** What a program makes of a stack file; of `source` where that is not the file that Pulumi has read. */
+function outcome(text: string, source = text): Settings | readonly Problem[] {
+  try {
+    return parseSettings({ ...RIGHT_SETTINGS.dev, ...stackFileConfig(text) }, "dev", source);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems;
+    throw error;
+  }
 }
+const problems = (text: string, source?: string): readonly Problem[] => {
+  const found = outcome(text, source);
+  return Array.isArray(found) ? (found as Problem[]) : [];
+};
 
 describe("scalars of a stack file that Pulumi alters", () => {
-  const file = (written: string, key = "set") =>
-    `# a comment\nconfig:\n  shopzier:traffic:\n    ${key}: { A: ${written} }\n`;
-  const found = (written: string, given: unknown, key = "set") =>
-    alteredScalars(file(written, key), { traffic: JSON.stringify({ [key]: { A: given } }) }, "dev");
+  const header = (written: string) =>
+    `# a comment\nconfig:\n  shopzier:traffic:\n    weights: { v1: rest, v2: 20 }\n    headers: { response: { set: { a: ${written} } } }\n`;
+  const HEADER = "shopzier:traffic.headers.response.set.a";
 
-  for (const [written, given] of [
-    ["1.10", 1.1],
-    ["2.0", 2],
-    ["2026-01-31", "2026-01-31 00:00:00 +0000 UTC"],
-    ["0123", 83],
-    ["0o20", 16],
-    ["1_000", 1000],
-    ["TRUE", true],
-    ["1e3", 1000],
-  ] as const) {
-    it(`are refused with their line and the quoted form: ${written}`, () => {
-      const [problem] = found(written, given);
-      assert.equal(problem?.path, "shopzier:traffic.set.A");
-      assert.equal(problem.found, `${written}, without quotes, in line 4`);
-      assert.equal(problem.repairs[0], `write it in quotes in line 4 of the stack file: "${written}"`);
-      assert.deepEqual(found(`"${written}"`, written), []);
-      assert.deepEqual(found(written, "from the command line"), []);
+  for (const written of [
+    ...[
+      "1.10",
+      "2.0",
+      "5.",
+      ".5",
+      "+5",
+      "2026-01-31",
+      "2026-01-31T10:00:00Z",
+      "0123",
+      "0o20",
+      "0x1F",
+      "0b11",
+    ],
+    ...["1_000", "TRUE", "False", "1e3", "12345678901234567890"],
+  ]) {
+    it(`are refused with their line and the quoted form where text is meant: ${written}`, () => {
+      const [problem, ...others] = problems(header(written));
+      assert.deepEqual(others, []);
+      assert.equal(problem?.path, HEADER);
+      assert.equal(problem.found, `${written}, without quotes, in line 5`);
+      assert.deepEqual(problem.repairs, [`write it in quotes in line 5 of the stack file: "${written}"`]);
+      assert.deepEqual(problems(header(`"${written}"`)), []);
     });
   }
 
+  it("are found behind aliases and merge keys", () => {
+    const text = `config:
+  other:a: &a 1.10
+  other:b: &b { a: 0123 }
+  shopzier:traffic:
+    weights: { v1: rest, v2: 20 }
+    headers:
+      request: { set: { b: *a } }
+      response: { set: { <<: *b } }
+`;
+    assert.deepEqual(
+      problems(text).map(({ path, found }) => [path, found]),
+      [
+        ["shopzier:traffic.headers.request.set.b", "1.10, without quotes, in line 2"],
+        [HEADER, "0123, without quotes, in line 3"],
+      ],
+    );
+    assert.deepEqual(problems(text.replace("{ <<: *b }", "{ <<: *b, a: x }").replace("1.10", "x")), []);
+  });
+
   it("are not shown where they are an environment variable's", () => {
-    const [problem] = found("0123", 83, "env");
+    const [problem] = problems(
+      "config:\n  shopzier:category:\n    host: a.example.com\n    versions: { v1: { image: a:1, env: { A: 0123 } }, v2: { image: a:1 } }\n",
+    );
     assert.equal(problem?.found, "a value, without quotes, in line 4");
     assert.doesNotMatch(JSON.stringify(problem), /0123|83/);
   });
 
-  it("may end in zero wherever the schema takes a number", () => {
-    const schema = JSON.parse(
-      readFileSync(path.join(__dirname, "../../docs/stack.schema.json"), "utf8"),
-    ) as Schema;
-    const numbers = numbersIn(schema);
-    assert.ok(numbers.length > 20);
-    for (const at of numbers.filter((at) => !at.includes("headers")))
-      assert.ok(
-        at.some((key) => NUMBERS.includes(key)),
-        at.join("."),
+  it("are refused as weights, where a fraction may end in zero", () => {
+    const weights = (v2: string) =>
+      problems(`config:\n  shopzier:traffic: { weights: { v1: rest, v2: ${v2} } }\n`);
+    for (const written of ["020", "1e1", "1_0"])
+      assert.deepEqual(
+        weights(written).map(({ repairs }) => repairs),
+        [["write the number that is meant in decimal digits, in line 2 of the stack file"]],
       );
+    assert.deepEqual(weights("20.50"), []);
   });
 
-  it("are refused as weights, where a fraction may end in zero", () => {
-    assert.equal(found("020", 16, "weights").length, 1);
-    assert.equal(found("1e1", 10, "weights").length, 1);
-    assert.deepEqual(found("20.50", 20.5, "weights"), []);
+  it("come first in a report with all the others, and hide what follows from them", () => {
+    const text = `config:
+  shopzier:loadBalancer: RANDM
+  shopzier:traffic: { weights: { v1: 80, v2: 020 }, headers: { response: { set: { a: 1.10 } } } }
+  shopzier:a: 0x1
+`;
+    assert.deepEqual(
+      problems(text).map((problem) => problem.path),
+      [HEADER, "shopzier:traffic.weights.v2", "shopzier:a", "shopzier:loadBalancer"],
+    );
   });
 
   it("are in no stack file of ours", () => {
     const root = path.join(__dirname, "../..");
-    for (const name of readdirSync(root).filter((file) => /^Pulumi\..+\.yaml$/.test(file))) {
-      const text = readFileSync(path.join(root, name), "utf8");
-      assert.deepEqual(alteredScalars(text, stackFileConfig(text), "dev"), [], name);
+    for (const name of readdirSync(root).filter((file) => /^Pulumi\..+\.yaml$/.test(file)))
+      assert.deepEqual(problems(readFileSync(path.join(root, name), "utf8")), [], name);
+  });
+
+  describe("where the stack file is not the source", () => {
+    const other = header('"x"');
+
+    for (const written of ["5", "1.1", "true", "0123", "2026-01-31"]) {
+      it(`are refused where text is meant, however they were written: ${written}`, () => {
+        for (const file of ["", other]) {
+          const [problem, ...others] = problems(header(written), file);
+          assert.deepEqual(others, []);
+          assert.equal(problem?.path, HEADER);
+          assert.match(problem.found, /that is not from the stack file$/);
+          assert.match(problem.repairs.join(), /in quotes/);
+        }
+        assert.deepEqual(problems(header(`"${written}"`), other), []);
+      });
     }
+
+    it("are numbers and switches where those are meant", () => {
+      const text =
+        "config:\n  shopzier:gateway: { replicas: 2, http: true }\n  shopzier:traffic: { weights: { v1: 79.5, v2: 20.5 } }\n";
+      assert.deepEqual(problems(text, ""), []);
+    });
+
+    it("may be in the file as they have come", () => {
+      for (const written of ["5", "1.1", "true"]) assert.deepEqual(problems(header(written)), []);
+    });
   });
 });

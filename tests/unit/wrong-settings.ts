@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parse } from "yaml";
+import { goYaml } from "./go-yaml";
 
 /** A wrong stack file and what is said about it. */
 export interface WrongSettings {
@@ -34,14 +35,17 @@ export const RIGHT_SETTINGS = read("stacks.yaml") as Readonly<Record<"dev" | "pr
 
 /** What Pulumi gives a program for a wrong stack file. */
 export function wrongConfig({ stack = "dev", config }: WrongSettings): Record<string, unknown> {
-  return asPulumiGives(merge(RIGHT_SETTINGS[stack], withoutNamespace(parse(config) as Config)));
+  return asPulumiGives(merge(RIGHT_SETTINGS[stack], withoutNamespace(goYaml(config) as Config)));
 }
+
+/** The text of the wrong lines, as in a stack file of nothing else. */
+export const wrongText = ({ config }: WrongSettings): string => `config:\n${config.replaceAll(/^/gm, "  ")}`;
 
 /** A wrong stack file as a whole. */
 export function wrongStackFile({ stack = "dev", config }: WrongSettings): {
   config: Record<string, unknown>;
 } {
-  const merged = merge(RIGHT_SETTINGS[stack], withoutNamespace(parse(config) as Config));
+  const merged = merge(RIGHT_SETTINGS[stack], withoutNamespace(goYaml(config) as Config));
   return {
     config: Object.fromEntries(Object.entries(merged).map(([key, value]) => [`shopzier:${key}`, value])),
   };
@@ -49,7 +53,7 @@ export function wrongStackFile({ stack = "dev", config }: WrongSettings): {
 
 /** The configuration of a stack file, as Pulumi gives it to a program. */
 export function stackFileConfig(text: string): Record<string, unknown> {
-  return asPulumiGives(withoutNamespace((parse(text) as { config: Config }).config));
+  return asPulumiGives(withoutNamespace((goYaml(text) as { config: Config }).config));
 }
 
 function withoutNamespace(config: Config): Config {
