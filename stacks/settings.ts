@@ -10,9 +10,16 @@ import { isObject, show } from "./settings/fields";
 import { istioVersionWarnings } from "./settings/istio-version";
 import { observabilitySettings, type ObservabilitySettings } from "./settings/observability";
 import { mirrorWarnings, passthroughWarnings } from "./settings/policy-rules";
-import { configPath, didYouMean, problemOf, SettingsError, type Finding } from "./settings/problem";
+import {
+  configPath,
+  didYouMean,
+  problemOf,
+  SettingsError,
+  type Finding,
+  type Repair,
+} from "./settings/problem";
 import { rulePolicies } from "./settings/policies";
-import { exampleLines } from "./settings/json-schema";
+import { exampleLines, schemasAt } from "./settings/json-schema";
 import { findings } from "./settings/rules";
 import { configuration, type Configuration } from "./settings/schema";
 import { securitySettings, type SecuritySettings } from "./settings/security";
@@ -289,8 +296,8 @@ function findingsOf(issue: Issue): Finding[] {
             path: at,
             found: "a key whose name has dots or brackets, which is no path",
             allowed,
-            hint: "it was set without --path: remove it, then set it again with --path",
-            repairs: [{ remove: at }],
+            hint: "it was set without --path (option -c of up and preview writes it too): remove it, then set it again with --path",
+            repairs: [{ remove: at }, ...setAgain(key, (issue.input as Record<string, unknown>)[key])],
           };
         }
         const near = didYouMean(key, allowed.split(", "));
@@ -328,6 +335,19 @@ function findingsOf(issue: Issue): Finding[] {
       return [{ path, found, allowed, repairs: [repair] }];
     }
   }
+}
+
+/** What was meant by a key that is written as a path; only where there is such a setting, and no variable of an environment. */
+function setAgain(key: string, value: unknown): Repair[] {
+  const path = [...key.matchAll(/\["(.*?)"\]|\[(\d+)\]|[^.[\]]+/g)].map(([name, quoted, index]) =>
+    index === undefined ? (quoted ?? name) : Number(index),
+  );
+  const known = schemasAt(path).some(
+    ({ type, anyOf, enum: names }) => type !== "object" && type !== "array" && (type ?? anyOf ?? names),
+  );
+  const scalar = ["string", "number", "boolean"].includes(typeof value) && !/^(-|$)/.test(String(value));
+  if (!known || path.includes("env") || !scalar) return [];
+  return [{ steps: [{ remove: [key] }, { at: path, set: value as string }] }];
 }
 
 /** Whether there is nothing, or an object without entries: Pulumi.yaml has that as the default of objects. */

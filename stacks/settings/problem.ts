@@ -10,6 +10,8 @@ export type Repair =
   | { readonly set: string | number | boolean; readonly at?: Path; readonly example?: boolean }
   /** Remove the value at a path. */
   | { readonly remove: Path }
+  /** One after the other. */
+  | { readonly steps: readonly Repair[] }
   /** A sentence, where no command does it. */
   | { readonly say: string };
 
@@ -96,13 +98,16 @@ export function problemOf(finding: Finding, stack: string): Problem {
     found,
     allowed,
     ...(hint === undefined ? {} : { hint }),
-    repairs: (repairs.length > 0 ? repairs : [BY_HAND]).map((repair) => {
-      if ("say" in repair) return repair.say;
-      if ("remove" in repair) return removal(repair.remove, stack);
-      const command = `pulumi config set --stack ${stack} --path ${shell(configPath(repair.at ?? path))} ${shell(String(repair.set))}`;
-      return repair.example === true ? `for example: ${command}` : command;
-    }),
+    repairs: (repairs.length > 0 ? repairs : [BY_HAND]).map((repair) => inWords(repair, path, stack)),
   };
+}
+
+function inWords(repair: Repair, path: Path, stack: string): string {
+  if ("say" in repair) return repair.say;
+  if ("steps" in repair) return repair.steps.map((step) => inWords(step, path, stack)).join(" && ");
+  if ("remove" in repair) return removal(repair.remove, stack);
+  const command = `pulumi config set --stack ${stack} --path ${shell(configPath(repair.at ?? path))} ${shell(String(repair.set))}`;
+  return repair.example === true ? `for example: ${command}` : command;
 }
 
 /** A key of the file that is written with dots or brackets is not the path that `--path` reads in it. */

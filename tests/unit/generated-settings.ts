@@ -350,7 +350,7 @@ export const unquotedText: fc.Arbitrary<UnquotedText> = fc
     const texts = scalarPaths(config).filter((path) => meant(path) === "text");
     const path = texts[place % texts.length] ?? [];
     for (const at of texts) {
-      const parent = at.slice(0, -1).reduce((inner, key) => inner[key] as Indexed, config as Indexed);
+      const parent = at.slice(0, -1).reduce<Indexed>((inner, key) => inner[key] as Indexed, config);
       const key = at.at(-1) ?? "";
       parent[key] = at === path ? "the text" : String(parent[key]);
     }

@@ -144,6 +144,14 @@ describe("settings: reports", function () {
     }
   });
 
+  it("set it where it was meant, unless it may be a secret", () => {
+    const config = structuredClone(small({ "traffic.weights.v2": "30" }));
+    run(problemsOf(config)[0]?.repairs[1] ?? "", config, "dev");
+    assert.deepEqual(config, small({ traffic: { weights: { v1: "rest", v2: 30 } } }));
+    for (const key of ["category.versions.v1.env.A", "category.admin.password", "password.x"])
+      assert.deepEqual(problemsOf(small({ [key]: "hunter2" }))[0]?.repairs.length, 1, key);
+  });
+
   it("say for each problem how it is repaired", () => {
     for (const entry of entries) {
       const stack = entry.stack ?? "dev";
@@ -671,6 +679,11 @@ function asObjects(config: Config): Config {
 
 /** Does to `config` what a `pulumi config` command does to a stack file. */
 function run(repair: string, config: Config, stack: string, other?: unknown): void {
+  const steps = repair.split(" && ");
+  if (steps.length > 1) {
+    for (const step of steps) run(step, config, stack);
+    return;
+  }
   const command = repair.replace(/^for example: /, "");
   const [, verb, of, at, value] =
     /^pulumi config (set|rm) --stack (\S+) (?:--path )?'shopzier:(.+?)'(?: '?(.*?)'?)?$/.exec(command) ?? [];

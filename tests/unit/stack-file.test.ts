@@ -1,11 +1,8 @@
-import fc from "fast-check";
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parseSettings, SettingsError, type Problem, type Settings } from "../../stacks/settings";
 import { RIGHT_SETTINGS, stackFileConfig } from "./wrong-settings";
-
-type Config = Record<string, unknown>;
 
 /** What a program makes of a stack file; of `source` where that is not the file that Pulumi has read. */
 function outcome(text: string, source = text): Settings | readonly Problem[] {
