@@ -1,4 +1,4 @@
-.PHONY: up down test bench clean
+.PHONY: up down test proof bench clean
 
 # The installed packages follow the lock file.
 node_modules/.package-lock.json: package-lock.json
@@ -18,6 +18,9 @@ down: node_modules/.package-lock.json
 
 test: $(bundle)
 	@npm run -s test:all
+
+proof: $(bundle)
+	@npm run -s proof
 
 bench: $(bundle)
 	@npm run -s bench

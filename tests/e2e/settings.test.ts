@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { stringify } from "yaml";
-import { parseSettings, SettingsError, type Problem } from "../../stacks/settings";
-import { stackFileConfig, wrongStackFile, WRONG_SETTINGS } from "../unit/wrong-settings";
+import { UNQUOTED } from "../unit/generated-settings";
+import { stackFileConfig } from "../unit/wrong-settings";
 import { editStackFile, must, pulumi, stackFile, tool } from "./lab";
+import { kindOf, printedRepairs, tryRepair, type PrintedRepair } from "./repairs";
 
 describe("a wrong stack file", () => {
   before(() => {
@@ -54,55 +54,32 @@ describe("the repairs that are printed", function () {
   this.timeout("3m");
 
   const folder = mkdtempSync(path.join(tmpdir(), "repairs-"));
-  const file = path.join(folder, "Pulumi.lab.yaml");
   after(() => {
     rmSync(folder, { recursive: true });
   });
 
-  const problems = (): readonly Problem[] => {
-    try {
-      parseSettings(stackFileConfig(readFileSync(file, "utf8")), "lab");
-      return [];
-    } catch (error) {
-      if (error instanceof SettingsError) return error.problems;
-      throw error;
-    }
-  };
-  /** What the CLI makes of a repair depends on the verb, the syntax of its path and the kind of its value. */
-  const kind = (repair: string): string =>
-    repair
-      .replaceAll(/[a-z]+/gi, (word) => (["set", "rm", "path"].includes(word) ? word : "a"))
-      .replaceAll(/(a[-.]?)+/g, "a")
-      .replaceAll(/\d+/g, "1");
-  const commands = (repairs: readonly string[]): readonly string[] =>
-    repairs.filter((repair) => repair.includes("pulumi config"));
+  // All of them: tests/proof.
+  it("repair a real file, and leave the rest of it alone, by the CLI: one of each kind and of each block", async () => {
+    const blockOf = ({ problem }: PrintedRepair): string => /^[^.[]+/.exec(problem.path)?.[0] ?? "";
+    const seen = new Set<string>();
+    const sample = printedRepairs().filter((repair) => {
+      const of = [kindOf(repair), blockOf(repair)];
+      const isNew = of.some((name) => !seen.has(name));
+      of.forEach((name) => seen.add(name));
+      return isNew;
+    });
+    assert.ok(sample.length >= 20 && sample.length <= 40, `${sample.length} of ${seen.size}`);
+    for (const repair of sample) await tryRepair(repair, path.join(folder, "Pulumi.lab.yaml"));
+  });
 
-  it("repair a real file, and leave the rest of it alone, by the CLI", async () => {
-    const tried = new Set<string>();
-    for (const entry of WRONG_SETTINGS.flatMap(({ entries }) => entries)) {
-      const written = stringify(wrongStackFile(entry));
-      writeFileSync(file, written);
-      const found = problems();
-      const repair = commands(found[0]?.repairs ?? [])[0];
-      if (found.length !== 1 || repair === undefined || tried.has(kind(repair))) continue;
-      tried.add(kind(repair));
-      const words = shellWords(repair.replace(/^for example: pulumi |^pulumi /, ""));
-      const result = await tool("pulumi", ...words, "--config-file", file);
-      assert.equal(result.exitCode, 0, `${repair}: ${result.all}`);
-      const left = problems().map((problem) => problem.path);
-      assert.ok(!left.includes(found[0]?.path ?? ""), `${entry.title}: ${repair}`);
-      const at = (words[words.length - (words[1] === "set" ? 2 : 1)] ?? "").replace("shopzier:", "");
-      const key = words.includes("--path") ? /^[\w-]+/.exec(at)?.[0] : at;
-      // As Pulumi gives them to a program: the CLI writes a scalar at the top as text.
-      const others = (text: string) => ({ ...stackFileConfig(text), [key ?? at]: undefined });
-      assert.deepEqual(others(readFileSync(file, "utf8")), others(written), entry.title);
-    }
-    assert.ok(tried.size >= 8, [...tried].join("\n"));
+  it("come from values as the CLI reads them", async () => {
+    const file = path.join(folder, "Pulumi.lab.yaml");
+    const values = Object.fromEntries(UNQUOTED.map((written, i) => [`v${i}`, written]));
+    const lines = Object.entries(values).map(([key, written]) => `    ${key}: ${written}\n`);
+    const text = `config:\n  shopzier:traffic:\n${lines.join("")}    copy: { <<: &a { a: 0123 }, b: *a }\n`;
+    writeFileSync(file, text);
+    const read = await tool("pulumi", "config", "get", "--stack", "lab", "--config-file", file, "traffic");
+    assert.equal(read.exitCode, 0, read.all);
+    assert.deepEqual(JSON.parse(read.stdout), JSON.parse(String(stackFileConfig(text).traffic)));
   });
 });
-
-/** The words of a command line as a POSIX shell reads them: quotes are single ones. */
-const shellWords = (command: string): string[] =>
-  [...command.matchAll(/(?:'[^']*'|\\'|[^\s'])+/g)].map(([word]) =>
-    word.replaceAll(/'([^']*)'|\\(')/g, "$1$2"),
-  );
