@@ -6,6 +6,7 @@ import type { VersionPolicies } from "../components/traffic/version-policies";
 import type { GlobalRateLimit, RateLimit } from "../components/traffic/rate-limit";
 import { effectivePolicies, type TrafficPolicies, type TrafficRule } from "../components/traffic/rules";
 import { effectiveShares, type Shares, type Weights } from "../components/traffic/weights";
+import { chartWarnings } from "./settings/charts";
 import { isObject, show } from "./settings/fields";
 import { istioVersionWarnings } from "./settings/istio-version";
 import { observabilitySettings, type ObservabilitySettings } from "./settings/observability";
@@ -57,7 +58,7 @@ export type Scale =
 /** Helm values of one chart: free-form. */
 export type HelmValues = Readonly<Record<string, unknown>>;
 
-/** Where the Istio charts come from: the URL of a chart repository, or a folder (relative to the project) with `base`, `istiod` and `gateway`. */
+/** Where the Istio charts come from: the URL of a chart repository or of an OCI registry, or a folder (relative to the project) with `base`, `istiod` and `gateway`. */
 export type ChartSource =
   | { readonly repository: string; readonly directory?: never }
   | { readonly directory: string; readonly repository?: never };
@@ -397,6 +398,7 @@ function settingsOf(c: Configuration): Settings {
     warnings: [
       ...securityWarnings(c.security),
       ...schemeWarnings(c),
+      ...chartWarnings(c),
       ...istioVersionWarnings(istio, hashes(c)),
       ...mirrorWarnings(c.traffic, shares),
       ...passthroughWarnings(c),

@@ -1,7 +1,7 @@
 /** Values of a Helm chart. Plain, never an Output: one unknown value hides the whole release in a preview. */
 export type HelmValues = Readonly<Record<string, unknown>>;
 
-/** A chart repository by URL, or a folder that holds one folder for each chart. */
+/** A chart repository by URL, the path of an OCI registry below which the charts are (`oci://`), or a folder that holds one folder for each chart. */
 export type ChartSource = { readonly repository: string } | { readonly directory: string };
 
 /** Istio's release chart repository (Istio docs, "Install with Helm"). */
@@ -15,9 +15,11 @@ export function chart(
   version: string,
   source: ChartSource = ISTIO_CHARTS,
 ): { chart: string; version: string; repositoryOpts?: { repo: string } } {
-  return "repository" in source
-    ? { chart: name, version, repositoryOpts: { repo: source.repository } }
-    : { chart: `${source.directory.replace(/\/+$/, "")}/${name}`, version };
+  if ("directory" in source) return { chart: `${source.directory.replace(/\/+$/, "")}/${name}`, version };
+  const { repository } = source;
+  return repository.startsWith("oci:")
+    ? { chart: `${repository.replace(/\/+$/, "")}/${name}`, version }
+    : { chart: name, version, repositoryOpts: { repo: repository } };
 }
 
 /** Merges from left to right as Helm merges value files: maps key by key, everything else as a whole. */

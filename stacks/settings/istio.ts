@@ -1,3 +1,4 @@
+import { chartSource } from "./charts";
 import { LABEL, LABEL_RULE } from "./dns";
 import { field, freeForm, integer, object, refuse, text, withDefault } from "./fields";
 import { IMAGE_TAG, imageReference, isImageHub } from "./image";
@@ -39,23 +40,7 @@ export const istio = object(
       example: "1.31.0",
     }).exactOptional(),
     charts: withDefault(
-      field(
-        (value) => {
-          if (typeof value === "string" && /^https?:\/\/[^\s/]+\S*$/.test(value))
-            return { repository: value };
-          if (typeof value === "string" && value.trim() !== "" && !value.includes("://"))
-            return { directory: value };
-          return refuse();
-        },
-        {
-          type: "string",
-          title: "the https URL of a chart repository, or the path of a folder with charts",
-          minLength: 1,
-          description:
-            "Chart repository (URL), or folder with `base`, `istiod` and `gateway` (path relative to the project).",
-          example: "https://istio-release.storage.googleapis.com/charts",
-        },
-      ),
+      chartSource("`base`, `istiod` and `gateway`", "https://istio-release.storage.googleapis.com/charts"),
       { repository: "https://istio-release.storage.googleapis.com/charts" },
       "https://istio-release.storage.googleapis.com/charts",
     ),

@@ -34,6 +34,7 @@ import {
   text,
   withDefault,
 } from "./fields";
+import { chartSource } from "./charts";
 import { imageReference } from "./image";
 import { resources } from "./pods";
 
@@ -42,20 +43,7 @@ const enabled = withDefault(
   true,
 );
 
-const charts = field(
-  (value) => {
-    if (typeof value === "string" && /^https?:\/\/[^\s/]+\S*$/.test(value)) return { repository: value };
-    if (typeof value === "string" && value.trim() !== "" && !value.includes("://"))
-      return { directory: value };
-    return refuse();
-  },
-  {
-    type: "string",
-    title: "the https URL of a chart repository, or the path of a folder with charts",
-    description: "Chart repository (URL), or folder with the chart (path relative to the project).",
-    example: "https://charts.example.com",
-  },
-);
+const charts = chartSource("the chart", "https://charts.example.com");
 
 const chartVersion = text(/^\d+\.\d+\.\d+$/, 'a chart version such as "29.27.0"', {
   description: "Version of the chart; the component's own choice when absent.",

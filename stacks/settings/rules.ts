@@ -9,6 +9,7 @@ import { amount } from "../../components/mesh/quantity";
 import { NODE_PORTS } from "../../components/security/gateway-servers";
 import { effectiveShares, weightProblems, type Shares, type Weights } from "../../components/traffic/weights";
 import { categoryFindings } from "./category";
+import { chartFindings } from "./charts";
 import { databaseFindings } from "./database";
 import { show } from "./fields";
 import { imageReference } from "./image";
@@ -379,10 +380,28 @@ function* productionFindings(c: PartialConfiguration, loads: ReadonlyMap<string,
       path: ["security", "mtls", "mode"],
       found: "PERMISSIVE",
       allowed: "STRICT in production",
-      hint: `${hint}; a namespace that needs plain text is named in mtls.namespaces`,
+      hint,
       repairs: [{ set: "STRICT" }],
     };
   }
+  for (const [namespace, mode] of Object.entries(c.security?.mtls?.namespaces ?? {})) {
+    const path = ["security", "mtls", "namespaces", namespace];
+    if (mode !== "PERMISSIVE") continue;
+    yield {
+      path,
+      found: "PERMISSIVE",
+      allowed: "STRICT in production",
+      hint: `${hint}; plain text has no identity by which anything could be allowed`,
+      repairs: [{ set: "STRICT" }, { remove: path }],
+    };
+  }
+  yield* chartFindings(c, hint);
+  yield* twoPods(
+    ["istio", "controlPlane"],
+    c.istio?.controlPlane,
+    "at least 2 pods of istiod in production",
+    `${hint}; while no istiod answers, new pods get no certificates and no edit takes effect`,
+  );
   yield* twoPods(["gateway"], gateway, "at least 2 pods of the gateway in production", hint);
   for (const [name, version] of Object.entries(category?.versions ?? {})) {
     const path = ["category", "versions", name];

@@ -14,7 +14,7 @@ export const configuration = object(
     production: withDefault(
       flag({
         description:
-          "Hold this stack to the rules for production: HTTPS, no wildcard host, two pods of the gateway and of every version with traffic, images with a fixed tag.",
+          "Hold this stack to the rules for production: HTTPS, no wildcard host, two pods of istiod, of the gateway and of every version with traffic, mutual TLS alone, charts over https, images with a fixed tag.",
       }),
       false,
     ),

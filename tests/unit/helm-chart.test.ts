@@ -11,6 +11,12 @@ describe("chart", () => {
       repositoryOpts: { repo: (ISTIO_CHARTS as { repository: string }).repository },
     });
   });
+  it("or from below the path of an OCI registry, whose name is the chart's", () => {
+    assert.deepEqual(chart("base", "1.31.0", { repository: "oci://registry.example.com/istio/charts/" }), {
+      chart: "oci://registry.example.com/istio/charts/base",
+      version: "1.31.0",
+    });
+  });
   it("or from a folder of charts", () => {
     assert.deepEqual(chart("base", "1.31.0", { directory: "charts/" }), {
       chart: "charts/base",

@@ -352,6 +352,20 @@ describe("settings: what they become", function () {
     assert.deepEqual(warnings("1.30.1", { consistentHash: { sourceIp: true } }), []);
   });
 
+  it("takes charts of an OCI registry, and warns of those over plain HTTP", () => {
+    const parse = (charts: string): Settings =>
+      parseSettings(small({ istio: { charts }, observability: { jaeger: { charts } } }), "dev");
+    for (const url of ["oci://registry.example.com/charts", "https://charts.example.com", "charts"])
+      assert.deepEqual(parse(url).warnings, []);
+    assert.deepEqual(parse("oci://registry.example.com/charts").istio.charts, {
+      repository: "oci://registry.example.com/charts",
+    });
+    assert.deepEqual(
+      parse("http://charts.example.com").warnings.map((warning) => warning.split(" ")[0]),
+      ["shopzier:istio.charts", "shopzier:observability.jaeger.charts"],
+    );
+  });
+
   it("warns of mirrors to the version that gets everything", () => {
     const mirror = { to: "v2" };
     const traffic = {
