@@ -128,7 +128,8 @@ export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Dec
     const whole = normalizedPath(request.path, pathNormalization);
     if (whole === undefined) return BAD_REQUEST;
     const headers = request.headers ?? NO_HEADERS;
-    const { method, host, address, token } = request;
+    const { method, address, token } = request;
+    const host = withoutDot(request.host);
     // Of preflights no token is looked at (Envoy: `bypass_cors_preflight`).
     const claims = token && verify && !isPreflight(method, headers) ? verify(token) : undefined;
     if (typeof claims === "number") return { kind: "denied", status: claims, reason: "token" };
@@ -325,7 +326,7 @@ function decision(
       const scheme = redirect.scheme ?? request.scheme;
       const standard = redirect.port === (scheme === "https" ? 443 : 80);
       const port = redirect.port === undefined || standard ? "" : `:${redirect.port}`;
-      const host = redirect.authority ?? hostAfter(request.host, request.scheme, scheme, port);
+      const host = redirect.authority ?? hostAfter(withoutDot(request.host), request.scheme, scheme, port);
       const target = redirect.uri === undefined ? whole : redirect.uri + whole.slice(path.length);
       return { kind: "redirected", rule: name, status, location: `${scheme}://${host}${port}${target}` };
     };
@@ -390,6 +391,11 @@ const PORT = /:\d+$/;
 
 function withoutPort(host: string): string {
   return host.includes(":") ? host.replace(PORT, "") : host;
+}
+
+/** A fully qualified name, `shop.example.com.`, is the name (Envoy: `strip_trailing_host_dot`). */
+function withoutDot(host: string): string {
+  return host.includes(".:") || host.endsWith(".") ? host.replace(/\.(?=(:\d+)?$)/, "") : host;
 }
 
 /** The host of a request in a redirect: a port goes where another is given, or was the default of a scheme that changes. */

@@ -27,12 +27,12 @@ describe("the gateway", () => {
     assert.equal(await status("other.example.com", LIST), 404);
   });
 
-  it("serves clients that speak HTTP/1.0 or offer an upgrade to TLS", async () => {
+  it("serves clients that speak HTTP/1.0, offer an upgrade to TLS, or write the host in another allowed way", async () => {
     await baseline();
-    const usual = async (start: string, more = ""): Promise<string> =>
+    const usual = async (start: string, more = "", host = HOST): Promise<string> =>
       new Promise((resolve, reject) => {
         const socket = connect({ host: NODE, port: 30080, timeout: 10_000 });
-        socket.write(`GET ${LIST} ${start}\r\nhost: ${HOST}\r\n${more}\r\n`);
+        socket.write(`GET ${LIST} ${start}\r\nhost: ${host}\r\n${more}\r\n`);
         socket.once("data", (data) => {
           resolve(/^HTTP\/1\.\d (\d+)/.exec(String(data))?.[1] ?? "");
           socket.destroy();
@@ -44,6 +44,16 @@ describe("the gateway", () => {
     assert.equal(await usual("HTTP/1.0"), "200");
     assert.equal(await usual("HTTP/1.1", upgrade("TLS/1.2")), "200");
     assert.equal(await usual("HTTP/1.1", upgrade("unknown")), "403");
+    for (const host of [
+      `${HOST}:443`,
+      `${HOST}.`,
+      `${HOST}.:443`,
+      HOST.toUpperCase(),
+      `${HOST.toUpperCase()}.`,
+    ])
+      assert.equal(await usual("HTTP/1.1", "", host), "200", host);
+    for (const host of [`${HOST}..`, `x${HOST}.`])
+      assert.equal(await usual("HTTP/1.1", "", host), "404", host);
   });
 
   it("takes several replicas with a disruption budget", async () => {

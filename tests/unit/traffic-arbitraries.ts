@@ -253,6 +253,8 @@ export const simulatedRequest = (host: string): fc.Arbitrary<SimulatedRequest> =
           `${host}:30080`,
           `${host}:80`,
           host.toUpperCase(),
+          `${host}.`,
+          `${host}.:8080`,
           `a.${host}`,
           `A.${host}:8080`,
           `b.a.${host}`,
