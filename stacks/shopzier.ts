@@ -153,16 +153,13 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
 
 /** What stands before the routes: they are written once it is. */
 function gatewayGuards(
-  { security, traffic }: Settings,
+  { security }: Settings,
   gateway: IngressGateway,
   controlPlane: IstioControlPlane,
   cluster: ClusterAccess,
 ): GatewayAccess[] {
   const { access, authentication, trustedProxies } = security;
   if (!access && !authentication) return [];
-  const preflights = [traffic.policies, ...traffic.rules.map(({ policies }) => policies)].some(
-    (policies) => policies?.cors !== undefined && policies.cors !== "none",
-  );
   return [
     new GatewayAccess(
       "shop-access",
@@ -171,7 +168,6 @@ function gatewayGuards(
         ...(access && { lists: access }),
         ...(authentication && { authentication }),
         trustedProxies,
-        preflights,
         cluster,
       },
       { dependsOn: [controlPlane, controlPlane.ready, gateway] },

@@ -14,7 +14,7 @@ import {
   type NodePorts,
 } from "../security/gateway-servers";
 import type { ServiceIdentity } from "../security/identity";
-import { USUAL_CLIENTS } from "./gateway-clients";
+import { clientPatches } from "./gateway-clients";
 import type { GatewayPods } from "./gateway-proxies";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
 import { RESTRICTED } from "./pod-security";
@@ -199,10 +199,10 @@ export class IngressGateway extends pulumi.ComponentResource {
         metadata: {
           name: `${name}-clients`,
           namespace: namespaceName,
-          // `istioctl analyze` warns of each EnvoyFilter; no other API has these two switches.
+          // `istioctl analyze` warns of each EnvoyFilter; no other API has what these are.
           annotations: { "galley.istio.io/analyze-suppress": "IST0133" },
         },
-        spec: { workloadSelector: { labels: LABELS }, configPatches: [USUAL_CLIENTS] },
+        spec: { workloadSelector: { labels: LABELS }, configPatches: clientPatches(args.trustedProxies ?? 0) },
       },
       { parent: this, dependsOn: [release] },
     );

@@ -1,13 +1,7 @@
 import type { AuthorizationPolicySpec, AuthorizationRule } from "../istio/authorization-policy";
 import type { JwtRuleSpec, RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { RoutedPath } from "../traffic/paths";
-import {
-  exceptPreflights,
-  operationOf,
-  policyPaths,
-  toOperation,
-  type RequestCondition,
-} from "./request-condition";
+import { operationOf, policyPaths, toOperation, type RequestCondition } from "./request-condition";
 
 /** Where a token stands; the first place that has one counts. */
 export interface TokenPlaces {
@@ -59,13 +53,10 @@ type Selector = RequestAuthenticationSpec["selector"];
  * Plans the verification of tokens by the proxies that `selector` names.
  *
  * A token without subject is not taken as one: Istio's `requestPrincipals: ["*"]` asks for issuer and subject.
- *
- * @param preflights whether CORS preflights pass without a token.
  */
 export function planAuthentication(
   { jwt, required = [{}], optional = [] }: Authentication,
   selector: Selector,
-  preflights: boolean,
 ): AuthenticationPlan {
   const rules = required.map((condition): AuthorizationRule => ({
     from: [{ source: { notRequestPrincipals: ["*"] } }],
@@ -76,7 +67,7 @@ export function planAuthentication(
   }));
   return {
     requestAuthentication: { selector, jwtRules: jwt.map(jwtRule) },
-    required: { selector, action: "DENY", rules: preflights ? rules.flatMap(exceptPreflights) : rules },
+    required: { selector, action: "DENY", rules },
   };
 }
 

@@ -102,11 +102,14 @@ interface Seen extends ProxyRequest {
   /** Normalized, with its query. */
   readonly whole: string;
   query: ReadonlyMap<string, string> | undefined;
+  claims: ProxyRequest["claims"];
 }
 type Condition = (seen: Seen) => boolean;
 interface CompiledRoute {
   readonly matches: Condition;
   readonly decide: (seen: Seen) => Decision;
+  /** Where the route has CORS. */
+  readonly preflight: ((seen: Seen) => Decision | undefined) | undefined;
 }
 
 const NOT_FOUND: Decision = { kind: "not found" };
@@ -114,7 +117,7 @@ const BAD_REQUEST: Decision = { kind: "bad request" };
 const NO_HEADERS: ProxyRequest["headers"] = {};
 
 /**
- * A plan as a function. In Envoy's order: the path, the token, the policies, preflights, and last what the route says, a
+ * A plan as a function. In Envoy's order: the path, preflights, the token, the policies, and last what the route says, a
  * redirect to HTTPS included.
  */
 export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Decision {
@@ -129,9 +132,6 @@ export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Dec
     if (whole === undefined) return BAD_REQUEST;
     const headers = request.headers ?? NO_HEADERS;
     const { method, host, address, token } = request;
-    // Of preflights no token is looked at (Envoy: `bypass_cors_preflight`).
-    const claims = token && verify && !isPreflight(method, headers) ? verify(token) : undefined;
-    if (typeof claims === "number") return { kind: "denied", status: claims, reason: "token" };
     const at = whole.indexOf("?");
     const seen: Seen = {
       request,
@@ -141,17 +141,24 @@ export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Dec
       whole,
       path: at < 0 ? whole : whole.slice(0, at),
       query: undefined,
-      claims,
+      claims: undefined,
       peer: address,
       client: refuse && clientAddress(address, headers["x-forwarded-for"], trustedProxies),
     };
+    const hosts = request.scheme === "http" ? plain : served;
+    const routes = hosts(withoutPort(host).toLowerCase()) ?? [];
+    // Of preflights no token is looked at (Envoy: `bypass_cors_preflight`).
+    if (isPreflight(method, headers)) {
+      const answer = routes.find(({ matches }) => matches(seen))?.preflight?.(seen);
+      if (answer) return answer;
+    } else if (token && verify) {
+      const claims = verify(token);
+      if (typeof claims === "number") return { kind: "denied", status: claims, reason: "token" };
+      seen.claims = claims;
+    }
     const refusal = refuse?.(seen);
     if (refusal) return { kind: "denied", status: 403, ...refusal };
-    const hosts = request.scheme === "http" ? plain : served;
-    const routes = hosts(withoutPort(host).toLowerCase());
-    if (!routes) return NOT_FOUND;
-    for (const candidate of routes) if (candidate.matches(seen)) return candidate.decide(seen);
-    return NOT_FOUND;
+    return routes.find(({ matches }) => matches(seen))?.decide(seen) ?? NOT_FOUND;
   };
 }
 
@@ -226,6 +233,7 @@ function compiledRoute({ rule, match }: MatchedRoute, limited: boolean): Compile
             ? (seen) => first(seen) && second(seen)
             : (seen) => conditions.every((condition) => condition(seen)),
     decide: decision(rule, match, name, limited),
+    preflight: preflightAnswer(rule, name),
   };
 }
 
@@ -318,7 +326,7 @@ function decision(
   name: string,
   limited: boolean,
 ): (seen: Seen) => Decision {
-  const { redirect, directResponse, corsPolicy, rewrite } = rule;
+  const { redirect, directResponse, rewrite } = rule;
   if (redirect) {
     const status = redirect.redirectCode ?? 301;
     return ({ request, whole, path }) => {
@@ -336,14 +344,7 @@ function decision(
     return () => answer;
   }
   const shares = sharesOf(rule);
-  const origins = corsPolicy?.allowOrigins.map(stringTest);
   return (seen) => {
-    if (origins && isPreflight(seen.method, seen.headers)) {
-      const origin = textOf(seen.headers.origin);
-      const allowed = origins.some((test) => test("*") || test(origin));
-      if (allowed || corsPolicy?.unmatchedPreflights === "IGNORE")
-        return { kind: "preflight", rule: name, allowed };
-    }
     const path = rewrite ? rewritten(rule, match, seen) : seen.whole;
     return {
       kind: "routed",
@@ -353,6 +354,18 @@ function decision(
       host: rewrite?.authority ?? seen.host,
       limited,
     };
+  };
+}
+
+function preflightAnswer({ corsPolicy }: HttpRoute, name: string): CompiledRoute["preflight"] {
+  if (!corsPolicy) return undefined;
+  const origins = corsPolicy.allowOrigins.map(stringTest);
+  return ({ headers }) => {
+    const origin = textOf(headers.origin);
+    const allowed = origins.some((test) => test("*") || test(origin));
+    return allowed || corsPolicy.unmatchedPreflights === "IGNORE"
+      ? { kind: "preflight", rule: name, allowed }
+      : undefined;
   };
 }
 

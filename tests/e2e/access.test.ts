@@ -73,7 +73,10 @@ describe("who may come in", () => {
     it("knows them by one trusted proxy, and nothing before it", async () => {
       await deploy({
         trustedProxies: 1,
-        access: { allow: [{ addresses: ["203.0.113.0/24"] }], deny: [{ addresses: ["203.0.113.66"] }] },
+        access: {
+          allow: [{ addresses: ["203.0.113.0/24", "2001:db8::/32"] }],
+          deny: [{ addresses: ["203.0.113.66", "2001:db8::66"] }],
+        },
       });
       const by = (forwarded: string): Promise<number> => status(LIST, { "x-forwarded-for": forwarded });
       await until("the lists hold", async () => (await by("198.51.100.1")) === 403);
@@ -83,6 +86,15 @@ describe("who may come in", () => {
       assert.equal(await by("198.51.100.1, 203.0.113.7"), 200);
       assert.equal(await by("203.0.113.66"), 403);
       assert.equal(await by("203.0.113.7, 203.0.113.66"), 403);
+      // As other proxies write it.
+      for (const end of ["7", "66"]) {
+        for (const address of [`203.0.113.${end}`, `::ffff:203.0.113.${end}`, `2001:db8::${end}`])
+          for (const written of [address, `[${address}]`, `[${address}]:443`])
+            assert.equal(await by(`198.51.100.1, ${written}`), end === "7" ? 200 : 403, written);
+        assert.equal(await by(`203.0.113.${end}:51234`), end === "7" ? 200 : 403);
+      }
+      for (const written of ["unknown", "::ffff:cb00:7107", "203.0.113.7,", '"203.0.113.7"'])
+        assert.equal(await by(written), 403, written);
     });
 
     it("refuses nobody in a dry run, and counts whom it would", async () => {
@@ -128,7 +140,14 @@ describe("who may come in", () => {
         },
         {
           cors: { origins: ["https://shop.example.com"], methods: ["PUT"] },
-          rules: [{ name: "beta", match: { claims: { "realm_access.roles": "beta" } }, to: "v2" }],
+          rules: [
+            { name: "closed", match: { path: { prefix: `${LIST}/secret` } }, to: "v1", cors: "none" },
+            {
+              ...{ name: "limited", match: { headers: { "x-limited": { present: true } } }, to: "v1" },
+              rateLimit: { requests: 1, per: "1h" },
+            },
+            { name: "beta", match: { claims: { "realm_access.roles": "beta" } }, to: "v2" },
+          ],
         },
       ),
     );
@@ -185,11 +204,35 @@ describe("who may come in", () => {
         assert.equal(await status(`${LIST}/secret${end}`, bearer(good.token())), 403, `secret${end}`);
     });
 
+    it("tells pages that may see answers why they are refused, and caches that answers differ by origin", async () => {
+      const [shop, evil] = ["https://shop.example.com", "https://evil.example.com"];
+      const answer = async (path: string, headers: Record<string, string>): Promise<string> => {
+        const { statusCode, headers: back, body } = await client.request({ path, headers });
+        await body.dump();
+        const vary = [back.vary ?? []].flat().join(", ");
+        return `${statusCode} ${String(back["access-control-allow-origin"])} ${/\borigin\b/i.exec(vary)?.[0]}`;
+      };
+      const asked: [number, string, Record<string, string>][] = [
+        [200, LIST, {}],
+        [401, LIST, bearer("wrong")],
+        [403, PRIVATE, {}],
+        [429, LIST, { "x-limited": "1" }],
+      ];
+      await answer(LIST, { "x-limited": "1" });
+      for (const [code, path, headers] of asked) {
+        assert.equal(await answer(path, { ...headers, origin: shop }), `${code} ${shop} Origin`);
+        assert.equal(await answer(path, { ...headers, origin: evil }), `${code} undefined Origin`);
+        assert.equal(await answer(path, headers), `${code} undefined Origin`);
+      }
+      assert.equal(await answer(`${LIST}/secret`, { origin: shop }), "403 undefined undefined");
+    });
+
     it("lets a preflight pass without one, and nothing else that looks alike", async () => {
       const preflight = { origin: "https://shop.example.com", "access-control-request-method": "PUT" };
       assert.equal(await status(PRIVATE, preflight, "OPTIONS"), 200);
       for (const [name, value] of Object.entries(preflight))
         assert.equal(await status(PRIVATE, { [name]: value }, "OPTIONS"), 403, name);
+      assert.equal(await status(`${LIST}/secret`, preflight, "OPTIONS"), 403, "a route without CORS");
     });
 
     it("denies and routes by claim", async () => {

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { Pool, type Dispatcher } from "undici";
 import { policyLag, type ListenerDump } from "../../components/security/gateway-policies";
 import type { VirtualServiceSpec } from "../../components/istio/virtual-service";
+import { clientPatches } from "../../components/mesh/gateway-clients";
 import type { PathNormalization } from "../../components/traffic/path-normalization";
 import { expectedRoutes, routeLag, type RouteConfigDump } from "../../components/traffic/propagation";
 import { planRoutes } from "../../components/traffic/route-plan";
@@ -74,6 +75,10 @@ async function twin(): Promise<object[]> {
       externalTrafficPolicy: "Local",
       selector: selected,
       ports: [{ name: "http", port: 80, nodePort: NODE_PORT }],
+    }),
+    object("networking.istio.io/v1alpha3", "EnvoyFilter", NAMESPACE, {
+      workloadSelector: { labels: selected },
+      configPatches: clientPatches(1),
     }),
     object("telemetry.istio.io/v1", "Telemetry", NAMESPACE, {
       selector: SELECTOR,
@@ -235,7 +240,7 @@ describe("the simulator", function () {
   after(async () => {
     await kubectl(
       ...["-n", INGRESS, "delete", "--wait=false", "-l", "test=agreement"],
-      "deployment,service,telemetry,requestauthentication,authorizationpolicy",
+      "deployment,service,telemetry,requestauthentication,authorizationpolicy,envoyfilter",
     );
     await kubectl("delete", "namespace", NAMESPACE, "--wait=false", "--ignore-not-found");
   });

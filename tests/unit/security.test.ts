@@ -4,7 +4,7 @@ import type { AuthorizationPolicySpec } from "../../components/istio/authorizati
 import { planAuthentication } from "../../components/security/authentication";
 import { authorization, type ProxyRequest } from "../../components/security/authorization";
 import { claimHeader, claimKey } from "../../components/security/claims";
-import { planAccess, type AccessEntry } from "../../components/security/gateway-access";
+import { planAccess, type AccessEntry, type AccessLists } from "../../components/security/gateway-access";
 import { gatewayServers } from "../../components/security/gateway-servers";
 import { serviceNetworkPolicy } from "../../components/security/network-policy";
 import { planServiceAccess, type ServiceEntry } from "../../components/security/service-access";
@@ -98,8 +98,6 @@ function holds({ paths, methods }: RequestCondition, r: ProxyRequest): boolean {
   };
   return (!paths || paths.some(within)) && (!methods || methods.includes(r.method));
 }
-const isPreflight = (r: ProxyRequest): boolean =>
-  r.method === "OPTIONS" && "access-control-request-method" in r.headers && "origin" in r.headers;
 
 describe("access lists of the gateway", () => {
   const entry: fc.Arbitrary<AccessEntry> = fc
@@ -118,32 +116,32 @@ describe("access lists of the gateway", () => {
       values.some((value) => claimOf(r, claim)?.includes(value)),
     );
 
+  it("refuse a client whose address nobody can read, where they name any", () => {
+    const lists = { allow: [{ paths: [{ prefix: "/" }] }, { addresses: ["::/0", "0.0.0.0/0"] }] };
+    const request = { method: "GET", host: "a", path: "/", headers: {}, peer: "10.0.0.1" };
+    for (const client of ["::ffff:0:0", "::ffff:cb00:7107"]) {
+      const plan = (trustedProxies: number, given: AccessLists): AuthorizationPolicySpec[] => {
+        const { deny, allow } = planAccess(given, { selector: SELECTOR, trustedProxies });
+        return [deny, allow].filter((spec) => spec !== undefined);
+      };
+      assert.equal(passes(plan(1, lists), { ...request, client }), false, client);
+      assert.equal(passes(plan(0, lists), { ...request, client }), true, client);
+      assert.equal(passes(plan(1, { allow: lists.allow.slice(0, 1) }), { ...request, client }), true, client);
+    }
+  });
+
   it("let pass what no entry denies and, where there is an allow list, one of it allows", () => {
     fc.assert(
-      fc.property(
-        lists,
-        request,
-        fc.nat(2),
-        fc.boolean(),
-        ({ deny, allow }, r, trustedProxies, preflights) => {
-          const plan = planAccess(
-            { ...(deny && { deny }), ...(allow && { allow }) },
-            { selector: SELECTOR, trustedProxies, preflights },
-          );
-          const client = trustedProxies === 0 ? r.peer : r.client;
-          // A preflight asks for another request, by another method and without a token.
-          const asked = allow?.map(({ paths, addresses }) => ({
-            ...(paths && { paths }),
-            ...(addresses && { addresses }),
-          }));
-          const expected =
-            !deny?.some((e) => matches(e, r, client)) &&
-            (!allow ||
-              allow.some((e) => matches(e, r, client)) ||
-              (preflights && isPreflight(r) && asked?.some((e) => matches(e, r, client)) === true));
-          assert.equal(passes(Object.values(plan), r), expected);
-        },
-      ),
+      fc.property(lists, request, fc.nat(2), ({ deny, allow }, r, trustedProxies) => {
+        const plan = planAccess(
+          { ...(deny && { deny }), ...(allow && { allow }) },
+          { selector: SELECTOR, trustedProxies },
+        );
+        const client = trustedProxies === 0 ? r.peer : r.client;
+        const expected =
+          !deny?.some((e) => matches(e, r, client)) && (!allow || allow.some((e) => matches(e, r, client)));
+        assert.equal(passes(Object.values(plan), r), expected);
+      }),
       { numRuns: 2000 },
     );
   });
@@ -153,20 +151,19 @@ describe("authentication", () => {
   const jwt = [
     { issuer: "https://id.example.com/", audiences: ["shop"], jwksUri: "https://id.example.com/jwks" },
   ];
-  const plan = (authentication: object, preflights = false) =>
-    planAuthentication({ jwt, ...authentication }, SELECTOR, preflights);
+  const plan = (authentication: object) => planAuthentication({ jwt, ...authentication }, SELECTOR);
 
-  it("asks for a token where it is required and not optional, and never in a preflight that may pass", () => {
+  it("asks for a token where it is required and not optional", () => {
     const authentication = fc.record(
       { required: some(condition), optional: some(routedPath) },
       { requiredKeys: [] },
     );
     fc.assert(
-      fc.property(authentication, request, fc.boolean(), (a, r, preflights) => {
+      fc.property(authentication, request, (a, r) => {
         const required = (a.required ?? [{}]).some((c) => holds(c, r));
         const optional = a.optional !== undefined && holds({ paths: a.optional }, r);
-        const refused = required && !optional && r.claims === undefined && !(preflights && isPreflight(r));
-        assert.equal(passes([plan(a, preflights).required], r), !refused);
+        const refused = required && !optional && r.claims === undefined;
+        assert.equal(passes([plan(a).required], r), !refused);
       }),
       { numRuns: 2000 },
     );
