@@ -44,6 +44,8 @@ export interface SimulatedPlan {
   readonly virtualServices: readonly VirtualServiceSpec[];
   /** Default: Istio's BASE. */
   readonly pathNormalization?: PathNormalization;
+  /** Whether what came by HTTP to a proxy before the gateway is sent to HTTPS (Istio: `httpsRedirect` of the server). */
+  readonly forwardedHttps?: boolean;
   /** What answers plain HTTP, where it is not served but sent to HTTPS. */
   readonly httpsRedirect?: readonly VirtualServiceSpec[];
   /** For the gateway's pods. */
@@ -99,6 +101,8 @@ export function route(request: SimulatedRequest, plan: SimulatedPlan): Decision 
 /** A request as policies and routes see it. */
 interface Seen extends ProxyRequest {
   readonly request: SimulatedRequest;
+  /** By which the client asks, as far as proxies are trusted to say so. */
+  readonly scheme: string;
   /** Normalized, with its query. */
   readonly whole: string;
   query: ReadonlyMap<string, string> | undefined;
@@ -112,6 +116,17 @@ interface CompiledRoute {
   readonly preflight: ((seen: Seen) => Decision | undefined) | undefined;
 }
 
+/** What Envoy has in the place of all routes of a host (`require_tls`). */
+const TO_HTTPS: readonly CompiledRoute[] = [
+  {
+    matches: () => true,
+    decide: ({ host, whole }) => ({
+      ...{ kind: "redirected", rule: "", status: 301 },
+      location: `https://${host}${whole}`,
+    }),
+    preflight: undefined,
+  },
+];
 const NOT_FOUND: Decision = { kind: "not found" };
 const BAD_REQUEST: Decision = { kind: "bad request" };
 const NO_HEADERS: ProxyRequest["headers"] = {};
@@ -132,9 +147,11 @@ export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Dec
     if (whole === undefined) return BAD_REQUEST;
     const headers = request.headers ?? NO_HEADERS;
     const { method, host, address, token } = request;
+    const forwarded = trustedProxies > 0 ? textOf(headers["x-forwarded-proto"]) : "";
     const at = whole.indexOf("?");
     const seen: Seen = {
       request,
+      scheme: forwarded || request.scheme,
       method,
       host,
       headers,
@@ -146,7 +163,9 @@ export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Dec
       client: refuse && clientAddress(address, headers["x-forwarded-for"], trustedProxies),
     };
     const hosts = request.scheme === "http" ? plain : served;
-    const routes = hosts(withoutPort(host).toLowerCase()) ?? [];
+    const known = hosts(withoutPort(host).toLowerCase()) ?? [];
+    const routes =
+      plan.forwardedHttps === true && seen.scheme !== "https" && known.length > 0 ? TO_HTTPS : known;
     // Of preflights no token is looked at (Envoy: `bypass_cors_preflight`).
     if (isPreflight(method, headers)) {
       const answer = routes.find(({ matches }) => matches(seen))?.preflight?.(seen);
@@ -179,7 +198,9 @@ function virtualHosts(plan: SimulatedPlan): (host: string) => readonly CompiledR
   const exact = new Map(
     [...routes].map(([host, all]) => [
       host,
-      all.map((r) => compiledRoute(r, limited(host, r.rule.name ?? ""))),
+      all.map((r) =>
+        compiledRoute(r, limited(host, r.rule.name ?? "", r.rule.route?.[0]?.destination.host ?? "")),
+      ),
     ]),
   );
   const wildcards = [...exact]
@@ -296,7 +317,9 @@ function headerTest(name: string, test: (value: string) => boolean): Condition {
     case ":path":
       return ({ whole }) => test(whole);
     case ":scheme":
-      return ({ request }) => test(request.scheme);
+      return ({ scheme }) => test(scheme);
+    case "x-forwarded-proto":
+      return ({ scheme }) => test(scheme);
     default: {
       const key = name.toLowerCase();
       return ({ headers }) => {
@@ -329,11 +352,11 @@ function decision(
   const { redirect, directResponse, rewrite } = rule;
   if (redirect) {
     const status = redirect.redirectCode ?? 301;
-    return ({ request, whole, path }) => {
-      const scheme = redirect.scheme ?? request.scheme;
+    return ({ request, scheme: asked, whole, path }) => {
+      const scheme = redirect.scheme ?? asked;
       const standard = redirect.port === (scheme === "https" ? 443 : 80);
       const port = redirect.port === undefined || standard ? "" : `:${redirect.port}`;
-      const host = redirect.authority ?? hostAfter(request.host, request.scheme, scheme, port);
+      const host = redirect.authority ?? hostAfter(request.host, asked, scheme, port);
       const target = redirect.uri === undefined ? whole : redirect.uri + whole.slice(path.length);
       return { kind: "redirected", rule: name, status, location: `${scheme}://${host}${port}${target}` };
     };
