@@ -11,6 +11,7 @@ import {
   type Scale,
   type ServiceProbes,
   ServiceType,
+  TlsTermination,
 } from "../components/index";
 import { categoryPod } from "./category-workload";
 import { controlPlaneTelemetry, observability, telemetryOf } from "./observability";
@@ -57,6 +58,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       routeNamespaces: [c.namespace],
       http: g.http,
       ...(g.tls && { tls: g.tls }),
+      ...(g.tlsTermination === TlsTermination.LoadBalancer && { tlsTermination: g.tlsTermination }),
       serviceType: g.serviceType,
       ...(g.nodePorts && { nodePorts: g.nodePorts }),
       ...(g.address !== undefined && { address: g.address }),

@@ -22,9 +22,10 @@ const [TESTS, PODS] = ["10.88.0.254", "10.244.0.0/16"];
 const OUTSIDE = "outside";
 
 /** Deploys the lab with these settings of security. */
-async function deploy(security: object, traffic: object = {}): Promise<void> {
+async function deploy(security: object, traffic: object = {}, gateway: object = {}): Promise<void> {
   stackFile((config) => {
     config["shopzier:security"] = security;
+    Object.assign(config["shopzier:gateway"] as object, gateway);
     Object.assign(config["shopzier:traffic"] as object, traffic);
   });
   await up();
@@ -70,15 +71,20 @@ describe("who may come in", () => {
       assert.equal(await status(LIST, {}, "DELETE"), 403, "deny wins over allow");
     });
 
-    it("knows them by one trusted proxy, and nothing before it", async () => {
-      await deploy({
-        trustedProxies: 1,
-        access: {
-          allow: [{ addresses: ["203.0.113.0/24", "2001:db8::/32"] }],
-          deny: [{ addresses: ["203.0.113.66", "2001:db8::66"] }],
+    it("knows them, and their scheme, by one trusted proxy, and nothing before it", async () => {
+      await deploy(
+        {
+          trustedProxies: 1,
+          access: {
+            allow: [{ addresses: ["203.0.113.0/24", "2001:db8::/32"] }],
+            deny: [{ addresses: ["203.0.113.66", "2001:db8::66"] }],
+          },
         },
-      });
-      const by = (forwarded: string): Promise<number> => status(LIST, { "x-forwarded-for": forwarded });
+        { rules: [{ name: "moved", match: { path: { exact: "/moved" } }, redirect: { path: LIST } }] },
+        { tlsTermination: "load-balancer" },
+      );
+      const by = (forwarded: string): Promise<number> =>
+        status(LIST, { "x-forwarded-for": forwarded, "x-forwarded-proto": "https" });
       await until("the lists hold", async () => (await by("198.51.100.1")) === 403);
       await until("the gateway trusts the proxy", async () => (await by("203.0.113.7")) === 200);
       // The last address is the proxy's word, those before it are the client's.
@@ -86,6 +92,16 @@ describe("who may come in", () => {
       assert.equal(await by("198.51.100.1, 203.0.113.7"), 200);
       assert.equal(await by("203.0.113.66"), 403);
       assert.equal(await by("203.0.113.7, 203.0.113.66"), 403);
+      const location = async (path: string, proto: Record<string, string>): Promise<string> => {
+        const headers = { "x-forwarded-for": "203.0.113.7", ...proto };
+        const { statusCode, headers: back, body } = await client.request({ path, headers });
+        await body.dump();
+        return `${statusCode} ${String(back.location)}`;
+      };
+      const https = "301 https://shop.lab.internal";
+      for (const proto of [{}, { "x-forwarded-proto": "http" }])
+        assert.equal(await location(`${LIST}?a=b`, proto), `${https}${LIST}?a=b`);
+      assert.equal(await location("/moved", { "x-forwarded-proto": "https" }), `${https}${LIST}`);
       // As other proxies write it.
       for (const end of ["7", "66"]) {
         for (const address of [`203.0.113.${end}`, `::ffff:203.0.113.${end}`, `2001:db8::${end}`])
@@ -119,6 +135,8 @@ describe("who may come in", () => {
     const [good, foreign] = [issuer(ISSUER, "shop"), issuer(ISSUER, "shop")];
     const PARTNER = "https://partner.example.com/";
     const partner = issuer(PARTNER, "shop");
+    const POOL = "https://pool.example.com/";
+    const pool = issuer(POOL, "");
     /** A right token that is meant for somebody else is forbidden, says Envoy. */
     const statusOf = (forgery: string): number => (forgery.endsWith("audience") ? 403 : 401);
     const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
@@ -133,6 +151,7 @@ describe("who may come in", () => {
                 audiences: ["shop"],
                 jwksUri: echoUrl(OUTSIDE, JSON.stringify(partner.jwks)),
               },
+              { issuer: POOL, claims: { client_id: "shop-web" }, jwks: pool.jwks },
             ],
             required: [{ paths: [PRIVATE] }, { methods: ["DELETE"] }],
           },
@@ -188,6 +207,14 @@ describe("who may come in", () => {
         await status(PRIVATE, bearer(partner.token())),
         await status(PRIVATE, bearer(good.token())),
       );
+    });
+
+    it("tells tokens without an audience by a claim", async () => {
+      const by = (claims: object): Promise<number> =>
+        status(LIST, bearer(pool.token({ aud: undefined, ...claims })));
+      assert.equal(await by({ client_id: "shop-web" }), 200);
+      for (const claims of [{}, { client_id: "other" }, { client_id: "other", sub: undefined }])
+        assert.equal(await by(claims), 403, JSON.stringify(claims));
     });
 
     it("cannot be passed by another spelling of the path", async () => {

@@ -115,8 +115,7 @@ export function guardPolicies(
   { lists, authentication, trustedProxies }: Guard,
 ): WrittenPolicy[] {
   const { deny, allow } = planAccess(lists, { selector: SELECTOR, trustedProxies });
-  const required =
-    authentication && planAuthentication({ jwt: [], ...authentication }, SELECTOR).required;
+  const required = authentication && planAuthentication({ jwt: [], ...authentication }, SELECTOR).required;
   const specs: Record<string, AuthorizationPolicySpec | undefined> = {
     deny,
     required,

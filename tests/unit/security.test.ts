@@ -3,11 +3,12 @@ import fc from "fast-check";
 import type { AuthorizationPolicySpec } from "../../components/istio/authorization-policy";
 import { planAuthentication } from "../../components/security/authentication";
 import { authorization, type ProxyRequest } from "../../components/security/authorization";
-import { claimHeader, claimKey } from "../../components/security/claims";
+import { claimHeader, claimKey, type Claims } from "../../components/security/claims";
 import { planAccess, type AccessEntry, type AccessLists } from "../../components/security/gateway-access";
 import { gatewayServers } from "../../components/security/gateway-servers";
 import { serviceNetworkPolicy } from "../../components/security/network-policy";
 import { planServiceAccess, type ServiceEntry } from "../../components/security/service-access";
+import { verification } from "../../components/security/token";
 import type { RequestCondition } from "../../components/security/request-condition";
 import type { RoutedPath } from "../../components/traffic/paths";
 import { parseSettings } from "../../stacks/settings";
@@ -180,6 +181,40 @@ describe("authentication", () => {
   });
 });
 
+describe("an issuer that names no audience", () => {
+  const issuer = "https://pool.example.com/";
+  const claims = { client_id: ["web", "app"], token_use: ["access"] };
+  const jwt = [{ issuer, claims, jwksUri: `${issuer}jwks` }];
+  const { requestAuthentication, required } = planAuthentication(
+    { jwt, required: [{ paths: [{ exact: "/private" }] }] },
+    SELECTOR,
+  );
+
+  it("has its tokens told by claims, all of them, on every path", () => {
+    const of = (own: object) => ({ iss: issuer, sub: "a", client_id: "web", token_use: "access", ...own });
+    const verify = verification(requestAuthentication);
+    const passesAt = (path: string, own: object | undefined): boolean => {
+      const read = own && verify(of(own));
+      assert.notEqual(typeof read, "number");
+      return passes([required], { method: "GET", host: "a", path, headers: {}, claims: read as Claims });
+    };
+    for (const [own, open, closed] of [
+      [{}, true, true],
+      [{ client_id: "app", aud: "any" }, true, true],
+      [{ client_id: "other" }, false, false],
+      [{ client_id: undefined }, false, false],
+      [{ token_use: "id" }, false, false],
+      // Without a subject it counts as no token, but not for what it is not.
+      [{ sub: undefined }, true, false],
+      [{ sub: undefined, client_id: "other" }, false, false],
+      [undefined, true, false],
+    ] as const) {
+      assert.equal(passesAt("/open", own), open, JSON.stringify(own));
+      assert.equal(passesAt("/private", own), closed, JSON.stringify(own));
+    }
+  });
+});
+
 describe("claims", () => {
   it("are named alike in policies and routes, nested ones in brackets of their own", () => {
     assert.equal(claimKey("groups"), "request.auth.claims[groups]");
@@ -290,6 +325,14 @@ describe("servers of the gateway", () => {
     );
   });
 
+  it("send HTTP to HTTPS by what the load balancer says, where TLS ends there", () => {
+    const servers = gatewayServers({ hosts: ["a.example.com"], http: true, tlsTermination: "load-balancer" });
+    assert.deepEqual(
+      servers.map(({ port, tls }) => [port.protocol, tls]),
+      [["HTTP", { httpsRedirect: true }]],
+    );
+  });
+
   it("let the namespaces that are named bind routes to each host, and no other", () => {
     const hosts = ["shop.example.com", "*.example.org"];
     const tls = { credentialName: "shop", hosts: { "*.example.org": { credentialName: "org" } } };
@@ -315,15 +358,23 @@ describe("settings of security", () => {
   const issuer = { issuer: "https://id.example.com/", audiences: ["shop"] };
 
   it("warn of a redirect by scheme that comes back to itself", () => {
-    const warned = (gateway: object): number => {
+    const warned = (gateway: object, trustedProxies = 0): number => {
       const to = { match: { headers: { "x-forwarded-proto": "http" } }, redirect: { scheme: "https" } };
       const { dev } = RIGHT_SETTINGS;
       const traffic = { ...(dev.traffic as object), rules: [{ name: "to-https", ...to }] };
-      const { warnings } = parseSettings({ ...dev, gateway, traffic }, "dev");
+      const { warnings } = parseSettings({ ...dev, gateway, traffic, security: { trustedProxies } }, "dev");
       return warnings.filter((warning) => warning.includes("to-https sends HTTP to HTTPS")).length;
     };
     assert.equal(warned({}), 1);
     assert.equal(warned({ tls: { credentialName: "shop", redirect: false } }), 0);
+    assert.equal(warned({}, 1), 0);
+  });
+
+  it("take TLS that ends in a load balancer for HTTPS, in production too", () => {
+    const { prod } = RIGHT_SETTINGS;
+    const gateway = { replicas: 2, tlsTermination: "load-balancer" };
+    const settings = parseSettings({ ...prod, gateway, security: { trustedProxies: 1 } }, "prod");
+    assert.equal(settings.gateway.tlsTermination, "load-balancer");
   });
 
   it("take keys as an object or as text", () => {

@@ -657,6 +657,12 @@ describe("route", function () {
     }
     const https = { ...guarded, httpsRedirect: [httpsRedirect(HOST, "x", {})] };
     assert.equal(said(route(ask({ path: "/denied" }), https)), "denied 403 denied deny");
+    const forwarded = { ...guarded, trustedProxies: 1, forwardedHttps: true };
+    const by = (scheme: string, path: string) =>
+      said(route(ask({ path, headers: { ...preflight, "x-forwarded-proto": scheme } }), forwarded));
+    assert.equal(by("http", "/denied"), "denied 403 denied deny");
+    assert.equal(by("http", "/a?b"), `redirected  301 https://${HOST}/a?b`);
+    assert.notEqual(by("https", "/a?b"), `redirected  301 https://${HOST}/a?b`);
     assert.equal(route(ask({ method: "OPTIONS", headers: preflight }), https).kind, "redirected");
   });
 
@@ -684,12 +690,9 @@ describe("route", function () {
         const open = {
           virtualServices: [planRoutes(r).virtualService],
           requestAuthentication: requestAuthentication([]),
-        };
-        const closed = {
-          ...open,
-          authorizationPolicies: guardPolicies("a", [HOST], guarded),
           trustedProxies: guarded.trustedProxies,
         };
+        const closed = { ...open, authorizationPolicies: guardPolicies("a", [HOST], guarded) };
         const [decideOpen, decideClosed] = [compile(open), compile(closed)];
         for (const one of all) {
           const [before, after] = [decideOpen(one), decideClosed(one)];
