@@ -354,7 +354,8 @@ function decision(
     const status = redirect.redirectCode ?? 301;
     return ({ request, scheme: asked, whole, path }) => {
       const scheme = redirect.scheme ?? asked;
-      const standard = redirect.port === (scheme === "https" ? 443 : 80);
+      // istiod leaves out a standard port by the scheme of the listener, whatever a proxy before the gateway says.
+      const standard = redirect.port === ((redirect.scheme ?? request.scheme) === "https" ? 443 : 80);
       const port = redirect.port === undefined || standard ? "" : `:${redirect.port}`;
       const host = redirect.authority ?? hostAfter(request.host, asked, scheme, port);
       const target = redirect.uri === undefined ? whole : redirect.uri + whole.slice(path.length);

@@ -133,7 +133,8 @@ function seen({ status, headers, body }: Answer, { details, cluster, rule }: Log
   if (policy !== undefined) return `${status} by ${/-policy\[(.*)\]-rule/.exec(policy)?.[1] ?? policy}`;
   if (details === "cors_response")
     return `${rule} preflight ${header("access-control-allow-origin") === "" ? "refused" : "allowed"}`;
-  if (cluster !== "-") {
+  // The answer's headers are a route's, which Envoy looks for where the scheme is known already: by X-Forwarded-Proto.
+  if (cluster !== "-" && details !== "path_normalization_failed") {
     const version = cluster.split("|")[2] ?? "";
     const told = header("x-category-version");
     if (told !== "" && told !== version) return `sent to ${version}, answered by ${told}`;
