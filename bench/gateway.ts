@@ -82,7 +82,6 @@ export function istioObjects(of: Case, jwks = ""): object[] {
     ? planAuthentication(
         { jwt: [{ issuer: ISSUER, audiences: ["bench"], jwks }] },
         { matchLabels: GATEWAYS.labels },
-        false,
       )
     : undefined;
   return [

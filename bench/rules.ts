@@ -87,12 +87,11 @@ function guarded(): Pick<
   "authorizationPolicies" | "requestAuthentication" | "trustedProxies"
 > {
   const selector = { matchLabels: { istio: "ingressgateway" } };
-  const lists = planAccess(LISTS, { selector, trustedProxies: 1, preflights: false });
+  const lists = planAccess(LISTS, { selector, trustedProxies: 1 });
   const jwt = [{ issuer: ISSUER, audiences: ["shop"], jwksUri: `${ISSUER}jwks` }];
   const { requestAuthentication, required } = planAuthentication(
     { jwt, required: [{ methods: ["POST", "PUT", "DELETE"] }] },
     selector,
-    false,
   );
   return {
     requestAuthentication,

@@ -12,7 +12,7 @@ export type { Authentication, JwtIssuer, KeySource, TokenPlaces } from "./securi
 export type { Refusal, WrittenPolicy } from "./security/authorization";
 export type { Claims, ClaimValues } from "./security/claims";
 export type { AccessEntry, AccessLists } from "./security/gateway-access";
-export { TlsVersion, type GatewayTls, type HostTls } from "./security/gateway-servers";
+export { TlsTermination, TlsVersion, type GatewayTls, type HostTls } from "./security/gateway-servers";
 export type { ServiceIdentity } from "./security/identity";
 export type { RequestCondition } from "./security/request-condition";
 export type { ServiceEntry, ServiceLists } from "./security/service-access";

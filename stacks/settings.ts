@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { CircuitBreaker } from "../components/traffic/circuit-breaker";
-import type { GatewayTls } from "../components/security/gateway-servers";
+import type { GatewayTls, TlsTermination } from "../components/security/gateway-servers";
 import type { LoadBalancer } from "../components/traffic/load-balancer";
 import type { VersionPolicies } from "../components/traffic/version-policies";
 import type { GlobalRateLimit, RateLimit } from "../components/traffic/rate-limit";
@@ -97,6 +97,8 @@ export type GatewaySettings = Scale & {
   /** Whether port 80 is open (to serve, or to redirect to HTTPS). */
   readonly http: boolean;
   readonly tls?: GatewayTls & { readonly redirect: boolean };
+  /** Where the TLS of clients ends. Default gateway. */
+  readonly tlsTermination: TlsTermination;
   /** How long a stopping gateway pod finishes its requests, in whole seconds. Default 30. */
   readonly drainSeconds: number;
   readonly imagePullPolicy?: "IfNotPresent" | "Always" | "Never";

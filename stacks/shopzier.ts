@@ -11,6 +11,7 @@ import {
   type Scale,
   type ServiceProbes,
   ServiceType,
+  TlsTermination,
 } from "../components/index";
 import { categoryPod } from "./category-workload";
 import { controlPlaneTelemetry, observability, telemetryOf } from "./observability";
@@ -57,6 +58,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       routeNamespaces: [c.namespace],
       http: g.http,
       ...(g.tls && { tls: g.tls }),
+      ...(g.tlsTermination === TlsTermination.LoadBalancer && { tlsTermination: g.tlsTermination }),
       serviceType: g.serviceType,
       ...(g.nodePorts && { nodePorts: g.nodePorts }),
       ...(g.address !== undefined && { address: g.address }),
@@ -153,16 +155,13 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
 
 /** What stands before the routes: they are written once it is. */
 function gatewayGuards(
-  { security, traffic }: Settings,
+  { security }: Settings,
   gateway: IngressGateway,
   controlPlane: IstioControlPlane,
   cluster: ClusterAccess,
 ): GatewayAccess[] {
   const { access, authentication, trustedProxies } = security;
   if (!access && !authentication) return [];
-  const preflights = [traffic.policies, ...traffic.rules.map(({ policies }) => policies)].some(
-    (policies) => policies?.cors !== undefined && policies.cors !== "none",
-  );
   return [
     new GatewayAccess(
       "shop-access",
@@ -171,7 +170,6 @@ function gatewayGuards(
         ...(access && { lists: access }),
         ...(authentication && { authentication }),
         trustedProxies,
-        preflights,
         cluster,
       },
       { dependsOn: [controlPlane, controlPlane.ready, gateway] },

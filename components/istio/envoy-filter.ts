@@ -20,7 +20,7 @@ export interface EnvoyConfigPatch {
   readonly applyTo: "HTTP_FILTER" | "NETWORK_FILTER" | "HTTP_ROUTE" | "CLUSTER";
   readonly match: EnvoyPatchMatch;
   readonly patch: {
-    readonly operation: "INSERT_BEFORE" | "MERGE";
+    readonly operation: "INSERT_FIRST" | "INSERT_BEFORE" | "MERGE";
     /** A piece of Envoy's configuration, of the type that `applyTo` says. */
     readonly value: Readonly<Record<string, unknown>>;
   };

@@ -4,7 +4,8 @@ import { IstioObject, type IstioObjectArgs } from "./custom-resource";
 /** Istio: JWTRule. */
 export interface JwtRuleSpec {
   readonly issuer: string;
-  readonly audiences: readonly string[];
+  /** Any when absent. */
+  readonly audiences?: readonly string[];
   /** Exactly one of the two. */
   readonly jwksUri?: string;
   readonly jwks?: string;

@@ -20,8 +20,6 @@ export interface GatewayAccessArgs {
   readonly authentication?: Authentication;
   /** Proxies in front of the gateway that append to `X-Forwarded-For`; the same as the gateway's. Default 0. */
   readonly trustedProxies?: number;
-  /** Whether CORS preflights pass without a token. Default false. */
-  readonly preflights?: boolean;
   /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
@@ -39,7 +37,6 @@ export class GatewayAccess extends pulumi.ComponentResource {
     super("shopzier-mesh:index:GatewayAccess", name, withoutCluster(args), guarded(args.cluster, opts));
     const { namespace, labels } = args.gateway;
     const selector = { matchLabels: labels };
-    const preflights = args.preflights ?? false;
     const access: AuthorizationPolicy[] = [];
     const tokens: RequestAuthentication[] = [];
     const policy = (
@@ -68,13 +65,12 @@ export class GatewayAccess extends pulumi.ComponentResource {
       const { deny, allow } = planAccess(lists, {
         selector,
         trustedProxies: args.trustedProxies ?? 0,
-        preflights,
       });
       if (deny) policy("deny", deny, { dryRun });
       if (allow) policy("allow", allow, { dryRun });
     }
     if (args.authentication) {
-      const plan = planAuthentication(args.authentication, selector, preflights);
+      const plan = planAuthentication(args.authentication, selector);
       tokens.push(
         new RequestAuthentication(
           `${name}-tokens`,

@@ -10,11 +10,12 @@ import {
   httpServer,
   httpsRedirect,
   NODE_PORTS,
+  TlsTermination,
   type GatewayTls,
   type NodePorts,
 } from "../security/gateway-servers";
 import type { ServiceIdentity } from "../security/identity";
-import { USUAL_CLIENTS } from "./gateway-clients";
+import { clientPatches } from "./gateway-clients";
 import type { GatewayPods } from "./gateway-proxies";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
 import { RESTRICTED } from "./pod-security";
@@ -51,6 +52,11 @@ export interface IngressGatewayArgs {
   readonly http?: boolean;
   /** Listen for HTTPS on port 443. Default: no HTTPS. */
   readonly tls?: GatewayTls;
+  /**
+   * Where the TLS of clients ends, default `gateway`. With `load-balancer` the gateway speaks HTTP alone and sends to HTTPS what
+   * `X-Forwarded-Proto` does not call `https`: it needs `trustedProxies`, and whoever reaches the gateway beside the proxy is believed.
+   */
+  readonly tlsTermination?: TlsTermination;
   /** Default `LoadBalancer`. */
   readonly serviceType?: ServiceType;
   /**
@@ -122,6 +128,12 @@ export class IngressGateway extends pulumi.ComponentResource {
     if (serviceType === ServiceType.NodePort && args.address === undefined) {
       throw new pulumi.ResourceError(
         `IngressGateway "${name}": address is missing; with serviceType NodePort give the address of a node`,
+        this,
+      );
+    }
+    if (args.tlsTermination === TlsTermination.LoadBalancer && (args.tls || !args.trustedProxies)) {
+      throw new pulumi.ResourceError(
+        `IngressGateway "${name}": tlsTermination "load-balancer" needs trustedProxies, and no tls`,
         this,
       );
     }
@@ -199,10 +211,13 @@ export class IngressGateway extends pulumi.ComponentResource {
         metadata: {
           name: `${name}-clients`,
           namespace: namespaceName,
-          // `istioctl analyze` warns of each EnvoyFilter; no other API has these two switches.
+          // `istioctl analyze` warns of each EnvoyFilter; no other API has what these are.
           annotations: { "galley.istio.io/analyze-suppress": "IST0133" },
         },
-        spec: { workloadSelector: { labels: LABELS }, configPatches: [USUAL_CLIENTS] },
+        spec: {
+          workloadSelector: { labels: LABELS },
+          configPatches: clientPatches(args.trustedProxies ?? 0),
+        },
       },
       { parent: this, dependsOn: [release] },
     );
@@ -240,6 +255,7 @@ export class IngressGateway extends pulumi.ComponentResource {
       ...(routeNamespaces && { namespaces: routeNamespaces }),
       http: plain && !redirects,
       ...(tls && { tls }),
+      ...(args.tlsTermination && { tlsTermination: args.tlsTermination }),
     });
     // Last, so that port 80 is never closed on the way.
     const gateway = listener("gateway", servers, [release, ...plainHttp]);

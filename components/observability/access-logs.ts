@@ -36,6 +36,20 @@ export const ACCESS_LOG_FIELDS = {
 } as const;
 export type AccessLogField = keyof typeof ACCESS_LOG_FIELDS;
 
+/**
+ * Field that a client writes, or its own sidecar passes on → where Envoy's attributes have it. As text it ends before a quote
+ * or a backslash, by which a client would write fields of its own: Envoy escapes JSON alone.
+ */
+const OF_CLIENTS: Partial<Record<AccessLogField, string>> = {
+  method: "request.method",
+  path: "'x-envoy-original-path' in request.headers ? request.headers['x-envoy-original-path'] : request.path",
+  authority: "request.host",
+  request_id: "request.headers['x-request-id']",
+  requested_server_name: "connection.requested_server_name",
+  user_agent: "request.headers['user-agent']",
+  x_forwarded_for: "request.headers['x-forwarded-for']",
+};
+
 /** Fields unless told otherwise: what tells a failure from its cause, and nothing of the client. */
 export const DEFAULT_ACCESS_LOG_FIELDS: readonly AccessLogField[] = [
   "start_time",
@@ -85,6 +99,7 @@ const PROVIDER_NAME = "access-log";
 export function planAccessLogs(logs: AccessLogs): AccessLogPlan {
   const { encoding = "json", fields = DEFAULT_ACCESS_LOG_FIELDS, collector } = logs;
   const operators = Object.fromEntries(fields.map((field) => [field, ACCESS_LOG_FIELDS[field]]));
+  const text = textFormat(fields);
   const expression = filterExpression(logs);
   const access = collector && collectorAccess(collector, "GRPC");
   return {
@@ -96,13 +111,13 @@ export function planAccessLogs(logs: AccessLogs): AccessLogPlan {
               ...collectorAddress(collector),
               logName: "access",
               // Without a text of ours istiod writes Istio's default line into the body, with the query.
-              logFormat: { text: textFormat(operators), labels: operators },
+              logFormat: { text, labels: operators },
             },
           }
         : {
             envoyFileAccessLog: {
               path: "/dev/stdout",
-              logFormat: encoding === "json" ? { labels: operators } : { text: textFormat(operators) },
+              logFormat: encoding === "json" ? { labels: operators } : { text },
             },
           }),
     },
@@ -111,8 +126,14 @@ export function planAccessLogs(logs: AccessLogs): AccessLogPlan {
   };
 }
 
-function textFormat(operators: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(operators).map(([field, operator]) => `${field}="${operator}"`);
+function textFormat(fields: readonly AccessLogField[]): string {
+  const pairs = fields.map((field) => {
+    const value = OF_CLIENTS[field];
+    const end = field === "path" ? '?"\\\\' : '"\\\\';
+    const operator =
+      value === undefined ? ACCESS_LOG_FIELDS[field] : `%CEL(re.extract(${value}, r'^[^${end}]*', r'\\0'))%`;
+    return `${field}="${operator}"`;
+  });
   return `${pairs.join(" ")}\n`;
 }
 

@@ -1,13 +1,8 @@
 import type { AuthorizationPolicySpec, AuthorizationRule } from "../istio/authorization-policy";
 import type { JwtRuleSpec, RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { RoutedPath } from "../traffic/paths";
-import {
-  exceptPreflights,
-  operationOf,
-  policyPaths,
-  toOperation,
-  type RequestCondition,
-} from "./request-condition";
+import { claimKey, type ClaimValues } from "./claims";
+import { operationOf, policyPaths, toOperation, type RequestCondition } from "./request-condition";
 
 /** Where a token stands; the first place that has one counts. */
 export interface TokenPlaces {
@@ -25,17 +20,30 @@ export type KeySource =
   /** A JWK set as JSON text. */
   | { readonly jwks: string };
 
+/** Whom tokens are for; an issuer has other applications too. Where both are given, both must hold. */
+export type Recipients =
+  | {
+      /** The claim `aud` must name one of them. */
+      readonly audiences: readonly string[];
+      readonly claims?: ClaimValues;
+    }
+  | {
+      /** Any, and none too. */
+      readonly audiences?: undefined;
+      /** Claims that every token must have, such as `client_id`. */
+      readonly claims: ClaimValues;
+    };
+
 /** Tokens (JWT, RFC 7519) of one issuer. */
-export type JwtIssuer = KeySource & {
-  /** The claim `iss`, exactly. */
-  readonly issuer: string;
-  /** The claim `aud` must name one of them. */
-  readonly audiences: readonly string[];
-  /** Default: the header `Authorization: Bearer <token>`, and nowhere else. */
-  readonly from?: TokenPlaces;
-  /** Hand the token on to the service. Default false. */
-  readonly forward?: boolean;
-};
+export type JwtIssuer = KeySource &
+  Recipients & {
+    /** The claim `iss`, exactly. */
+    readonly issuer: string;
+    /** Default: the header `Authorization: Bearer <token>`, and nowhere else. */
+    readonly from?: TokenPlaces;
+    /** Hand the token on to the service. Default false. */
+    readonly forward?: boolean;
+  };
 
 /** Who has to show a token. A token that is shown must be valid wherever it is shown. */
 export interface Authentication {
@@ -59,13 +67,10 @@ type Selector = RequestAuthenticationSpec["selector"];
  * Plans the verification of tokens by the proxies that `selector` names.
  *
  * A token without subject is not taken as one: Istio's `requestPrincipals: ["*"]` asks for issuer and subject.
- *
- * @param preflights whether CORS preflights pass without a token.
  */
 export function planAuthentication(
   { jwt, required = [{}], optional = [] }: Authentication,
   selector: Selector,
-  preflights: boolean,
 ): AuthenticationPlan {
   const rules = required.map((condition): AuthorizationRule => ({
     from: [{ source: { notRequestPrincipals: ["*"] } }],
@@ -76,16 +81,25 @@ export function planAuthentication(
   }));
   return {
     requestAuthentication: { selector, jwtRules: jwt.map(jwtRule) },
-    required: { selector, action: "DENY", rules: preflights ? rules.flatMap(exceptPreflights) : rules },
+    required: { selector, action: "DENY", rules: [...rules, ...jwt.flatMap(othersTokens)] },
   };
 }
+
+/** Tokens of an issuer that lack one of its claims: valid, and meant for somebody else. */
+const othersTokens = ({ issuer, claims = {} }: JwtIssuer): AuthorizationRule[] =>
+  Object.entries(claims).map(([claim, values]) => ({
+    when: [
+      { key: claimKey("iss"), values: [issuer] },
+      { key: claimKey(claim), notValues: values },
+    ],
+  }));
 
 function jwtRule(issuer: JwtIssuer): JwtRuleSpec {
   const { headers, params, cookies } = issuer.from ?? {};
   const elsewhere = params !== undefined || cookies !== undefined;
   return {
     issuer: issuer.issuer,
-    audiences: issuer.audiences,
+    ...(issuer.audiences && { audiences: issuer.audiences }),
     ...("jwks" in issuer ? { jwks: issuer.jwks } : { jwksUri: issuer.jwksUri }),
     // Left out, Istio would also take a token from the query, and with it into logs.
     ...(headers

@@ -1,6 +1,7 @@
 import type { AuthorizationPolicySpec, AuthorizationRule, Source } from "../istio/authorization-policy";
 import { claimKey, type ClaimValues } from "./claims";
-import { operationOf, preflightOf, toOperation, type RequestCondition } from "./request-condition";
+import { UNREADABLE_CLIENTS } from "./client-address";
+import { operationOf, toOperation, type RequestCondition } from "./request-condition";
 
 /** Requests that are allowed or denied at the gateway: all conditions that are given must hold, and one at least is. */
 export interface AccessEntry extends RequestCondition {
@@ -29,13 +30,11 @@ export interface AccessPlanArgs {
    * client is the peer, and whatever the header says is the client's own word.
    */
   readonly trustedProxies: number;
-  /** Whether CORS preflights of what is allowed pass: they come without a token and by another method. */
-  readonly preflights: boolean;
 }
 
-/** Plans the lists for the proxies that `selector` names. */
+/** Plans the lists for the proxies that `selector` names. CORS preflights never come to them: the gateway answers those before. */
 export function planAccess(lists: AccessLists, args: AccessPlanArgs): AccessPlan {
-  const { selector, trustedProxies, preflights } = args;
+  const { selector, trustedProxies } = args;
   const rule = (entry: AccessEntry): AuthorizationRule => ({
     ...(entry.addresses && { from: [{ source: clients(entry.addresses, trustedProxies) }] }),
     ...toOperation(operationOf(entry)),
@@ -44,16 +43,15 @@ export function planAccess(lists: AccessLists, args: AccessPlanArgs): AccessPlan
     }),
   });
   const { deny, allow } = lists;
-  const allowed = allow?.map(rule);
+  const byAddress = [...(deny ?? []), ...(allow ?? [])].some(({ addresses }) => addresses !== undefined);
+  const denied = [
+    ...(deny ?? []).map(rule),
+    // Nobody can say whether a list is about them.
+    ...(byAddress && trustedProxies > 0 ? [rule({ addresses: [UNREADABLE_CLIENTS] })] : []),
+  ];
   return {
-    ...(deny && { deny: { selector, action: "DENY", rules: deny.map(rule) } }),
-    ...(allowed && {
-      allow: {
-        selector,
-        action: "ALLOW",
-        rules: [...allowed, ...(preflights ? allowed.map(preflightOf) : [])],
-      },
-    }),
+    ...(denied.length > 0 && { deny: { selector, action: "DENY", rules: denied } }),
+    ...(allow && { allow: { selector, action: "ALLOW", rules: allow.map(rule) } }),
   };
 }
 

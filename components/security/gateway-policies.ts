@@ -265,7 +265,7 @@ function tokenLag(
 /** Keys that istiod fetches are its own affair. */
 function writtenTokens(rule: JwtRuleSpec): Readonly<Record<string, string>> {
   return {
-    audiences: JSON.stringify(rule.audiences),
+    audiences: JSON.stringify(rule.audiences ?? []),
     ...(rule.jwks !== undefined && { keys: rule.jwks }),
     headers: JSON.stringify((rule.fromHeaders ?? []).map(({ name, prefix = "" }) => [name, prefix])),
     parameters: JSON.stringify(rule.fromParams ?? []),

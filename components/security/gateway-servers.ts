@@ -11,6 +11,13 @@ export const TlsVersion = {
 } as const;
 export type TlsVersion = (typeof TlsVersion)[keyof typeof TlsVersion];
 
+/** Where the TLS of clients ends: in the gateway, or in a proxy before it, which says so in `X-Forwarded-Proto`. */
+export const TlsTermination = {
+  Gateway: "gateway",
+  LoadBalancer: "load-balancer",
+} as const;
+export type TlsTermination = (typeof TlsTermination)[keyof typeof TlsTermination];
+
 /** How a host proves itself, and whether clients must. */
 export interface HostTls {
   /**
@@ -39,17 +46,25 @@ export interface GatewayServersArgs {
   /** Serve plain HTTP on port 80. */
   readonly http: boolean;
   readonly tls?: GatewayTls;
+  /** Default `gateway`. */
+  readonly tlsTermination?: TlsTermination;
 }
 
 /**
  * Plans the servers of a Gateway: one for plain HTTP, one for the hosts that share their TLS, and one for each host with
  * TLS of its own. A client that names one host to TLS and another to HTTP gets 404, as each server has its own routes.
  */
-export function gatewayServers({ hosts, namespaces, http, tls }: GatewayServersArgs): Server[] {
+export function gatewayServers({
+  hosts,
+  namespaces,
+  http,
+  tls,
+  tlsTermination,
+}: GatewayServersArgs): Server[] {
   const own = tls?.hosts ?? {};
   const shared = hosts.filter((host) => !Object.hasOwn(own, host));
   return [
-    ...(http ? [httpServer(bound(hosts, namespaces))] : []),
+    ...(http ? [{ ...httpServer(bound(hosts, namespaces)), ...forwardedTls(tlsTermination) }] : []),
     ...(tls && shared.length > 0 ? [httpsServer("https", bound(shared, namespaces), tls)] : []),
     ...Object.entries(own)
       .filter(([host]) => hosts.includes(host))
@@ -65,6 +80,10 @@ export const httpServer = (hosts: readonly string[]): Server => ({
   port: { number: 80, name: "http", protocol: "HTTP" },
   hosts,
 });
+
+/** What a proxy before the gateway has taken by HTTP is sent to HTTPS. Envoy goes by `X-Forwarded-Proto` (`require_tls`). */
+const forwardedTls = (termination?: TlsTermination): Pick<Server, "tls"> =>
+  termination === TlsTermination.LoadBalancer ? { tls: { httpsRedirect: true } } : {};
 
 /** Ports of the nodes that lead to the gateway's ports 80 and 443. */
 export interface NodePorts {

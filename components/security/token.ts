@@ -15,7 +15,7 @@ const LISTS = ["scope", "permission"];
  * token for somebody else is forbidden (Envoy: jwt_authn).
  */
 export function verification({ jwtRules }: RequestAuthenticationSpec): (token: Token) => Claims | 401 | 403 {
-  const audiences = new Map(jwtRules.map((rule) => [rule.issuer, new Set(rule.audiences.map(audience))]));
+  const audiences = new Map(jwtRules.map((rule) => [rule.issuer, new Set(rule.audiences?.map(audience))]));
   return (token) => {
     const wanted = token === "invalid" ? undefined : audiences.get(String(token.iss));
     if (token === "invalid" || !wanted) return 401;

@@ -1,4 +1,5 @@
 import type { CorsPolicySpec, StringMatch } from "../istio/virtual-service";
+import type { HeaderChanges } from "./headers";
 import { literal } from "./regex";
 
 /** Which pages of other origins a browser lets use the answers (WHATWG Fetch, "CORS protocol"). */
@@ -17,11 +18,14 @@ export interface CorsPolicy {
 }
 
 /** What a service says itself about other origins: where the gateway decides, it must not be heard. */
-export const CORS_HEADERS: readonly string[] = [
+const CORS_HEADERS: readonly string[] = [
   "access-control-allow-credentials",
   "access-control-allow-origin",
   "access-control-expose-headers",
 ];
+
+/** What becomes of every answer of a route with CORS, those of the gateway too: caches keep apart what differs by origin. */
+export const CORS_ANSWER: HeaderChanges = { remove: CORS_HEADERS, add: { vary: "Origin" } };
 
 /** In Istio's words. The gateway answers every preflight, that of a foreign origin too, without asking a version. */
 export function corsSpec(cors: CorsPolicy): CorsPolicySpec {

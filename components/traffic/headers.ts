@@ -9,14 +9,23 @@ export interface HeaderPolicy {
   readonly response?: HeaderChanges;
 }
 
-/** In Istio's words. What the gateway answers itself has a response alone; `removed` are taken out of it as well. */
+/** In Istio's words. What the gateway answers itself has a response alone; `own` are changes of it beside those that are asked for. */
 export function headersSpec(
   { request, response }: HeaderPolicy,
   answered: "by a version" | "by the gateway",
-  removed: readonly string[] = [],
+  own: HeaderChanges = {},
 ): Partial<HttpRoute> {
-  const remove = [...new Set([...(response?.remove ?? []), ...removed])];
-  const back = { ...response, ...(remove.length > 0 && { remove }) };
+  const remove = [...new Set([...(response?.remove ?? []), ...(own.remove ?? [])])];
+  const add = { ...response?.add };
+  for (const [name, value] of Object.entries(own.add ?? {})) {
+    const asked = Object.keys(add).find((key) => key.toLowerCase() === name);
+    add[asked ?? name] = asked === undefined ? value : `${add[asked] ?? ""}, ${value}`;
+  }
+  const back = {
+    ...response,
+    ...(Object.keys(add).length > 0 && { add }),
+    ...(remove.length > 0 && { remove }),
+  };
   const headers = {
     ...(request && answered === "by a version" && { request: literalValues(request) }),
     ...(Object.keys(back).length > 0 && { response: literalValues(back) }),

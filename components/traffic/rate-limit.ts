@@ -54,6 +54,8 @@ export interface GatewayRateLimits {
  * alone. So the routes only carry the name of their rule, as metadata, and the filter looks up the rule's bucket. Buckets
  * in the filter also survive every change of a route.
  *
+ * A patch finds routes by host and name, those of other services too: each route says itself of which VirtualService it is.
+ *
  * The filters stand last, before the router: what authentication or an access policy refuses takes no token, so that
  * nobody uses up a limit with requests that would not have been served. The local limit comes first and so protects the
  * rate limit service.
@@ -61,12 +63,18 @@ export interface GatewayRateLimits {
 export function gatewayRateLimits({ service, hosts, rules, global }: GatewayRateLimits): EnvoyConfigPatch[] {
   const limited = rules.filter((r) => global !== undefined || r.rateLimit !== undefined);
   if (limited.length === 0) return [];
-  const metadata = `shopzier-mesh.${service.namespace}.${service.name}`;
+  const metadata = metadataKey(service);
+  const own = `'/apis/networking.istio.io/v1/namespaces/${service.namespace}/virtual-service/${service.name}'`;
   const rule = {
-    metadata: {
-      descriptor_key: "rule",
-      metadata_key: { key: metadata, path: [{ key: "rule" }] },
-      source: "ROUTE_ENTRY",
+    extension: {
+      name: "envoy.rate_limit_descriptors.expr",
+      typed_config: {
+        "@type": "type.googleapis.com/envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor",
+        descriptor_key: "rule",
+        // Looked up in a map of one entry, the route of another service is an error.
+        skip_if_error: true,
+        text: `{${own}: ${routeMetadata(metadata, "rule")}}[${OWNER}]`,
+      },
     },
   };
   const buckets = limited.flatMap(({ name, rateLimit }) =>
@@ -111,7 +119,7 @@ export function gatewayRateLimits({ service, hosts, rules, global }: GatewayRate
             },
           }),
         ]),
-    answers({ context }, `%METADATA(ROUTE:${metadata}:retry-after)%`),
+    answers({ context }, `%METADATA(ROUTE:${metadata}:retry-after)%`, `${OWNER} == ${own}`),
     ...hosts.flatMap((host) =>
       limited.map(({ name, rateLimit }): EnvoyConfigPatch => ({
         applyTo: "HTTP_ROUTE",
@@ -133,16 +141,30 @@ export function gatewayRateLimits({ service, hosts, rules, global }: GatewayRate
   ];
 }
 
-/** Which rules `patches` limit: those that carry their name as metadata. */
-export function isLimited(patches: readonly EnvoyConfigPatch[]): (host: string, rule: string) => boolean {
+const metadataKey = ({ namespace, name }: GatewayRateLimits["service"]): string =>
+  `shopzier-mesh.${namespace}.${name}`;
+const routeMetadata = (filter: string, key: string): string =>
+  `xds.route_metadata.filter_metadata['${filter}']['${key}']`;
+/** The VirtualService of a route, as istiod writes it there. */
+const OWNER = routeMetadata("istio", "config");
+
+/** Which rules `patches` limit: those that carry their name as metadata of the service, whose name in the cluster is `to`. */
+export function isLimited(
+  patches: readonly EnvoyConfigPatch[],
+): (host: string, rule: string, to: string) => boolean {
   const marked = new Set(
-    patches.flatMap(({ applyTo, match: { routeConfiguration }, patch: { value } }) =>
-      applyTo === "HTTP_ROUTE" && routeConfiguration && "metadata" in value
-        ? [`${routeConfiguration.vhost.domainName} ${routeConfiguration.vhost.route.name}`]
+    patches.flatMap(({ applyTo, match: { routeConfiguration: route }, patch: { value } }) =>
+      applyTo === "HTTP_ROUTE" && route && "metadata" in value
+        ? Object.keys((value.metadata as { filter_metadata: object }).filter_metadata).map(
+            (key) => `${route.vhost.domainName} ${route.vhost.route.name} ${key}`,
+          )
         : [],
     ),
   );
-  return (host, rule) => marked.has(`${host} ${rule}`);
+  return (host, rule, to) => {
+    const [name = "", namespace = ""] = to.split(".");
+    return marked.has(`${host} ${rule} ${metadataKey({ name, namespace })}`);
+  };
 }
 
 /**
@@ -222,16 +244,21 @@ function insertFilter(place: Place, name: string, config: Record<string, unknown
  * The answers to requests that are refused, in the shape of the category API's own errors.
  *
  * They are told by Envoy's response code details: the response flag is set only after the answer is made, and the
- * status 429 may be the direct response of a rule.
+ * status 429 may be the direct response of a rule. `retryAfterSeconds` is for routes of which all of `where` is true.
  */
-function answers(place: Place, retryAfterSeconds: string): EnvoyConfigPatch {
-  const mapper = (details: string, status: number, message: string): Record<string, unknown> => ({
+function answers(place: Place, retryAfterSeconds: string, ...where: string[]): EnvoyConfigPatch {
+  const mapper = (
+    details: string,
+    status: number,
+    message: string,
+    ...conditions: string[]
+  ): Record<string, unknown> => ({
     filter: {
       extension_filter: {
         name: "envoy.access_loggers.extension_filters.cel",
         typed_config: {
           "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-          expression: `response.code_details == "${details}"`,
+          expression: [`response.code_details == "${details}"`, ...conditions].join(" && "),
         },
       },
     },
@@ -253,7 +280,7 @@ function answers(place: Place, retryAfterSeconds: string): EnvoyConfigPatch {
           local_reply_config: {
             mappers: [
               {
-                ...mapper("local_rate_limited", 429, tooMany),
+                ...mapper("local_rate_limited", 429, tooMany, ...where),
                 headers_to_add: [{ header: { key: "retry-after", value: retryAfterSeconds } }],
               },
               mapper("request_rate_limited", 429, tooMany),

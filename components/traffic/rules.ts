@@ -1,6 +1,6 @@
 import type { Destination, HttpDirectResponse, HttpRedirect, HttpRoute } from "../istio/virtual-service";
 import { duration } from "../istio/duration";
-import { CORS_HEADERS, corsSpec, type CorsPolicy } from "./cors";
+import { CORS_ANSWER, corsSpec, type CorsPolicy } from "./cors";
 import { httpFault, type Fault } from "./fault";
 import { headersSpec, type HeaderPolicy } from "./headers";
 import type { RequestMatch } from "./matches";
@@ -119,7 +119,7 @@ export function withPolicies(
   const { headers, cors, timeoutMs, retries, mirror, fault } = policies;
   const all: HttpRoute = {
     ...route,
-    ...headersSpec(headers ?? {}, "by a version", cors && CORS_HEADERS),
+    ...headersSpec(headers ?? {}, "by a version", cors && CORS_ANSWER),
     ...(cors && { corsPolicy: corsSpec(cors) }),
     ...(timeoutMs !== undefined && { timeout: duration(timeoutMs) }),
     ...(fault && { fault: httpFault(fault) }),

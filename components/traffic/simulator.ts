@@ -44,6 +44,8 @@ export interface SimulatedPlan {
   readonly virtualServices: readonly VirtualServiceSpec[];
   /** Default: Istio's BASE. */
   readonly pathNormalization?: PathNormalization;
+  /** Whether what came by HTTP to a proxy before the gateway is sent to HTTPS (Istio: `httpsRedirect` of the server). */
+  readonly forwardedHttps?: boolean;
   /** What answers plain HTTP, where it is not served but sent to HTTPS. */
   readonly httpsRedirect?: readonly VirtualServiceSpec[];
   /** For the gateway's pods. */
@@ -99,22 +101,38 @@ export function route(request: SimulatedRequest, plan: SimulatedPlan): Decision 
 /** A request as policies and routes see it. */
 interface Seen extends ProxyRequest {
   readonly request: SimulatedRequest;
+  /** By which the client asks, as far as proxies are trusted to say so. */
+  readonly scheme: string;
   /** Normalized, with its query. */
   readonly whole: string;
   query: ReadonlyMap<string, string> | undefined;
+  claims: ProxyRequest["claims"];
 }
 type Condition = (seen: Seen) => boolean;
 interface CompiledRoute {
   readonly matches: Condition;
   readonly decide: (seen: Seen) => Decision;
+  /** Where the route has CORS. */
+  readonly preflight: ((seen: Seen) => Decision | undefined) | undefined;
 }
 
+/** What Envoy has in the place of all routes of a host (`require_tls`). */
+const TO_HTTPS: readonly CompiledRoute[] = [
+  {
+    matches: () => true,
+    decide: ({ host, whole }) => ({
+      ...{ kind: "redirected", rule: "", status: 301 },
+      location: `https://${host}${whole}`,
+    }),
+    preflight: undefined,
+  },
+];
 const NOT_FOUND: Decision = { kind: "not found" };
 const BAD_REQUEST: Decision = { kind: "bad request" };
 const NO_HEADERS: ProxyRequest["headers"] = {};
 
 /**
- * A plan as a function. In Envoy's order: the path, the token, the policies, preflights, and last what the route says, a
+ * A plan as a function. In Envoy's order: the path, preflights, the token, the policies, and last what the route says, a
  * redirect to HTTPS included.
  */
 export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Decision {
@@ -130,29 +148,37 @@ export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Dec
     const headers = request.headers ?? NO_HEADERS;
     const { method, address, token } = request;
     const host = withoutDot(request.host);
-    // Of preflights no token is looked at (Envoy: `bypass_cors_preflight`).
-    const claims = token && verify && !isPreflight(method, headers) ? verify(token) : undefined;
-    if (typeof claims === "number") return { kind: "denied", status: claims, reason: "token" };
+    const forwarded = trustedProxies > 0 ? textOf(headers["x-forwarded-proto"]) : "";
     const at = whole.indexOf("?");
     const seen: Seen = {
       request,
+      scheme: forwarded || request.scheme,
       method,
       host,
       headers,
       whole,
       path: at < 0 ? whole : whole.slice(0, at),
       query: undefined,
-      claims,
+      claims: undefined,
       peer: address,
       client: refuse && clientAddress(address, headers["x-forwarded-for"], trustedProxies),
     };
+    const hosts = request.scheme === "http" ? plain : served;
+    const known = hosts(withoutPort(host).toLowerCase()) ?? [];
+    const routes =
+      plan.forwardedHttps === true && seen.scheme !== "https" && known.length > 0 ? TO_HTTPS : known;
+    // Of preflights no token is looked at (Envoy: `bypass_cors_preflight`).
+    if (isPreflight(method, headers)) {
+      const answer = routes.find(({ matches }) => matches(seen))?.preflight?.(seen);
+      if (answer) return answer;
+    } else if (token && verify) {
+      const claims = verify(token);
+      if (typeof claims === "number") return { kind: "denied", status: claims, reason: "token" };
+      seen.claims = claims;
+    }
     const refusal = refuse?.(seen);
     if (refusal) return { kind: "denied", status: 403, ...refusal };
-    const hosts = request.scheme === "http" ? plain : served;
-    const routes = hosts(withoutPort(host).toLowerCase());
-    if (!routes) return NOT_FOUND;
-    for (const candidate of routes) if (candidate.matches(seen)) return candidate.decide(seen);
-    return NOT_FOUND;
+    return routes.find(({ matches }) => matches(seen))?.decide(seen) ?? NOT_FOUND;
   };
 }
 
@@ -173,7 +199,9 @@ function virtualHosts(plan: SimulatedPlan): (host: string) => readonly CompiledR
   const exact = new Map(
     [...routes].map(([host, all]) => [
       host,
-      all.map((r) => compiledRoute(r, limited(host, r.rule.name ?? ""))),
+      all.map((r) =>
+        compiledRoute(r, limited(host, r.rule.name ?? "", r.rule.route?.[0]?.destination.host ?? "")),
+      ),
     ]),
   );
   const wildcards = [...exact]
@@ -227,6 +255,7 @@ function compiledRoute({ rule, match }: MatchedRoute, limited: boolean): Compile
             ? (seen) => first(seen) && second(seen)
             : (seen) => conditions.every((condition) => condition(seen)),
     decide: decision(rule, match, name, limited),
+    preflight: preflightAnswer(rule, name),
   };
 }
 
@@ -289,7 +318,9 @@ function headerTest(name: string, test: (value: string) => boolean): Condition {
     case ":path":
       return ({ whole }) => test(whole);
     case ":scheme":
-      return ({ request }) => test(request.scheme);
+      return ({ scheme }) => test(scheme);
+    case "x-forwarded-proto":
+      return ({ scheme }) => test(scheme);
     default: {
       const key = name.toLowerCase();
       return ({ headers }) => {
@@ -319,14 +350,15 @@ function decision(
   name: string,
   limited: boolean,
 ): (seen: Seen) => Decision {
-  const { redirect, directResponse, corsPolicy, rewrite } = rule;
+  const { redirect, directResponse, rewrite } = rule;
   if (redirect) {
     const status = redirect.redirectCode ?? 301;
-    return ({ request, whole, path }) => {
-      const scheme = redirect.scheme ?? request.scheme;
-      const standard = redirect.port === (scheme === "https" ? 443 : 80);
+    return ({ request, scheme: asked, whole, path }) => {
+      const scheme = redirect.scheme ?? asked;
+      // istiod leaves out a standard port by the scheme of the listener, whatever a proxy before the gateway says.
+      const standard = redirect.port === ((redirect.scheme ?? request.scheme) === "https" ? 443 : 80);
       const port = redirect.port === undefined || standard ? "" : `:${redirect.port}`;
-      const host = redirect.authority ?? hostAfter(withoutDot(request.host), request.scheme, scheme, port);
+      const host = redirect.authority ?? hostAfter(withoutDot(request.host), asked, scheme, port);
       const target = redirect.uri === undefined ? whole : redirect.uri + whole.slice(path.length);
       return { kind: "redirected", rule: name, status, location: `${scheme}://${host}${port}${target}` };
     };
@@ -337,14 +369,7 @@ function decision(
     return () => answer;
   }
   const shares = sharesOf(rule);
-  const origins = corsPolicy?.allowOrigins.map(stringTest);
   return (seen) => {
-    if (origins && isPreflight(seen.method, seen.headers)) {
-      const origin = textOf(seen.headers.origin);
-      const allowed = origins.some((test) => test("*") || test(origin));
-      if (allowed || corsPolicy?.unmatchedPreflights === "IGNORE")
-        return { kind: "preflight", rule: name, allowed };
-    }
     const path = rewrite ? rewritten(rule, match, seen) : seen.whole;
     return {
       kind: "routed",
@@ -354,6 +379,18 @@ function decision(
       host: rewrite?.authority ?? seen.host,
       limited,
     };
+  };
+}
+
+function preflightAnswer({ corsPolicy }: HttpRoute, name: string): CompiledRoute["preflight"] {
+  if (!corsPolicy) return undefined;
+  const origins = corsPolicy.allowOrigins.map(stringTest);
+  return ({ headers }) => {
+    const origin = textOf(headers.origin);
+    const allowed = origins.some((test) => test("*") || test(origin));
+    return allowed || corsPolicy.unmatchedPreflights === "IGNORE"
+      ? { kind: "preflight", rule: name, allowed }
+      : undefined;
   };
 }
 

@@ -96,6 +96,13 @@ export const gateway = object(
     )
       .meta({ required: ["credentialName"] })
       .exactOptional(),
+    tlsTermination: withDefault(
+      choice(["gateway", "load-balancer"], {
+        description:
+          "Where the TLS of clients ends. With load-balancer the gateway speaks HTTP, believes X-Forwarded-Proto and sends to HTTPS what came by HTTP.",
+      }),
+      "gateway",
+    ),
     drain: withDefault(
       // Istio's agent never drains for less than five seconds.
       duration("seconds", 5000, 3_600_000, {

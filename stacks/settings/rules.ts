@@ -348,12 +348,12 @@ function* productionFindings(c: PartialConfiguration, loads: ReadonlyMap<string,
       repairs: [{ set: `${label}${host === "*" ? ".example.com" : host.slice(1)}`, example: true }],
     };
   }
-  if (gateway !== undefined && !("tls" in gateway)) {
+  if (gateway !== undefined && !("tls" in gateway) && gateway.tlsTermination === "gateway") {
     yield {
       path: ["gateway", "tls"],
       found: "nothing",
       allowed: "HTTPS in production",
-      hint,
+      hint: `${hint}; where TLS ends before the gateway, set tlsTermination: load-balancer`,
       repairs: [{ at: ["gateway", "tls", "credentialName"], set: "category-tls", example: true }],
     };
   }

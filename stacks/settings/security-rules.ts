@@ -8,6 +8,7 @@ const TOKENS = ["security", "authentication"];
 /** What is wrong between the settings of security and the rest of `c`. */
 export function* securityFindings(c: PartialConfiguration): Generator<Finding> {
   yield* hostFindings(c);
+  yield* terminationFindings(c);
   const { security, traffic } = c;
   if (security === undefined) return;
   if (Object.hasOwn(security.mtls?.namespaces ?? {}, "istio-system")) {
@@ -96,6 +97,29 @@ function* hostFindings({ category, gateway }: PartialConfiguration): Generator<F
   }
 }
 
+/** TLS that ends before the gateway. */
+function* terminationFindings({ gateway, security }: PartialConfiguration): Generator<Finding> {
+  if (gateway?.tlsTermination !== "load-balancer") return;
+  const path = ["gateway", "tlsTermination"];
+  if ("tls" in gateway) {
+    yield {
+      path,
+      found: '"load-balancer" with gateway.tls',
+      allowed: "one place where TLS ends",
+      repairs: [{ remove: ["gateway", "tls"] }, { remove: path }],
+    };
+  }
+  if (security?.trustedProxies === 0) {
+    yield {
+      path,
+      found: '"load-balancer" without trusted proxies',
+      allowed: "load-balancer where shopzier:security.trustedProxies counts it",
+      hint: "without trust X-Forwarded-Proto is the client's own word, and the gateway takes all for HTTP",
+      repairs: [{ at: ["security", "trustedProxies"], set: 1 }, { remove: path }],
+    };
+  }
+}
+
 function covers(host: string | undefined, other: string | undefined): boolean {
   if (host === undefined || other === undefined) return false;
   if (host === "*" || host === other) return true;
@@ -126,9 +150,9 @@ export function securityWarnings(security: {
   ];
 }
 
-/** Rules that send a client from HTTP to HTTPS for ever: without TLS at the gateway every request comes by HTTP. */
-export function schemeWarnings({ gateway, traffic }: PartialConfiguration): string[] {
-  if (gateway && "tls" in gateway) return [];
+/** Rules that send a client from HTTP to HTTPS for ever: without TLS, and a proxy that says so, every request comes by HTTP. */
+export function schemeWarnings({ gateway, security, traffic }: PartialConfiguration): string[] {
+  if ((gateway && "tls" in gateway) || (security?.trustedProxies ?? 0) > 0) return [];
   return (traffic?.rules ?? []).flatMap((rule) => {
     const all = Array.isArray(rule?.match) ? asList(rule.match) : [rule?.match];
     const byScheme = all.some((one) =>
@@ -136,7 +160,7 @@ export function schemeWarnings({ gateway, traffic }: PartialConfiguration): stri
     );
     return byScheme && rule?.redirect?.scheme === "https"
       ? [
-          `shopzier:traffic.rules: ${rule.name ?? "a rule"} sends HTTP to HTTPS, and the gateway has no TLS: it writes X-Forwarded-Proto itself, so the client comes back as HTTP for ever. Redirect where TLS ends.`,
+          `shopzier:traffic.rules: ${rule.name ?? "a rule"} sends HTTP to HTTPS, and the gateway has no TLS: it writes X-Forwarded-Proto itself, so the client comes back as HTTP for ever. Where TLS ends in a load balancer, set shopzier:gateway.tlsTermination.`,
         ]
       : [];
   });

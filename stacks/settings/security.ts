@@ -313,7 +313,8 @@ const jwt = object(
       ),
       "a list of audiences, each once",
       "A token must be meant for one of them: the issuer has other applications too.",
-    ),
+    ).exactOptional(),
+    claims,
     jwksUri: text(
       /^(https:\/\/[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?|http:\/\/[a-z0-9][a-z0-9.-]*\.svc(\.cluster\.local)?(:\d{1,5})?)(\/([\w.~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?$/,
       "an https URL without user and password; http only for a service of the cluster (.svc)",
@@ -330,7 +331,7 @@ const jwt = object(
   "An issuer of tokens.",
 )
   .meta({
-    required: ["issuer", "audiences"],
+    required: ["issuer"],
     examples: [
       {
         issuer: "https://id.example.com/",
@@ -341,6 +342,23 @@ const jwt = object(
   })
   .superRefine(
     (issuer, context) => {
+      const told = Object.values(issuer.claims ?? {}).some((values) => !values.includes("*"));
+      if (!("audiences" in issuer) && !told) {
+        context.addIssue({
+          code: "custom",
+          path: ["audiences"],
+          message: "audiences, or claims with a value that only tokens for this service have",
+          params: {
+            found: "claims" in issuer ? 'claims of any value ("*") alone' : "nothing",
+            hint: "an issuer has other applications too; where its tokens have no aud, name a claim such as client_id",
+            repairs: [
+              {
+                say: "write the audiences, or claims with their values, in the stack file, for example: audiences: [shop]",
+              },
+            ],
+          },
+        });
+      }
       const sources = ["jwksUri", "jwks"].filter((key) => key in issuer);
       if (sources.length === 1 || context.issues.some(({ code }) => code === "unrecognized_keys")) return;
       context.addIssue({
@@ -416,8 +434,9 @@ export function securitySettings(written: z.output<typeof security>): SecuritySe
     ...(authentication && {
       authentication: {
         ...authentication,
-        jwt: authentication.jwt.map(({ jwksUri = "", jwks, ...issuer }) => ({
+        jwt: authentication.jwt.map(({ jwksUri = "", jwks, audiences, claims = {}, ...issuer }) => ({
           ...issuer,
+          ...(audiences ? { audiences, ...(Object.keys(claims).length > 0 && { claims }) } : { claims }),
           ...(jwks === undefined ? { jwksUri } : { jwks }),
         })),
       },

@@ -82,6 +82,21 @@ describe("access logs", function () {
     assert.doesNotMatch(text, /"response_code":"?200/);
   });
 
+  it("as text: a client writes no fields of its own", async () => {
+    await log({ encoding: "text", fields: ["path", "response_code", "user_agent", "request_id"] });
+    const [pod] = await gatewayPods();
+    const forged = 'x" response_code="200" path="/ok';
+    await until("a line of text", async () => {
+      const headers = { "user-agent": forged, "x-envoy-original-path": forged };
+      await client.sample(1, { path: "/mark-text?token=in-the-query", headers });
+      const text = await kubectl("logs", pod?.metadata.name ?? "", "-n", "istio-ingress", "--since=2m");
+      const [line] = text.split("\n").filter((one) => one.startsWith('path="/mark-text'));
+      if (line === undefined) return false;
+      assert.match(line, /^path="\/mark-text" response_code="404" user_agent="x" request_id="[\w-]+"$/);
+      return true;
+    });
+  });
+
   it("of what is slow alone: a request that is delayed, and none that is not", async () => {
     const delayed = {
       name: "delayed",

@@ -22,9 +22,10 @@ const [TESTS, PODS] = ["10.88.0.254", "10.244.0.0/16"];
 const OUTSIDE = "outside";
 
 /** Deploys the lab with these settings of security. */
-async function deploy(security: object, traffic: object = {}): Promise<void> {
+async function deploy(security: object, traffic: object = {}, gateway: object = {}): Promise<void> {
   stackFile((config) => {
     config["shopzier:security"] = security;
+    Object.assign(config["shopzier:gateway"] as object, gateway);
     Object.assign(config["shopzier:traffic"] as object, traffic);
   });
   await up();
@@ -70,12 +71,20 @@ describe("who may come in", () => {
       assert.equal(await status(LIST, {}, "DELETE"), 403, "deny wins over allow");
     });
 
-    it("knows them by one trusted proxy, and nothing before it", async () => {
-      await deploy({
-        trustedProxies: 1,
-        access: { allow: [{ addresses: ["203.0.113.0/24"] }], deny: [{ addresses: ["203.0.113.66"] }] },
-      });
-      const by = (forwarded: string): Promise<number> => status(LIST, { "x-forwarded-for": forwarded });
+    it("knows them, and their scheme, by one trusted proxy, and nothing before it", async () => {
+      await deploy(
+        {
+          trustedProxies: 1,
+          access: {
+            allow: [{ addresses: ["203.0.113.0/24", "2001:db8::/32"] }],
+            deny: [{ addresses: ["203.0.113.66", "2001:db8::66"] }],
+          },
+        },
+        { rules: [{ name: "moved", match: { path: { exact: "/moved" } }, redirect: { path: LIST } }] },
+        { tlsTermination: "load-balancer" },
+      );
+      const by = (forwarded: string): Promise<number> =>
+        status(LIST, { "x-forwarded-for": forwarded, "x-forwarded-proto": "https" });
       await until("the lists hold", async () => (await by("198.51.100.1")) === 403);
       await until("the gateway trusts the proxy", async () => (await by("203.0.113.7")) === 200);
       // The last address is the proxy's word, those before it are the client's.
@@ -83,6 +92,25 @@ describe("who may come in", () => {
       assert.equal(await by("198.51.100.1, 203.0.113.7"), 200);
       assert.equal(await by("203.0.113.66"), 403);
       assert.equal(await by("203.0.113.7, 203.0.113.66"), 403);
+      const location = async (path: string, proto: Record<string, string>): Promise<string> => {
+        const headers = { "x-forwarded-for": "203.0.113.7", ...proto };
+        const { statusCode, headers: back, body } = await client.request({ path, headers });
+        await body.dump();
+        return `${statusCode} ${String(back.location)}`;
+      };
+      const https = "301 https://shop.lab.internal";
+      for (const proto of [{}, { "x-forwarded-proto": "http" }])
+        assert.equal(await location(`${LIST}?a=b`, proto), `${https}${LIST}?a=b`);
+      assert.equal(await location("/moved", { "x-forwarded-proto": "https" }), `${https}${LIST}`);
+      // As other proxies write it.
+      for (const end of ["7", "66"]) {
+        for (const address of [`203.0.113.${end}`, `::ffff:203.0.113.${end}`, `2001:db8::${end}`])
+          for (const written of [address, `[${address}]`, `[${address}]:443`])
+            assert.equal(await by(`198.51.100.1, ${written}`), end === "7" ? 200 : 403, written);
+        assert.equal(await by(`203.0.113.${end}:51234`), end === "7" ? 200 : 403);
+      }
+      for (const written of ["unknown", "::ffff:cb00:7107", "203.0.113.7,", '"203.0.113.7"'])
+        assert.equal(await by(written), 403, written);
     });
 
     it("refuses nobody in a dry run, and counts whom it would", async () => {
@@ -107,6 +135,8 @@ describe("who may come in", () => {
     const [good, foreign] = [issuer(ISSUER, "shop"), issuer(ISSUER, "shop")];
     const PARTNER = "https://partner.example.com/";
     const partner = issuer(PARTNER, "shop");
+    const POOL = "https://pool.example.com/";
+    const pool = issuer(POOL, "");
     /** A right token that is meant for somebody else is forbidden, says Envoy. */
     const statusOf = (forgery: string): number => (forgery.endsWith("audience") ? 403 : 401);
     const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
@@ -121,6 +151,7 @@ describe("who may come in", () => {
                 audiences: ["shop"],
                 jwksUri: echoUrl(OUTSIDE, JSON.stringify(partner.jwks)),
               },
+              { issuer: POOL, claims: { client_id: "shop-web" }, jwks: pool.jwks },
             ],
             required: [{ paths: [PRIVATE] }, { methods: ["DELETE"] }],
           },
@@ -128,7 +159,14 @@ describe("who may come in", () => {
         },
         {
           cors: { origins: ["https://shop.example.com"], methods: ["PUT"] },
-          rules: [{ name: "beta", match: { claims: { "realm_access.roles": "beta" } }, to: "v2" }],
+          rules: [
+            { name: "closed", match: { path: { prefix: `${LIST}/secret` } }, to: "v1", cors: "none" },
+            {
+              ...{ name: "limited", match: { headers: { "x-limited": { present: true } } }, to: "v1" },
+              rateLimit: { requests: 1, per: "1h" },
+            },
+            { name: "beta", match: { claims: { "realm_access.roles": "beta" } }, to: "v2" },
+          ],
         },
       ),
     );
@@ -171,6 +209,14 @@ describe("who may come in", () => {
       );
     });
 
+    it("tells tokens without an audience by a claim", async () => {
+      const by = (claims: object): Promise<number> =>
+        status(LIST, bearer(pool.token({ aud: undefined, ...claims })));
+      assert.equal(await by({ client_id: "shop-web" }), 200);
+      for (const claims of [{}, { client_id: "other" }, { client_id: "other", sub: undefined }])
+        assert.equal(await by(claims), 403, JSON.stringify(claims));
+    });
+
     it("cannot be passed by another spelling of the path", async () => {
       for (const path of [
         `/api/v1//private/category`,
@@ -185,11 +231,35 @@ describe("who may come in", () => {
         assert.equal(await status(`${LIST}/secret${end}`, bearer(good.token())), 403, `secret${end}`);
     });
 
+    it("tells pages that may see answers why they are refused, and caches that answers differ by origin", async () => {
+      const [shop, evil] = ["https://shop.example.com", "https://evil.example.com"];
+      const answer = async (path: string, headers: Record<string, string>): Promise<string> => {
+        const { statusCode, headers: back, body } = await client.request({ path, headers });
+        await body.dump();
+        const vary = [back.vary ?? []].flat().join(", ");
+        return `${statusCode} ${String(back["access-control-allow-origin"])} ${/\borigin\b/i.exec(vary)?.[0]}`;
+      };
+      const asked: [number, string, Record<string, string>][] = [
+        [200, LIST, {}],
+        [401, LIST, bearer("wrong")],
+        [403, PRIVATE, {}],
+        [429, LIST, { "x-limited": "1" }],
+      ];
+      await answer(LIST, { "x-limited": "1" });
+      for (const [code, path, headers] of asked) {
+        assert.equal(await answer(path, { ...headers, origin: shop }), `${code} ${shop} Origin`);
+        assert.equal(await answer(path, { ...headers, origin: evil }), `${code} undefined Origin`);
+        assert.equal(await answer(path, headers), `${code} undefined Origin`);
+      }
+      assert.equal(await answer(`${LIST}/secret`, { origin: shop }), "403 undefined undefined");
+    });
+
     it("lets a preflight pass without one, and nothing else that looks alike", async () => {
       const preflight = { origin: "https://shop.example.com", "access-control-request-method": "PUT" };
       assert.equal(await status(PRIVATE, preflight, "OPTIONS"), 200);
       for (const [name, value] of Object.entries(preflight))
         assert.equal(await status(PRIVATE, { [name]: value }, "OPTIONS"), 403, name);
+      assert.equal(await status(`${LIST}/secret`, preflight, "OPTIONS"), 403, "a route without CORS");
     });
 
     it("denies and routes by claim", async () => {

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { Pool, type Dispatcher } from "undici";
 import { policyLag, type ListenerDump } from "../../components/security/gateway-policies";
 import type { VirtualServiceSpec } from "../../components/istio/virtual-service";
+import { clientPatches } from "../../components/mesh/gateway-clients";
 import type { PathNormalization } from "../../components/traffic/path-normalization";
 import { expectedRoutes, routeLag, type RouteConfigDump } from "../../components/traffic/propagation";
 import { planRoutes } from "../../components/traffic/route-plan";
@@ -75,6 +76,10 @@ async function twin(): Promise<object[]> {
       selector: selected,
       ports: [{ name: "http", port: 80, nodePort: NODE_PORT }],
     }),
+    object("networking.istio.io/v1alpha3", "EnvoyFilter", NAMESPACE, {
+      workloadSelector: { labels: selected },
+      configPatches: clientPatches(1),
+    }),
     object("telemetry.istio.io/v1", "Telemetry", NAMESPACE, {
       selector: SELECTOR,
       accessLogging: [{ providers: [{ name: "envoy" }] }],
@@ -128,7 +133,8 @@ function seen({ status, headers, body }: Answer, { details, cluster, rule }: Log
   if (policy !== undefined) return `${status} by ${/-policy\[(.*)\]-rule/.exec(policy)?.[1] ?? policy}`;
   if (details === "cors_response")
     return `${rule} preflight ${header("access-control-allow-origin") === "" ? "refused" : "allowed"}`;
-  if (cluster !== "-") {
+  // The answer's headers are a route's, which Envoy looks for where the scheme is known already: by X-Forwarded-Proto.
+  if (cluster !== "-" && details !== "path_normalization_failed") {
     const version = cluster.split("|")[2] ?? "";
     const told = header("x-category-version");
     if (told !== "" && told !== version) return `sent to ${version}, answered by ${told}`;
@@ -235,7 +241,7 @@ describe("the simulator", function () {
   after(async () => {
     await kubectl(
       ...["-n", INGRESS, "delete", "--wait=false", "-l", "test=agreement"],
-      "deployment,service,telemetry,requestauthentication,authorizationpolicy",
+      "deployment,service,telemetry,requestauthentication,authorizationpolicy,envoyfilter",
     );
     await kubectl("delete", "namespace", NAMESPACE, "--wait=false", "--ignore-not-found");
   });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Dispatcher } from "undici";
 import {
+  applyObjects,
   baseline,
   Client,
   editStackFile,
@@ -174,6 +175,33 @@ describe("rate limiting", () => {
     assertBucket({ ...limited, answers: byRoute }, LIMIT);
     assert.equal(withStatus(free.answers, 200).length, 80);
     assert.ok(free.answers.every((a) => a.headers["x-ratelimit-limit"] === undefined));
+  });
+
+  it("leaves alone the rule of another service that has the same name", async () => {
+    const [name, path] = ["stock", "/stock"];
+    await applyObjects({
+      ...{ apiVersion: "networking.istio.io/v1", kind: "VirtualService" },
+      metadata: { name, namespace: "category" },
+      spec: {
+        hosts: ["shop.lab.internal"],
+        gateways: ["istio-ingress/shop"],
+        http: [
+          {
+            ...{ name: "limited", match: [{ uri: { exact: path } }], rewrite: { uri: LIST } },
+            route: [{ destination: { host: "category.category.svc.cluster.local", subset: "v1" } }],
+          },
+        ],
+      },
+    });
+    try {
+      await until("it has a route", async () => (await ask("", {}, path)).status === 200);
+      await burst(40, () => ask("limited"));
+      const { answers } = await burst(40, () => ask("", {}, path));
+      assert.equal(withStatus(answers, 200).length, 40);
+      assert.ok(answers.every((a) => a.headers["x-ratelimit-limit"] === undefined));
+    } finally {
+      await kubectl("-n", "category", "delete", "virtualservice", name);
+    }
   });
 
   it("says in the service's words and in headers what is limited", async () => {

@@ -63,7 +63,6 @@ export interface Guard {
   readonly lists: AccessLists;
   readonly authentication?: Pick<Authentication, "required" | "optional">;
   readonly trustedProxies: 0 | 1;
-  readonly preflights: boolean;
 }
 export const guard: fc.Arbitrary<Guard> = fc.record(
   {
@@ -88,9 +87,8 @@ export const guard: fc.Arbitrary<Guard> = fc.record(
       { requiredKeys: ["required"] },
     ),
     trustedProxies: pick([0, 1] as const),
-    preflights: fc.boolean(),
   },
-  { requiredKeys: ["lists", "trustedProxies", "preflights"] },
+  { requiredKeys: ["lists", "trustedProxies"] },
 );
 
 /** Pods of the gateway that all of this is for. */
@@ -105,21 +103,19 @@ export const requestAuthentication = (jwks: readonly object[]) =>
       })),
     },
     SELECTOR,
-    false,
   ).requestAuthentication;
 
 /** Lets everything pass. */
-export const OPEN: Guard = { lists: {}, trustedProxies: 0, preflights: false };
+export const OPEN: Guard = { lists: {}, trustedProxies: 0 };
 
 /** The guard of some hosts as policies beside those of others: where there is no allow list, all is allowed. */
 export function guardPolicies(
   name: string,
   hosts: readonly string[],
-  { lists, authentication, trustedProxies, preflights }: Guard,
+  { lists, authentication, trustedProxies }: Guard,
 ): WrittenPolicy[] {
-  const { deny, allow } = planAccess(lists, { selector: SELECTOR, trustedProxies, preflights });
-  const required =
-    authentication && planAuthentication({ jwt: [], ...authentication }, SELECTOR, preflights).required;
+  const { deny, allow } = planAccess(lists, { selector: SELECTOR, trustedProxies });
+  const required = authentication && planAuthentication({ jwt: [], ...authentication }, SELECTOR).required;
   const specs: Record<string, AuthorizationPolicySpec | undefined> = {
     deny,
     required,
@@ -180,6 +176,11 @@ export const forwardedFor: fc.Arbitrary<string | readonly string[] | undefined> 
     "192.0.2.127",
     "192.0.2.128",
     "203.0.113.7:443",
+    "198.51.100.1, [198.51.100.66]",
+    "[2001:db8::7]:443",
+    "[::FFFF:198.51.100.66]:80",
+    "::ffff:c633:6442",
+    "203.0.113.7,",
     "unknown",
   ]),
   fc.constant(["203.0.113.7", "198.51.100.66"]),

@@ -7,7 +7,7 @@ import {
   type ProxyRequest,
   type WrittenPolicy,
 } from "../../components/security/authorization";
-import { clientAddress } from "../../components/security/client-address";
+import { clientAddress, readForwardedFor } from "../../components/security/client-address";
 import { verification, type Token } from "../../components/security/token";
 
 const request = (over: Partial<ProxyRequest> = {}): ProxyRequest => ({
@@ -217,22 +217,38 @@ describe("tokens", () => {
 
 describe("the client's address", () => {
   it("is that of the peer, or the word of as many proxies as are trusted", () => {
-    // Seen at an Envoy 1.39 with one trusted hop.
+    // Seen at an Envoy 1.39 with one trusted hop that reads the header as written.
     const seen: [string | string[], string][] = [
       ["203.0.113.7", "203.0.113.7"],
       ["203.0.113.7, 1.1.1.1", "1.1.1.1"],
       ["1.1.1.1,203.0.113.7 ", "203.0.113.7"],
       [["1.1.1.1", "203.0.113.7"], "203.0.113.7"],
-      ["::ffff:203.0.113.7", "::ffff:203.0.113.7"],
-      ["203.0.113.7:80", "peer"],
-      ["[2001:db8::1]:80", "peer"],
-      ["1.1.1.1,", "peer"],
-      ["garbage", "peer"],
+      ["1.1.1.1,203.0.113.7:51234", "203.0.113.7"],
+      ["[203.0.113.7]", "203.0.113.7"],
+      ["2001:db8::1", "2001:db8::1"],
+      ["[2001:db8::1]", "2001:db8::1"],
+      ["[2001:DB8:0:0:0:0:0:1]:80", "2001:DB8:0:0:0:0:0:1"],
+      ["::ffff:203.0.113.7", "203.0.113.7"],
+      ["[::FFFF:203.0.113.7]:80", "203.0.113.7"],
+      ["::ffff:cb00:7107", "::ffff:cb00:7107"],
+      ["1.1.1.1,", "::ffff:0:0"],
+      ["unknown", "::ffff:0:0"],
+      ['"203.0.113.7:80"', "::ffff:0:0"],
     ];
     for (const [forwarded, client] of seen) assert.equal(clientAddress("peer", forwarded, 1), client);
     assert.equal(clientAddress("peer", "1.1.1.1, 2.2.2.2, 3.3.3.3", 2), "2.2.2.2");
+    assert.equal(clientAddress("peer", "1.1.1.1:80, [2::2]:80, 3.3.3.3:80", 2), "2::2");
     assert.equal(clientAddress("peer", "1.1.1.1", 2), "peer");
     assert.equal(clientAddress("peer", undefined, 1), "peer");
     assert.equal(clientAddress("peer", "1.1.1.1", 0), "peer");
+  });
+
+  it("is read by expressions that Envoy takes, without text that would end them", () => {
+    for (let trustedProxies = 1; trustedProxies <= 10; trustedProxies++) {
+      const { value } = JSON.parse(
+        /\{"key":"x-forwarded-for".*?"\}/.exec(JSON.stringify(readForwardedFor(trustedProxies)))?.[0] ?? "",
+      ) as { value: string };
+      assert.match(value, /^%CEL\(request\.headers[^%]*\)%$/);
+    }
   });
 });

@@ -165,7 +165,7 @@ describe("planAccessLogs", () => {
     const toCollector = planAccessLogs({ collector }).extensionProvider.envoyOtelAls as {
       logFormat: { text: string };
     };
-    assert.match(toCollector.logFormat.text, /REQ_WITHOUT_QUERY/);
+    assert.match(toCollector.logFormat.text, /path="%CEL\(re\.extract\(.*request\.path, r'\^\[\^\?/);
   });
 
   it("writes the chosen fields in their order, as JSON or text", () => {
@@ -176,8 +176,17 @@ describe("planAccessLogs", () => {
       labels: { response_code: "%RESPONSE_CODE%", method: "%REQ(:METHOD)%" },
     });
     assert.deepEqual(file("text").logFormat, {
-      text: 'response_code="%RESPONSE_CODE%" method="%REQ(:METHOD)%"\n',
+      text: `response_code="%RESPONSE_CODE%" method="%CEL(re.extract(request.method, r'^[^"\\\\]*', r'\\0'))%"\n`,
     });
+  });
+
+  it("takes no text of a client as it stands", () => {
+    const fields = Object.keys(ACCESS_LOG_FIELDS) as AccessLogField[];
+    const { envoyFileAccessLog } = planAccessLogs({ fields, encoding: "text" }).extensionProvider;
+    assert.doesNotMatch(
+      JSON.stringify(envoyFileAccessLog),
+      /%(REQ|REQ_WITHOUT_QUERY|REQUESTED_SERVER_NAME)\b/,
+    );
   });
 
   it("has a filter only where something is left out", () => {

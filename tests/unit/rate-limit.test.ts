@@ -8,6 +8,7 @@ import {
   type RateLimit,
 } from "../../components/traffic/rate-limit";
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
+import { route } from "../../components/traffic/simulator";
 
 const request: RouteRequest = {
   service: { name: "category", namespace: "shop", port: 8080 },
@@ -95,6 +96,33 @@ describe("rate limits", () => {
     }
   });
 
+  it("are those of one service, whatever another on the same host calls its rules", () => {
+    const search = (path: string) => [
+      { name: "search", match: [{ path: { exact: path } }], action: { to: "v1" } } as const,
+    ];
+    const own = { paths: [{ prefix: "/a" }], rules: search("/a"), policies: { rateLimit: perSecond(5) } };
+    const other = { paths: [{ prefix: "/b" }], rules: search("/b") };
+    const a = planRoutes({ ...request, ...own });
+    const b = planRoutes({ ...request, ...other, service: { name: "stock", namespace: "shop", port: 8080 } });
+    const limited = (path: string): unknown => {
+      const asked = { method: "GET", scheme: "http", host: "shop.example.com", path } as const;
+      const decision = route(asked, {
+        virtualServices: [a.virtualService, b.virtualService],
+        gatewayPatches: [...a.gatewayPatches, ...b.gatewayPatches],
+      });
+      return "limited" in decision && [decision.rule, decision.limited];
+    };
+    assert.deepEqual(limited("/a"), ["search", true]);
+    assert.deepEqual(limited("/b"), ["search", false]);
+    // What the proxy tells routes apart by: Istio writes it into each.
+    const config = "/apis/networking.istio.io/v1/namespaces/shop/virtual-service/category";
+    const [action] = (filter(a.gatewayPatches, "local_ratelimit").rate_limits as { actions: object[] }[])[0]
+      ?.actions as [{ extension: { typed_config: { text: string; skip_if_error: boolean } } }];
+    assert.ok(action.extension.typed_config.text.includes(`'${config}'`));
+    assert.equal(action.extension.typed_config.skip_if_error, true);
+    assert.match(JSON.stringify(a.gatewayPatches), new RegExp(`local_rate_limited.*== '${config}'`));
+  });
+
   it("stand last, the local before the global, so that the service is asked about what is let through", () => {
     const of = patches({ policies: { rateLimit: perSecond(5) }, globalRateLimit: global });
     assert.deepEqual(
@@ -141,7 +169,7 @@ describe("rate limits", () => {
         (config.rate_limits as { actions: object[] }[]).map(({ actions }) =>
           actions.flatMap((a) => Object.keys(a)),
         ),
-        [["metadata"], ["metadata", "remote_address"], ["metadata", "request_headers"]],
+        [["extension"], ["extension", "remote_address"], ["extension", "request_headers"]],
       );
       assert.deepEqual(config.rate_limit_service, {
         grpc_service: {

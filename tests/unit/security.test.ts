@@ -3,11 +3,12 @@ import fc from "fast-check";
 import type { AuthorizationPolicySpec } from "../../components/istio/authorization-policy";
 import { planAuthentication } from "../../components/security/authentication";
 import { authorization, type ProxyRequest } from "../../components/security/authorization";
-import { claimHeader, claimKey } from "../../components/security/claims";
-import { planAccess, type AccessEntry } from "../../components/security/gateway-access";
+import { claimHeader, claimKey, type Claims } from "../../components/security/claims";
+import { planAccess, type AccessEntry, type AccessLists } from "../../components/security/gateway-access";
 import { gatewayServers } from "../../components/security/gateway-servers";
 import { serviceNetworkPolicy } from "../../components/security/network-policy";
 import { planServiceAccess, type ServiceEntry } from "../../components/security/service-access";
+import { verification } from "../../components/security/token";
 import type { RequestCondition } from "../../components/security/request-condition";
 import type { RoutedPath } from "../../components/traffic/paths";
 import { parseSettings } from "../../stacks/settings";
@@ -98,8 +99,6 @@ function holds({ paths, methods }: RequestCondition, r: ProxyRequest): boolean {
   };
   return (!paths || paths.some(within)) && (!methods || methods.includes(r.method));
 }
-const isPreflight = (r: ProxyRequest): boolean =>
-  r.method === "OPTIONS" && "access-control-request-method" in r.headers && "origin" in r.headers;
 
 describe("access lists of the gateway", () => {
   const entry: fc.Arbitrary<AccessEntry> = fc
@@ -118,32 +117,32 @@ describe("access lists of the gateway", () => {
       values.some((value) => claimOf(r, claim)?.includes(value)),
     );
 
+  it("refuse a client whose address nobody can read, where they name any", () => {
+    const lists = { allow: [{ paths: [{ prefix: "/" }] }, { addresses: ["::/0", "0.0.0.0/0"] }] };
+    const request = { method: "GET", host: "a", path: "/", headers: {}, peer: "10.0.0.1" };
+    for (const client of ["::ffff:0:0", "::ffff:cb00:7107"]) {
+      const plan = (trustedProxies: number, given: AccessLists): AuthorizationPolicySpec[] => {
+        const { deny, allow } = planAccess(given, { selector: SELECTOR, trustedProxies });
+        return [deny, allow].filter((spec) => spec !== undefined);
+      };
+      assert.equal(passes(plan(1, lists), { ...request, client }), false, client);
+      assert.equal(passes(plan(0, lists), { ...request, client }), true, client);
+      assert.equal(passes(plan(1, { allow: lists.allow.slice(0, 1) }), { ...request, client }), true, client);
+    }
+  });
+
   it("let pass what no entry denies and, where there is an allow list, one of it allows", () => {
     fc.assert(
-      fc.property(
-        lists,
-        request,
-        fc.nat(2),
-        fc.boolean(),
-        ({ deny, allow }, r, trustedProxies, preflights) => {
-          const plan = planAccess(
-            { ...(deny && { deny }), ...(allow && { allow }) },
-            { selector: SELECTOR, trustedProxies, preflights },
-          );
-          const client = trustedProxies === 0 ? r.peer : r.client;
-          // A preflight asks for another request, by another method and without a token.
-          const asked = allow?.map(({ paths, addresses }) => ({
-            ...(paths && { paths }),
-            ...(addresses && { addresses }),
-          }));
-          const expected =
-            !deny?.some((e) => matches(e, r, client)) &&
-            (!allow ||
-              allow.some((e) => matches(e, r, client)) ||
-              (preflights && isPreflight(r) && asked?.some((e) => matches(e, r, client)) === true));
-          assert.equal(passes(Object.values(plan), r), expected);
-        },
-      ),
+      fc.property(lists, request, fc.nat(2), ({ deny, allow }, r, trustedProxies) => {
+        const plan = planAccess(
+          { ...(deny && { deny }), ...(allow && { allow }) },
+          { selector: SELECTOR, trustedProxies },
+        );
+        const client = trustedProxies === 0 ? r.peer : r.client;
+        const expected =
+          !deny?.some((e) => matches(e, r, client)) && (!allow || allow.some((e) => matches(e, r, client)));
+        assert.equal(passes(Object.values(plan), r), expected);
+      }),
       { numRuns: 2000 },
     );
   });
@@ -153,20 +152,19 @@ describe("authentication", () => {
   const jwt = [
     { issuer: "https://id.example.com/", audiences: ["shop"], jwksUri: "https://id.example.com/jwks" },
   ];
-  const plan = (authentication: object, preflights = false) =>
-    planAuthentication({ jwt, ...authentication }, SELECTOR, preflights);
+  const plan = (authentication: object) => planAuthentication({ jwt, ...authentication }, SELECTOR);
 
-  it("asks for a token where it is required and not optional, and never in a preflight that may pass", () => {
+  it("asks for a token where it is required and not optional", () => {
     const authentication = fc.record(
       { required: some(condition), optional: some(routedPath) },
       { requiredKeys: [] },
     );
     fc.assert(
-      fc.property(authentication, request, fc.boolean(), (a, r, preflights) => {
+      fc.property(authentication, request, (a, r) => {
         const required = (a.required ?? [{}]).some((c) => holds(c, r));
         const optional = a.optional !== undefined && holds({ paths: a.optional }, r);
-        const refused = required && !optional && r.claims === undefined && !(preflights && isPreflight(r));
-        assert.equal(passes([plan(a, preflights).required], r), !refused);
+        const refused = required && !optional && r.claims === undefined;
+        assert.equal(passes([plan(a).required], r), !refused);
       }),
       { numRuns: 2000 },
     );
@@ -180,6 +178,40 @@ describe("authentication", () => {
     assert.deepEqual(elsewhere.requestAuthentication.jwtRules, [
       { ...jwt[0], fromCookies: ["session"], forwardOriginalToken: true },
     ]);
+  });
+});
+
+describe("an issuer that names no audience", () => {
+  const issuer = "https://pool.example.com/";
+  const claims = { client_id: ["web", "app"], token_use: ["access"] };
+  const jwt = [{ issuer, claims, jwksUri: `${issuer}jwks` }];
+  const { requestAuthentication, required } = planAuthentication(
+    { jwt, required: [{ paths: [{ exact: "/private" }] }] },
+    SELECTOR,
+  );
+
+  it("has its tokens told by claims, all of them, on every path", () => {
+    const of = (own: object) => ({ iss: issuer, sub: "a", client_id: "web", token_use: "access", ...own });
+    const verify = verification(requestAuthentication);
+    const passesAt = (path: string, own: object | undefined): boolean => {
+      const read = own && verify(of(own));
+      assert.notEqual(typeof read, "number");
+      return passes([required], { method: "GET", host: "a", path, headers: {}, claims: read as Claims });
+    };
+    for (const [own, open, closed] of [
+      [{}, true, true],
+      [{ client_id: "app", aud: "any" }, true, true],
+      [{ client_id: "other" }, false, false],
+      [{ client_id: undefined }, false, false],
+      [{ token_use: "id" }, false, false],
+      // Without a subject it counts as no token, but not for what it is not.
+      [{ sub: undefined }, true, false],
+      [{ sub: undefined, client_id: "other" }, false, false],
+      [undefined, true, false],
+    ] as const) {
+      assert.equal(passesAt("/open", own), open, JSON.stringify(own));
+      assert.equal(passesAt("/private", own), closed, JSON.stringify(own));
+    }
   });
 });
 
@@ -293,6 +325,14 @@ describe("servers of the gateway", () => {
     );
   });
 
+  it("send HTTP to HTTPS by what the load balancer says, where TLS ends there", () => {
+    const servers = gatewayServers({ hosts: ["a.example.com"], http: true, tlsTermination: "load-balancer" });
+    assert.deepEqual(
+      servers.map(({ port, tls }) => [port.protocol, tls]),
+      [["HTTP", { httpsRedirect: true }]],
+    );
+  });
+
   it("let the namespaces that are named bind routes to each host, and no other", () => {
     const hosts = ["shop.example.com", "*.example.org"];
     const tls = { credentialName: "shop", hosts: { "*.example.org": { credentialName: "org" } } };
@@ -318,15 +358,23 @@ describe("settings of security", () => {
   const issuer = { issuer: "https://id.example.com/", audiences: ["shop"] };
 
   it("warn of a redirect by scheme that comes back to itself", () => {
-    const warned = (gateway: object): number => {
+    const warned = (gateway: object, trustedProxies = 0): number => {
       const to = { match: { headers: { "x-forwarded-proto": "http" } }, redirect: { scheme: "https" } };
       const { dev } = RIGHT_SETTINGS;
       const traffic = { ...(dev.traffic as object), rules: [{ name: "to-https", ...to }] };
-      const { warnings } = parseSettings({ ...dev, gateway, traffic }, "dev");
+      const { warnings } = parseSettings({ ...dev, gateway, traffic, security: { trustedProxies } }, "dev");
       return warnings.filter((warning) => warning.includes("to-https sends HTTP to HTTPS")).length;
     };
     assert.equal(warned({}), 1);
     assert.equal(warned({ tls: { credentialName: "shop", redirect: false } }), 0);
+    assert.equal(warned({}, 1), 0);
+  });
+
+  it("take TLS that ends in a load balancer for HTTPS, in production too", () => {
+    const { prod } = RIGHT_SETTINGS;
+    const gateway = { replicas: 2, tlsTermination: "load-balancer" };
+    const settings = parseSettings({ ...prod, gateway, security: { trustedProxies: 1 } }, "prod");
+    assert.equal(settings.gateway.tlsTermination, "load-balancer");
   });
 
   it("take keys as an object or as text", () => {

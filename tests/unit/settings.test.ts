@@ -224,7 +224,13 @@ describe("settings: what they become", function () {
         controlPlane: {},
         values: {},
       },
-      gateway: { serviceType: "LoadBalancer", replicas: 1, http: true, drainSeconds: 30 },
+      gateway: {
+        serviceType: "LoadBalancer",
+        tlsTermination: "gateway",
+        replicas: 1,
+        http: true,
+        drainSeconds: 30,
+      },
       category: {
         host: "shop.example.com",
         aliases: [],

@@ -280,8 +280,9 @@ export const simulatedRequest = (host: string): fc.Arbitrary<SimulatedRequest> =
       ),
       token,
       forwarded: forwardedFor,
+      proto: fc.option(pick(["http", "https"]), { nil: undefined }),
     })
-    .map(({ method, host: asked, path: p, headers, cookie, preflight, token: shown, forwarded }) => ({
+    .map(({ method, host: asked, path: p, headers, cookie, preflight, token: shown, forwarded, proto }) => ({
       method,
       scheme: "http",
       host: asked,
@@ -291,6 +292,7 @@ export const simulatedRequest = (host: string): fc.Arbitrary<SimulatedRequest> =
         ...(cookie !== undefined && { cookie }),
         ...(method === "OPTIONS" && preflight),
         ...(forwarded !== undefined && { "x-forwarded-for": forwarded }),
+        ...(proto !== undefined && { "x-forwarded-proto": proto }),
       },
       address: "10.88.0.254",
       ...(shown !== undefined && { token: shown }),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CATEGORY_PATHS } from "../../components/category/category-paths";
 import { covers } from "../../components/traffic/coverage";
+import type { HeaderPolicy } from "../../components/traffic/headers";
 import { istioMatch, type RequestMatch } from "../../components/traffic/matches";
 import { normalizedPath, type PathNormalization } from "../../components/traffic/path-normalization";
 import { confine, uriMatches, within } from "../../components/traffic/paths";
@@ -234,6 +235,16 @@ describe("rules in a plan", function () {
     });
     assert.equal(rest?.timeout, "5s");
     assert.deepEqual(rest.corsPolicy?.allowOrigins, [{ exact: "*" }]);
+  });
+
+  it("with CORS have caches keep answers to other origins apart, beside headers that are asked for", () => {
+    const cors = { origins: ["https://a.example.com"] };
+    const add = (headers?: HeaderPolicy["response"]) =>
+      plan([], { policies: { cors, ...(headers && { headers: { response: headers } }) } }).http.at(-1)
+        ?.headers?.response?.add;
+    assert.deepEqual(add(), { vary: "Origin" });
+    assert.deepEqual(add({ add: { "x-a": "1", Vary: "Accept" } }), { "x-a": "1", Vary: "Accept, Origin" });
+    assert.equal(plan([]).http.at(-1)?.headers, undefined);
   });
 
   it("by the caller's namespace hold in the mesh alone, where all other calls stay as they are", () => {
@@ -607,8 +618,11 @@ describe("route", function () {
     assert.deepEqual(decide({ path: "/a%00" }), { kind: "bad request" });
   });
 
-  it("refuses in Envoy's order: path, token, policies, preflight, route", () => {
-    const deny = { action: "DENY", rules: [{ to: [{ operation: { paths: ["/denied*"] } }] }] } as const;
+  it("refuses in Envoy's order: path, preflight, token, policies, route", () => {
+    const deny = {
+      action: "DENY",
+      rules: [{ to: [{ operation: { paths: ["/denied*", "*/denied"] } }] }],
+    } as const;
     const guarded = {
       ...simulated,
       requestAuthentication: requestAuthentication([]),
@@ -627,6 +641,8 @@ describe("route", function () {
       [{ host: "other.example.com", token }, "denied 401 token"],
       [{ host: "other.example.com" }, "not found"],
       [{ method: "OPTIONS", path: "/denied", headers: preflight }, "denied 403 denied deny"],
+      [{ method: "OPTIONS", path: "/api/v1/category/old/denied", headers: preflight }, "preflight"],
+      [{ method: "OPTIONS", path: "/api/v1/category/old/denied" }, "denied 403 denied deny"],
       [{ method: "OPTIONS", path: "/api/v1/category/old", headers: preflight, token }, "preflight"],
       [{ method: "OPTIONS", path: "/api/v1/category/old", token }, "denied 401 token"],
     ];
@@ -641,6 +657,12 @@ describe("route", function () {
     }
     const https = { ...guarded, httpsRedirect: [httpsRedirect(HOST, "x", {})] };
     assert.equal(said(route(ask({ path: "/denied" }), https)), "denied 403 denied deny");
+    const forwarded = { ...guarded, trustedProxies: 1, forwardedHttps: true };
+    const by = (scheme: string, path: string) =>
+      said(route(ask({ path, headers: { ...preflight, "x-forwarded-proto": scheme } }), forwarded));
+    assert.equal(by("http", "/denied"), "denied 403 denied deny");
+    assert.equal(by("http", "/a?b"), `redirected  301 https://${HOST}/a?b`);
+    assert.notEqual(by("https", "/a?b"), `redirected  301 https://${HOST}/a?b`);
     assert.equal(route(ask({ method: "OPTIONS", headers: preflight }), https).kind, "redirected");
   });
 
@@ -668,12 +690,9 @@ describe("route", function () {
         const open = {
           virtualServices: [planRoutes(r).virtualService],
           requestAuthentication: requestAuthentication([]),
-        };
-        const closed = {
-          ...open,
-          authorizationPolicies: guardPolicies("a", [HOST], guarded),
           trustedProxies: guarded.trustedProxies,
         };
+        const closed = { ...open, authorizationPolicies: guardPolicies("a", [HOST], guarded) };
         const [decideOpen, decideClosed] = [compile(open), compile(closed)];
         for (const one of all) {
           const [before, after] = [decideOpen(one), decideClosed(one)];
