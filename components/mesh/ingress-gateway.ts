@@ -16,6 +16,7 @@ import {
 } from "../security/gateway-servers";
 import type { ServiceIdentity } from "../security/identity";
 import { clientPatches } from "./gateway-clients";
+import { everyPodLabelled, GATEWAY_LABEL } from "./gateway-label";
 import type { GatewayPods } from "./gateway-proxies";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
 import { RESTRICTED } from "./pod-security";
@@ -94,7 +95,7 @@ export interface IngressGatewayArgs {
   readonly cluster?: ClusterAccess;
 }
 
-/** The chart's own names and its `istio` label; a Gateway object finds the pods by the label. */
+/** The chart's own names: one gateway in a namespace. */
 const RELEASE = "istio-ingressgateway";
 const LABELS = { istio: "ingressgateway" };
 
@@ -147,7 +148,8 @@ export class IngressGateway extends pulumi.ComponentResource {
     const plain = args.http ?? true;
     const { tls, routeNamespaces } = args;
 
-    this.pods = { namespace: namespaceName, labels: LABELS };
+    const labels = { ...LABELS, [GATEWAY_LABEL]: namespaceName };
+    this.pods = { namespace: namespaceName, labels };
     const namespace = new k8s.core.v1.Namespace(
       `${name}-namespace`,
       { metadata: { name: namespaceName, labels: RESTRICTED } },
@@ -170,7 +172,7 @@ export class IngressGateway extends pulumi.ComponentResource {
         ...chart("gateway", args.version, args.charts),
         values: mergeValues(
           {
-            labels: LABELS,
+            labels,
             ...(args.revision !== undefined && { revision: args.revision }),
             ...scaleValues(scale, "gateway"),
             ...(minimumReplicas(scale) > 1 && { podDisruptionBudget: { minAvailable: 1 } }),
@@ -205,6 +207,14 @@ export class IngressGateway extends pulumi.ComponentResource {
       { parent: this, dependsOn: [namespace] },
     );
 
+    const before = { namespace: namespaceName, labels: { app: RELEASE, ...LABELS } };
+    const labelled = new pulumi.ResourceHook(`${name}-labelled`, ({ oldInputs }) =>
+      everyPodLabelled(oldInputs, before, {
+        ...(args.cluster && { cluster: args.cluster }),
+        timeoutSeconds: drain + (args.timeoutSeconds ?? 180),
+      }),
+    );
+    const hooks = { beforeUpdate: [labelled] };
     new EnvoyFilter(
       `${name}-clients`,
       {
@@ -214,12 +224,9 @@ export class IngressGateway extends pulumi.ComponentResource {
           // `istioctl analyze` warns of each EnvoyFilter; no other API has what these are.
           annotations: { "galley.istio.io/analyze-suppress": "IST0133" },
         },
-        spec: {
-          workloadSelector: { labels: LABELS },
-          configPatches: clientPatches(args.trustedProxies ?? 0),
-        },
+        spec: { workloadSelector: { labels }, configPatches: clientPatches(args.trustedProxies ?? 0) },
       },
-      { parent: this, dependsOn: [release] },
+      { parent: this, dependsOn: [release], hooks },
     );
     const redirects = plain && tls && (tls.redirect ?? true);
     const listener = (
@@ -234,9 +241,9 @@ export class IngressGateway extends pulumi.ComponentResource {
             name: listenerName === "gateway" ? name : `${name}-${listenerName}`,
             namespace: namespaceName,
           },
-          spec: { selector: LABELS, servers },
+          spec: { selector: labels, servers },
         },
-        { parent: this, dependsOn: after },
+        { parent: this, dependsOn: after, hooks },
       );
     const plainHttp = redirects
       ? this.redirect(

@@ -163,7 +163,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
   /** What the gateway's Envoy does that Istio has no field for. */
   private gatewayPatches(
     name: string,
-    { service, globalRateLimit, gatewayPods, propagation }: VersionRoutesArgs,
+    { service, gateway, globalRateLimit, gatewayPods, propagation }: VersionRoutesArgs,
     configPatches: readonly EnvoyConfigPatch[],
   ): pulumi.Resource[] {
     if (configPatches.length === 0) return [];
@@ -188,7 +188,8 @@ export class VersionRoutes extends pulumi.ComponentResource {
     const filter = new EnvoyFilter(
       `${name}-gateway-patches`,
       { metadata, spec: { workloadSelector: { labels: pods.labels }, configPatches } },
-      { parent: this, dependsOn: entries },
+      // After the Gateway, which is written once all of its pods have the labels.
+      { parent: this, dependsOn: pulumi.output(gateway).apply((): pulumi.Resource[] => entries) },
     );
     return [filter];
   }

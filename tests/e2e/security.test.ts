@@ -4,6 +4,7 @@ import {
   baseline,
   Client,
   deleteObjects,
+  envoyAdmin,
   gatewayPods,
   get,
   LIST,
@@ -123,6 +124,36 @@ describe("security, without any setting", () => {
       "plain text gets none",
       async () => (await stranger.status(`http://${pod}:8080${LIST}`)) === "ECONNRESET",
     );
+  });
+
+  it("gives nothing of its own to another gateway's pods that have the usual label", async () => {
+    const name = "foreign-gateway";
+    const { spec } = await get<{
+      spec: { template: { metadata: { labels: Record<string, string>; annotations: object }; spec: object } };
+    }>("deployment", "istio-ingressgateway", "-n", "istio-ingress");
+    const { metadata, spec: podSpec } = spec.template;
+    const { "shopzier-mesh/gateway": own, ...labels } = metadata.labels;
+    assert.equal(own, "istio-ingress");
+    const foreign = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name, namespace: MEMBER, labels, annotations: metadata.annotations },
+      spec: { ...podSpec, serviceAccountName: "default", terminationGracePeriodSeconds: 0 },
+    };
+    const routes = (namespace: string, its: string): Promise<string> =>
+      envoyAdmin(namespace, its, "config_dump?resource=dynamic_route_configs");
+    await applyObjects(foreign);
+    try {
+      await until(
+        "the other gateway is ready",
+        async () => (await readyPods(MEMBER, "istio=ingressgateway")).length === 1,
+      );
+      assert.doesNotMatch(await routes(MEMBER, name), /shop\.lab\.internal/);
+      const [ours] = await gatewayPods();
+      assert.match(await routes("istio-ingress", ours?.metadata.name ?? ""), /shop\.lab\.internal/);
+    } finally {
+      await deleteObjects(foreign);
+    }
   });
 
   it("keeps the admin ports of Envoy and its agent to their own pod", async () => {

@@ -15,7 +15,8 @@ interface Metadata {
 const metadata = (r: Registered | undefined): Metadata | undefined =>
   r?.inputs.metadata as Metadata | undefined;
 const spec = (r: Registered | undefined): unknown => r?.inputs.spec;
-const SELECTOR = { matchLabels: { istio: "ingressgateway" } };
+const GATEWAY_PODS = { istio: "ingressgateway", "shopzier-mesh/gateway": "istio-ingress" };
+const SELECTOR = { matchLabels: GATEWAY_PODS };
 
 interface NetworkPolicySpec {
   readonly ingress: readonly {

@@ -123,8 +123,8 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     reply.headers({
       "x-category-version": version,
       ...(request.headers["x-request-id"] !== undefined && { "x-request-id": request.id }),
-      "access-control-allow-origin": request.headers.origin ?? "*",
-      "access-control-allow-credentials": "true",
+      // Without credentials: with cookies only pages may ask that the gateway's `cors` names.
+      "access-control-allow-origin": "*",
       "access-control-allow-methods": "POST, GET, PUT, OPTIONS, DELETE, PATCH",
       "access-control-allow-headers":
         "X-Auth-Token, Content-Type, Authorization, Cache-Control, X-Requested-With",

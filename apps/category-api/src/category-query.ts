@@ -13,6 +13,8 @@ export interface ListQuery {
 }
 
 const LARGEST_INTEGER = 2 ** 31 - 1;
+/** Most rows of one answer, which is made in memory; Shopizer's clients ask for 1000 at most. */
+export const LARGEST_PAGE = 1000;
 
 /** The first value of a parameter; blank counts as not given. */
 export function single(query: QueryString, name: string): string | undefined {
@@ -23,16 +25,16 @@ export function single(query: QueryString, name: string): string | undefined {
 /** Reads the list's parameters; `filter` may be repeated or a comma list. Throws {@link BadRequest} that names every fault. */
 export function parseListQuery(query: QueryString): ListQuery {
   const faults: string[] = [];
-  const integer = (name: string, least: number, fallback: number): number => {
+  const integer = (name: string, least: number, most: number, fallback: number): number => {
     const text = single(query, name)?.trim();
     if (text === undefined) return fallback;
     const value = Number(text);
-    if (/^[+-]?\d+$/.test(text) && value >= least && value <= LARGEST_INTEGER) return value;
-    faults.push(`${name} is "${text}"; allowed: a whole number from ${least} to ${LARGEST_INTEGER}`);
+    if (/^[+-]?\d+$/.test(text) && value >= least && value <= most) return value;
+    faults.push(`${name} is "${text}"; allowed: a whole number from ${least} to ${most}`);
     return fallback;
   };
-  const page = integer("page", 0, 0);
-  const count = integer("count", 1, 10);
+  const page = integer("page", 0, LARGEST_INTEGER, 0);
+  const count = integer("count", 1, LARGEST_PAGE, 10);
   if (faults.length > 0) throw new BadRequest(faults.join(". "));
   const filters = [query.filter].flat().flatMap((value) => value?.split(",") ?? []);
   return { page, count, name: single(query, "name"), filters: new Set(filters.map((value) => value.trim())) };

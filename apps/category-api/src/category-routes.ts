@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { send, sendFrameworkError } from "./answers";
 import { listAll, listCategories, nest } from "./category-list";
-import { parseListQuery } from "./category-query";
+import { LARGEST_PAGE, parseListQuery } from "./category-query";
 import { type Contract, familyOf, readable, type ReadableCategory, readableBySlug } from "./contract";
 import type { Database } from "./database";
 import { BadRequest, NotFound } from "./errors";
@@ -64,8 +64,8 @@ export function addCategoryRoutes(app: FastifyInstance, { contract, database }: 
         language,
         featured,
         // Featured rows are neither paged nor searched.
-        page: featured ? null : query.page,
-        count: query.count,
+        page: featured ? 0 : query.page,
+        count: featured ? LARGEST_PAGE : query.count,
         ...(query.name === undefined || featured ? {} : { name: query.name }),
       });
       return send(reply, 200, listCategories(contract, page, total, { ...query, language }));

@@ -55,8 +55,8 @@ export interface PageRequest {
   readonly name?: string;
   /** Only featured rows. */
   readonly featured: boolean;
-  /** Zero-based page; null takes all rows. */
-  readonly page: number | null;
+  /** Zero-based. */
+  readonly page: number;
   /** Rows in a page. */
   readonly count: number;
 }
@@ -113,7 +113,7 @@ const PAGE = withAncestors(
   ),
   wanted as (
     select c.id from matching c order by ${ORDER}
-    limit $6::bigint offset coalesce($5::bigint, 0) * coalesce($6::bigint, 0)
+    limit $6::bigint offset $5::bigint * $6::bigint
   )`,
   "(select count(*)::int from matching) as total,",
 );
@@ -204,7 +204,7 @@ export class CategoryStore {
       request.name ?? null,
       request.featured,
       request.page,
-      request.page === null ? null : request.count,
+      request.count,
     ]);
     return page ?? { total: 0, categories: [] };
   }

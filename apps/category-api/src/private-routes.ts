@@ -49,7 +49,8 @@ export function addPrivateRoutes(app: FastifyInstance, options: PrivateRouteOpti
   addPath(app, LOGIN, {
     POST: async (request, reply) => {
       const { username, password } = parseCredentials(request.body);
-      const login = await administrators?.login(await database(request), username, password);
+      const client = clientOf(request);
+      const login = await administrators?.login(await database(request), username, password, client);
       if (login) return send(reply, 200, login);
       return send(reply, 401, { message: "Bad credentials" }, "text/plain;charset=UTF-8");
     },
@@ -141,6 +142,15 @@ export function addPrivateRoutes(app: FastifyInstance, options: PrivateRouteOpti
     }
     return { editor: new CategoryEditor(from, { id: storeId, code: storeCode }) };
   }
+}
+
+/**
+ * The client's address as the gateway tells it: it takes a client's own word away. For an address within the cluster it tells none but
+ * the end of the list to which it has added.
+ */
+function clientOf({ headers, ip }: FastifyRequest): string {
+  const told = headers["x-envoy-external-address"] ?? headers["x-forwarded-for"];
+  return [told].flat().at(-1)?.split(",").at(-1)?.trim() ?? ip;
 }
 
 /** An answer without a body. */

@@ -66,6 +66,38 @@ describe("administration", function () {
     assert.deepEqual([...statuses].sort(), [401, 429]);
   });
 
+  for (const [header, attacker, owner] of [
+    ["x-envoy-external-address", "203.0.113.7", "198.51.100.1"],
+    ["x-forwarded-for", "198.51.100.1, 203.0.113.7", "203.0.113.7, 198.51.100.1"],
+  ] as const) {
+    it(`lets the owner in while somebody guesses from another address, by ${header}`, async () => {
+      const from = (address: string, password: string) =>
+        api.request(
+          "POST",
+          "/api/v1/private/login",
+          { [header]: address },
+          JSON.stringify({ username: "x", password }),
+        );
+      const guesses = Array.from({ length: 40 }, (_, i) => from(attacker, `guess ${i}`));
+      const refused = await Promise.any(
+        guesses.map(async (guess) => {
+          const { status } = await guess;
+          assert.equal(status, 429);
+          return status;
+        }),
+      );
+      assert.equal(refused, 429);
+      const right = await api.request(
+        "POST",
+        "/api/v1/private/login",
+        { [header]: owner },
+        JSON.stringify({ username: USERNAME, password: PASSWORD }),
+      );
+      assert.equal(right.status, 200, right.text);
+      await Promise.all(guesses);
+    });
+  }
+
   it("names what is wrong with a login, and nothing that is in it", async () => {
     assert.equal(
       (await login('{"password":"p')).text,
@@ -281,7 +313,7 @@ describe("administration", function () {
         query: async <Row>(sql: string, parameters: Parameter[]) => {
           if (sql.startsWith("/* set password */")) {
             await Administrators.ensureFirst(shared, password);
-            got = (await first.login(shared, USERNAME, password))?.token;
+            got = (await first.login(shared, USERNAME, password, ""))?.token;
           }
           return shared.query<Row>(sql, parameters);
         },
@@ -289,7 +321,7 @@ describe("administration", function () {
       await Administrators.ensureFirst(late, password);
       assert.ok(got !== undefined);
       assert.ok(await second.authenticate(shared, `Bearer ${got}`), "the token of before");
-      assert.ok(await second.login(shared, USERNAME, password));
+      assert.ok(await second.login(shared, USERNAME, password, ""));
     }
   });
 });

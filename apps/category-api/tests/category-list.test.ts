@@ -188,6 +188,34 @@ describe("list of categories", () => {
     );
   });
 
+  it("answers a thousand rows at most, and says how many there are", async () => {
+    const flat = Array.from({ length: 1001 }, () => ({
+      parent: null,
+      sortOrder: 0,
+      visible: true,
+      featured: true,
+      names: { en: "a" },
+    }));
+    await withTree(flat, async () => {
+      const list = async (query: string) => {
+        const path = `/api/v1/category?store=TREE&${query}`;
+        const { categories, ...rest } = (await api.json(path)) as {
+          categories: Shown[];
+          recordsTotal: number;
+        };
+        return [categories.length, rest.recordsTotal];
+      };
+      assert.deepEqual(await list("count=1000"), [1000, 1001]);
+      assert.deepEqual(await list("count=1000&page=1"), [1, 1001]);
+      assert.deepEqual(await list("filter=featured&count=5&page=1"), [1000, 1001]);
+      for (const count of [1001, 50_000, 2 ** 31 - 1]) {
+        const { status, text } = await api.request("GET", `/api/v1/category?store=TREE&count=${count}`);
+        assert.equal(status, 400);
+        assert.match(text, /allowed: a whole number from 1 to 1000"/);
+      }
+    });
+  });
+
   it("takes two statements, whatever the size and depth of the tree", async () => {
     const chain = Array.from({ length: 40 }, (_, i) => ({
       parent: i === 0 ? null : i - 1,

@@ -202,7 +202,7 @@ const TABLE: [what: string, path: string, status: number, body: unknown][] = [
     {
       errorCode: "400",
       message:
-        'page is "2147483648"; allowed: a whole number from 0 to 2147483647. count is "0"; allowed: a whole number from 1 to 2147483647',
+        'page is "2147483648"; allowed: a whole number from 0 to 2147483647. count is "0"; allowed: a whole number from 1 to 1000',
     },
   ],
   [
@@ -308,6 +308,7 @@ describe("both generations", () => {
           assert.equal(answer.status, status);
           assert.equal(answer.headers["x-category-version"], "v-test");
           assert.equal(answer.headers["access-control-allow-origin"], "*");
+          assert.equal(answer.headers["access-control-allow-credentials"], undefined);
         });
       }
     });

@@ -190,7 +190,7 @@ describe("Shopizer's front ends", function () {
         "access-control-request-headers": "authorization,content-type",
       });
       assert.equal(asked.status, 200);
-      assert.equal(asked.headers["access-control-allow-origin"], origin);
+      assert.equal(asked.headers["access-control-allow-origin"], "*");
       assert.match(String(asked.headers["access-control-allow-methods"]), new RegExp(`\\b${method}\\b`));
       assert.match(String(asked.headers["access-control-allow-headers"]), /Content-Type, Authorization/);
       const headers = { origin, authorization, "content-type": "application/json" };
@@ -200,7 +200,7 @@ describe("Shopizer's front ends", function () {
         headers,
         body === undefined ? undefined : JSON.stringify(body),
       );
-      assert.equal(answer.headers["access-control-allow-origin"], origin);
+      assert.equal(answer.headers["access-control-allow-origin"], "*");
       return answer;
     };
   }

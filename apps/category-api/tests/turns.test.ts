@@ -47,4 +47,57 @@ describe("turns", () => {
     assert.equal(await turns.take(() => Promise.resolve("next")), "next");
     assert.equal(late, false);
   });
+
+  describe("of several clients", () => {
+    /** Turns of which one is taken until `end`, and who had the others. */
+    function taken(limits: { waiting: number; waitingEach: number }) {
+      const turns = new Turns({ atOnce: 1, patience: 10_000, ...limits }, refusal);
+      const had: string[] = [];
+      let end: () => void = () => undefined;
+      void turns.take(() => new Promise<void>((resolve) => (end = resolve)), "first");
+      const ask = (client: string) =>
+        turns
+          .take(() => Promise.resolve(had.push(client)), client)
+          .then(
+            () => "had",
+            () => "refused",
+          );
+      return {
+        had,
+        ask,
+        end: () => {
+          end();
+        },
+      };
+    }
+
+    it("go round, so that one who asks for many holds up no other", async () => {
+      const { ask, end, had } = taken({ waiting: 100, waitingEach: 10 });
+      const guesses = Array.from({ length: 50 }, () => ask("attacker"));
+      const owner = ask("owner");
+      end();
+      assert.equal(await owner, "had");
+      assert.ok(had.indexOf("owner") <= 1, had.join());
+      const outcomes = await Promise.all(guesses);
+      assert.equal(outcomes.filter((outcome) => outcome === "had").length, 10);
+    });
+
+    it("are taken from who waits for most of them, where too many wait", async () => {
+      const { ask, end } = taken({ waiting: 12, waitingEach: 10 });
+      const guesses = ["a", "a", "a", "a", "a", "a", "b", "b", "b", "b", "b", "b"].map(ask);
+      const owner = ask("owner");
+      assert.equal(await ask("a"), "refused");
+      end();
+      assert.equal(await owner, "had");
+      assert.equal((await Promise.all(guesses)).filter((outcome) => outcome === "had").length, 11);
+    });
+
+    it("are refused to one more client where all wait for as many", async () => {
+      const { ask, end } = taken({ waiting: 2, waitingEach: 2 });
+      const waiting = [ask("a"), ask("b")];
+      assert.equal(await ask("c"), "refused");
+      end();
+      assert.deepEqual(await Promise.all(waiting), ["had", "had"]);
+    });
+  });
 });

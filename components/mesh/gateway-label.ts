@@ -1,0 +1,63 @@
+import * as pulumi from "@pulumi/pulumi";
+import { apiMessage, endingWith, kubernetesAccess, lagAfter, type ClusterAccess } from "./cluster-access";
+import { labelSelector, type GatewayPods } from "./gateway-proxies";
+import { withoutStack } from "./without-stack";
+
+/**
+ * Label by which objects find the pods of one gateway. Istio looks for them in all namespaces, and `istio: ingressgateway` is on
+ * every gateway that was installed as Istio's documentation shows.
+ */
+export const GATEWAY_LABEL = "shopzier-mesh/gateway";
+
+const POLL_MS = 250;
+
+/**
+ * For what selects the gateway's pods, before its update. Where it selected them without the label, this resolves once every
+ * pod has it, also those that are ending: a pod that is not selected any more loses its listeners and policies at once.
+ *
+ * @param inputs what was written last.
+ * @param pods by the labels that they had before.
+ * @throws Error naming the pods without the label that are left at the limit.
+ */
+export async function everyPodLabelled(
+  inputs: unknown,
+  pods: GatewayPods,
+  { cluster, timeoutSeconds }: { readonly cluster?: ClusterAccess; readonly timeoutSeconds: number },
+): Promise<void> {
+  if (selectsByLabel(inputs)) return;
+  const { namespace } = pods;
+  const selector = `${labelSelector(pods)},!${GATEWAY_LABEL}`;
+  let left: string | undefined;
+  try {
+    const { client, config } = await kubernetesAccess(cluster);
+    const api = config.makeApiClient(client.CoreV1Api);
+    left = await lagAfter({ timeoutSeconds, pollMs: POLL_MS }, async (signal) => {
+      const found = await api.listNamespacedPod(
+        { namespace, labelSelector: selector },
+        endingWith(client, signal),
+      );
+      return found.items.map(({ metadata }) => metadata?.name).join(", ") || undefined;
+    });
+  } catch (error) {
+    void pulumi.log.warn(
+      `Whether old gateway pods still have connections was not seen: ${apiMessage(error)}`,
+    );
+  }
+  if (left !== undefined) {
+    throw withoutStack(
+      new Error(
+        `Gateway pods in namespace ${namespace} are without label ${GATEWAY_LABEL} after ${timeoutSeconds} s: ${left}\n` +
+          "What selects them was not changed, so they serve as before. Run the same command again once they have ended: " +
+          `kubectl get pods -n ${namespace} -l '${selector}'`,
+      ),
+    );
+  }
+}
+
+/** Whether a Gateway or an EnvoyFilter has the label in its selector. */
+function selectsByLabel(inputs: unknown): boolean {
+  const { spec } = inputs as {
+    readonly spec?: { readonly selector?: object; readonly workloadSelector?: { readonly labels?: object } };
+  };
+  return GATEWAY_LABEL in (spec?.selector ?? spec?.workloadSelector?.labels ?? {});
+}
