@@ -7,6 +7,7 @@ import { readObject, type ObjectKey } from "../mesh/live-object";
 import { policyLag, type ListenerDump } from "../security/gateway-policies";
 import { drift } from "../traffic/drift";
 import {
+  clustersQuestion,
   clustersWithoutEndpoint,
   expectedRoutes,
   hostOf,
@@ -31,9 +32,8 @@ export interface PropagationBarrierArgs {
 
 const ROUTES = "config_dump?resource=dynamic_route_configs";
 const LISTENERS = "config_dump?resource=dynamic_listeners";
-const CLUSTERS = "clusters?format=json";
 
-/** How often Envoy is asked again. */
+/** How soon Envoy is asked again at first. */
 const POLL_MS = 50;
 
 interface WrittenVirtualService {
@@ -72,13 +72,12 @@ export class PropagationBarrier {
     // While the engine is still comparing. Whoever waits for the connection is told what failed.
     this.proxies?.then((proxies) => proxies.warmUp(AbortSignal.timeout(5000))).catch(() => undefined);
     this.beforeUpdate = new pulumi.ResourceHook(`${name}-endpoints`, async ({ newInputs, oldInputs }) => {
+      const { spec } = newInputs as WrittenVirtualService;
       const known = namedHosts((oldInputs as WrittenVirtualService).spec);
       // A gateway may hold only the services that its routes name already (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
-      const wanted = routedClusters((newInputs as WrittenVirtualService).spec).filter((c) =>
-        known.has(hostOf(c)),
-      );
+      const wanted = routedClusters(spec).filter((c) => known.has(hostOf(c)));
       await this.everyGateway(BEFORE, async (proxies, pod, signal) =>
-        endpointLag(await proxies.admin<ClusterStatuses>(pod, CLUSTERS, signal), wanted),
+        endpointLag(await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal), wanted),
       );
     });
   }
@@ -111,7 +110,7 @@ export class PropagationBarrier {
             const guard = policyLag(listeners, { access, tokens });
             if (guard !== undefined) return guard;
           }
-          const statuses = await proxies.admin<ClusterStatuses>(pod, CLUSTERS, signal);
+          const statuses = await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal);
           return endpointLag(statuses, wanted) ?? flightLag(inFlightToUnrouted(routes, statuses, spec));
         });
       } catch (error) {

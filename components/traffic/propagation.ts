@@ -2,9 +2,10 @@
  * Has a gateway proxy taken up what a VirtualService says? Compares the object with Envoy's own answers.
  *
  * Pure: takes the spec and the parsed bodies of Envoy's admin endpoints `config_dump?resource=dynamic_route_configs`
- * and `clusters?format=json` (Envoy docs, "Administration interface").
+ * and {@link clustersQuestion} (Envoy docs, "Administration interface").
  */
 import type { Destination, HttpMatchRequest, VirtualServiceSpec } from "../istio/virtual-service";
+import { literal } from "./regex";
 
 /** Route name → Envoy cluster name → weight. What a VirtualService comes to in a proxy. */
 export type RouteTable = ReadonlyMap<string, ReadonlyMap<string, number>>;
@@ -36,7 +37,7 @@ interface EnvoyRoute {
   readonly metadata?: { readonly filter_metadata?: { readonly istio?: { readonly config?: string } } };
 }
 
-/** `GET clusters?format=json`, the part that is read. */
+/** `GET` {@link clustersQuestion}, the part that is read. */
 export interface ClusterStatuses {
   readonly cluster_statuses?: readonly {
     readonly name?: string;
@@ -104,6 +105,15 @@ export function routedClusters(spec: VirtualServiceSpec): string[] {
 /** Every service that `spec` names. */
 export function namedHosts(spec: VirtualServiceSpec): ReadonlySet<string> {
   return new Set([...namedClusters(spec)].map(hostOf));
+}
+
+/**
+ * Asks Envoy for the clusters of the services that `spec` names: those of a large mesh are many megabytes. Envoy before 1.38
+ * does not know the filter and answers all.
+ */
+export function clustersQuestion(spec: VirtualServiceSpec): string {
+  const hosts = [...namedHosts(spec)].map(literal).join("|");
+  return `clusters?format=json&filter=${encodeURIComponent(`\\|(${hosts})$`)}`;
 }
 
 /**

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  clustersQuestion,
   clustersWithoutEndpoint,
   expectedRoutes,
   inFlightToUnrouted,
@@ -127,6 +128,15 @@ describe("clusters of a route", () => {
       { name: "passthrough" },
     ],
   };
+
+  it("are asked for by their service alone", () => {
+    const question = new URL(clustersQuestion(spec({ v1: 100, v2: 0 })), "http://envoy");
+    const filter = new RegExp(question.searchParams.get("filter") ?? "");
+    for (const subset of ["", "v1", "v3"]) assert.match(`outbound|8080|${subset}|${HOST}`, filter);
+    for (const host of [`a-${HOST}`, HOST.replace("shop.", "shop-"), `${HOST}.other`]) {
+      assert.doesNotMatch(`outbound|8080|v1|${host}`, filter);
+    }
+  });
 
   it("want a healthy endpoint", () => {
     assert.deepEqual(
