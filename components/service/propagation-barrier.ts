@@ -1,10 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { EnvoyFilter } from "../istio/envoy-filter";
+import type { RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
 import { apiMessage, changesCluster, isFinal, lagAfter, type ClusterAccess } from "../mesh/cluster-access";
 import { GatewayProxies, labelSelector, type GatewayPods } from "../mesh/gateway-proxies";
 import type { GatewayAccess } from "../mesh/gateway-access";
-import { readObject, type ObjectKey } from "../mesh/live-object";
-import { policyLag, type ListenerDump } from "../security/gateway-policies";
+import { readObject, readSpecs, type ObjectKey } from "../mesh/live-object";
+import { pendingLag, policyLag, type ListenerDump } from "../security/gateway-policies";
 import { drift } from "../traffic/drift";
 import {
   clustersQuestion,
@@ -13,6 +15,8 @@ import {
   hostOf,
   inFlightToUnrouted,
   namedHosts,
+  patchesLag,
+  routeConfigsOf,
   routedClusters,
   routeLag,
   subsetOf,
@@ -20,6 +24,7 @@ import {
   type RouteConfigDump,
   type VirtualServiceIdentity,
 } from "../traffic/propagation";
+import type { PatchesMark } from "../traffic/rule-version";
 import { withoutStack } from "../mesh/without-stack";
 
 export interface PropagationBarrierArgs {
@@ -83,13 +88,19 @@ export class PropagationBarrier {
   }
 
   /**
-   * Resolves once every ready gateway pod has the policies of `guards` and routes as `route` was written, to healthy
-   * endpoints, and requests in flight to versions that no route names any more have ended; rejects beyond the limit, naming the pods that lag. Leave the
+   * Resolves once every ready gateway pod has the policies of `guards` and the `patches` of its proxy, and routes as `route`
+   * was written, to healthy endpoints, and requests in flight to versions that no route names any more have ended; rejects beyond the limit, naming the pods that lag. Leave the
    * rejection to Pulumi, which ends the program with it: within an output it would be worded as a fault of that output.
    */
-  routed(route: VirtualService, guards: readonly GatewayAccess[] = []): pulumi.Output<void> {
+  routed(
+    route: VirtualService,
+    guards: readonly GatewayAccess[] = [],
+    patches?: { readonly filter: EnvoyFilter; readonly mark: PatchesMark },
+  ): pulumi.Output<void> {
     const guarded = pulumi.all(guards.map(({ policies }) => policies));
-    return pulumi.all([route.metadata, route.spec, guarded]).apply(async ([metadata, spec, policies]) => {
+    const filter = patches && pulumi.all([patches.filter.metadata, patches.filter.spec]);
+    const written = pulumi.all([route.metadata, route.spec, guarded, filter]);
+    return written.apply(async ([metadata, spec, policies, patched]) => {
       if (this.proxies === undefined) return;
       const expected = expectedRoutes(spec);
       const wanted = routedClusters(spec);
@@ -100,16 +111,24 @@ export class PropagationBarrier {
           this.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid),
           ...access.map((p) => this.refuseDrift({ kind: "AuthorizationPolicy", ...p.metadata }, p.spec)),
           ...tokens.map((p) => this.refuseDrift({ kind: "RequestAuthentication", ...p.metadata }, p.spec)),
+          patched && this.refuseDrift({ kind: "EnvoyFilter", ...patched[0] }, patched[1]),
         ]);
+        const issuers = tokens.length > 0 ? await this.issuers() : undefined;
         await this.everyGateway(AFTER, async (proxies, pod, signal) => {
           const routes = await proxies.admin<RouteConfigDump>(pod, ROUTES, signal);
-          const lag = routeLag(routes, metadata, expected);
-          if (lag !== undefined) return lag;
-          if (access.length + tokens.length > 0) {
+          const lags = [
+            routeLag(routes, metadata, expected),
+            patches && patchesLag(routes, metadata, patches.mark),
+          ];
+          if (patches || access.length + tokens.length > 0) {
             const listeners = await proxies.admin<ListenerDump>(pod, LISTENERS, signal);
-            const guard = policyLag(listeners, { access, tokens });
-            if (guard !== undefined) return guard;
+            lags.push(
+              patches && pendingLag(listeners, routeConfigsOf(routes, metadata)),
+              policyLag(listeners, { access, tokens }, issuers),
+            );
           }
+          const lag = lags.filter((l) => l !== undefined).join("; ");
+          if (lag !== "") return lag;
           const statuses = await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal);
           return endpointLag(statuses, wanted) ?? flightLag(inFlightToUnrouted(routes, statuses, spec));
         });
@@ -138,6 +157,18 @@ export class PropagationBarrier {
         "The state of the stack says otherwise, so an update without an edit does not put it back. Nothing was deleted. " +
         "To put back what the stack file says: pulumi up --refresh",
     );
+  }
+
+  /** Issuers in any RequestAuthentication of the cluster; undefined without the right to read them. */
+  private async issuers(): Promise<ReadonlySet<string> | undefined> {
+    const { cluster = {}, timeoutSeconds = 60 } = this.args;
+    const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+    const specs = await readSpecs<Partial<RequestAuthenticationSpec>>(
+      cluster,
+      "RequestAuthentication",
+      signal,
+    ).catch(() => undefined);
+    return specs && new Set(specs.flatMap(({ jwtRules = [] }) => jwtRules.map(({ issuer }) => issuer)));
   }
 
   /**

@@ -137,7 +137,7 @@ export function gatewayRateLimits({ service, hosts, rules, global }: GatewayRate
 export function isLimited(patches: readonly EnvoyConfigPatch[]): (host: string, rule: string) => boolean {
   const marked = new Set(
     patches.flatMap(({ applyTo, match: { routeConfiguration }, patch: { value } }) =>
-      applyTo === "HTTP_ROUTE" && routeConfiguration && "metadata" in value
+      applyTo === "HTTP_ROUTE" && routeConfiguration?.vhost.route && "metadata" in value
         ? [`${routeConfiguration.vhost.domainName} ${routeConfiguration.vhost.route.name}`]
         : [],
     ),

@@ -8,6 +8,7 @@ import { istioMatch, type RequestMatch } from "./matches";
 import { confine, spellings, uriMatches, type RoutedPath } from "./paths";
 import { clusterName } from "./propagation";
 import { gatewayRateLimits, type GatewayRateLimits, type GlobalRateLimit } from "./rate-limit";
+import { markedRules } from "./rule-version";
 import {
   answerPolicySpec,
   effectivePolicies,
@@ -108,13 +109,13 @@ export function planRoutes(request: RouteRequest): RoutePlan {
     virtualService: {
       hosts: request.hosts,
       gateways: request.gateways,
-      http: [
+      http: markedRules(request.hosts, [
         ...(request.paths ? [PATH_PARAMETERS] : []),
         ...rulesFor(rules, (match) => match.sourceNamespace === undefined).flatMap((rule) =>
           ruleRoutes(rule, request, to),
         ),
         ...withPolicies(rest, request.policies ?? {}, to),
-      ],
+      ]),
     },
     ...meshRoutes(request, host, to),
     policy: { host, trafficPolicy: sharedPolicy(loadBalancer, circuitBreaker) },
