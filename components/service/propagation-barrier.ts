@@ -2,8 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type { EnvoyFilter } from "../istio/envoy-filter";
 import type { RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
-import { apiMessage, changesCluster, isFinal, lagAfter, type ClusterAccess } from "../mesh/cluster-access";
-import { GatewayProxies, labelSelector, type GatewayPods } from "../mesh/gateway-proxies";
+import { apiMessage, changesCluster, type ClusterAccess } from "../mesh/cluster-access";
+import { GatewayProxies, lagOfPods, type GatewayPods } from "../mesh/gateway-proxies";
 import type { GatewayAccess } from "../mesh/gateway-access";
 import { readObject, readSpecs, type ObjectKey } from "../mesh/live-object";
 import { pendingLag, policyLag, type ListenerDump } from "../security/gateway-policies";
@@ -186,27 +186,14 @@ export class PropagationBarrier {
           "Where that cannot be had, switch it off: shopzier:propagation: { wait: false }.",
         { cause: error },
       );
-    const lag = await lagAfter({ timeoutSeconds, pollMs: POLL_MS }, async (signal) => {
-      const proxies = await this.proxies;
-      if (!proxies) return undefined;
-      const pods = await proxies.ready(signal);
-      if (pods.length === 0) {
-        return `  - no pod in namespace ${gateway.namespace} with ${labelSelector(gateway)} is ready`;
-      }
-      const lags = await Promise.all(
-        pods.map(async (pod) => {
-          // A pod that cannot be asked lags until it answers, or is no longer ready.
-          const lag = await lagOf(proxies, pod, signal).catch((error: unknown) => {
-            if (isFinal(error)) throw error;
-            return `does not answer: ${apiMessage(error)}`;
-          });
-          return lag === undefined ? [] : [`  - gateway pod ${pod} ${lag}`];
-        }),
-      );
-      return lags.flat().join("\n") || undefined;
-    }).catch((error: unknown) => {
-      throw refused(error);
-    });
+    const proxies = await this.proxies;
+    const lag =
+      proxies &&
+      (await lagOfPods(proxies, { timeoutSeconds, pollMs: POLL_MS }, (pod, signal) =>
+        lagOf(proxies, pod, signal),
+      ).catch((error: unknown) => {
+        throw refused(error);
+      }));
     if (lag !== undefined) {
       throw new Error(
         `The gateways ${lack} within ${timeoutSeconds} s:\n${lag}\n` +
