@@ -123,9 +123,9 @@ export class GatewayProxies {
 }
 
 /**
- * Asks every ready pod until each has nothing left to say, and gives what each still lacks at the limit; also where no pod is
- * ready.
+ * Asks every ready pod until each has nothing left to say, and gives what each still lacks at the limit.
  *
+ * @param kind what the pods are called; of a gateway one at least has to be ready.
  * @param lagOf what one pod still lacks, in words; undefined once it lacks nothing.
  * @throws what is final: the caller may not ask.
  */
@@ -133,10 +133,11 @@ export function lagOfPods(
   proxies: GatewayProxies,
   limit: Parameters<typeof lagAfter>[0],
   lagOf: (pod: string, signal: AbortSignal) => Promise<string | undefined>,
+  kind: "gateway pod" | "sidecar" = "gateway pod",
 ): Promise<string | undefined> {
   return lagAfter(limit, async (signal) => {
     const pods = await proxies.ready(signal);
-    if (pods.length === 0) {
+    if (pods.length === 0 && kind === "gateway pod") {
       return `  - no pod in namespace ${proxies.pods.namespace} with ${labelSelector(proxies.pods)} is ready`;
     }
     const lags = await Promise.all(
@@ -146,7 +147,9 @@ export function lagOfPods(
           if (isFinal(error)) throw error;
           return `does not answer: ${apiMessage(error)}`;
         });
-        return lag === undefined ? [] : [`  - gateway pod ${pod} ${lag}`];
+        return lag === undefined
+          ? []
+          : [`  - ${kind} ${kind === "sidecar" ? `of ${proxies.pods.namespace}/` : ""}${pod} ${lag}`];
       }),
     );
     return lags.flat().join("\n") || undefined;

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { EnvoyFilter } from "../istio/envoy-filter";
 import type { RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
-import { apiMessage, changesCluster, type ClusterAccess } from "../mesh/cluster-access";
+import { apiMessage, changesCluster, isFinal, type ClusterAccess } from "../mesh/cluster-access";
 import { GatewayProxies, lagOfPods, type GatewayPods } from "../mesh/gateway-proxies";
 import type { GatewayAccess } from "../mesh/gateway-access";
 import { readObject, readSpecs, type ObjectKey } from "../mesh/live-object";
@@ -14,11 +14,14 @@ import {
   expectedRoutes,
   hostOf,
   inFlightToUnrouted,
+  knowsHost,
   namedHosts,
   patchesLag,
   routeConfigsOf,
   routedClusters,
   routeLag,
+  routesQuestion,
+  specFor,
   subsetOf,
   type ClusterStatuses,
   type RouteConfigDump,
@@ -40,6 +43,9 @@ const LISTENERS = "config_dump?resource=dynamic_listeners";
 
 /** How soon Envoy is asked again at first. */
 const POLL_MS = 50;
+
+/** Istio's injector puts it on pods that get a sidecar. */
+const SIDECARS = { "security.istio.io/tlsMode": "istio" };
 
 interface WrittenVirtualService {
   readonly metadata: VirtualServiceIdentity;
@@ -140,6 +146,63 @@ export class PropagationBarrier {
   }
 
   /**
+   * Resolves once the sidecars of all callers in `namespaces` route as `route`, for the mesh, was written, as
+   * {@link routed} does. Namespaces whose sidecars may not be asked are named in a warning.
+   */
+  callersRouted(route: VirtualService, namespaces: readonly string[]): pulumi.Output<void> {
+    return pulumi.all([route.metadata, route.spec]).apply(async ([metadata, spec]) => {
+      if (this.proxies === undefined) return;
+      try {
+        await this.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid);
+        const lags = await Promise.all(
+          namespaces.map((namespace) =>
+            this.callersLag(namespace, metadata, spec).catch((error: unknown) => {
+              if (!isFinal(error)) throw error;
+              void pulumi.log.warn(
+                `The sidecars in namespace ${namespace} may not be asked for their routes (${apiMessage(error)}): ` +
+                  "whether they send to versions that go is not known.",
+                route,
+              );
+              return undefined;
+            }),
+          ),
+        );
+        const lag = lags.filter((l) => l !== undefined).join("\n");
+        if (lag !== "") throw this.lagging("callers' sidecars", AFTER, lag);
+      } catch (error) {
+        throw withoutStack(error as Error);
+      }
+    });
+  }
+
+  private async callersLag(
+    namespace: string,
+    of: VirtualServiceIdentity,
+    written: VirtualServiceSpec,
+  ): Promise<string | undefined> {
+    const { cluster = {}, timeoutSeconds = 60 } = this.args;
+    const spec = specFor(written, namespace);
+    const proxies = await GatewayProxies.connect({ namespace, labels: SIDECARS }, cluster);
+    try {
+      return await lagOfPods(
+        proxies,
+        { timeoutSeconds, pollMs: POLL_MS },
+        async (pod, signal) => {
+          const routes = await proxies.admin<RouteConfigDump>(pod, routesQuestion(spec), signal);
+          if (!knowsHost(routes, spec.hosts)) return undefined;
+          const lag = routeLag(routes, of, expectedRoutes(spec));
+          if (lag !== undefined) return lag;
+          const statuses = await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal);
+          return flightLag(inFlightToUnrouted(routes, statuses, spec));
+        },
+        "sidecar",
+      );
+    } finally {
+      await proxies.close();
+    }
+  }
+
+  /**
    * A gateway follows what is in the cluster. Pulumi compares with its state and does not see that somebody else has
    * changed it, so the gateways would be waited for in vain.
    *
@@ -177,7 +240,8 @@ export class PropagationBarrier {
    * @throws Error naming each pod that lags and what it lacks, when the limit is reached; at once where the pods may not
    *   be asked for.
    */
-  private async everyGateway({ lack, state }: Side, lagOf: LagOf): Promise<void> {
+  private async everyGateway(side: Side, lagOf: LagOf): Promise<void> {
+    const { state } = side;
     const { gateway, timeoutSeconds = 60 } = this.args;
     const refused = (error: unknown): Error =>
       new Error(
@@ -194,12 +258,15 @@ export class PropagationBarrier {
       ).catch((error: unknown) => {
         throw refused(error);
       }));
-    if (lag !== undefined) {
-      throw new Error(
-        `The gateways ${lack} within ${timeoutSeconds} s:\n${lag}\n` +
-          `${state} Look at these pods and at istiod (istioctl proxy-status), then run the same command again.`,
-      );
-    }
+    if (lag !== undefined) throw this.lagging("gateways", side, lag);
+  }
+
+  private lagging(who: string, { lack, state }: Side, lag: string): Error {
+    const { timeoutSeconds = 60 } = this.args;
+    return new Error(
+      `The ${who} ${lack} within ${timeoutSeconds} s:\n${lag}\n` +
+        `${state} Look at these pods and at istiod (istioctl proxy-status), then run the same command again.`,
+    );
   }
 }
 

@@ -55,6 +55,8 @@ export interface VersionRoutesArgs {
    */
   readonly propagation?: {
     readonly pods: GatewayPods;
+    /** Namespaces of callers within the mesh, whose sidecars are waited for too where routes hold for them. Default: none. */
+    readonly callers?: readonly string[];
     /** Default 60. */
     readonly timeoutSeconds?: number;
   };
@@ -124,13 +126,13 @@ export class VersionRoutes extends pulumi.ComponentResource {
           { parent: this },
         ),
     );
-    if (plan.meshVirtualService) {
+    const meshRoute =
+      plan.meshVirtualService &&
       new VirtualService(
         `${name}-mesh-route`,
         { metadata: { ...metadata, name: `${service.name}-mesh` }, spec: plan.meshVirtualService },
         { parent: this, dependsOn: [policy, ...subsets] },
       );
-    }
     const mark = patchesMark(service, plan.gatewayPatches);
     const filter = this.gatewayPatches(name, args, plan.gatewayPatches, mark);
     const barrier =
@@ -154,7 +156,13 @@ export class VersionRoutes extends pulumi.ComponentResource {
         ...(barrier && { hooks: { beforeUpdate: [barrier.beforeUpdate] } }),
       },
     );
-    const waited = barrier?.routed(route, guards, filter && { filter, mark });
+    const callers = propagation?.callers ?? [];
+    const waited =
+      barrier &&
+      pulumi.all([
+        barrier.routed(route, guards, filter && { filter, mark }),
+        meshRoute && callers.length > 0 ? barrier.callersRouted(meshRoute, callers) : undefined,
+      ]);
     // Its URN, unlike what was written, is known in previews.
     const done: pulumi.Output<unknown> = (changesCluster() && waited) || route.urn;
     this.routed = done.apply((): pulumi.Resource => this);

@@ -31,7 +31,10 @@ export interface RouteConfigDump {
   readonly configs?: readonly {
     readonly route_config?: {
       readonly name?: string;
-      readonly virtual_hosts?: readonly { readonly routes?: readonly EnvoyRoute[] }[];
+      readonly virtual_hosts?: readonly {
+        readonly domains?: readonly string[];
+        readonly routes?: readonly EnvoyRoute[];
+      }[];
     };
   }[];
 }
@@ -98,6 +101,31 @@ export function expectedRoutes(spec: VirtualServiceSpec): RouteTable {
     }));
   });
 }
+
+/** What of `spec` Istio gives the sidecars of a namespace. */
+export function specFor(spec: VirtualServiceSpec, namespace: string): VirtualServiceSpec {
+  const http = spec.http.flatMap((rule) => {
+    if (!rule.match) return [rule];
+    const match = rule.match
+      .filter(({ sourceNamespace = namespace }) => sourceNamespace === namespace)
+      .map(({ sourceNamespace: _, ...others }) => others);
+    return match.length > 0 ? [{ ...rule, match }] : [];
+  });
+  return { ...spec, http };
+}
+
+/** Asks a sidecar for the routes by which it sends to the services of `spec`. */
+export function routesQuestion(spec: VirtualServiceSpec): string {
+  const ports = new Set([...namedClusters(spec)].map((cluster) => cluster.split("|")[1] ?? ""));
+  const names = `^(.*:)?(${[...ports].join("|")})$`;
+  return `config_dump?resource=dynamic_route_configs&name_regex=${encodeURIComponent(names)}`;
+}
+
+/** Whether the proxy knows a host: a sidecar may be confined to others (Istio: Sidecar). */
+export const knowsHost = (dump: RouteConfigDump, hosts: readonly string[]): boolean =>
+  (dump.configs ?? []).some(({ route_config }) =>
+    route_config?.virtual_hosts?.some(({ domains = [] }) => hosts.some((host) => domains.includes(host))),
+  );
 
 /** Istio: IsCatchAllRoute. */
 function takesEverything({ uri, ...others }: HttpMatchRequest): boolean {

@@ -166,12 +166,15 @@ function meshRoutes(
     meshVirtualService: {
       // For the mesh, which is what no gateways means: named, `istioctl analyze` takes it for an ingress gateway (IST0140).
       hosts: [host],
-      http: [
-        ...mesh.flatMap((rule) => ruleRoutes(rule, { ...request, paths: undefined }, to)),
-        ...(meshCallers
-          ? withPolicies(rest, policies, to)
-          : [{ name: service.name, route: [{ destination: { host, port: { number: service.port } } }] }]),
-      ],
+      http: markedRules(
+        [host],
+        [
+          ...mesh.flatMap((rule) => ruleRoutes(rule, { ...request, paths: undefined }, to)),
+          ...(meshCallers
+            ? withPolicies(rest, policies, to)
+            : [{ name: service.name, route: [{ destination: { host, port: { number: service.port } } }] }]),
+        ],
+      ),
     },
   };
 }

@@ -7,14 +7,18 @@ import {
   clustersWithoutEndpoint,
   expectedRoutes,
   inFlightToUnrouted,
+  knowsHost,
   namedClusters,
   patchesLag,
   routedClusters,
   routeLag,
+  routesQuestion,
+  specFor,
   type RouteConfigDump,
 } from "../../components/traffic/propagation";
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
 import { markPatch, patchesMark } from "../../components/traffic/rule-version";
+import type { TrafficRule } from "../../components/traffic/rules";
 import type { Weights } from "../../components/traffic/weights";
 import { weights } from "./arbitraries";
 import { routeRequest } from "./traffic-arbitraries";
@@ -185,6 +189,51 @@ describe("routeLag", () => {
       routeLag(mixed, IDENTITY, expectedRoutes(spec({ v1: 70, v2: 30 }))) ?? "",
       /instead of v1 70 %, v2 30 %/,
     );
+  });
+});
+
+describe("routes of callers within the mesh", () => {
+  const rules: TrafficRule[] = [
+    { name: "jobs", match: [{ sourceNamespace: "jobs" }], action: { to: "v2" } },
+    { name: "beta", match: [{ headers: { "x-beta": { present: true } } }], action: { to: "v2" } },
+  ];
+  const { meshVirtualService } = planRoutes({
+    service: { ...IDENTITY, port: 8080 },
+    hosts: ["shop.example.com"],
+    gateways: [],
+    weights: { v1: 80, v2: 20 },
+    loadBalancer: "RANDOM",
+    meshCallers: true,
+    rules,
+  });
+  assert.ok(meshVirtualService);
+  const mesh = meshVirtualService;
+  const names = (namespace: string): string[] =>
+    expectedRoutes(specFor(mesh, namespace)).map(({ name }) => name);
+
+  it("are those of their namespace", () => {
+    assert.deepEqual(names("other"), ["beta", "category"]);
+    // Istio leaves out what stands below.
+    assert.deepEqual(names("jobs"), ["jobs"]);
+    assert.equal(
+      routeLag(proxyOf(specFor(mesh, "other")), IDENTITY, expectedRoutes(specFor(mesh, "other"))),
+      undefined,
+    );
+  });
+
+  it("are asked for by the port of the service", () => {
+    const question = new URL(routesQuestion(mesh), "http://envoy");
+    const filter = new RegExp(question.searchParams.get("name_regex") ?? "");
+    for (const name of ["8080", `${HOST}:8080`]) assert.match(name, filter);
+    for (const name of ["80", "18080", "http.8080x"]) assert.doesNotMatch(name, filter);
+  });
+
+  it("are not asked of a sidecar that does not know the service", () => {
+    const knowing = (domain: string): RouteConfigDump => ({
+      configs: [{ route_config: { virtual_hosts: [{ domains: [domain] }] } }],
+    });
+    assert.ok(knowsHost(knowing(HOST), mesh.hosts));
+    assert.ok(!knowsHost(knowing("other"), mesh.hosts));
   });
 });
 
