@@ -69,6 +69,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       ...scale(g),
       ...(g.resources && { resources: g.resources }),
       drainSeconds: g.drainSeconds,
+      certificateTimeoutSeconds: settings.propagation.wait ? settings.propagation.timeoutSeconds : 0,
       ...(g.imagePullPolicy && { imagePullPolicy: g.imagePullPolicy }),
       ...(istio.values.gateway && { values: istio.values.gateway }),
       cluster,

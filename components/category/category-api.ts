@@ -97,6 +97,7 @@ export class CategoryApi extends pulumi.ComponentResource {
     const defaults = categoryDefaults(args.image ?? CategoryImage["category-api"]);
     const port = args.port ?? 8080;
     const { weights, rules = [], policies = {} } = args;
+    const callers = callersOf(args.access);
     const asked = versionsAsked({ weights, rules, policies });
     let letGo: (routes: pulumi.Resource) => void = () => undefined;
     const routed = new Promise<pulumi.Resource>((resolve) => {
@@ -173,7 +174,9 @@ export class CategoryApi extends pulumi.ComponentResource {
             minimumReplicas(scale ?? { replicas: 1 }),
           ]),
         ),
-        ...(args.propagation && { propagation: args.propagation }),
+        ...(args.propagation && {
+          propagation: { ...args.propagation, ...(callers.length > 0 && { callers }) },
+        }),
         ...(guards && { guards }),
         ...(cluster && { cluster }),
       },
@@ -185,3 +188,12 @@ export class CategoryApi extends pulumi.ComponentResource {
     this.registerOutputs({ shares: this.shares, versions: this.versions });
   }
 }
+
+/** Namespaces of the services that may ask; "*" in a name stands for no namespace that could be asked. */
+const callersOf = ({ services }: Pick<ServiceAccessArgs, "services">): string[] => [
+  ...new Set(
+    (services?.allow ?? [])
+      .flatMap(({ identities }) => identities.map(({ namespace }) => namespace))
+      .filter((namespace) => !namespace.includes("*")),
+  ),
+];

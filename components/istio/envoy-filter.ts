@@ -11,7 +11,7 @@ export interface EnvoyPatchMatch {
     };
   };
   readonly routeConfiguration?: {
-    readonly vhost: { readonly domainName: string; readonly route: { readonly name: string } };
+    readonly vhost: { readonly domainName: string; readonly route?: { readonly name: string } };
   };
   readonly cluster?: { readonly name: string };
 }

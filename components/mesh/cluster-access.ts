@@ -109,9 +109,13 @@ export function isFinal(error: unknown): boolean {
   return code === 401 || code === 403;
 }
 
+/** What takes long is asked for less and less often, down to this. */
+const SLOWEST_POLL_MS = 1000;
+
 /**
  * Asks until nothing is lacking, and gives what is still lacking at the limit.
  *
+ * @param pollMs until the second question; each later one waits longer, so that an answer is seen late by half of its time at most.
  * @param ask says in words what is lacking, undefined when nothing is. An error of the way to the cluster is one more
  *   thing that is lacking, since the next answer may be a good one.
  * @throws what `ask` throws when it is final ({@link isFinal}).
@@ -122,7 +126,7 @@ export async function lagAfter(
 ): Promise<string | undefined> {
   const signal = AbortSignal.timeout(timeoutSeconds * 1000);
   let lag: string | undefined;
-  for (;;) {
+  for (let wait = pollMs; ; wait = Math.max(pollMs, Math.min(wait * 1.5, SLOWEST_POLL_MS))) {
     let seen: string | undefined;
     try {
       seen = await ask(signal);
@@ -136,7 +140,7 @@ export async function lagAfter(
     // What the limit broke off says less than what was seen before.
     if (signal.aborted) return lag ?? seen;
     lag = seen;
-    await setTimeout(pollMs, undefined, { signal }).catch(() => undefined);
+    await setTimeout(wait, undefined, { signal }).catch(() => undefined);
   }
 }
 

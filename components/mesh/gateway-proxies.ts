@@ -1,6 +1,15 @@
 import type { ConfigurationOptions, CoreV1Api, PortForward, V1Pod } from "@kubernetes/client-node";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { endingWith, FinalError, kubernetesAccess, type ClusterAccess } from "./cluster-access";
+import {
+  apiMessage,
+  endingWith,
+  FinalError,
+  isFinal,
+  kubernetesAccess,
+  lagAfter,
+  type ClusterAccess,
+} from "./cluster-access";
+import { notTakenUp } from "../traffic/propagation";
 
 /** The gateway pods of one deployment: where they run and by which labels they are found. */
 export interface GatewayPods {
@@ -28,7 +37,7 @@ export class GatewayProxies {
   private readonly refusals = new Map<string, FinalError>();
 
   private constructor(
-    private readonly pods: GatewayPods,
+    readonly pods: GatewayPods,
     private readonly api: CoreV1Api,
     private readonly forward: PortForward,
     private readonly until: (signal: AbortSignal) => ConfigurationOptions,
@@ -112,6 +121,40 @@ export class GatewayProxies {
       });
     });
   }
+}
+
+/**
+ * Asks every ready pod until each has nothing left to say, and gives what each still lacks at the limit.
+ *
+ * @param kind what the pods are called; of a gateway one at least has to be ready.
+ * @param lagOf what one pod still lacks, in words; undefined once it lacks nothing.
+ * @throws what is final: the caller may not ask.
+ */
+export function lagOfPods(
+  proxies: GatewayProxies,
+  limit: Parameters<typeof lagAfter>[0],
+  lagOf: (pod: string, signal: AbortSignal) => Promise<string | undefined>,
+  kind: "gateway pod" | "sidecar" = "gateway pod",
+): Promise<string | undefined> {
+  return lagAfter(limit, async (signal) => {
+    const pods = await proxies.ready(signal);
+    if (pods.length === 0 && kind === "gateway pod") {
+      return `  - no pod in namespace ${proxies.pods.namespace} with ${labelSelector(proxies.pods)} is ready`;
+    }
+    const lags = await Promise.all(
+      pods.map(async (pod) => {
+        // A pod that cannot be asked lags until it answers, or is no longer ready.
+        const lag = await lagOf(pod, signal).catch((error: unknown) => {
+          if (isFinal(error)) throw error;
+          return notTakenUp(`does not answer: ${apiMessage(error)}`);
+        });
+        return lag === undefined
+          ? []
+          : [`  - ${kind} ${kind === "sidecar" ? `of ${proxies.pods.namespace}/` : ""}${pod} ${lag}`];
+      }),
+    );
+    return lags.flat().join("\n") || undefined;
+  });
 }
 
 function isReady(pod: V1Pod): boolean {

@@ -38,3 +38,21 @@ export async function readObject(
     throw error;
   }
 }
+
+/**
+ * The specs of all objects of a kind in the cluster.
+ *
+ * @throws what the API server refuses, or what fails on the way to it.
+ */
+export async function readSpecs<Spec>(
+  access: ClusterAccess,
+  kind: ObjectKey["kind"],
+  signal: AbortSignal,
+): Promise<readonly Spec[]> {
+  const { client, config } = await kubernetesAccess(access);
+  const api = config.makeApiClient(client.CustomObjectsApi);
+  const { items } = (await api.listClusterCustomObject(PLACES[kind], endingWith(client, signal))) as {
+    readonly items: readonly { readonly spec: Spec }[];
+  };
+  return items.map(({ spec }) => spec);
+}

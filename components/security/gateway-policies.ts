@@ -27,6 +27,8 @@ export interface GatewayPolicies {
 export interface ListenerDump {
   readonly configs?: readonly {
     readonly active_state?: { readonly listener?: Listener };
+    /** There while a change waits for what it needs. */
+    readonly warming_state?: { readonly listener?: Listener };
     /** There while Envoy refuses what it was sent last. */
     readonly error_state?: { readonly details?: string };
   }[];
@@ -49,14 +51,39 @@ interface FilterChain {
 /** Parsed JSON below a key. */
 type Tree = Readonly<Record<string, unknown>>;
 
-/** What a proxy's listeners still lack of `policies`, in words; undefined once every server of every listener has them. */
-export function policyLag(dump: ListenerDump, policies: GatewayPolicies): string | undefined {
-  const servers = (dump.configs ?? [])
-    .flatMap(({ active_state }) => active_state?.listener ?? [])
-    .flatMap((l) => [...(l.filter_chains ?? []), ...(l.default_filter_chain ? [l.default_filter_chain] : [])])
+/** The servers of a listener. */
+const serversOf = (listener: Listener | undefined) =>
+  [...(listener?.filter_chains ?? []), listener?.default_filter_chain ?? {}]
     .flatMap(({ filters = [] }) => filters.map(({ typed_config }) => typed_config))
     // Of a Gateway object; a proxy has listeners of its own beside these.
-    .filter((config) => /^https?\./.test(config?.rds?.route_config_name ?? ""))
+    .filter((config) => /^https?\./.test(config?.rds?.route_config_name ?? ""));
+
+/** Why the listeners before some route configurations are not as istiod sent them, in words; undefined where they are. */
+export function pendingLag(dump: ListenerDump, routeConfigs: ReadonlySet<string>): string | undefined {
+  const [pending] = (dump.configs ?? []).filter(
+    ({ active_state, warming_state, error_state }) =>
+      (warming_state ?? error_state) &&
+      [...serversOf(active_state?.listener), ...serversOf(warming_state?.listener)].some((config) =>
+        routeConfigs.has(config?.rds?.route_config_name ?? ""),
+      ),
+  );
+  if (pending === undefined) return undefined;
+  const refused = pending.error_state?.details;
+  return refused === undefined ? "has a listener that is not ready" : `refuses its configuration: ${refused}`;
+}
+
+/**
+ * What a proxy's listeners still lack of `policies`, in words; undefined once every server of every listener has them.
+ *
+ * @param issuers of all RequestAuthentications in the cluster: no other may be believed. Left out, nothing is known of others.
+ */
+export function policyLag(
+  dump: ListenerDump,
+  policies: GatewayPolicies,
+  issuers?: ReadonlySet<string>,
+): string | undefined {
+  const servers = (dump.configs ?? [])
+    .flatMap(({ active_state }) => serversOf(active_state?.listener))
     .map((config) => config?.http_filters ?? []);
   const lag =
     servers.length === 0
@@ -69,6 +96,7 @@ export function policyLag(dump: ListenerDump, policies: GatewayPolicies): string
             return [
               ...policies.access.map((policy) => accessLag(rbac, policy)),
               ...policies.tokens.map((authentication) => tokenLag(jwt, authentication)),
+              issuers && issuerLag(jwt, issuers),
             ];
           })
           .find((found) => found !== undefined);
@@ -246,11 +274,19 @@ function groups(address: string): string[] {
   return [...head, ...Array<string>(8 - head.length - tail.length).fill("0"), ...tail];
 }
 
+const providersOf = (filters: readonly Tree[]): Tree[] =>
+  filters.flatMap(({ providers = {} }) => Object.values(providers as Tree)) as Tree[];
+
+function issuerLag(filters: readonly Tree[], issuers: ReadonlySet<string>): string | undefined {
+  const stale = providersOf(filters).find(({ issuer }) => typeof issuer === "string" && !issuers.has(issuer));
+  return stale && `still takes tokens of issuer ${stale.issuer as string}`;
+}
+
 function tokenLag(
   filters: readonly Tree[],
   { metadata: { name }, spec }: Written<RequestAuthenticationSpec>,
 ): string | undefined {
-  const providers = filters.flatMap(({ providers = {} }) => Object.values(providers as Tree)) as Tree[];
+  const providers = providersOf(filters);
   for (const rule of spec.jwtRules) {
     const of = `RequestAuthentication ${name}, issuer ${rule.issuer}`;
     const provider = providers.find(({ issuer }) => issuer === rule.issuer);

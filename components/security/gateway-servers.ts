@@ -116,7 +116,7 @@ export function httpsRedirect(host: string, gateway: string, { http, https }: No
 /** A host as part of the name of an object. */
 export const hostSuffix = (host: string): string => host.replace("*", "any");
 
-function httpsServer(name: string, hosts: readonly string[], tls: HostTls): Server {
+export function httpsServer(name: string, hosts: readonly string[], tls: HostTls): Server {
   return {
     port: { number: 443, name, protocol: "HTTPS" },
     hosts,

@@ -1,25 +1,34 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { EnvoyFilter } from "../istio/envoy-filter";
+import type { RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
-import { apiMessage, changesCluster, isFinal, lagAfter, type ClusterAccess } from "../mesh/cluster-access";
-import { GatewayProxies, labelSelector, type GatewayPods } from "../mesh/gateway-proxies";
+import { apiMessage, changesCluster, isFinal, type ClusterAccess } from "../mesh/cluster-access";
+import { GatewayProxies, lagOfPods, type GatewayPods } from "../mesh/gateway-proxies";
 import type { GatewayAccess } from "../mesh/gateway-access";
-import { readObject, type ObjectKey } from "../mesh/live-object";
-import { policyLag, type ListenerDump } from "../security/gateway-policies";
+import { readObject, readSpecs, type ObjectKey } from "../mesh/live-object";
+import { pendingLag, policyLag, type ListenerDump } from "../security/gateway-policies";
 import { drift } from "../traffic/drift";
 import {
+  clustersQuestion,
   endpointLag,
   expectedRoutes,
   flightLag,
   hostOf,
   inFlightToUnrouted,
+  knowsHost,
   namedHosts,
   notTakenUp,
+  patchesLag,
+  routeConfigsOf,
   routedClusters,
   routeLag,
+  routesQuestion,
+  specFor,
   type ClusterStatuses,
   type RouteConfigDump,
   type VirtualServiceIdentity,
 } from "../traffic/propagation";
+import type { PatchesMark } from "../traffic/rule-version";
 import { withoutStack } from "../mesh/without-stack";
 
 export interface PropagationBarrierArgs {
@@ -32,10 +41,12 @@ export interface PropagationBarrierArgs {
 
 const ROUTES = "config_dump?resource=dynamic_route_configs";
 const LISTENERS = "config_dump?resource=dynamic_listeners";
-const CLUSTERS = "clusters?format=json";
 
-/** How often Envoy is asked again. */
+/** How soon Envoy is asked again at first. */
 const POLL_MS = 50;
+
+/** Istio's injector puts it on pods that get a sidecar. */
+const SIDECARS = { "security.istio.io/tlsMode": "istio" };
 
 interface WrittenVirtualService {
   readonly metadata: VirtualServiceIdentity;
@@ -73,25 +84,30 @@ export class PropagationBarrier {
     // While the engine is still comparing. Whoever waits for the connection is told what failed.
     this.proxies?.then((proxies) => proxies.warmUp(AbortSignal.timeout(5000))).catch(() => undefined);
     this.beforeUpdate = new pulumi.ResourceHook(`${name}-endpoints`, async ({ newInputs, oldInputs }) => {
+      const { spec } = newInputs as WrittenVirtualService;
       const known = namedHosts((oldInputs as WrittenVirtualService).spec);
       // A gateway may hold only the services that its routes name already (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
-      const wanted = routedClusters((newInputs as WrittenVirtualService).spec).filter((c) =>
-        known.has(hostOf(c)),
-      );
+      const wanted = routedClusters(spec).filter((c) => known.has(hostOf(c)));
       await this.everyGateway(BEFORE, async (proxies, pod, signal) =>
-        endpointLag(await proxies.admin<ClusterStatuses>(pod, CLUSTERS, signal), wanted),
+        endpointLag(await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal), wanted),
       );
     });
   }
 
   /**
-   * Resolves once every ready gateway pod has the policies of `guards` and routes as `route` was written, to healthy
-   * endpoints, and requests in flight to versions that no route names any more have ended; rejects beyond the limit, naming the pods that lag. Leave the
+   * Resolves once every ready gateway pod has the policies of `guards` and the `patches` of its proxy, and routes as `route`
+   * was written, to healthy endpoints, and requests in flight to versions that no route names any more have ended; rejects beyond the limit, naming the pods that lag. Leave the
    * rejection to Pulumi, which ends the program with it: within an output it would be worded as a fault of that output.
    */
-  routed(route: VirtualService, guards: readonly GatewayAccess[] = []): pulumi.Output<void> {
+  routed(
+    route: VirtualService,
+    guards: readonly GatewayAccess[] = [],
+    patches?: { readonly filter: EnvoyFilter; readonly mark: PatchesMark },
+  ): pulumi.Output<void> {
     const guarded = pulumi.all(guards.map(({ policies }) => policies));
-    return pulumi.all([route.metadata, route.spec, guarded]).apply(async ([metadata, spec, policies]) => {
+    const filter = patches && pulumi.all([patches.filter.metadata, patches.filter.spec]);
+    const written = pulumi.all([route.metadata, route.spec, guarded, filter]);
+    return written.apply(async ([metadata, spec, policies, patched]) => {
       if (this.proxies === undefined) return;
       const expected = expectedRoutes(spec);
       const wanted = routedClusters(spec);
@@ -102,17 +118,25 @@ export class PropagationBarrier {
           this.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid),
           ...access.map((p) => this.refuseDrift({ kind: "AuthorizationPolicy", ...p.metadata }, p.spec)),
           ...tokens.map((p) => this.refuseDrift({ kind: "RequestAuthentication", ...p.metadata }, p.spec)),
+          patched && this.refuseDrift({ kind: "EnvoyFilter", ...patched[0] }, patched[1]),
         ]);
+        const issuers = tokens.length > 0 ? await this.issuers() : undefined;
         await this.everyGateway(AFTER, async (proxies, pod, signal) => {
           const routes = await proxies.admin<RouteConfigDump>(pod, ROUTES, signal);
-          const lag = routeLag(routes, metadata, expected);
-          if (lag !== undefined) return notTakenUp(lag);
-          if (access.length + tokens.length > 0) {
+          const lags = [
+            routeLag(routes, metadata, expected),
+            patches && patchesLag(routes, metadata, patches.mark),
+          ];
+          if (patches || access.length + tokens.length > 0) {
             const listeners = await proxies.admin<ListenerDump>(pod, LISTENERS, signal);
-            const guard = policyLag(listeners, { access, tokens });
-            if (guard !== undefined) return notTakenUp(guard);
+            lags.push(
+              patches && pendingLag(listeners, routeConfigsOf(routes, metadata)),
+              policyLag(listeners, { access, tokens }, issuers),
+            );
           }
-          const statuses = await proxies.admin<ClusterStatuses>(pod, CLUSTERS, signal);
+          const lag = lags.filter((l) => l !== undefined).join("; ");
+          if (lag !== "") return notTakenUp(lag);
+          const statuses = await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal);
           return endpointLag(statuses, wanted) ?? flightLag(inFlightToUnrouted(routes, statuses, spec));
         });
       } catch (error) {
@@ -120,6 +144,63 @@ export class PropagationBarrier {
       }
       await (await this.proxies).close();
     });
+  }
+
+  /**
+   * Resolves once the sidecars of all callers in `namespaces` route as `route`, for the mesh, was written, as
+   * {@link routed} does. Namespaces whose sidecars may not be asked are named in a warning.
+   */
+  callersRouted(route: VirtualService, namespaces: readonly string[]): pulumi.Output<void> {
+    return pulumi.all([route.metadata, route.spec]).apply(async ([metadata, spec]) => {
+      if (this.proxies === undefined) return;
+      try {
+        await this.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid);
+        const lags = await Promise.all(
+          namespaces.map((namespace) =>
+            this.callersLag(namespace, metadata, spec).catch((error: unknown) => {
+              if (!isFinal(error)) throw error;
+              void pulumi.log.warn(
+                `The sidecars in namespace ${namespace} may not be asked for their routes (${apiMessage(error)}): ` +
+                  "whether they send to versions that go is not known.",
+                route,
+              );
+              return undefined;
+            }),
+          ),
+        );
+        const lag = lags.filter((l) => l !== undefined).join("\n");
+        if (lag !== "") throw this.lagging("callers' sidecars", AFTER, lag);
+      } catch (error) {
+        throw withoutStack(error as Error);
+      }
+    });
+  }
+
+  private async callersLag(
+    namespace: string,
+    of: VirtualServiceIdentity,
+    written: VirtualServiceSpec,
+  ): Promise<string | undefined> {
+    const { cluster = {}, timeoutSeconds = 60 } = this.args;
+    const spec = specFor(written, namespace);
+    const proxies = await GatewayProxies.connect({ namespace, labels: SIDECARS }, cluster);
+    try {
+      return await lagOfPods(
+        proxies,
+        { timeoutSeconds, pollMs: POLL_MS },
+        async (pod, signal) => {
+          const routes = await proxies.admin<RouteConfigDump>(pod, routesQuestion(spec), signal);
+          if (!knowsHost(routes, spec.hosts)) return undefined;
+          const lag = routeLag(routes, of, expectedRoutes(spec));
+          if (lag !== undefined) return notTakenUp(lag);
+          const statuses = await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal);
+          return flightLag(inFlightToUnrouted(routes, statuses, spec));
+        },
+        "sidecar",
+      );
+    } finally {
+      await proxies.close();
+    }
   }
 
   /**
@@ -142,13 +223,26 @@ export class PropagationBarrier {
     );
   }
 
+  /** Issuers in any RequestAuthentication of the cluster; undefined without the right to read them. */
+  private async issuers(): Promise<ReadonlySet<string> | undefined> {
+    const { cluster = {}, timeoutSeconds = 60 } = this.args;
+    const signal = AbortSignal.timeout(timeoutSeconds * 1000);
+    const specs = await readSpecs<Partial<RequestAuthenticationSpec>>(
+      cluster,
+      "RequestAuthentication",
+      signal,
+    ).catch(() => undefined);
+    return specs && new Set(specs.flatMap(({ jwtRules = [] }) => jwtRules.map(({ issuer }) => issuer)));
+  }
+
   /**
    * Asks every ready gateway pod until each has nothing left to say.
    *
    * @throws Error naming each pod that lags and what it lacks, when the limit is reached; at once where the pods may not
    *   be asked for.
    */
-  private async everyGateway({ lack, state }: Side, lagOf: LagOf): Promise<void> {
+  private async everyGateway(side: Side, lagOf: LagOf): Promise<void> {
+    const { state } = side;
     const { gateway, timeoutSeconds = 60 } = this.args;
     const refused = (error: unknown): Error =>
       new Error(
@@ -157,32 +251,22 @@ export class PropagationBarrier {
           "Where that cannot be had, switch it off: shopzier:propagation: { wait: false }.",
         { cause: error },
       );
-    const lag = await lagAfter({ timeoutSeconds, pollMs: POLL_MS }, async (signal) => {
-      const proxies = await this.proxies;
-      if (!proxies) return undefined;
-      const pods = await proxies.ready(signal);
-      if (pods.length === 0) {
-        return `  - no pod in namespace ${gateway.namespace} with ${labelSelector(gateway)} is ready`;
-      }
-      const lags = await Promise.all(
-        pods.map(async (pod) => {
-          // A pod that cannot be asked lags until it answers, or is no longer ready.
-          const lag = await lagOf(proxies, pod, signal).catch((error: unknown) => {
-            if (isFinal(error)) throw error;
-            return notTakenUp(`does not answer: ${apiMessage(error)}`);
-          });
-          return lag === undefined ? [] : [`  - gateway pod ${pod} ${lag}`];
-        }),
-      );
-      return lags.flat().join("\n") || undefined;
-    }).catch((error: unknown) => {
-      throw refused(error);
-    });
-    if (lag !== undefined) {
-      throw new Error(
-        `The gateways ${lack} within ${timeoutSeconds} s:\n${lag}\n` +
-          `${state} Once the reason is gone, run the same command again.`,
-      );
-    }
+    const proxies = await this.proxies;
+    const lag =
+      proxies &&
+      (await lagOfPods(proxies, { timeoutSeconds, pollMs: POLL_MS }, (pod, signal) =>
+        lagOf(proxies, pod, signal),
+      ).catch((error: unknown) => {
+        throw refused(error);
+      }));
+    if (lag !== undefined) throw this.lagging("gateways", side, lag);
+  }
+
+  private lagging(who: string, { lack, state }: Side, lag: string): Error {
+    const { timeoutSeconds = 60 } = this.args;
+    return new Error(
+      `The ${who} ${lack} within ${timeoutSeconds} s:\n${lag}\n` +
+        `${state} Once the reason is gone, run the same command again.`,
+    );
   }
 }

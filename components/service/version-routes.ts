@@ -9,6 +9,7 @@ import type { GatewayPods } from "../mesh/gateway-proxies";
 import type { CircuitBreaker } from "../traffic/circuit-breaker";
 import { LoadBalancerAlgorithm, type LoadBalancer } from "../traffic/load-balancer";
 import { rateLimitServiceEntry, type GlobalRateLimit } from "../traffic/rate-limit";
+import { markPatch, patchesMark, type PatchesMark } from "../traffic/rule-version";
 import { planRoutes, type RoutedPath, type RoutedService } from "../traffic/route-plan";
 import type { TrafficPolicies, TrafficRule } from "../traffic/rules";
 import type { VersionPolicies } from "../traffic/version-policies";
@@ -54,6 +55,8 @@ export interface VersionRoutesArgs {
    */
   readonly propagation?: {
     readonly pods: GatewayPods;
+    /** Namespaces of callers within the mesh, whose sidecars are waited for too where routes hold for them. Default: none. */
+    readonly callers?: readonly string[];
     /** Default 60. */
     readonly timeoutSeconds?: number;
   };
@@ -123,14 +126,15 @@ export class VersionRoutes extends pulumi.ComponentResource {
           { parent: this },
         ),
     );
-    if (plan.meshVirtualService) {
+    const meshRoute =
+      plan.meshVirtualService &&
       new VirtualService(
         `${name}-mesh-route`,
         { metadata: { ...metadata, name: `${service.name}-mesh` }, spec: plan.meshVirtualService },
         { parent: this, dependsOn: [policy, ...subsets] },
       );
-    }
-    const patches = this.gatewayPatches(name, args, plan.gatewayPatches);
+    const mark = patchesMark(service, plan.gatewayPatches);
+    const filter = this.gatewayPatches(name, args, plan.gatewayPatches, mark);
     const barrier =
       propagation &&
       new PropagationBarrier(`${name}-propagation`, {
@@ -148,11 +152,17 @@ export class VersionRoutes extends pulumi.ComponentResource {
       },
       {
         parent: this,
-        dependsOn: [policy, ...subsets, ...patches],
+        dependsOn: [policy, ...subsets, ...(filter ? [filter] : [])],
         ...(barrier && { hooks: { beforeUpdate: [barrier.beforeUpdate] } }),
       },
     );
-    const waited = barrier?.routed(route, guards);
+    const callers = propagation?.callers ?? [];
+    const waited =
+      barrier &&
+      pulumi.all([
+        barrier.routed(route, guards, filter && { filter, mark }),
+        meshRoute && callers.length > 0 ? barrier.callersRouted(meshRoute, callers) : undefined,
+      ]);
     // Its URN, unlike what was written, is known in previews.
     const done: pulumi.Output<unknown> = (changesCluster() && waited) || route.urn;
     this.routed = done.apply((): pulumi.Resource => this);
@@ -163,10 +173,11 @@ export class VersionRoutes extends pulumi.ComponentResource {
   /** What the gateway's Envoy does that Istio has no field for. */
   private gatewayPatches(
     name: string,
-    { service, gateway, globalRateLimit, gatewayPods, propagation }: VersionRoutesArgs,
-    configPatches: readonly EnvoyConfigPatch[],
-  ): pulumi.Resource[] {
-    if (configPatches.length === 0) return [];
+    { service, hosts, gateway, globalRateLimit, gatewayPods, propagation }: VersionRoutesArgs,
+    patches: readonly EnvoyConfigPatch[],
+    mark: PatchesMark,
+  ): EnvoyFilter | undefined {
+    if (patches.length === 0) return undefined;
     const pods = gatewayPods ?? propagation?.pods;
     if (!pods) {
       throw new pulumi.ResourceError(
@@ -185,12 +196,12 @@ export class VersionRoutes extends pulumi.ComponentResource {
           ),
         ]
       : [];
-    const filter = new EnvoyFilter(
+    const configPatches = [...patches, ...hosts.map((host) => markPatch(host, mark))];
+    return new EnvoyFilter(
       `${name}-gateway-patches`,
       { metadata, spec: { workloadSelector: { labels: pods.labels }, configPatches } },
       // After the Gateway, which is written once all of its pods have the labels.
       { parent: this, dependsOn: pulumi.output(gateway).apply((): pulumi.Resource[] => entries) },
     );
-    return [filter];
   }
 }

@@ -153,13 +153,14 @@ export function isLimited(
   patches: readonly EnvoyConfigPatch[],
 ): (host: string, rule: string, to: string) => boolean {
   const marked = new Set(
-    patches.flatMap(({ applyTo, match: { routeConfiguration: route }, patch: { value } }) =>
-      applyTo === "HTTP_ROUTE" && route && "metadata" in value
+    patches.flatMap(({ applyTo, match: { routeConfiguration }, patch: { value } }) => {
+      const vhost = routeConfiguration?.vhost;
+      return applyTo === "HTTP_ROUTE" && vhost?.route && "metadata" in value
         ? Object.keys((value.metadata as { filter_metadata: object }).filter_metadata).map(
-            (key) => `${route.vhost.domainName} ${route.vhost.route.name} ${key}`,
+            (key) => `${vhost.domainName} ${vhost.route?.name} ${key}`,
           )
-        : [],
-    ),
+        : [];
+    }),
   );
   return (host, rule, to) => {
     const [name = "", namespace = ""] = to.split(".");

@@ -8,6 +8,7 @@ import { istioMatch, type RequestMatch } from "./matches";
 import { confine, spellings, uriMatches, type RoutedPath } from "./paths";
 import { clusterName } from "./propagation";
 import { gatewayRateLimits, type GatewayRateLimits, type GlobalRateLimit } from "./rate-limit";
+import { markedRules } from "./rule-version";
 import {
   answerPolicySpec,
   effectivePolicies,
@@ -108,13 +109,13 @@ export function planRoutes(request: RouteRequest): RoutePlan {
     virtualService: {
       hosts: request.hosts,
       gateways: request.gateways,
-      http: [
+      http: markedRules(request.hosts, [
         ...(request.paths ? [PATH_PARAMETERS] : []),
         ...rulesFor(rules, (match) => match.sourceNamespace === undefined).flatMap((rule) =>
           ruleRoutes(rule, request, to),
         ),
         ...withPolicies(rest, request.policies ?? {}, to),
-      ],
+      ]),
     },
     ...meshRoutes(request, host, to),
     policy: { host, trafficPolicy: sharedPolicy(loadBalancer, circuitBreaker) },
@@ -165,12 +166,15 @@ function meshRoutes(
     meshVirtualService: {
       // For the mesh, which is what no gateways means: named, `istioctl analyze` takes it for an ingress gateway (IST0140).
       hosts: [host],
-      http: [
-        ...mesh.flatMap((rule) => ruleRoutes(rule, { ...request, paths: undefined }, to)),
-        ...(meshCallers
-          ? withPolicies(rest, policies, to)
-          : [{ name: service.name, route: [{ destination: { host, port: { number: service.port } } }] }]),
-      ],
+      http: markedRules(
+        [host],
+        [
+          ...mesh.flatMap((rule) => ruleRoutes(rule, { ...request, paths: undefined }, to)),
+          ...(meshCallers
+            ? withPolicies(rest, policies, to)
+            : [{ name: service.name, route: [{ destination: { host, port: { number: service.port } } }] }]),
+        ],
+      ),
     },
   };
 }

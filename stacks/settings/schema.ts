@@ -31,7 +31,7 @@ export const configuration = object(
         wait: withDefault(
           flag({
             description:
-              "Whether an update waits until every gateway pod has the new routes before it deletes what they replace.",
+              "Whether an update waits until every gateway pod has its certificates before it redirects HTTP, and the new routes before it deletes what they replace.",
           }),
           true,
         ),

@@ -3,15 +3,19 @@ import {
   assertSplit,
   baseline,
   Client,
+  editStackFile,
   envoyAdmin,
   gatewayPods,
   kubectl,
   LIST,
+  pulumi,
+  readyPods,
   stackFile,
   tool,
   until,
   up,
 } from "./lab";
+import { cutOffFromIstiod } from "./faults";
 import { echoUrl, meshClient, remove, type MeshClient } from "./mesh-client";
 import { forgeries, issuer } from "./tokens";
 
@@ -330,6 +334,28 @@ describe("who may come in", () => {
       for (let i = 0; i < 10; i++) assert.equal(await member.status(service + LIST), "200 v1");
       assert.equal(await member.status(service + LIST, { "x-try": "gone" }), "410");
       assertSplit(await client.sample(100, { headers: tried }), { v1: 100 });
+    });
+
+    it("are waited for by a shift, and the sidecar that gets no updates is named", async () => {
+      const [pod] = await readyPods(MEMBER, "app=echo");
+      assert.ok(pod);
+      const thaw = cutOffFromIstiod(pod.metadata.uid, "sidecar");
+      try {
+        editStackFile((config) => {
+          (config["shopzier:traffic"] as { weights: object }).weights = { v1: 0, v2: 100 };
+          config["shopzier:propagation"] = { timeout: "3s" };
+        });
+        const held = await pulumi("up", "--yes", "--skip-preview");
+        assert.notEqual(held.exitCode, 0, held.all);
+        assert.match(held.all, /sidecar of frontend\/echo routes v1 100 % instead of v2 100 %/);
+      } finally {
+        thaw();
+      }
+      editStackFile((config) => {
+        delete config["shopzier:propagation"];
+      });
+      await up();
+      for (let i = 0; i < 10; i++) assert.equal(await member.status(service + LIST), "200 v2");
     });
   });
 });

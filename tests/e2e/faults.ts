@@ -6,11 +6,11 @@ import { readdirSync, readFileSync } from "node:fs";
 export type Thaw = () => void;
 
 /**
- * Cuts a gateway pod off from istiod, and with it every update of its proxy. The pod stays ready: its agent, which answers
+ * Cuts a pod's proxy, of a gateway unless told otherwise, off from istiod, and with it every update of its proxy. The pod stays ready: its agent, which answers
  * the kubelet, goes on.
  */
-export function cutOffFromIstiod(podUid: string): Thaw {
-  const rule = inNetworkOf(processOf(podUid, "pilot-agent\0proxy\0router"));
+export function cutOffFromIstiod(podUid: string, kind: "router" | "sidecar" = "router"): Thaw {
+  const rule = inNetworkOf(processOf(podUid, `pilot-agent\0proxy\0${kind}`));
   const drop = ["INPUT", "-p", "tcp", "--sport", "15012", "-j", "DROP"];
   rule("--insert", drop);
   return () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect, type ConnectionOptions, type SecureVersion } from "node:tls";
 import { request } from "undici";
 import { Certificates } from "./certificates";
-import { baseline, kubectl, LIST, must, stackFile, tool, until, up } from "./lab";
+import { baseline, editStackFile, kubectl, LIST, must, pulumi, stackFile, tool, up } from "./lab";
 
 const NODE = "10.88.0.1";
 /** A host with the gateway's own certificate, and one with its own and a certificate asked of clients. */
@@ -48,6 +48,8 @@ function ask(options: ConnectionOptions & { readonly host?: string }): Promise<T
 describe("several hosts, each with TLS of its own", () => {
   const certificates = new Certificates();
   const secrets: string[] = [];
+  let [withoutSecrets, withSecrets, plainHttp] = ["", "", 0];
+  let atOnce: PromiseSettledResult<TlsAnswer>[] = [];
   const secret = async (name: string, certificate: string, ...more: string[]): Promise<void> => {
     secrets.push(name);
     await tool("kubectl", "-n", "istio-ingress", "delete", "secret", name, "--ignore-not-found");
@@ -68,8 +70,6 @@ describe("several hosts, each with TLS of its own", () => {
     ] as const) {
       await certificates.issue(name, by);
     }
-    await secret("shop-tls", SHOP);
-    await secret("api-tls", API, `--from-file=ca.crt=${certificates.file("clients.crt")}`);
     stackFile((config) => {
       config["shopzier:category"].aliases = [API];
       Object.assign(config["shopzier:gateway"] as object, {
@@ -79,14 +79,24 @@ describe("several hosts, each with TLS of its own", () => {
         },
       });
     });
-    await up();
-    await until("the gateway has its certificates", async () => {
-      const answers = [
-        ask({ servername: SHOP, ca: ca() }),
-        ask({ servername: API, ca: ca(), ...as("partner") }),
-      ];
-      return (await Promise.allSettled(answers)).every(({ status }) => status === "fulfilled");
+    for (const name of ["shop-tls", "api-tls"]) {
+      await tool("kubectl", "-n", "istio-ingress", "delete", "secret", name, "--ignore-not-found");
+    }
+    editStackFile((config) => {
+      config["shopzier:propagation"] = { timeout: "5s" };
     });
+    withoutSecrets = (await pulumi("up", "--yes", "--skip-preview")).all;
+    plainHttp = await plainStatus(SHOP);
+    await secret("shop-tls", SHOP);
+    await secret("api-tls", API, `--from-file=ca.crt=${certificates.file("clients.crt")}`);
+    editStackFile((config) => {
+      delete config["shopzier:propagation"];
+    });
+    withSecrets = await up();
+    atOnce = await Promise.allSettled([
+      ask({ servername: SHOP, ca: ca() }),
+      ask({ servername: API, ca: ca(), ...as("partner") }),
+    ]);
   });
   after(async () => {
     await baseline();
@@ -106,6 +116,35 @@ describe("several hosts, each with TLS of its own", () => {
     ciphers: "DEFAULT@SECLEVEL=0",
   });
   const OK = "HTTP/1.1 200 OK";
+  const plainStatus = async (host: string): Promise<number> => {
+    const { statusCode, body } = await request(`http://${NODE}:30080${LIST}`, { headers: { host } });
+    await body.dump();
+    return statusCode;
+  };
+
+  it("serves plain HTTP until every pod has the certificates, and names the command that makes each Secret", () => {
+    assert.match(withoutSecrets, /The gateways have no certificates within 5 s/);
+    const commands = {
+      [SHOP]: "kubectl create secret tls shop-tls --namespace istio-ingress --cert=tls.crt --key=tls.key",
+      [API]: "kubectl create secret generic api-tls --namespace istio-ingress --from-file=tls.crt",
+    };
+    for (const [host, command] of Object.entries(commands)) {
+      assert.ok(
+        withoutSecrets.includes(`Waiting for the certificate of ${host}: ${command}`),
+        withoutSecrets,
+      );
+      assert.ok(withoutSecrets.includes(`\n      ${command}`), withoutSecrets);
+    }
+    assert.equal(plainHttp, 200);
+    assert.match(withSecrets, /The certificate in Secret shop-tls ends in \d days/);
+  });
+
+  it("presents them as soon as the update has ended", () => {
+    assert.deepEqual(
+      atOnce.map((answer) => (answer.status === "fulfilled" ? answer.value.status : String(answer.reason))),
+      [OK, OK],
+    );
+  });
 
   it("shows each host its own certificate, by the name that the client asks for", async () => {
     const shop = await ask({ servername: SHOP, ca: ca() });

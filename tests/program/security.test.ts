@@ -155,6 +155,10 @@ describe("settings of security", () => {
         [["category/api.example.com"], "MUTUAL"],
       ],
     );
+    // Plain HTTP is redirected, and HTTPS served, once every pod has the certificates.
+    for (const name of ["shop-http", "shop-gateway"]) {
+      assert.ok(all.get(name)?.dependsOn.includes("shop-certificates (awaited)"), name);
+    }
     for (const host of ["shop.example.com", "api.example.com"]) {
       assert.deepEqual((spec(all.get(`shop-http-${host}`)) as { hosts: string[] }).hosts, [host]);
     }

@@ -31,6 +31,14 @@ describe("access to the cluster", () => {
   });
 });
 
+describe("a question that is asked again", () => {
+  it("asks less and less often", async () => {
+    let asked = 0;
+    await lagAfter({ timeoutSeconds: 1, pollMs: 10 }, () => Promise.resolve(`asked ${asked++} times`));
+    assert.ok(asked >= 5 && asked <= 12, `${asked} questions in a second`);
+  });
+});
+
 describe("waiting for the cluster", () => {
   let server: Server;
   afterEach(() => {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { AuthorizationPolicySpec } from "../../components/istio/authorization-policy";
 import type { JwtRuleSpec } from "../../components/istio/request-authentication";
 import {
+  pendingLag,
   policyLag,
   type GatewayPolicies,
   type ListenerDump,
@@ -165,6 +166,33 @@ describe("policies of a gateway's proxy", () => {
         path.join("."),
       );
     }
+  });
+
+  it("are not there while Envoy believes an issuer that no object names any more", () => {
+    const [first = "", second = ""] = jwtRules.map(({ issuer }) => issuer);
+    const left = written({ jwtRules: jwtRules.slice(0, 1) });
+    assert.equal(policyLag(dump, left, new Set([first])), `still takes tokens of issuer ${second}`);
+    // Of somebody else's object for the same gateway.
+    assert.equal(policyLag(dump, left, new Set([first, second])), undefined);
+    assert.equal(policyLag(dump, left), undefined);
+  });
+
+  it("wait for a listener that Envoy refuses or still prepares, and not for those of others", () => {
+    const servers = (dump.configs ?? []).map(({ active_state }) => active_state);
+    const names = [...JSON.stringify(servers).matchAll(/"route_config_name":"([^"]+)"/g)].map(
+      ([, name]) => name ?? "",
+    );
+    const ours = new Set(names);
+    assert.ok(ours.size > 0);
+    assert.equal(pendingLag(dump, ours), undefined);
+    const changed = (change: object): ListenerDump => ({
+      configs: dump.configs?.map((config) => ({ ...config, ...change })) ?? [],
+    });
+    const refused = changed({ error_state: { details: "invalid filter" } });
+    assert.equal(pendingLag(refused, ours), "refuses its configuration: invalid filter");
+    assert.equal(pendingLag(refused, new Set(["https.443.other"])), undefined);
+    const warming = changed({ warming_state: {} });
+    assert.equal(pendingLag(warming, ours), "has a listener that is not ready");
   });
 
   it("take an address in whatever spelling it has", () => {

@@ -1,20 +1,30 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { isDeepStrictEqual } from "node:util";
+import type { VirtualServiceSpec } from "../../components/istio/virtual-service";
 import {
+  clustersQuestion,
   clustersWithoutEndpoint,
   endpointLag,
   expectedRoutes,
   flightLag,
   inFlightToUnrouted,
+  knowsHost,
   namedClusters,
   notTakenUp,
+  patchesLag,
   routedClusters,
   routeLag,
+  routesQuestion,
+  specFor,
   type RouteConfigDump,
 } from "../../components/traffic/propagation";
-import { planRoutes } from "../../components/traffic/route-plan";
+import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
+import { markPatch, patchesMark } from "../../components/traffic/rule-version";
+import type { TrafficRule } from "../../components/traffic/rules";
 import type { Weights } from "../../components/traffic/weights";
 import { weights } from "./arbitraries";
+import { routeRequest } from "./traffic-arbitraries";
 
 const HOST = "category.shop.svc.cluster.local";
 const IDENTITY = { namespace: "shop", name: "category" };
@@ -29,24 +39,35 @@ const spec = (w: Weights) =>
     loadBalancer: "RANDOM",
   }).virtualService;
 
-/** What a gateway's Envoy would answer once it had `w`, in the form that Istio 1.31 generates. */
-function dump(w: Weights, config = CONFIG): RouteConfigDump {
-  const rule = spec(w).http.at(-1);
-  const clusters = (rule?.route ?? [])
-    .filter((r) => rule?.route?.length === 1 || (r.weight ?? 0) > 0)
-    .map((r) => ({ name: `outbound|8080|${r.destination.subset ?? ""}|${HOST}`, weight: r.weight ?? 0 }));
-  const [only, ...others] = clusters;
-  const route = {
-    name: "category",
-    metadata: { filter_metadata: { istio: { config } } },
-    route: only && others.length === 0 ? { cluster: only.name } : { weighted_clusters: { clusters } },
-  };
+/** What a gateway's Envoy would answer once it had `written`, in the form that Istio 1.31 generates. */
+function proxyOf(written: VirtualServiceSpec, config = CONFIG): RouteConfigDump {
+  const routes = written.http.flatMap((rule) => {
+    const clusters = (rule.route ?? [])
+      .filter((r) => rule.route?.length === 1 || (r.weight ?? 0) > 0)
+      .map(({ destination: { host, subset = "" }, weight = 0 }) => ({
+        name: `outbound|8080|${subset}|${host}`,
+        weight,
+      }));
+    const [only, ...others] = clusters;
+    const route = {
+      ...(rule.name !== undefined && { name: rule.name }),
+      metadata: { filter_metadata: { istio: { config } } },
+      ...(only && {
+        route: others.length === 0 ? { cluster: only.name } : { weighted_clusters: { clusters } },
+      }),
+      response_headers_to_remove: rule.headers?.response?.remove ?? [],
+    };
+    return (rule.match ?? [{}]).map(() => route);
+  });
   const foreign = { name: "default", route: { cluster: "PassthroughCluster" } };
   return {
-    configs: [{ route_config: { virtual_hosts: [{ routes: [route, route] }, { routes: [foreign] }] } }],
+    configs: [
+      { route_config: { name: "http.80", virtual_hosts: [{ routes }, { routes }, { routes: [foreign] }] } },
+    ],
   };
 }
 
+const dump = (w: Weights, config?: string): RouteConfigDump => proxyOf(spec(w), config);
 const lag = (have: Weights, want: Weights) => routeLag(dump(have), IDENTITY, expectedRoutes(spec(want)));
 
 describe("routeLag", () => {
@@ -81,6 +102,82 @@ describe("routeLag", () => {
     );
   });
 
+  it("tells any two versions of the rules apart, whatever the edit", () => {
+    const edits: ((request: RouteRequest) => RouteRequest)[] = [
+      (request) => request,
+      (request) => ({ ...request, hosts: [...request.hosts, "more.example.com"] }),
+      (request) => ({ ...request, rules: [...(request.rules ?? [])].reverse() }),
+      (request) => ({ ...request, rules: (request.rules ?? []).slice(1) }),
+      (request) => ({ ...request, rules: (request.rules ?? []).slice(0, -1) }),
+      (request) => ({ ...request, policies: { ...request.policies, timeoutMs: 1234 } }),
+      ({ paths, ...request }) => (paths ? request : { ...request, paths: [{ prefix: "/api" }] }),
+      (request) => ({
+        ...request,
+        rules: (request.rules ?? []).map((rule, i) => ({
+          ...rule,
+          match: i === 0 ? rule.match.map((match) => ({ ...match, methods: ["PATCH"] })) : rule.match,
+        })),
+      }),
+    ];
+    const edited = fc.tuple(routeRequest("shop.example.com"), fc.constantFrom(...edits));
+    const seen = { same: 0, other: 0 };
+    fc.assert(
+      fc.property(edited, ([request, edit]) => {
+        const planned = [request, edit(request)].map((r) => {
+          try {
+            return planRoutes(r).virtualService;
+          } catch (error) {
+            // A rule may match no path that is left.
+            if (error instanceof RangeError) return undefined;
+            throw error;
+          }
+        });
+        const [have, want] = planned;
+        fc.pre(have !== undefined && want !== undefined);
+        // Istio leaves out what stands below.
+        const whole = ({ http }: VirtualServiceSpec): number =>
+          http.flatMap(({ match = [{}] }) => match).length;
+        fc.pre([have, want].every((s) => expectedRoutes(s).length === whole(s)));
+        const same = isDeepStrictEqual(have, want);
+        seen[same ? "same" : "other"]++;
+        const of = { namespace: "shop", name: "category" };
+        assert.equal(routeLag(proxyOf(have), of, expectedRoutes(want)) === undefined, same);
+      }),
+    );
+    assert.ok(seen.same > 5 && seen.other > 20, JSON.stringify(seen));
+  });
+
+  it("leaves weights out of a rule's version: an edit of them changes nothing else", () => {
+    const [before, after] = [{ v1: 80, v2: 20 } as const, { v1: 70, v2: 30 } as const].map((w) =>
+      JSON.stringify(spec(w)).replaceAll(/"weight":\d+/g, ""),
+    );
+    assert.equal(before, after);
+  });
+
+  it("wants the patches of the gateway in each route", () => {
+    const patches = patchesMark(IDENTITY, []);
+    const { value } = markPatch("shop.example.com", patches).patch;
+    const [config] = dump({ v1: 100 }).configs ?? [];
+    const routes = config?.route_config?.virtual_hosts?.[0]?.routes ?? [];
+    const patched = routes.map((route) => ({
+      ...route,
+      metadata: {
+        filter_metadata: {
+          ...route.metadata?.filter_metadata,
+          ...(value as { metadata: { filter_metadata: object } }).metadata.filter_metadata,
+        },
+      },
+    }));
+    const found = (...hosts: (typeof routes)[]) =>
+      patchesLag(
+        { configs: [{ route_config: { virtual_hosts: hosts.map((r) => ({ routes: r })) } }] },
+        IDENTITY,
+        patches,
+      );
+    assert.equal(found(patched, patched), undefined);
+    assert.equal(found(patched, routes), 'has other limits or patches of the rule "category"');
+  });
+
   it("finds no route in a proxy that knows only other VirtualServices", () => {
     const other = dump({ v1: 100 }, CONFIG.replace("shop", "other"));
     assert.equal(routeLag(other, IDENTITY, expectedRoutes(spec({ v1: 100 }))), 'has no route for "category"');
@@ -95,6 +192,51 @@ describe("routeLag", () => {
       routeLag(mixed, IDENTITY, expectedRoutes(spec({ v1: 70, v2: 30 }))) ?? "",
       /instead of v1 70 %, v2 30 %/,
     );
+  });
+});
+
+describe("routes of callers within the mesh", () => {
+  const rules: TrafficRule[] = [
+    { name: "jobs", match: [{ sourceNamespace: "jobs" }], action: { to: "v2" } },
+    { name: "beta", match: [{ headers: { "x-beta": { present: true } } }], action: { to: "v2" } },
+  ];
+  const { meshVirtualService } = planRoutes({
+    service: { ...IDENTITY, port: 8080 },
+    hosts: ["shop.example.com"],
+    gateways: [],
+    weights: { v1: 80, v2: 20 },
+    loadBalancer: "RANDOM",
+    meshCallers: true,
+    rules,
+  });
+  assert.ok(meshVirtualService);
+  const mesh = meshVirtualService;
+  const names = (namespace: string): string[] =>
+    expectedRoutes(specFor(mesh, namespace)).map(({ name }) => name);
+
+  it("are those of their namespace", () => {
+    assert.deepEqual(names("other"), ["beta", "category"]);
+    // Istio leaves out what stands below.
+    assert.deepEqual(names("jobs"), ["jobs"]);
+    assert.equal(
+      routeLag(proxyOf(specFor(mesh, "other")), IDENTITY, expectedRoutes(specFor(mesh, "other"))),
+      undefined,
+    );
+  });
+
+  it("are asked for by the port of the service", () => {
+    const question = new URL(routesQuestion(mesh), "http://envoy");
+    const filter = new RegExp(question.searchParams.get("name_regex") ?? "");
+    for (const name of ["8080", `${HOST}:8080`]) assert.match(name, filter);
+    for (const name of ["80", "18080", "http.8080x"]) assert.doesNotMatch(name, filter);
+  });
+
+  it("are not asked of a sidecar that does not know the service", () => {
+    const knowing = (domain: string): RouteConfigDump => ({
+      configs: [{ route_config: { virtual_hosts: [{ domains: [domain] }] } }],
+    });
+    assert.ok(knowsHost(knowing(HOST), mesh.hosts));
+    assert.ok(!knowsHost(knowing("other"), mesh.hosts));
   });
 });
 
@@ -130,6 +272,15 @@ describe("clusters of a route", () => {
       { name: "passthrough" },
     ],
   };
+
+  it("are asked for by their service alone", () => {
+    const question = new URL(clustersQuestion(spec({ v1: 100, v2: 0 })), "http://envoy");
+    const filter = new RegExp(question.searchParams.get("filter") ?? "");
+    for (const subset of ["", "v1", "v3"]) assert.match(`outbound|8080|${subset}|${HOST}`, filter);
+    for (const host of [`a-${HOST}`, HOST.replace("shop.", "shop-"), `${HOST}.other`]) {
+      assert.doesNotMatch(`outbound|8080|v1|${host}`, filter);
+    }
+  });
 
   it("want a healthy endpoint", () => {
     assert.deepEqual(

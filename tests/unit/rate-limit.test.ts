@@ -50,7 +50,7 @@ function marked(of: readonly EnvoyConfigPatch[], host: string): Record<string, u
       };
       const of = metadata.filter_metadata["shopzier-mesh.shop.category"];
       assert.ok(of);
-      assert.equal(of.rule, match.routeConfiguration?.vhost.route.name);
+      assert.equal(of.rule, match.routeConfiguration?.vhost.route?.name);
       return [of.rule, of["retry-after"]];
     }),
   );

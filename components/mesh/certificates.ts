@@ -1,0 +1,85 @@
+import * as pulumi from "@pulumi/pulumi";
+import {
+  certificateProblems,
+  missingCertificates,
+  refusal,
+  secretCommand,
+  secretsQuestion,
+  type HostsTls,
+  type SecretDump,
+} from "../security/certificates";
+import { apiMessage, changesCluster, type ClusterAccess } from "./cluster-access";
+import { GatewayProxies, lagOfPods, type GatewayPods } from "./gateway-proxies";
+import { withoutStack } from "./without-stack";
+
+export interface CertificatesArgs {
+  readonly gateway: GatewayPods;
+  readonly cluster?: ClusterAccess;
+  readonly tls: readonly HostsTls[];
+  /** After so many seconds the update fails. */
+  readonly timeoutSeconds: number;
+}
+
+const POLL_MS = 100;
+/** istiod and Envoy have a Secret that exists in less. */
+const HINT_MS = 3000;
+
+/**
+ * Resolves once every gateway pod holds the certificates that `listeners` name; rejects beyond the limit, in each `up` until
+ * they do. Asks for the Secrets that are missing, and warns of certificates that clients will not take.
+ */
+export function certificatesHeld(listeners: pulumi.Resource, args: CertificatesArgs): pulumi.Output<void> {
+  // Its URN, unlike what was written, is known in previews; in an update it is known once that is written.
+  return pulumi.output(listeners.urn).apply(async () => {
+    if (!changesCluster()) return;
+    try {
+      await held(listeners, args);
+    } catch (error) {
+      throw withoutStack(error as Error);
+    }
+  });
+}
+
+async function held(
+  listeners: pulumi.Resource,
+  { gateway, cluster = {}, tls, timeoutSeconds }: CertificatesArgs,
+): Promise<void> {
+  const proxies = await GatewayProxies.connect(gateway, cluster);
+  const hintAt = Date.now() + HINT_MS;
+  const commands = new Set<string>();
+  let last: SecretDump = {};
+  try {
+    const lag = await lagOfPods(proxies, { timeoutSeconds, pollMs: POLL_MS }, async (pod, signal) => {
+      const dump = (last = await proxies.admin<SecretDump>(pod, secretsQuestion(tls), signal));
+      const missing = missingCertificates(dump, tls);
+      for (const one of missing) {
+        const command = secretCommand(one, gateway.namespace);
+        if (Date.now() < hintAt || commands.has(command)) continue;
+        commands.add(command);
+        void pulumi.log.warn(`Waiting for the certificate of ${one.hosts.join(", ")}: ${command}`, listeners);
+      }
+      const words = missing.map((one) => {
+        const refused = refusal(dump, one);
+        return `Secret ${one.credentialName}${refused === undefined ? "" : ` (${refused})`}`;
+      });
+      return words.length > 0 ? `has no certificate from ${words.join(", ")}` : undefined;
+    });
+    if (lag !== undefined) {
+      const make = missingCertificates(last, tls).map(
+        (one) => `\n  ${secretCommand(one, gateway.namespace)}`,
+      );
+      throw new Error(
+        `The gateways have no certificates within ${timeoutSeconds} s:\n${lag}\n` +
+          "Clients are served as before, and none is sent to HTTPS. " +
+          (make.length > 0 ? `Where the Secret is missing, make it:${make.join("")}\nThen` : "Then") +
+          " run the same command again.",
+      );
+    }
+    for (const problem of certificateProblems(last, tls, new Date()))
+      void pulumi.log.warn(problem, listeners);
+  } catch (error) {
+    throw new Error(apiMessage(error), { cause: error });
+  } finally {
+    await proxies.close();
+  }
+}
