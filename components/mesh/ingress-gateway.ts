@@ -1,25 +1,16 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { EnvoyFilter } from "../istio/envoy-filter";
-import { Gateway } from "../istio/gateway";
-import { VirtualService } from "../istio/virtual-service";
-import {
-  bound,
-  gatewayServers,
-  hostSuffix,
-  httpServer,
-  httpsRedirect,
-  NODE_PORTS,
-  type GatewayTls,
-  type NodePorts,
-} from "../security/gateway-servers";
+import { NODE_PORTS, type GatewayTls, type NodePorts } from "../security/gateway-servers";
 import type { ServiceIdentity } from "../security/identity";
 import { USUAL_CLIENTS } from "./gateway-clients";
+import { gatewayListeners } from "./gateway-listeners";
 import type { GatewayPods } from "./gateway-proxies";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
 import { RESTRICTED } from "./pod-security";
 import { minimumReplicas, scaleValues, type Scale } from "./scale";
 import type { ClusterAccess } from "./cluster-access";
+import { createdNamespace, namespaceName, type NamespaceArgs } from "./namespace";
 import { guarded, withoutCluster } from "./ownership";
 
 /** How clients reach the gateway (Kubernetes: Service type). */
@@ -81,7 +72,7 @@ export interface IngressGatewayArgs {
   /** Helm values of the chart, merged last over ours. */
   readonly values?: HelmValues;
   /** Default `istio-ingress`: apart from the control plane, as Istio advises ("Installing Gateways"). */
-  readonly namespace?: string;
+  readonly namespace?: NamespaceArgs;
   /** How long the release may take to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
   /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
@@ -125,7 +116,8 @@ export class IngressGateway extends pulumi.ComponentResource {
         this,
       );
     }
-    const namespaceName = args.namespace ?? "istio-ingress";
+    const { namespace = "istio-ingress" } = args;
+    const gatewayNamespace = namespaceName(namespace);
     const scale = args.scale ?? { replicas: 1 };
     const drain = args.drainSeconds ?? 30;
     const nodePorts: NonNullable<IngressGatewayArgs["nodePorts"]> = {
@@ -135,12 +127,8 @@ export class IngressGateway extends pulumi.ComponentResource {
     const plain = args.http ?? true;
     const { tls, routeNamespaces } = args;
 
-    this.pods = { namespace: namespaceName, labels: LABELS };
-    const namespace = new k8s.core.v1.Namespace(
-      `${name}-namespace`,
-      { metadata: { name: namespaceName, labels: RESTRICTED } },
-      { parent: this },
-    );
+    this.pods = { namespace: gatewayNamespace, labels: LABELS };
+    const created = createdNamespace(name, namespace, this, RESTRICTED);
     const port = (portName: string, number: number, nodePort: number | undefined) => ({
       name: portName,
       port: number,
@@ -152,7 +140,7 @@ export class IngressGateway extends pulumi.ComponentResource {
       `${name}-release`,
       {
         name: RELEASE,
-        namespace: namespace.metadata.name,
+        namespace: gatewayNamespace,
         timeout: args.timeoutSeconds ?? 180,
         cleanupOnFail: true,
         ...chart("gateway", args.version, args.charts),
@@ -190,7 +178,7 @@ export class IngressGateway extends pulumi.ComponentResource {
           args.values,
         ),
       },
-      { parent: this, dependsOn: [namespace] },
+      { parent: this, dependsOn: created },
     );
 
     new EnvoyFilter(
@@ -198,7 +186,7 @@ export class IngressGateway extends pulumi.ComponentResource {
       {
         metadata: {
           name: `${name}-clients`,
-          namespace: namespaceName,
+          namespace: gatewayNamespace,
           // `istioctl analyze` warns of each EnvoyFilter; no other API has these two switches.
           annotations: { "galley.istio.io/analyze-suppress": "IST0133" },
         },
@@ -206,46 +194,21 @@ export class IngressGateway extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: [release] },
     );
-    const redirects = plain && tls && (tls.redirect ?? true);
-    const listener = (
-      listenerName: string,
-      servers: ReturnType<typeof gatewayServers>,
-      after: pulumi.Resource[],
-    ) =>
-      new Gateway(
-        `${name}-${listenerName}`,
-        {
-          metadata: {
-            name: listenerName === "gateway" ? name : `${name}-${listenerName}`,
-            namespace: namespaceName,
-          },
-          spec: { selector: LABELS, servers },
-        },
-        { parent: this, dependsOn: after },
-      );
-    const plainHttp = redirects
-      ? this.redirect(
-          name,
-          listener(
-            "http",
-            [httpServer(bound(args.hosts, routeNamespaces && [".", ...routeNamespaces]))],
-            [release],
-          ),
-          args.hosts,
-          nodePorts,
-        )
-      : [];
-    const servers = gatewayServers({
-      hosts: args.hosts,
-      ...(routeNamespaces && { namespaces: routeNamespaces }),
-      http: plain && !redirects,
-      ...(tls && { tls }),
-    });
-    // Last, so that port 80 is never closed on the way.
-    const gateway = listener("gateway", servers, [release, ...plainHttp]);
+    const gateway = gatewayListeners(
+      name,
+      {
+        pods: this.pods,
+        hosts: args.hosts,
+        ...(routeNamespaces && { routeNamespaces }),
+        http: plain,
+        ...(tls && { tls }),
+        nodePorts,
+      },
+      { parent: this, dependsOn: [release] },
+    );
 
     const scheme = tls ? "https" : "http";
-    this.identity = { namespace: namespaceName, serviceAccount: RELEASE };
+    this.identity = { namespace: gatewayNamespace, serviceAccount: RELEASE };
     this.gateway = gateway.metadata.apply((m) => `${m.namespace}/${m.name}`);
     this.url = this.clientUrl(
       name,
@@ -255,27 +218,6 @@ export class IngressGateway extends pulumi.ComponentResource {
       release,
     );
     this.registerOutputs({ url: this.url, gateway: this.gateway, pods: this.pods, identity: this.identity });
-  }
-
-  /** Only the redirect binds to the Gateway of plain HTTP; a route that must answer there by HTTP may bind to it too. */
-  private redirect(
-    name: string,
-    http: Gateway,
-    hosts: readonly string[],
-    nodePorts: NodePorts,
-  ): VirtualService[] {
-    const { namespace } = this.pods;
-    return hosts.map(
-      (host) =>
-        new VirtualService(
-          `${name}-http-${hostSuffix(host)}`,
-          {
-            metadata: { name: `${name}-http-${hostSuffix(host)}`, namespace },
-            spec: httpsRedirect(host, `${namespace}/${name}-http`, nodePorts),
-          },
-          { parent: this, dependsOn: [http] },
-        ),
-    );
   }
 
   private clientUrl(
@@ -310,6 +252,6 @@ export class IngressGateway extends pulumi.ComponentResource {
 type Ingress = k8s.types.output.core.v1.LoadBalancerIngress;
 
 /** A host as a URL has it: an IPv6 address in brackets (RFC 3986, 3.2.2). */
-function urlHost(host: string): string {
+export function urlHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }

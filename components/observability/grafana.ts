@@ -64,7 +64,7 @@ export class Grafana extends pulumi.ComponentResource {
           dashboards: { enabled: true, label: DASHBOARD_LABEL, labelValue: "1", searchNamespace: "ALL" },
         },
       },
-      { parent: this, dependsOn: [namespace] },
+      { parent: this, dependsOn: namespace.created },
     );
     this.url = pulumi.interpolate`http://${CHART.name}.${release.status.namespace}.svc.cluster.local`;
     this.registerOutputs({ url: this.url });
