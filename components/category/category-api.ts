@@ -3,7 +3,12 @@ import { DefaultDeny } from "../service/default-deny";
 import { minimumReplicas } from "../mesh/scale";
 import type { ServiceProbes } from "../service/pod";
 import { ServiceAccess, type ServiceAccessArgs } from "../service/service-access";
-import { VersionedService, type ServiceMetrics, type ServiceVersion, type VersionedServiceArgs } from "../service/versioned-service";
+import {
+  VersionedService,
+  type ServiceMetrics,
+  type ServiceVersion,
+  type VersionedServiceArgs,
+} from "../service/versioned-service";
 import { VersionRoutes, type VersionRoutesArgs } from "../service/version-routes";
 import { versionsAsked } from "../traffic/rules";
 import type { Shares } from "../traffic/weights";

@@ -111,7 +111,10 @@ export class CategoryDatabase extends pulumi.ComponentResource {
           serviceName: NAME,
           replicas: 1,
           selector: { matchLabels: labels },
-          template: { metadata: { labels: pulumi.output(args.podLabels).apply((more) => ({ ...labels, ...more })) }, spec: podSpec(args) },
+          template: {
+            metadata: { labels: pulumi.output(args.podLabels).apply((more) => ({ ...labels, ...more })) },
+            spec: podSpec(args),
+          },
           ...(volume && {
             volumeClaimTemplates: [
               {

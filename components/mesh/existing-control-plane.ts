@@ -31,7 +31,12 @@ export class ExistingControlPlane extends pulumi.ComponentResource {
   readonly injectionLabels: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: ExistingControlPlaneArgs = {}, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:ExistingControlPlane", name, withoutCluster(args), guarded(args.cluster, opts));
+    super(
+      "shopzier-mesh:index:ExistingControlPlane",
+      name,
+      withoutCluster(args),
+      guarded(args.cluster, opts),
+    );
     const namespace = args.namespace ?? "istio-system";
     const found = find(namespace, args);
     this.namespace = pulumi.output(namespace);
@@ -59,7 +64,9 @@ function find(namespace: string, args: ExistingControlPlaneArgs): Promise<FoundM
       let istiod = named(revision);
       if (!istiod) {
         const hooks = config.makeApiClient(client.AdmissionregistrationV1Api);
-        const tags = await hooks.listMutatingWebhookConfiguration({ labelSelector: `istio.io/tag=${revision}` });
+        const tags = await hooks.listMutatingWebhookConfiguration({
+          labelSelector: `istio.io/tag=${revision}`,
+        });
         istiod = named(tags.items[0]?.metadata?.labels?.[REVISION_LABEL] ?? "");
       }
       const own = istiod?.metadata?.labels?.[REVISION_LABEL] ?? "default";

@@ -15,7 +15,11 @@ type Access = Awaited<ReturnType<typeof kubernetesAccess>>;
  * @throws RunError with the problems that `look` reports.
  */
 export async function lookAt<Found>(
-  { what, rights, cluster }: { readonly what: string; readonly rights: string; readonly cluster?: ClusterAccess },
+  {
+    what,
+    rights,
+    cluster,
+  }: { readonly what: string; readonly rights: string; readonly cluster?: ClusterAccess },
   look: (access: Access) => Promise<{ readonly found: Found; readonly problems: readonly string[] }>,
 ): Promise<Found | undefined> {
   if (pulumi.runtime.getEngine() === undefined) return undefined;
@@ -29,7 +33,8 @@ export async function lookAt<Found>(
         }, TIMEOUT_MS);
       }),
     ]);
-    if (problems.length > 0) throw withoutStack(new Error([`${what}:`, ...problems.map((p) => `  - ${p}`)].join("\n")));
+    if (problems.length > 0)
+      throw withoutStack(new Error([`${what}:`, ...problems.map((p) => `  - ${p}`)].join("\n")));
     return found;
   } catch (error) {
     if (error instanceof pulumi.RunError) throw error;

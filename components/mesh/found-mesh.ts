@@ -23,7 +23,10 @@ export const istiodOf = (deployments: readonly V1Deployment[], revision: string)
 /** Chart and operator label it; else the image has it. */
 function versionOf({ metadata, spec }: V1Deployment): string | undefined {
   const images = (spec?.template.spec?.containers ?? []).map(({ image }) => image ?? "");
-  return [metadata?.labels?.["app.kubernetes.io/version"], ...images.map((image) => image.replace(/^.*:/, ""))]
+  return [
+    metadata?.labels?.["app.kubernetes.io/version"],
+    ...images.map((image) => image.replace(/^.*:/, "")),
+  ]
     .map((text) => /^v?(\d+\.\d+\.\d+)/.exec(text ?? "")?.[1])
     .find((version) => version !== undefined);
 }

@@ -1,4 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { Gateway, type Server } from "../istio/gateway";
 import { VirtualService } from "../istio/virtual-service";
 import {
@@ -29,21 +29,24 @@ export interface GatewayListenersArgs {
 export function gatewayListeners(
   name: string,
   args: GatewayListenersArgs,
-  { parent, dependsOn }: { readonly parent: pulumi.Resource; readonly dependsOn: readonly pulumi.Resource[] },
+  {
+    parent,
+    dependsOn,
+  }: { readonly parent: pulumi.Resource; readonly dependsOn: pulumi.Input<pulumi.Resource[]> },
 ): Gateway {
   const { pods, hosts, routeNamespaces, http, tls, nodePorts = {} } = args;
   const { namespace, labels } = pods;
-  const listener = (child: string, objectName: string, servers: Server[], after: readonly pulumi.Resource[]) =>
+  const listener = (child: string, objectName: string, servers: Server[], after: pulumi.Resource[]) =>
     new Gateway(
       `${name}-${child}`,
       { metadata: { name: objectName, namespace }, spec: { selector: labels, servers } },
-      { parent, dependsOn: [...after] },
+      { parent, dependsOn: pulumi.output(dependsOn).apply((before) => [...before, ...after]) },
     );
   const redirects = http && tls !== undefined && (tls.redirect ?? true);
   // Only the redirect binds to the Gateway of plain HTTP; a route that must answer there by HTTP may bind to it too.
   const redirect = (): VirtualService[] => {
     const servers = [httpServer(bound(hosts, routeNamespaces && [".", ...routeNamespaces]))];
-    const plain = listener("http", `${name}-http`, servers, dependsOn);
+    const plain = listener("http", `${name}-http`, servers, []);
     return hosts.map((host) => {
       const child = `${name}-http-${hostSuffix(host)}`;
       return new VirtualService(
@@ -64,5 +67,5 @@ export function gatewayListeners(
     ...(tls && { tls }),
   });
   // Last, so that port 80 is never closed on the way.
-  return listener("gateway", name, servers, [...dependsOn, ...plainHttp]);
+  return listener("gateway", name, servers, plainHttp);
 }

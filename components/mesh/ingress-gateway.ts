@@ -12,6 +12,7 @@ import { minimumReplicas, scaleValues, type Scale } from "./scale";
 import type { ClusterAccess } from "./cluster-access";
 import { createdNamespace, namespaceName, type NamespaceArgs } from "./namespace";
 import { guarded, withoutCluster } from "./ownership";
+import { urlHost } from "./url-host";
 
 /** How clients reach the gateway (Kubernetes: Service type). */
 export const ServiceType = {
@@ -250,8 +251,3 @@ export class IngressGateway extends pulumi.ComponentResource {
 }
 
 type Ingress = k8s.types.output.core.v1.LoadBalancerIngress;
-
-/** A host as a URL has it: an IPv6 address in brackets (RFC 3986, 3.2.2). */
-export function urlHost(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
-}

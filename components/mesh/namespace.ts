@@ -19,12 +19,10 @@ export const isCreated = (namespace: NamespaceArgs): boolean =>
 export const sidecarLabels = (
   injectionLabels: pulumi.Input<Record<string, string>>,
 ): pulumi.Output<Record<string, string>> =>
-  pulumi.output(injectionLabels).apply(
-    ({ [REVISION_LABEL]: revision }): Record<string, string> => ({
-      [INJECT_LABEL]: "true",
-      ...(revision && { [REVISION_LABEL]: revision }),
-    }),
-  );
+  pulumi.output(injectionLabels).apply(({ [REVISION_LABEL]: revision }): Record<string, string> => ({
+    [INJECT_LABEL]: "true",
+    ...(revision && { [REVISION_LABEL]: revision }),
+  }));
 
 /** The Namespace as a child of `parent`; nothing where it is somebody else's. */
 export function createdNamespace(

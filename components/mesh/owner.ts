@@ -30,7 +30,7 @@ export function verdictOn(live: LiveMetadata | undefined, mark: string): Verdict
 }
 
 /** Organization, project and stack: `urn:pulumi:<stack>::<project>::<types>::<name>`. */
-function stackOf(mark: string): string {
+export function stackOf(mark: string): string {
   const [organization = "", urn = ""] = mark.split(" ");
   const [stack = "", project = ""] = urn.replace(/^urn:pulumi:/, "").split("::");
   return `${organization}/${project}/${stack}`;

@@ -11,6 +11,8 @@ export interface DashboardsArgs {
   readonly source?: MetricsSource;
   /** Where the ingress gateway is. Default `istio-ingress`. */
   readonly gatewayNamespace?: string;
+  /** Labels of its pods. Default `istio: ingressgateway`. */
+  readonly gatewayLabels?: Readonly<Record<string, string>>;
   /** Default `grafana-dashboards`. */
   readonly namespace?: NamespaceArgs;
   /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
@@ -30,9 +32,9 @@ export class Dashboards extends pulumi.ComponentResource {
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     const { dashboards } = require("./dashboards") as typeof import("./dashboards");
     const data = Object.fromEntries(
-      Object.entries(dashboards(args.service, args.source ?? "istio", args.gatewayNamespace)).map(
-        ([file, dashboard]) => [file, JSON.stringify(dashboard, undefined, 2)],
-      ),
+      Object.entries(
+        dashboards(args.service, args.source ?? "istio", args.gatewayNamespace, args.gatewayLabels),
+      ).map(([file, dashboard]) => [file, JSON.stringify(dashboard, undefined, 2)]),
     );
     new k8s.core.v1.ConfigMap(
       `${name}-configmap`,

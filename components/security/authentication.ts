@@ -1,6 +1,7 @@
 import type { AuthorizationPolicySpec, AuthorizationRule } from "../istio/authorization-policy";
 import type { JwtRuleSpec, RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { RoutedPath } from "../traffic/paths";
+import { principal, type ServiceIdentity } from "./identity";
 import {
   exceptPreflights,
   operationOf,
@@ -61,14 +62,17 @@ type Selector = RequestAuthenticationSpec["selector"];
  * A token without subject is not taken as one: Istio's `requestPrincipals: ["*"]` asks for issuer and subject.
  *
  * @param preflights whether CORS preflights pass without a token.
+ * @param from whose requests need one. Default: everybody's.
  */
 export function planAuthentication(
   { jwt, required = [{}], optional = [] }: Authentication,
   selector: Selector,
   preflights: boolean,
+  from?: readonly ServiceIdentity[],
 ): AuthenticationPlan {
+  const principals = from && { principals: from.map(principal) };
   const rules = required.map((condition): AuthorizationRule => ({
-    from: [{ source: { notRequestPrincipals: ["*"] } }],
+    from: [{ source: { ...principals, notRequestPrincipals: ["*"] } }],
     ...toOperation({
       ...operationOf(condition),
       ...(optional.length > 0 && { notPaths: policyPaths(optional) }),

@@ -1,5 +1,6 @@
 import type { AuthorizationPolicySpec, AuthorizationRule, Source } from "../istio/authorization-policy";
 import { claimKey, type ClaimValues } from "./claims";
+import { allBut } from "./complement";
 import { operationOf, preflightOf, toOperation, type RequestCondition } from "./request-condition";
 
 /** Requests that are allowed or denied at the gateway: all conditions that are given must hold, and one at least is. */
@@ -31,13 +32,24 @@ export interface AccessPlanArgs {
   readonly trustedProxies: number;
   /** Whether CORS preflights of what is allowed pass: they come without a token and by another method. */
   readonly preflights: boolean;
+  /**
+   * Hosts that the lists are about, at a gateway that serves others too: both lists are then DENY, since ALLOW would refuse
+   * the others' requests. Default: every host of the gateway.
+   */
+  readonly hosts?: readonly string[];
 }
 
-/** Plans the lists for the proxies that `selector` names. */
+/**
+ * Plans the lists for the proxies that `selector` names.
+ *
+ * @throws RangeError with `hosts`, for claims (the proxies verify no token of ours) and for a list that takes too many rules.
+ */
 export function planAccess(lists: AccessLists, args: AccessPlanArgs): AccessPlan {
-  const { selector, trustedProxies, preflights } = args;
+  const { selector, trustedProxies, preflights, hosts } = args;
   const rule = (entry: AccessEntry): AuthorizationRule => ({
-    ...(entry.addresses && { from: [{ source: clients(entry.addresses, trustedProxies) }] }),
+    ...(entry.addresses && {
+      from: [{ source: clients(entry.addresses, hosts !== undefined || trustedProxies > 0) }],
+    }),
     ...toOperation(operationOf(entry)),
     ...(entry.claims && {
       when: Object.entries(entry.claims).map(([claim, values]) => ({ key: claimKey(claim), values })),
@@ -45,6 +57,20 @@ export function planAccess(lists: AccessLists, args: AccessPlanArgs): AccessPlan
   });
   const { deny, allow } = lists;
   const allowed = allow?.map(rule);
+  if (hosts) {
+    if ([...(deny ?? []), ...(allow ?? [])].some(({ claims }) => claims))
+      throw new RangeError("claims are known to a gateway of our own only");
+    return {
+      ...(deny && { deny: { selector, action: "DENY", rules: onHosts(deny.map(rule), hosts) } }),
+      ...(allowed && {
+        allow: {
+          selector,
+          action: "DENY",
+          rules: onHosts(allBut([...allowed, ...(preflights ? allowed.map(preflightOf) : [])]), hosts),
+        },
+      }),
+    };
+  }
   return {
     ...(deny && { deny: { selector, action: "DENY", rules: deny.map(rule) } }),
     ...(allowed && {
@@ -57,7 +83,14 @@ export function planAccess(lists: AccessLists, args: AccessPlanArgs): AccessPlan
   };
 }
 
+/** Clients may name the port beside the host. */
+const onHosts = (rules: readonly AuthorizationRule[], hosts: readonly string[]): AuthorizationRule[] =>
+  rules.map(({ to, ...rule }) => ({
+    ...rule,
+    ...toOperation({ ...to?.[0]?.operation, hosts: hosts.flatMap((host) => [host, `${host}:*`]) }),
+  }));
+
 /** Istio's two sources: the peer of the connection, or the client as trusted proxies tell it. */
-function clients(addresses: readonly string[], trustedProxies: number): Source {
-  return trustedProxies > 0 ? { remoteIpBlocks: addresses } : { ipBlocks: addresses };
+function clients(addresses: readonly string[], told: boolean): Source {
+  return told ? { remoteIpBlocks: addresses } : { ipBlocks: addresses };
 }

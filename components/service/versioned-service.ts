@@ -6,7 +6,14 @@ import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
 import type { ClusterAccess } from "../mesh/cluster-access";
 import { podLabels, PORT_NAME, servicePod, type ServiceProbes } from "./pod";
 import { rolledOut } from "./rollout";
-import { createdNamespace, isCreated, namespaceName, REVISION_LABEL, sidecarLabels, type NamespaceArgs } from "../mesh/namespace";
+import {
+  createdNamespace,
+  isCreated,
+  namespaceName,
+  REVISION_LABEL,
+  sidecarLabels,
+  type NamespaceArgs,
+} from "../mesh/namespace";
 import { guarded } from "../mesh/ownership";
 
 /** One version of a service. */
@@ -133,11 +140,13 @@ export class VersionedService extends pulumi.ComponentResource {
             template: {
               metadata: {
                 // Another revision of the control plane takes new pods, not those that run.
-                labels: sidecarLabels(args.injectionLabels).apply(({ [REVISION_LABEL]: revision, ...inject }) => ({
-                  ...labels,
-                  ...(revision && { [REVISION_LABEL]: revision }),
-                  ...(!isCreated(args.namespace) && inject),
-                })),
+                labels: sidecarLabels(args.injectionLabels).apply(
+                  ({ [REVISION_LABEL]: revision, ...inject }) => ({
+                    ...labels,
+                    ...(revision && { [REVISION_LABEL]: revision }),
+                    ...(!isCreated(args.namespace) && inject),
+                  }),
+                ),
                 ...(args.metrics && {
                   annotations: {
                     "prometheus.io/scrape": "true",

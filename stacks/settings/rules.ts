@@ -10,6 +10,7 @@ import { NODE_PORTS } from "../../components/security/gateway-servers";
 import { effectiveShares, weightProblems, type Shares, type Weights } from "../../components/traffic/weights";
 import { categoryFindings } from "./category";
 import { databaseFindings } from "./database";
+import { existingFindings } from "./existing";
 import { show } from "./fields";
 import { imageReference } from "./image";
 import { observabilityFindings } from "./observability-rules";
@@ -35,8 +36,12 @@ interface PartialScale {
   readonly resources?: Partially<z.output<typeof resources>> | undefined;
 }
 
-/** Everything that is wrong between the settings of `c`; `unread` are the values that had problems of their own. */
-export function* findings(c: PartialConfiguration, unread: readonly Path[]): Generator<Finding> {
+/** Everything that is wrong between the settings of `c`; `unread` are the values that had problems of their own, `written` is without defaults. */
+export function* findings(
+  c: PartialConfiguration,
+  unread: readonly Path[],
+  written: unknown,
+): Generator<Finding> {
   const loads = loadsOf(c, yield* weightFindings(c));
   yield* scaleFindings(["istio", "controlPlane"], c.istio?.controlPlane);
   yield* scaleFindings(["gateway"], c.gateway);
@@ -67,6 +72,7 @@ export function* findings(c: PartialConfiguration, unread: readonly Path[]): Gen
   yield* ruleFindings(c, unread);
   yield* policyFindings(c);
   yield* securityFindings(c);
+  yield* existingFindings(c, written);
   if (c.production === true) yield* productionFindings(c, loads);
 }
 
@@ -248,7 +254,8 @@ function* weightFindings({
 
 function* gatewayFindings(gateway: NonNullable<PartialConfiguration["gateway"]>): Generator<Finding> {
   const { serviceType, address, nodePorts, http, tls } = gateway;
-  if (serviceType === "NodePort" && !("address" in gateway)) {
+  const existing = "existing" in gateway;
+  if (!existing && serviceType === "NodePort" && !("address" in gateway)) {
     yield {
       path: ["gateway", "address"],
       found: "nothing",
@@ -256,7 +263,7 @@ function* gatewayFindings(gateway: NonNullable<PartialConfiguration["gateway"]>)
       repairs: [{ set: "node.example.com", example: true }],
     };
   }
-  if (serviceType !== undefined && serviceType !== "NodePort" && address !== undefined) {
+  if (!existing && serviceType !== undefined && serviceType !== "NodePort" && address !== undefined) {
     yield {
       path: ["gateway", "address"],
       found: `${show(address)} with serviceType ${serviceType}`,
@@ -346,7 +353,7 @@ function* productionFindings(c: PartialConfiguration, loads: ReadonlyMap<string,
       repairs: [{ set: `${label}${host === "*" ? ".example.com" : host.slice(1)}`, example: true }],
     };
   }
-  if (gateway !== undefined && !("tls" in gateway)) {
+  if (gateway !== undefined && !("tls" in gateway) && gateway.existing?.gateway === undefined) {
     yield {
       path: ["gateway", "tls"],
       found: "nothing",
@@ -382,7 +389,7 @@ function* productionFindings(c: PartialConfiguration, loads: ReadonlyMap<string,
       repairs: [{ set: "STRICT" }],
     };
   }
-  yield* twoPods(["gateway"], gateway, "at least 2 pods of the gateway in production", hint);
+  if (!gateway?.existing) yield* twoPods(["gateway"], gateway, "at least 2 pods of the gateway in production", hint);
   for (const [name, version] of Object.entries(category?.versions ?? {})) {
     const path = ["category", "versions", name];
     if (loads.has(name) && version?.replicas !== 0) {

@@ -177,16 +177,24 @@ describe("settings: what they become", function () {
     const expected: Settings = {
       production: false,
       istio: {
+        install: true,
+        namespace: { name: "istio-system", create: true },
         version: "1.31.0",
         charts: { repository: "https://istio-release.storage.googleapis.com/charts" },
         controlPlane: {},
         values: {},
       },
-      gateway: { serviceType: "LoadBalancer", replicas: 1, http: true, drainSeconds: 30 },
+      gateway: {
+        namespace: { name: "istio-ingress", create: true },
+        serviceType: "LoadBalancer",
+        replicas: 1,
+        http: true,
+        drainSeconds: 30,
+      },
       category: {
         host: "shop.example.com",
         aliases: [],
-        namespace: "category",
+        namespace: { name: "category", create: true },
         port: 8080,
         profile: "category-api",
         versions: {
