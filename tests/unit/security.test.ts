@@ -149,6 +149,42 @@ describe("access lists of the gateway", () => {
   });
 });
 
+describe("access lists at a gateway with other users", () => {
+  const entry: fc.Arbitrary<AccessEntry> = fc
+    .record({ condition, addresses: fc.option(some(address)) })
+    .map(({ condition, addresses }) => ({ ...condition, ...(addresses && { addresses }) }));
+  const lists = fc.record({ deny: some(entry), allow: some(entry) }, { requiredKeys: [] });
+  const host = fc.constantFrom("shop.example.com", "SHOP.example.com:8443", "other.example.com");
+
+  it("say of their hosts what they say of a gateway of their own, and nothing of others", () => {
+    let rules = 0;
+    fc.assert(
+      fc.property(lists, request, host, fc.boolean(), (written, r, asked, preflights) => {
+        const args = { selector: SELECTOR, trustedProxies: 1, preflights };
+        const shared = planAccess(written, { ...args, hosts: ["shop.example.com"] });
+        rules += shared.allow?.rules?.length ?? 0;
+        const expected = asked === "other.example.com" || passes(Object.values(planAccess(written, args)), r);
+        assert.equal(passes(Object.values(shared), { ...r, host: asked }), expected);
+      }),
+      { numRuns: 4000 },
+    );
+    assert.ok(rules > 2000, `${rules} rules`);
+  });
+
+  it("are refused where they name claims, or cannot be turned round with few rules", () => {
+    const plan = (allow: AccessEntry[]) =>
+      planAccess(
+        { allow },
+        { selector: SELECTOR, trustedProxies: 0, preflights: false, hosts: ["a.example.com"] },
+      );
+    assert.throws(() => plan([{ claims: { groups: ["staff"] } }]), RangeError);
+    const varied = Array.from({ length: 8 }, (_, i) => ({
+      ...{ paths: [{ exact: `/${i}` }], methods: [`M${i}`], addresses: [`192.0.2.${i}`] },
+    }));
+    assert.throws(() => plan(varied), /more than 100 rules/);
+  });
+});
+
 describe("authentication", () => {
   const jwt = [
     { issuer: "https://id.example.com/", audiences: ["shop"], jwksUri: "https://id.example.com/jwks" },
