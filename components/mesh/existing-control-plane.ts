@@ -71,10 +71,12 @@ function find(namespace: string, args: ExistingControlPlaneArgs): Promise<FoundM
       }
       const own = istiod?.metadata?.labels?.[REVISION_LABEL] ?? "default";
       const configMap = own === "default" ? "istio" : `istio-${own}`;
-      const wanted = Object.keys(needs).length > 0 && istiod !== undefined;
       const core = config.makeApiClient(client.CoreV1Api);
-      const mesh = wanted ? await core.readNamespacedConfigMap({ name: configMap, namespace }) : undefined;
-      const settings = client.loadYaml<FoundMesh["settings"] | undefined>(mesh?.data?.mesh ?? "") ?? {};
+      const mesh =
+        istiod && needs.pathNormalization
+          ? (await core.readNamespacedConfigMap({ name: configMap, namespace })).data?.mesh
+          : undefined;
+      const settings = mesh === undefined ? {} : client.loadYaml<FoundMesh["settings"]>(mesh);
       return meshProblems({ istiod, others: items, settings }, needs);
     },
   );

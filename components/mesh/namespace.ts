@@ -6,6 +6,8 @@ export type NamespaceArgs = string | { readonly name: string; readonly create?: 
 
 /** Label by which a namespace or a pod chooses a revision of the control plane. */
 export const REVISION_LABEL = "istio.io/rev";
+/** Label by which a namespace chooses the default revision, or no sidecars. */
+const INJECTION_LABEL = "istio-injection";
 /** Label by which a pod asks for a sidecar, whatever its namespace says. */
 const INJECT_LABEL = "sidecar.istio.io/inject";
 
@@ -23,6 +25,26 @@ export const sidecarLabels = (
     [INJECT_LABEL]: "true",
     ...(revision && { [REVISION_LABEL]: revision }),
   }));
+
+/**
+ * Why the pods of a namespace that exists would get no sidecar of ours, or the namespace is none. Its own label is looked at
+ * before those of its pods (Istio: "Installing the Sidecar", "Controlling the injection policy").
+ */
+export function injectionProblems(
+  live: { readonly metadata?: { readonly labels?: Readonly<Record<string, string>> } } | undefined,
+  name: string,
+  injectionLabels: Readonly<Record<string, string>>,
+): string[] {
+  if (!live) return [`it does not exist: kubectl create namespace ${name}`];
+  const { [INJECTION_LABEL]: injection, [REVISION_LABEL]: revision } = live.metadata?.labels ?? {};
+  const wanted = injectionLabels[REVISION_LABEL];
+  const says = (label: string, value: string): string[] => [
+    `its label ${label}=${value} keeps the pods from the sidecars of ${wanted === undefined ? "the default revision" : `revision ${wanted}`}`,
+  ];
+  if (injection !== undefined)
+    return injection === "enabled" && wanted === undefined ? [] : says(INJECTION_LABEL, injection);
+  return revision !== undefined && revision !== wanted ? says(REVISION_LABEL, revision) : [];
+}
 
 /** The Namespace as a child of `parent`; nothing where it is somebody else's. */
 export function createdNamespace(

@@ -6,8 +6,10 @@ import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
 import type { ClusterAccess } from "../mesh/cluster-access";
 import { podLabels, PORT_NAME, servicePod, type ServiceProbes } from "./pod";
 import { rolledOut } from "./rollout";
+import { lookAt } from "../mesh/existing";
 import {
   createdNamespace,
+  injectionProblems,
   isCreated,
   namespaceName,
   REVISION_LABEL,
@@ -96,7 +98,26 @@ export class VersionedService extends pulumi.ComponentResource {
 
     const namespace = namespaceName(args.namespace);
     const created = createdNamespace(name, args.namespace, this, args.injectionLabels);
-    const inNamespace = { parent: this, dependsOn: created };
+    const inNamespace = {
+      parent: this,
+      dependsOn: isCreated(args.namespace) ? created : pulumi.output(args.injectionLabels).apply(usable),
+    };
+    async function usable(injectionLabels: Record<string, string>): Promise<pulumi.Resource[]> {
+      await lookAt(
+        { what: `Namespace ${namespace}`, rights: `get namespace ${namespace}`, ...(cluster && { cluster }) },
+        async ({ client, config }) => {
+          const live = await config
+            .makeApiClient(client.CoreV1Api)
+            .readNamespace({ name: namespace })
+            .catch((error: unknown) => {
+              if ((error as { code?: number }).code === 404) return undefined;
+              throw error;
+            });
+          return { found: live, problems: injectionProblems(live, namespace, injectionLabels) };
+        },
+      );
+      return [];
+    }
 
     const entrance = new k8s.core.v1.Service(
       `${name}-service`,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { V1Deployment, V1Pod } from "@kubernetes/client-node";
 import { foundGateway, type GatewayAsked } from "../../components/mesh/found-gateway";
 import { meshProblems } from "../../components/mesh/found-mesh";
+import { injectionProblems } from "../../components/mesh/namespace";
 import { OWNER_MARK } from "../../components/mesh/owner";
 
 const istiod = (version: string, more: object = {}): V1Deployment => ({
@@ -42,6 +43,34 @@ describe("an Istio that is there", () => {
     assert.match(problems(istiod("1.31.0"), settings("MERGE_SLASHES"), needs), /by MERGE_SLASHES/);
     assert.equal(problems(istiod("1.31.0"), settings("DECODE_AND_MERGE_SLASHES"), needs), "");
     assert.equal(problems(istiod("1.31.0"), settings("BASE"), { pathNormalization: false }), "");
+  });
+});
+
+describe("a namespace that is there", () => {
+  const problems = (labels: Record<string, string>, revision?: string): string =>
+    injectionProblems(
+      { metadata: { labels } },
+      "shop",
+      revision === undefined ? { "istio-injection": "enabled" } : { "istio.io/rev": revision },
+    ).join();
+
+  it("does not keep its pods from their sidecars", () => {
+    assert.deepEqual(injectionProblems(undefined, "shop", {}), [
+      "it does not exist: kubectl create namespace shop",
+    ]);
+    for (const right of [problems({}), problems({}, "a"), problems({ "istio-injection": "enabled" })])
+      assert.equal(right, "");
+    assert.equal(problems({ "istio.io/rev": "a" }, "a"), "");
+    assert.match(
+      problems({ "istio-injection": "disabled" }),
+      /istio-injection=disabled keeps .* default revision/,
+    );
+    assert.match(
+      problems({ "istio-injection": "enabled" }, "a"),
+      /istio-injection=enabled keeps .* revision a/,
+    );
+    assert.match(problems({ "istio.io/rev": "b" }, "a"), /istio\.io\/rev=b keeps/);
+    assert.match(problems({ "istio.io/rev": "b" }), /istio\.io\/rev=b keeps/);
   });
 });
 

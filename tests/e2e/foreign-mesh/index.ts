@@ -27,6 +27,8 @@ const istiod = new k8s.helm.v3.Release("istiod", {
     ...values.istiod,
     revision: REVISION,
     global: { hub, tag },
+    // Of the namespace: "restricted".
+    seccompProfile: { type: "RuntimeDefault" },
     resources: { requests: { cpu: "20m", memory: "128Mi" } },
   },
 });
