@@ -1,7 +1,12 @@
 import * as kx from "@pulumi/kubernetesx";
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { CATEGORY_DATABASE_URL, categoryDefaults, jaegerCollectors } from "../components/index";
+import {
+  CATEGORY_DATABASE_URL,
+  categoryDefaults,
+  jaegerCollectors,
+  namespaceName,
+} from "../components/index";
 import type { CategorySettings, Settings, VersionSettings } from "./settings";
 
 /**
@@ -58,7 +63,7 @@ function secretVariables({
 /** The service's own spans go where those of the proxies go, if that is the Jaeger of this stack. */
 function traceVariables({ tracing, jaeger }: Settings["observability"]): Record<string, string> {
   if (!jaeger || (tracing?.provider !== "jaeger" && tracing?.provider !== "zipkin")) return {};
-  const { otlp } = jaegerCollectors();
+  const { otlp } = jaegerCollectors(jaeger.namespace && namespaceName(jaeger.namespace));
   if (tracing.collector?.host !== otlp.host) return {};
   // Where proxies report nothing, a caller's own headers would still make the service report.
   const sampled = Object.values(tracing.namespaces ?? {}).map(({ sampling }) => sampling ?? tracing.sampling);

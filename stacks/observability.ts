@@ -2,6 +2,8 @@ import type * as pulumi from "@pulumi/pulumi";
 import {
   type AccessLogs,
   type CategoryApi,
+  type ExistingControlPlane,
+  type ExistingGateway,
   type ClusterAccess,
   Dashboards,
   DEFAULT_ACCESS_LOG_FIELDS,
@@ -12,6 +14,8 @@ import {
   Jaeger,
   MeshTelemetry,
   meshRules,
+  namespaceName,
+  type NamespaceArgs,
   planAccessLogs,
   planMetrics,
   planTracing,
@@ -65,8 +69,8 @@ export function observability(
   settings: Settings,
   telemetry: Telemetry,
   parts: {
-    readonly controlPlane: IstioControlPlane;
-    readonly namespaces: readonly [IngressGateway, CategoryApi];
+    readonly controlPlane: IstioControlPlane | ExistingControlPlane;
+    readonly namespaces: readonly [IngressGateway | ExistingGateway, CategoryApi];
     readonly cluster: ClusterAccess;
   },
 ): void {
@@ -78,7 +82,7 @@ export function observability(
       Object.keys(telemetry.tracing?.namespaces ?? {}).length > 0 ? parts.namespaces : [];
     new MeshTelemetry(
       "telemetry",
-      { ...telemetry, cluster },
+      { ...telemetry, rootNamespace: istio.namespace.name, cluster },
       {
         dependsOn: [parts.controlPlane, parts.controlPlane.ready, ...own],
       },
@@ -86,12 +90,13 @@ export function observability(
   }
   const service: ObservedService = {
     name: "category",
-    namespace: category.namespace,
+    namespace: category.namespace.name,
     port: category.port,
     versions: Object.keys(category.versions),
   };
   const { source } = o.metrics;
-  const gatewayNamespace = parts.namespaces[0].pods.namespace;
+  const { namespace: gatewayNamespace, labels } = parts.namespaces[0].pods;
+  const gatewayLabels = gateway.existing && { gatewayLabels: labels };
   if (o.prometheus) {
     const { shares, rules, policies } = traffic;
     new Prometheus("prometheus", {
@@ -110,13 +115,24 @@ export function observability(
           istiodPods: podsOf(istio.controlPlane),
           gatewayPods: podsOf(gateway),
           gatewayNamespace,
+          ...gatewayLabels,
         }),
       ],
     });
   }
   if (o.jaeger) new Jaeger("jaeger", { ...o.jaeger, cluster });
-  if (o.dashboards) new Dashboards("dashboards", { service, source, gatewayNamespace, cluster });
-  if (o.grafana) new Grafana("grafana", { ...o.grafana, jaeger: o.jaeger !== undefined, cluster });
+  if (o.dashboards)
+    new Dashboards("dashboards", { service, source, gatewayNamespace, ...gatewayLabels, cluster });
+  if (o.grafana) {
+    const url = (app: string, namespace: NamespaceArgs = app, port: number): string =>
+      `http://${app}.${namespaceName(namespace)}.svc.cluster.local:${port}`;
+    new Grafana("grafana", {
+      ...o.grafana,
+      prometheusUrl: url("prometheus", o.prometheus?.namespace, 9090),
+      ...(o.jaeger && { jaegerUrl: url("jaeger", o.jaeger.namespace, 16686) }),
+      cluster,
+    });
+  }
 }
 
 /** Pods that there are at any time. */

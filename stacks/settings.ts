@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { ExistingGatewayArgs } from "../components/mesh/existing-gateway";
 import type { CircuitBreaker } from "../components/traffic/circuit-breaker";
 import type { GatewayTls, TlsTermination } from "../components/security/gateway-servers";
 import type { LoadBalancer } from "../components/traffic/load-balancer";
@@ -9,6 +10,7 @@ import { effectiveShares, type Shares, type Weights } from "../components/traffi
 import { chartWarnings } from "./settings/charts";
 import { isObject, show } from "./settings/fields";
 import { istioVersionWarnings } from "./settings/istio-version";
+import type { Namespace } from "./settings/namespace";
 import { observabilitySettings, type ObservabilitySettings } from "./settings/observability";
 import { mirrorWarnings, passthroughWarnings } from "./settings/policy-rules";
 import {
@@ -71,6 +73,10 @@ export interface IstioSettings {
   readonly hub?: string;
   readonly tag?: string;
   readonly charts: ChartSource;
+  /** Whether this program installs it; else it is somebody else's. Default true. */
+  readonly install: boolean;
+  /** Of istiod. Default "istio-system". */
+  readonly namespace: Namespace;
   /** Istio revision; the default revision when absent. */
   readonly revision?: string;
   /** One replica where neither `replicas` nor `autoscaler` is there. */
@@ -89,8 +95,12 @@ export interface IstioSettings {
 
 /** The ingress gateway. */
 export type GatewaySettings = Scale & {
+  /** Somebody else's, with other users. */
+  readonly existing?: Pick<ExistingGatewayArgs, "namespace" | "labels" | "serviceAccount" | "gateway">;
+  /** Default "istio-ingress". */
+  readonly namespace: Namespace;
   readonly serviceType: "LoadBalancer" | "NodePort" | "ClusterIP";
-  /** Host name or address by which clients reach a NodePort gateway; always there for NodePort, never otherwise. */
+  /** Host name or address by which clients reach the gateway; always there for NodePort, else with `existing` only. */
   readonly address?: string;
   readonly nodePorts?: { readonly http?: number; readonly https?: number; readonly status?: number };
   readonly resources?: Resources;
@@ -121,7 +131,7 @@ export interface CategorySettings {
   /** Further host names. */
   readonly aliases: readonly string[];
   /** Kubernetes namespace of the workloads. Default "category". */
-  readonly namespace: string;
+  readonly namespace: Namespace;
   /** Container port. Default 8080. */
   readonly port: number;
   /** Whose defaults (probes, resources) apply: our category API or the real Shopizer image. Default "category-api". */
@@ -188,17 +198,18 @@ export interface Settings {
 const REPLACED: readonly string[] = ["invalid_type", "invalid_union"];
 
 /** The schema with the rules across fields, which also run on a configuration with problems. */
-const checked = configuration.superRefine(
-  (partial, context) => {
-    // An object that is something else is still in the value: the rules must not see it.
-    for (const issue of context.issues) if (REPLACED.includes(issue.code)) unset(partial, issue.path ?? []);
-    const unread = context.issues.map((issue) => issue.path ?? []);
-    for (const { path, allowed, ...params } of findings(partial, unread)) {
-      context.addIssue({ code: "custom", path: [...path], message: allowed, params });
-    }
-  },
-  { when: () => true },
-);
+const checked = (written: unknown) =>
+  configuration.superRefine(
+    (partial, context) => {
+      // An object that is something else is still in the value: the rules must not see it.
+      for (const issue of context.issues) if (REPLACED.includes(issue.code)) unset(partial, issue.path ?? []);
+      const unread = context.issues.map((issue) => issue.path ?? []);
+      for (const { path, allowed, ...params } of findings(partial, unread, written)) {
+        context.addIssue({ code: "custom", path: [...path], message: allowed, params });
+      }
+    },
+    { when: () => true },
+  );
 
 /**
  * Checks the configuration of a stack and fills in the defaults.
@@ -218,7 +229,8 @@ export function parseSettings(
     file === undefined ? { altered: [], ambiguous: [] } : scalarFindings(file, given);
   const at = ({ path }: Pick<Finding, "path">, other: Finding): boolean =>
     other.path.every((key, i) => key === path[i]);
-  const result = checked.safeParse(unread(given, altered), { reportInput: true });
+  const written = unread(given, altered);
+  const result = checked(written).safeParse(written, { reportInput: true });
   if (result.success && altered.length + ambiguous.length === 0) return deepFreeze(settingsOf(result.data));
   const read = (result.error?.issues ?? [])
     .flatMap(findingsOf)

@@ -3,10 +3,13 @@ import {
   CategoryApi,
   categoryDefaults,
   type ClusterAccess,
+  ExistingControlPlane,
+  ExistingGateway,
   GatewayAccess,
   IngressGateway,
   IstioControlPlane,
   MutualTls,
+  namespaceName,
   type RateLimit,
   type Scale,
   type ServiceProbes,
@@ -32,50 +35,66 @@ export interface ShopzierOutputs {
 /** Istio, the gateway and the category API as `settings` say, in the cluster that `cluster` names. */
 export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOutputs {
   const { istio, gateway: g, category: c, security } = settings;
+  const { prometheus } = settings.observability;
   const { version, charts, revision } = istio;
   const release = { version, charts, ...(revision !== undefined && { revision }) };
   const networkPolicy = security.networkPolicies.enabled;
   const hosts = [c.host, ...c.aliases];
 
   const telemetry = telemetryOf(settings);
-  const controlPlane = new IstioControlPlane("istio", {
-    ...release,
-    ...controlPlaneTelemetry(settings, telemetry),
-    ...(istio.hub !== undefined && { hub: istio.hub }),
-    ...(istio.tag !== undefined && { tag: istio.tag }),
-    ...scale(istio.controlPlane),
-    ...(istio.controlPlane.resources && { resources: istio.controlPlane.resources }),
-    networkPolicy,
-    values: istio.values,
-    cluster,
-  });
+  const controlPlane = istio.install
+    ? new IstioControlPlane("istio", {
+        ...release,
+        ...controlPlaneTelemetry(settings, telemetry),
+        ...(istio.hub !== undefined && { hub: istio.hub }),
+        ...(istio.tag !== undefined && { tag: istio.tag }),
+        ...scale(istio.controlPlane),
+        ...(istio.controlPlane.resources && { resources: istio.controlPlane.resources }),
+        networkPolicy,
+        values: istio.values,
+        namespace: istio.namespace,
+        cluster,
+      })
+    : new ExistingControlPlane("istio", {
+        namespace: istio.namespace.name,
+        ...(revision !== undefined && { revision }),
+        needs: { pathNormalization: judgesPaths(settings) },
+        cluster,
+      });
+  const afterIstio = { dependsOn: [controlPlane, controlPlane.ready] };
 
-  const gateway = new IngressGateway(
-    "shop",
-    {
-      ...release,
-      hosts,
-      routeNamespaces: [c.namespace],
-      http: g.http,
-      ...(g.tls && { tls: g.tls }),
-      ...(g.tlsTermination === TlsTermination.LoadBalancer && { tlsTermination: g.tlsTermination }),
-      serviceType: g.serviceType,
-      ...(g.nodePorts && { nodePorts: g.nodePorts }),
-      ...(g.address !== undefined && { address: g.address }),
-      trustedProxies: security.trustedProxies,
-      ...(judgesPeers(settings) &&
-        g.serviceType !== ServiceType.ClusterIP && { externalTrafficPolicy: "Local" as const }),
-      networkPolicy,
-      ...scale(g),
-      ...(g.resources && { resources: g.resources }),
-      drainSeconds: g.drainSeconds,
-      certificateTimeoutSeconds: settings.propagation.wait ? settings.propagation.timeoutSeconds : 0,
-      ...(g.imagePullPolicy && { imagePullPolicy: g.imagePullPolicy }),
-      ...(istio.values.gateway && { values: istio.values.gateway }),
-      cluster,
-    },
-    { dependsOn: [controlPlane, controlPlane.ready] },
-  );
+  const listeners = {
+    hosts,
+    routeNamespaces: [c.namespace.name],
+    http: g.http,
+    ...(g.tls && { tls: g.tls }),
+    ...(g.address !== undefined && { address: g.address }),
+    certificateTimeoutSeconds: settings.propagation.wait ? settings.propagation.timeoutSeconds : 0,
+    cluster,
+  };
+  const gateway = g.existing
+    ? new ExistingGateway(`${c.namespace.name}-shop`, { ...g.existing, ...listeners }, afterIstio)
+    : new IngressGateway(
+        "shop",
+        {
+          ...release,
+          ...listeners,
+          ...(g.tlsTermination === TlsTermination.LoadBalancer && { tlsTermination: g.tlsTermination }),
+          namespace: g.namespace,
+          serviceType: g.serviceType,
+          ...(g.nodePorts && { nodePorts: g.nodePorts }),
+          trustedProxies: security.trustedProxies,
+          ...(judgesPeers(settings) &&
+            g.serviceType !== ServiceType.ClusterIP && { externalTrafficPolicy: "Local" as const }),
+          networkPolicy,
+          ...scale(g),
+          ...(g.resources && { resources: g.resources }),
+          drainSeconds: g.drainSeconds,
+          ...(g.imagePullPolicy && { imagePullPolicy: g.imagePullPolicy }),
+          ...(istio.values.gateway && { values: istio.values.gateway }),
+        },
+        afterIstio,
+      );
 
   const guards = gatewayGuards(settings, gateway, controlPlane, cluster);
   const category = new CategoryApi(
@@ -108,10 +127,16 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
         scrapers: [
           ...new Set([
             ...security.networkPolicies.scrapers,
-            ...(settings.observability.prometheus ? ["prometheus"] : []),
+            ...(prometheus ? [namespaceName(prometheus.namespace ?? "prometheus")] : []),
           ]),
         ],
         networkPolicy,
+        // What holds for the whole mesh, or for a whole gateway, is its owner's: here it holds for the service.
+        ...(!istio.install && { mutualTls: security.mtls.mode }),
+        ...(g.existing &&
+          security.authentication && {
+            authentication: security.authentication,
+          }),
       },
       weights: settings.traffic.weights,
       rules: settings.traffic.rules,
@@ -131,17 +156,18 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
   );
 
   const { mode, namespaces } = security.mtls;
-  new MutualTls(
-    "mtls",
-    { mode, namespaces, cluster },
-    {
-      dependsOn: [
-        controlPlane,
-        controlPlane.ready,
-        ...(Object.hasOwn(namespaces, c.namespace) ? [category] : []),
-      ],
-    },
-  );
+  if (istio.install) {
+    new MutualTls(
+      "mtls",
+      { mode, namespaces, rootNamespace: istio.namespace.name, cluster },
+      {
+        dependsOn: [
+          ...afterIstio.dependsOn,
+          ...(Object.hasOwn(namespaces, c.namespace.name) ? [category] : []),
+        ],
+      },
+    );
+  }
 
   observability(settings, telemetry, { controlPlane, namespaces: [gateway, category], cluster });
 
@@ -156,26 +182,45 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
 
 /** What stands before the routes: they are written once it is. */
 function gatewayGuards(
-  { security }: Settings,
-  gateway: IngressGateway,
-  controlPlane: IstioControlPlane,
+  settings: Settings,
+  gateway: IngressGateway | ExistingGateway,
+  controlPlane: IstioControlPlane | ExistingControlPlane,
   cluster: ClusterAccess,
 ): GatewayAccess[] {
-  const { access, authentication, trustedProxies } = security;
-  if (!access && !authentication) return [];
+  const { access, authentication, trustedProxies } = settings.security;
+  const { existing } = settings.gateway;
+  const { host, aliases, namespace } = settings.category;
+  if (!access && (!authentication || existing)) return [];
   return [
     new GatewayAccess(
-      "shop-access",
+      existing ? `${namespace.name}-access` : "shop-access",
       {
         gateway: gateway.pods,
         ...(access && { lists: access }),
-        ...(authentication && { authentication }),
+        ...(existing ? { hosts: [host, ...aliases] } : authentication && { authentication }),
         trustedProxies,
+        ...(existing && { preflights: hasCors(settings) }),
         cluster,
       },
       { dependsOn: [controlPlane, controlPlane.ready, gateway] },
     ),
   ];
+}
+
+function hasCors({ traffic }: Settings): boolean {
+  return [traffic.policies, ...traffic.rules.map(({ policies }) => policies)].some(
+    (policies) => policies?.cors !== undefined && policies.cors !== "none",
+  );
+}
+
+/** Whether another spelling of a path would let in what is refused. */
+function judgesPaths({ security: { access, authentication, services } }: Settings): boolean {
+  const refused = [
+    ...(access?.deny ?? []),
+    ...(authentication ? (authentication.required ?? []) : []),
+    ...(services?.deny ?? []),
+  ];
+  return refused.some(({ paths }) => paths !== undefined);
 }
 
 /** Whether clients are told by the address of the connection: then no node may stand in between with its own. */

@@ -3,12 +3,18 @@ import { DefaultDeny } from "../service/default-deny";
 import { minimumReplicas } from "../mesh/scale";
 import type { ServiceProbes } from "../service/pod";
 import { ServiceAccess, type ServiceAccessArgs } from "../service/service-access";
-import { VersionedService, type ServiceMetrics, type ServiceVersion } from "../service/versioned-service";
+import {
+  VersionedService,
+  type ServiceMetrics,
+  type ServiceVersion,
+  type VersionedServiceArgs,
+} from "../service/versioned-service";
 import { VersionRoutes, type VersionRoutesArgs } from "../service/version-routes";
 import { versionsAsked } from "../traffic/rules";
 import type { Shares } from "../traffic/weights";
 import { CategoryDatabase, type CategoryDatabaseArgs } from "./category-database";
 import { CATEGORY_METRICS, CATEGORY_PATHS } from "./category-paths";
+import { isCreated, namespaceName, sidecarLabels } from "../mesh/namespace";
 import { guarded } from "../mesh/ownership";
 
 export { CATEGORY_PATHS } from "./category-paths";
@@ -23,7 +29,7 @@ export const CategoryImage = {
 export type CategoryImage = (typeof CategoryImage)[keyof typeof CategoryImage];
 
 export interface CategoryApiArgs {
-  readonly namespace: string;
+  readonly namespace: VersionedServiceArgs["namespace"];
   readonly injectionLabels: pulumi.Input<Record<string, string>>;
   /** Version name → what runs; see {@link categoryDefaults} for what the image family fills in. */
   readonly versions: Readonly<Record<string, ServiceVersion>>;
@@ -137,25 +143,29 @@ export class CategoryApi extends pulumi.ComponentResource {
         {
           ...args.database,
           namespace: service.namespace,
+          ...(!isCreated(args.namespace) && { podLabels: sidecarLabels(args.injectionLabels) }),
           // Every account: a version that goes would lose the database before its last request if it were named.
-          clients: [{ namespace: args.namespace, serviceAccount: "*" }],
+          clients: [{ namespace: namespaceName(args.namespace), serviceAccount: "*" }],
           ...(args.access.scrapers && { scrapers: args.access.scrapers }),
           ...(args.access.networkPolicy !== undefined && { networkPolicy: args.access.networkPolicy }),
         },
         { parent: this },
       );
-    new DefaultDeny(
-      `${name}-default-deny`,
-      {
-        namespace: service.namespace,
-        ...(args.access.networkPolicy !== undefined && { networkPolicy: args.access.networkPolicy }),
-      },
-      { parent: this, dependsOn: [access, ...(database ? [database] : [])] },
-    );
+    // Where others live too, only what is ours is closed, by the policies that say who may reach it.
+    if (isCreated(args.namespace)) {
+      new DefaultDeny(
+        `${name}-default-deny`,
+        {
+          namespace: service.namespace,
+          ...(args.access.networkPolicy !== undefined && { networkPolicy: args.access.networkPolicy }),
+        },
+        { parent: this, dependsOn: [access, ...(database ? [database] : [])] },
+      );
+    }
     const routes = new VersionRoutes(
       `${name}-routes`,
       {
-        service: { name, namespace: args.namespace, port },
+        service: { name, namespace: namespaceName(args.namespace), port },
         hosts: args.hosts,
         gateway,
         paths: CATEGORY_PATHS,

@@ -10,6 +10,8 @@ import { guarded, withoutCluster } from "../mesh/ownership";
 export interface CategoryDatabaseArgs {
   /** Namespace of the category service, which must exist. */
   readonly namespace: pulumi.Input<string>;
+  /** Further labels of the pods. Default: none. */
+  readonly podLabels?: pulumi.Input<Record<string, string>>;
   /** Identities that may connect. */
   readonly clients: readonly ServiceIdentity[];
   /** An image with the interface of Docker's official `postgres`, Debian variant (user 999). Default `docker.io/library/postgres:17.6`. */
@@ -109,7 +111,10 @@ export class CategoryDatabase extends pulumi.ComponentResource {
           serviceName: NAME,
           replicas: 1,
           selector: { matchLabels: labels },
-          template: { metadata: { labels }, spec: podSpec(args) },
+          template: {
+            metadata: { labels: pulumi.output(args.podLabels).apply((more) => ({ ...labels, ...more })) },
+            spec: podSpec(args),
+          },
           ...(volume && {
             volumeClaimTemplates: [
               {

@@ -12,6 +12,7 @@ export interface Source {
   readonly ipBlocks?: readonly string[];
   /** Address of the client, by `X-Forwarded-For` as far as proxies are trusted. */
   readonly remoteIpBlocks?: readonly string[];
+  readonly notRemoteIpBlocks?: readonly string[];
 }
 
 /** What is asked for; all that is given must hold (Istio: Operation). Never empty. */

@@ -3,6 +3,8 @@ import { IstioObject, type IstioObjectArgs } from "./custom-resource";
 
 /** security.istio.io/v1 PeerAuthenticationSpec, the part that we write. */
 export interface PeerAuthenticationSpec {
+  /** The namespace's workloads with these labels; default: all of them. */
+  readonly selector?: { readonly matchLabels: Readonly<Record<string, string>> };
   readonly mtls: { readonly mode: "STRICT" | "PERMISSIVE" };
 }
 

@@ -23,11 +23,13 @@ const BUNDLE = "shopzier-mesh/dist/kubernetes-client.cjs";
 
 /** What the bundle must have; the compiler knows that nothing is left out. */
 const EXPORTS: Readonly<Record<keyof KubernetesClient, true>> = {
+  AdmissionregistrationV1Api: true,
   AppsV1Api: true,
   CoreV1Api: true,
   CustomObjectsApi: true,
   KubeConfig: true,
   KubernetesObjectApi: true,
+  loadYaml: true,
   Observable: true,
   PortForward: true,
 };

@@ -16,7 +16,14 @@ export interface GatewayAccessArgs {
     /** Refuse nothing: say what would be refused in Envoy's statistics and dynamic metadata (Istio: `istio.io/dry-run`). */
     readonly dryRun?: boolean;
   };
-  /** Who has to show a token. */
+  /**
+   * Hosts that the lists are about, none with `*`, at a gateway that serves others too. There the client is who the gateway
+   * itself takes for it, and nothing else than addresses, paths and methods can be judged. Default: every host of the gateway.
+   */
+  readonly hosts?: readonly string[];
+  /** With `hosts`: whether CORS preflights of what is allowed pass. A gateway of our own answers them before. Default false. */
+  readonly preflights?: boolean;
+  /** Who has to show a token. Not with `hosts`: it would hold for every host; see ServiceAccess. */
   readonly authentication?: Authentication;
   /** Proxies in front of the gateway that append to `X-Forwarded-For`; the same as the gateway's. Default 0. */
   readonly trustedProxies?: number;
@@ -25,7 +32,8 @@ export interface GatewayAccessArgs {
 }
 
 /**
- * Who may come in through a gateway: allow and deny lists, and tokens. All of it holds for every host of the gateway.
+ * Who may come in through a gateway: allow and deny lists, and tokens. All of it holds for every host of the gateway, unless
+ * `hosts` says otherwise.
  *
  * Make the routes depend on this component: then no route is open before its policies are written.
  */
@@ -62,14 +70,23 @@ export class GatewayAccess extends pulumi.ComponentResource {
 
     if (args.lists) {
       const { dryRun = false, ...lists } = args.lists;
-      const { deny, allow } = planAccess(lists, {
-        selector,
-        trustedProxies: args.trustedProxies ?? 0,
-      });
+      const { deny, allow } = this.planned(name, () =>
+        planAccess(lists, {
+          selector,
+          trustedProxies: args.trustedProxies ?? 0,
+          ...(args.hosts && { shared: { hosts: args.hosts, preflights: args.preflights ?? false } }),
+        }),
+      );
       if (deny) policy("deny", deny, { dryRun });
       if (allow) policy("allow", allow, { dryRun });
     }
     if (args.authentication) {
+      if (args.hosts) {
+        throw new pulumi.ResourceError(
+          `GatewayAccess "${name}": authentication would hold for every host of the gateway, not for hosts alone; give it to ServiceAccess`,
+          this,
+        );
+      }
       const plan = planAuthentication(args.authentication, selector);
       tokens.push(
         new RequestAuthentication(
@@ -88,5 +105,14 @@ export class GatewayAccess extends pulumi.ComponentResource {
       ])
       .apply(([access, tokens]): GatewayPolicies => ({ access, tokens }));
     this.registerOutputs({});
+  }
+
+  private planned<Plan>(name: string, plan: () => Plan): Plan {
+    try {
+      return plan();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new pulumi.ResourceError(`GatewayAccess "${name}": ${error.message}`, this);
+    }
   }
 }

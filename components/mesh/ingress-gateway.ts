@@ -1,30 +1,19 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { EnvoyFilter } from "../istio/envoy-filter";
-import { Gateway } from "../istio/gateway";
-import { VirtualService } from "../istio/virtual-service";
-import {
-  bound,
-  gatewayServers,
-  hostSuffix,
-  httpServer,
-  httpsRedirect,
-  NODE_PORTS,
-  TlsTermination,
-  type GatewayTls,
-  type NodePorts,
-} from "../security/gateway-servers";
-import { certificateServers, tlsOfHosts } from "../security/certificates";
+import { NODE_PORTS, TlsTermination, type GatewayTls, type NodePorts } from "../security/gateway-servers";
 import type { ServiceIdentity } from "../security/identity";
 import { clientPatches } from "./gateway-clients";
 import { everyPodLabelled, GATEWAY_LABEL } from "./gateway-label";
+import { gatewayListeners } from "./gateway-listeners";
 import type { GatewayPods } from "./gateway-proxies";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
 import { RESTRICTED } from "./pod-security";
 import { minimumReplicas, scaleValues, type Scale } from "./scale";
-import { certificatesHeld } from "./certificates";
-import { changesCluster, type ClusterAccess } from "./cluster-access";
+import type { ClusterAccess } from "./cluster-access";
+import { createdNamespace, namespaceName, type NamespaceArgs } from "./namespace";
 import { guarded, withoutCluster } from "./ownership";
+import { urlHost } from "./url-host";
 
 /** How clients reach the gateway (Kubernetes: Service type). */
 export const ServiceType = {
@@ -90,7 +79,7 @@ export interface IngressGatewayArgs {
   /** Helm values of the chart, merged last over ours. */
   readonly values?: HelmValues;
   /** Default `istio-ingress`: apart from the control plane, as Istio advises ("Installing Gateways"). */
-  readonly namespace?: string;
+  readonly namespace?: NamespaceArgs;
   /** How long the release may take to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
   /**
@@ -145,7 +134,8 @@ export class IngressGateway extends pulumi.ComponentResource {
         this,
       );
     }
-    const namespaceName = args.namespace ?? "istio-ingress";
+    const { namespace = "istio-ingress" } = args;
+    const gatewayNamespace = namespaceName(namespace);
     const scale = args.scale ?? { replicas: 1 };
     const drain = args.drainSeconds ?? 30;
     const nodePorts: NonNullable<IngressGatewayArgs["nodePorts"]> = {
@@ -155,13 +145,9 @@ export class IngressGateway extends pulumi.ComponentResource {
     const plain = args.http ?? true;
     const { tls, routeNamespaces } = args;
 
-    const labels = { ...LABELS, [GATEWAY_LABEL]: namespaceName };
-    this.pods = { namespace: namespaceName, labels };
-    const namespace = new k8s.core.v1.Namespace(
-      `${name}-namespace`,
-      { metadata: { name: namespaceName, labels: RESTRICTED } },
-      { parent: this },
-    );
+    const labels = { ...LABELS, [GATEWAY_LABEL]: gatewayNamespace };
+    this.pods = { namespace: gatewayNamespace, labels };
+    const created = createdNamespace(name, namespace, this, RESTRICTED);
     const port = (portName: string, number: number, nodePort: number | undefined) => ({
       name: portName,
       port: number,
@@ -173,7 +159,7 @@ export class IngressGateway extends pulumi.ComponentResource {
       `${name}-release`,
       {
         name: RELEASE,
-        namespace: namespace.metadata.name,
+        namespace: gatewayNamespace,
         timeout: args.timeoutSeconds ?? 180,
         cleanupOnFail: true,
         ...chart("gateway", args.version, args.charts),
@@ -211,10 +197,10 @@ export class IngressGateway extends pulumi.ComponentResource {
           args.values,
         ),
       },
-      { parent: this, dependsOn: [namespace] },
+      { parent: this, dependsOn: created },
     );
 
-    const before = { namespace: namespaceName, labels: { app: RELEASE, ...LABELS } };
+    const before = { namespace: gatewayNamespace, labels: { app: RELEASE, ...LABELS } };
     const labelled = new pulumi.ResourceHook(`${name}-labelled`, ({ oldInputs }) =>
       everyPodLabelled(oldInputs, before, {
         ...(args.cluster && { cluster: args.cluster }),
@@ -227,7 +213,7 @@ export class IngressGateway extends pulumi.ComponentResource {
       {
         metadata: {
           name: `${name}-clients`,
-          namespace: namespaceName,
+          namespace: gatewayNamespace,
           // `istioctl analyze` warns of each EnvoyFilter; no other API has what these are.
           annotations: { "galley.istio.io/analyze-suppress": "IST0133" },
         },
@@ -235,65 +221,26 @@ export class IngressGateway extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: [release], hooks },
     );
-    const redirects = plain && tls && (tls.redirect ?? true);
-    const listener = (
-      listenerName: string,
-      servers: ReturnType<typeof gatewayServers>,
-      after: pulumi.Input<pulumi.Resource>[],
-    ) =>
-      new Gateway(
-        `${name}-${listenerName}`,
-        {
-          metadata: {
-            name: listenerName === "gateway" ? name : `${name}-${listenerName}`,
-            namespace: namespaceName,
-            // `istioctl analyze` looks for a Secret of the full name; the other Gateway has the short one.
-            ...(listenerName === "certificates" && {
-              annotations: { "galley.istio.io/analyze-suppress": "IST0101" },
-            }),
-          },
-          spec: { selector: labels, servers },
-        },
-        { parent: this, dependsOn: after, hooks },
-      );
-    const certificates = tls ? tlsOfHosts(args.hosts, tls) : [];
-    const timeoutSeconds = args.certificateTimeoutSeconds ?? 60;
-    const proof: pulumi.Input<pulumi.Resource>[] = [release];
-    if (certificates.length > 0 && timeoutSeconds > 0) {
-      const fetched = listener("certificates", certificateServers(certificates), [release]);
-      const held = certificatesHeld(fetched, {
-        gateway: this.pods,
-        tls: certificates,
-        timeoutSeconds,
+    const gateway = gatewayListeners(
+      name,
+      {
+        pods: this.pods,
+        hosts: args.hosts,
+        ...(routeNamespaces && { routeNamespaces }),
+        http: plain,
+        ...(tls && { tls }),
+        ...(args.tlsTermination && { tlsTermination: args.tlsTermination }),
+        nodePorts,
+        ...(args.certificateTimeoutSeconds !== undefined && {
+          certificateTimeoutSeconds: args.certificateTimeoutSeconds,
+        }),
         ...(args.cluster && { cluster: args.cluster }),
-      });
-      const done: pulumi.Output<unknown> = changesCluster() ? held : fetched.urn;
-      proof.push(done.apply((): pulumi.Resource => fetched));
-    }
-    const plainHttp = redirects
-      ? this.redirect(
-          name,
-          listener(
-            "http",
-            [httpServer(bound(args.hosts, routeNamespaces && [".", ...routeNamespaces]))],
-            proof,
-          ),
-          args.hosts,
-          nodePorts,
-        )
-      : [];
-    const servers = gatewayServers({
-      hosts: args.hosts,
-      ...(routeNamespaces && { namespaces: routeNamespaces }),
-      http: plain && !redirects,
-      ...(tls && { tls }),
-      ...(args.tlsTermination && { tlsTermination: args.tlsTermination }),
-    });
-    // Last, so that port 80 is never closed on the way.
-    const gateway = listener("gateway", servers, [...proof, ...plainHttp]);
+      },
+      { parent: this, dependsOn: [release], hooks },
+    );
 
     const scheme = tls ? "https" : "http";
-    this.identity = { namespace: namespaceName, serviceAccount: RELEASE };
+    this.identity = { namespace: gatewayNamespace, serviceAccount: RELEASE };
     this.gateway = gateway.metadata.apply((m) => `${m.namespace}/${m.name}`);
     this.url = this.clientUrl(
       name,
@@ -303,27 +250,6 @@ export class IngressGateway extends pulumi.ComponentResource {
       release,
     );
     this.registerOutputs({ url: this.url, gateway: this.gateway, pods: this.pods, identity: this.identity });
-  }
-
-  /** Only the redirect binds to the Gateway of plain HTTP; a route that must answer there by HTTP may bind to it too. */
-  private redirect(
-    name: string,
-    http: Gateway,
-    hosts: readonly string[],
-    nodePorts: NodePorts,
-  ): VirtualService[] {
-    const { namespace } = this.pods;
-    return hosts.map(
-      (host) =>
-        new VirtualService(
-          `${name}-http-${hostSuffix(host)}`,
-          {
-            metadata: { name: `${name}-http-${hostSuffix(host)}`, namespace },
-            spec: httpsRedirect(host, `${namespace}/${name}-http`, nodePorts),
-          },
-          { parent: this, dependsOn: [http] },
-        ),
-    );
   }
 
   private clientUrl(
@@ -356,8 +282,3 @@ export class IngressGateway extends pulumi.ComponentResource {
 }
 
 type Ingress = k8s.types.output.core.v1.LoadBalancerIngress;
-
-/** A host as a URL has it: an IPv6 address in brackets (RFC 3986, 3.2.2). */
-function urlHost(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
-}

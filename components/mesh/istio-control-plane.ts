@@ -7,9 +7,9 @@ import { webhooksAnswer } from "./istio-webhooks";
 import { RESTRICTED } from "./pod-security";
 import { scaleValues, type Scale } from "./scale";
 import { guarded } from "./ownership";
+import { createdNamespace, namespaceName, REVISION_LABEL, type NamespaceArgs } from "./namespace";
 
-/** Label by which a namespace or a pod chooses a revision of the control plane. */
-export const REVISION_LABEL = "istio.io/rev";
+export { REVISION_LABEL } from "./namespace";
 
 export interface IstioControlPlaneArgs {
   /** Istio release of base and istiod alike, such as `1.31.0` (chart versions are Istio versions). */
@@ -35,7 +35,7 @@ export interface IstioControlPlaneArgs {
   /** Helm values merged last over ours, by chart. */
   readonly values?: { readonly base?: HelmValues; readonly istiod?: HelmValues };
   /** Default `istio-system`. */
-  readonly namespace?: string;
+  readonly namespace?: NamespaceArgs;
   /** How long each release may take to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
   /** The cluster whose webhooks are asked; default: that of the ambient kubeconfig. */
@@ -71,15 +71,11 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     // Component inputs are kept in the state: a kubeconfig may not be among them.
     const { cluster, ...inputs } = args;
     super("shopzier-mesh:index:IstioControlPlane", name, inputs, guarded(cluster, opts));
-    const namespaceName = args.namespace ?? "istio-system";
+    const rootNamespace = namespaceName(args.namespace ?? "istio-system");
     const timeout = args.timeoutSeconds ?? 180;
-    const namespace = new k8s.core.v1.Namespace(
-      `${name}-namespace`,
-      { metadata: { name: namespaceName, labels: RESTRICTED } },
-      { parent: this },
-    );
+    const created = createdNamespace(name, args.namespace ?? "istio-system", this, RESTRICTED);
     const release = {
-      namespace: namespace.metadata.name,
+      namespace: rootNamespace,
       timeout,
       // What a failed upgrade made is removed.
       cleanupOnFail: true,
@@ -96,14 +92,14 @@ export class IstioControlPlane extends pulumi.ComponentResource {
         values: mergeValues(
           validation,
           {
-            global: { istioNamespace: namespaceName },
+            global: { istioNamespace: rootNamespace },
             // The default validator calls the istiod of this revision.
             defaultRevision: args.revision ?? "default",
           },
           args.values?.base,
         ),
       },
-      { parent: this },
+      { parent: this, dependsOn: created },
     );
 
     const istiod = new k8s.helm.v3.Release(
@@ -117,7 +113,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
           validation,
           {
             global: {
-              istioNamespace: namespaceName,
+              istioNamespace: rootNamespace,
               ...(args.hub !== undefined && { hub: args.hub }),
               ...(args.tag !== undefined && { tag: args.tag }),
               networkPolicy: { enabled: args.networkPolicy ?? true },
@@ -146,7 +142,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     this.namespace = istiod.status.namespace;
     this.version = istiod.status.version;
     this.ready = webhooksAnswer(istiod, {
-      namespace: namespaceName,
+      namespace: rootNamespace,
       ...(cluster && { cluster }),
     }).apply(() => this);
     // Known in every preview; that what takes them comes after the injector is a matter of dependsOn.

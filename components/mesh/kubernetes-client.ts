@@ -1,10 +1,12 @@
 /** The part of the Kubernetes client that waits use; `npm run bundle` makes one file of it. */
 export {
+  AdmissionregistrationV1Api,
   AppsV1Api,
   CoreV1Api,
   CustomObjectsApi,
   KubeConfig,
   KubernetesObjectApi,
+  loadYaml,
   Observable,
   PortForward,
 } from "@kubernetes/client-node";

@@ -30,7 +30,7 @@ export function verdictOn(live: LiveMetadata | undefined, mark: string): Verdict
 }
 
 /** Organization, project and stack: `urn:pulumi:<stack>::<project>::<types>::<name>`. */
-function stackOf(mark: string): string {
+export function stackOf(mark: string): string {
   const [organization = "", urn = ""] = mark.split(" ");
   const [stack = "", project = ""] = urn.replace(/^urn:pulumi:/, "").split("::");
   return `${organization}/${project}/${stack}`;
@@ -93,7 +93,8 @@ export function conflictReport(conflicts: readonly Conflict[]): string {
     ...(foreign.length > 0
       ? [
           "repair, where an object is somebody else's:\n" +
-            "  leave it alone: choose another name or namespace in the stack file or the component's arguments",
+            "  leave it alone: choose another name or namespace in the stack file or the component's arguments. A namespace " +
+            "may be used as it is (create: false), and so may an Istio and a gateway (docs/shared-cluster.md)",
           "repair, where it is yours to hand over:\n" +
             "  import it. From then on `destroy` deletes it, a namespace with all that is in it:\n" +
             `  echo '${JSON.stringify(importFile(foreign))}' > import.json\n` +

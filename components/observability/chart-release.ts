@@ -2,6 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import type { ClusterAccess } from "../mesh/cluster-access";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "../mesh/helm-chart";
+import { createdNamespace, namespaceName, type NamespaceArgs } from "../mesh/namespace";
 
 /** An image by name and tag. */
 export interface ContainerImage {
@@ -20,8 +21,8 @@ export interface ChartReleaseArgs {
   readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
   /** Helm values of the chart, merged last over ours. */
   readonly values?: HelmValues;
-  /** Made by the component. Default: the name of the chart. */
-  readonly namespace?: string;
+  /** Default: the name of the chart. */
+  readonly namespace?: NamespaceArgs;
   /** How long the release may take to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
   /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
@@ -35,15 +36,14 @@ export interface Chart {
   readonly charts: ChartSource;
 }
 
-/** The namespace that a component makes for a chart. */
+/** The namespace of a chart, and what makes it. */
 export function chartNamespace(
   name: string,
   { name: chartName }: Chart,
-  args: ChartReleaseArgs,
+  { namespace = chartName }: ChartReleaseArgs,
   parent: pulumi.Resource,
-): k8s.core.v1.Namespace {
-  const metadata = { name: args.namespace ?? chartName };
-  return new k8s.core.v1.Namespace(`${name}-namespace`, { metadata }, { parent });
+): { readonly name: string; readonly created: k8s.core.v1.Namespace[] } {
+  return { name: namespaceName(namespace), created: createdNamespace(name, namespace, parent) };
 }
 
 /** Installs a chart with `values`, and those of the user over them. */
@@ -58,7 +58,7 @@ export function chartRelease(
     `${name}-release`,
     {
       name: chartName,
-      namespace: args.namespace ?? chartName,
+      namespace: namespaceName(args.namespace ?? chartName),
       timeout: args.timeoutSeconds ?? 180,
       cleanupOnFail: true,
       ...chart(chartName, args.version ?? version, args.charts ?? charts),

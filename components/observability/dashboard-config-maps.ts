@@ -2,6 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { MetricsSource, ObservedService } from "./queries";
 import type { ClusterAccess } from "../mesh/cluster-access";
+import { createdNamespace, namespaceName, type NamespaceArgs } from "../mesh/namespace";
 import { guarded, withoutCluster } from "../mesh/ownership";
 
 export interface DashboardsArgs {
@@ -10,8 +11,10 @@ export interface DashboardsArgs {
   readonly source?: MetricsSource;
   /** Where the ingress gateway is. Default `istio-ingress`. */
   readonly gatewayNamespace?: string;
-  /** Made by this component. Default `grafana-dashboards`. */
-  readonly namespace?: string;
+  /** Labels of its pods. Default `istio: ingressgateway`. */
+  readonly gatewayLabels?: Readonly<Record<string, string>>;
+  /** Default `grafana-dashboards`. */
+  readonly namespace?: NamespaceArgs;
   /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
@@ -23,31 +26,27 @@ export const DASHBOARD_LABEL = "grafana_dashboard";
 export class Dashboards extends pulumi.ComponentResource {
   constructor(name: string, args: DashboardsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("shopzier-mesh:index:Dashboards", name, withoutCluster(args), guarded(args.cluster, opts));
-    const namespaceName = args.namespace ?? "grafana-dashboards";
-    const namespace = new k8s.core.v1.Namespace(
-      `${name}-namespace`,
-      { metadata: { name: namespaceName } },
-      { parent: this },
-    );
+    const { namespace = "grafana-dashboards" } = args;
+    const created = createdNamespace(name, namespace, this);
     // Loaded only where it is needed: Grafana's library takes a tenth of a second.
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     const { dashboards } = require("./dashboards") as typeof import("./dashboards");
     const data = Object.fromEntries(
-      Object.entries(dashboards(args.service, args.source ?? "istio", args.gatewayNamespace)).map(
-        ([file, dashboard]) => [file, JSON.stringify(dashboard, undefined, 2)],
-      ),
+      Object.entries(
+        dashboards(args.service, args.source ?? "istio", args.gatewayNamespace, args.gatewayLabels),
+      ).map(([file, dashboard]) => [file, JSON.stringify(dashboard, undefined, 2)]),
     );
     new k8s.core.v1.ConfigMap(
       `${name}-configmap`,
       {
         metadata: {
           name: `${args.service.name}-dashboards`,
-          namespace: namespaceName,
+          namespace: namespaceName(namespace),
           labels: { [DASHBOARD_LABEL]: "1" },
         },
         data,
       },
-      { parent: this, dependsOn: [namespace] },
+      { parent: this, dependsOn: created },
     );
     this.registerOutputs({});
   }

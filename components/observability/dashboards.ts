@@ -53,6 +53,7 @@ export function dashboards(
   service: ObservedService,
   metrics: MetricsSource,
   gatewayNamespace = "istio-ingress",
+  gatewayLabels?: Readonly<Record<string, string>>,
 ): Readonly<Record<string, Dashboard>> {
   const queries = new VersionQueries(service, metrics);
   const byVersion = "{{version}}";
@@ -101,7 +102,7 @@ export function dashboards(
     .withPanel(
       timeseries("Answering Prometheus", "short", [
         ["istiod", 'sum(up{app="istiod"}) or vector(0)'],
-        ["ingress gateway", `sum(${gatewayUp(gatewayNamespace)}) or vector(0)`],
+        ["ingress gateway", `sum(${gatewayUp(gatewayNamespace, gatewayLabels)}) or vector(0)`],
       ]),
     )
     .withPanel(timeseries("Connected proxies", "short", [["{{version}}", "sum by (version) (pilot_xds)"]]))

@@ -12,9 +12,9 @@ import { guarded, withoutCluster } from "../mesh/ownership";
 
 export interface GrafanaArgs extends ChartReleaseArgs {
   /** URL of Prometheus within the cluster. Default: that of component `Prometheus`. */
-  readonly prometheusUrl?: string;
-  /** Whether traces can be looked up in a Jaeger of component `Jaeger`. Default false. */
-  readonly jaeger?: boolean;
+  readonly prometheusUrl?: pulumi.Input<string>;
+  /** URL of the Jaeger in which traces are looked up: `url` of component `Jaeger`. Default: none. */
+  readonly jaegerUrl?: pulumi.Input<string>;
 }
 
 /** Grafana 12.0, by its own chart. */
@@ -35,7 +35,13 @@ export class Grafana extends pulumi.ComponentResource {
   constructor(name: string, args: GrafanaArgs = {}, opts?: pulumi.ComponentResourceOptions) {
     super("shopzier-mesh:index:Grafana", name, withoutCluster(args), guarded(args.cluster, opts));
     const namespace = chartNamespace(name, CHART, args, this);
-    const source = (type: string, url: string) => ({ name: type, type, uid: type, access: "proxy", url });
+    const source = (type: string, url: pulumi.Input<string>) => ({
+      name: type,
+      type,
+      uid: type,
+      access: "proxy",
+      url,
+    });
     const release = chartRelease(
       name,
       CHART,
@@ -54,9 +60,7 @@ export class Grafana extends pulumi.ComponentResource {
                 "prometheus",
                 args.prometheusUrl ?? "http://prometheus.prometheus.svc.cluster.local:9090",
               ),
-              ...(args.jaeger === true
-                ? [source("jaeger", "http://jaeger.jaeger.svc.cluster.local:16686")]
-                : []),
+              ...(args.jaegerUrl === undefined ? [] : [source("jaeger", args.jaegerUrl)]),
             ],
           },
         },
@@ -64,7 +68,7 @@ export class Grafana extends pulumi.ComponentResource {
           dashboards: { enabled: true, label: DASHBOARD_LABEL, labelValue: "1", searchNamespace: "ALL" },
         },
       },
-      { parent: this, dependsOn: [namespace] },
+      { parent: this, dependsOn: namespace.created },
     );
     this.url = pulumi.interpolate`http://${CHART.name}.${release.status.namespace}.svc.cluster.local`;
     this.registerOutputs({ url: this.url });

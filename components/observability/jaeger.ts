@@ -38,7 +38,7 @@ export class Jaeger extends pulumi.ComponentResource {
             {
               metadata: {
                 name: "jaeger-badger",
-                namespace: namespace.metadata.name,
+                namespace: namespace.name,
                 // Most classes bind a volume with its first pod, which comes after.
                 annotations: { "pulumi.com/skipAwait": "true" },
               },
@@ -50,12 +50,12 @@ export class Jaeger extends pulumi.ComponentResource {
                 }),
               },
             },
-            { parent: this, dependsOn: [namespace] },
+            { parent: this, dependsOn: namespace.created },
           )
         : undefined;
     const release = chartRelease(name, CHART, args, jaegerValues(args, storage), {
       parent: this,
-      dependsOn: claim ? [claim] : [namespace],
+      dependsOn: claim ? [claim] : namespace.created,
     });
     this.url = pulumi.interpolate`http://${CHART.name}.${release.status.namespace}.svc.cluster.local:16686`;
     this.registerOutputs({ url: this.url });

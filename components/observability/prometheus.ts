@@ -51,11 +51,11 @@ export class Prometheus extends pulumi.ComponentResource {
     const rules = new k8s.core.v1.ConfigMap(
       `${name}-rules`,
       {
-        metadata: { name: RULES.configMap, namespace: namespace.metadata.name },
+        metadata: { name: RULES.configMap, namespace: namespace.name },
         // JSON is YAML; a line for each part, so that a preview shows what changes.
         data: { "rules.yml": JSON.stringify({ groups: args.rules ?? [] }, undefined, 2) },
       },
-      { parent: this, dependsOn: [namespace] },
+      { parent: this, dependsOn: namespace.created },
     );
     const release = chartRelease(name, CHART, args, prometheusValues(args), {
       parent: this,

@@ -61,7 +61,16 @@ export const LATENCY_BUCKETS_MS: readonly number[] = [
 ];
 
 /** Whether each pod of the ingress gateway answers: others of the cluster may have a gateway of the same label. */
-export const gatewayUp = (namespace: string): string => `up{istio="ingressgateway",namespace="${namespace}"}`;
+export function gatewayUp(
+  namespace: string,
+  labels: Readonly<Record<string, string>> = { istio: "ingressgateway" },
+): string {
+  // Prometheus has labels of pods under names of its own alphabet.
+  const selectors = Object.entries(labels).map(
+    ([key, value]) => `${key.replace(/\W/g, "_")}=${JSON.stringify(value)}`,
+  );
+  return `up{${[...selectors, `namespace="${namespace}"`].join(",")}}`;
+}
 
 /** A duration in PromQL, in the largest unit that fits. */
 export function promDuration(seconds: number): string {

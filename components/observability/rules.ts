@@ -2,6 +2,7 @@
 import type { Mirror } from "../traffic/mirror";
 import type { TrafficRule } from "../traffic/rules";
 import type { Shares } from "../traffic/weights";
+import { labelSelector } from "../mesh/gateway-proxies";
 import {
   gatewayUp,
   LATENCY_BUCKETS_MS,
@@ -227,6 +228,8 @@ export interface MeshRulesArgs {
   readonly gatewayPods?: number;
   /** Default `istio-ingress`. */
   readonly gatewayNamespace?: string;
+  /** Labels of its pods. Default `istio: ingressgateway`. */
+  readonly gatewayLabels?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -256,8 +259,9 @@ export function meshRules({
   istiodPods = 1,
   gatewayPods = 1,
   gatewayNamespace = "istio-ingress",
+  gatewayLabels = { istio: "ingressgateway" },
 }: MeshRulesArgs = {}): RuleGroup {
-  const gateway = gatewayUp(gatewayNamespace);
+  const gateway = gatewayUp(gatewayNamespace, gatewayLabels);
   const alert = (
     name: string,
     severity: "page" | "ticket",
@@ -305,7 +309,7 @@ export function meshRules({
         "5m",
         tooFew(gateway, gatewayPods),
         "Only {{ $value }} of the ingress gateway's pods answer Prometheus",
-        `The others are missing or hang: \`kubectl get pods -n ${gatewayNamespace} -l istio=ingressgateway\`.`,
+        `The others are missing or hang: \`kubectl get pods -n ${gatewayNamespace} -l ${labelSelector({ labels: gatewayLabels })}\`.`,
       ),
       alert(
         "ProxyConfigRejected",

@@ -2,6 +2,7 @@ import type { AuthorizationPolicySpec, AuthorizationRule } from "../istio/author
 import type { JwtRuleSpec, RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { RoutedPath } from "../traffic/paths";
 import { claimKey, type ClaimValues } from "./claims";
+import { principal, type ServiceIdentity } from "./identity";
 import { operationOf, policyPaths, toOperation, type RequestCondition } from "./request-condition";
 
 /** Where a token stands; the first place that has one counts. */
@@ -67,13 +68,17 @@ type Selector = RequestAuthenticationSpec["selector"];
  * Plans the verification of tokens by the proxies that `selector` names.
  *
  * A token without subject is not taken as one: Istio's `requestPrincipals: ["*"]` asks for issuer and subject.
+ *
+ * @param from whose requests need one. Default: everybody's.
  */
 export function planAuthentication(
   { jwt, required = [{}], optional = [] }: Authentication,
   selector: Selector,
+  from?: readonly ServiceIdentity[],
 ): AuthenticationPlan {
+  const principals = from && { principals: from.map(principal) };
   const rules = required.map((condition): AuthorizationRule => ({
-    from: [{ source: { notRequestPrincipals: ["*"] } }],
+    from: [{ source: { ...principals, notRequestPrincipals: ["*"] } }],
     ...toOperation({
       ...operationOf(condition),
       ...(optional.length > 0 && { notPaths: policyPaths(optional) }),

@@ -103,10 +103,8 @@ const SOURCE: Fields<Source> = {
     const within = addressTest(values);
     return ({ peer }) => within(peer);
   },
-  remoteIpBlocks: (values) => {
-    const within = addressTest(values);
-    return ({ client }) => within(client);
-  },
+  remoteIpBlocks,
+  notRemoteIpBlocks: (values) => not(remoteIpBlocks(values)),
 };
 
 const OPERATION: Fields<Operation> = {
@@ -132,6 +130,11 @@ function methods(values: readonly string[]): Condition {
 function paths(values: readonly string[]): Condition {
   const tests = values.map((value) => (value.includes("{*") ? templateTest(value) : textTest(value)));
   return ({ path }) => tests.some((test) => test(path));
+}
+
+function remoteIpBlocks(values: readonly string[]): Condition {
+  const within = addressTest(values);
+  return ({ client }) => within(client);
 }
 
 /** `<issuer>/<subject>`, parted at the last slash, with "*" at one end; a token that lacks one of the two has none. */

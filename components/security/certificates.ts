@@ -49,9 +49,9 @@ const authoritiesOf = (tls: HostTls): string => `${certificateOf(tls)}-cacert`;
  * to which no route may bind but one of the gateway's own namespace. By Istio's full name of the Secret: `istioctl analyze`
  * warns where two Gateways have one certificate (IST0138), which matters for names that the certificate is for.
  */
-export const certificateServers = (all: readonly HostsTls[]): Server[] =>
+export const certificateServers = (all: readonly HostsTls[], gateway: string): Server[] =>
   all.map((tls, i) =>
-    httpsServer(`https-certificate-${i}`, [`./certificate-${i}.invalid`], {
+    httpsServer(`https-certificate-${i}`, [`./certificate-${i}.${gateway}.invalid`], {
       ...tls,
       credentialName: certificateOf(tls),
     }),

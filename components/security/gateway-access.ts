@@ -1,6 +1,7 @@
 import type { AuthorizationPolicySpec, AuthorizationRule, Source } from "../istio/authorization-policy";
 import { claimKey, type ClaimValues } from "./claims";
 import { UNREADABLE_CLIENTS } from "./client-address";
+import { allBut } from "./complement";
 import { operationOf, toOperation, type RequestCondition } from "./request-condition";
 
 /** Requests that are allowed or denied at the gateway: all conditions that are given must hold, and one at least is. */
@@ -30,19 +31,48 @@ export interface AccessPlanArgs {
    * client is the peer, and whatever the header says is the client's own word.
    */
   readonly trustedProxies: number;
+  /**
+   * A gateway that serves others too: the hosts that the lists are about. Both lists are then DENY, since ALLOW would refuse
+   * the others' requests. With `preflights` CORS preflights of what is allowed pass; a gateway of our own answers them
+   * before. Default: every host of the gateway.
+   */
+  readonly shared?: { readonly hosts: readonly string[]; readonly preflights: boolean };
 }
 
-/** Plans the lists for the proxies that `selector` names. CORS preflights never come to them: the gateway answers those before. */
+/**
+ * Plans the lists for the proxies that `selector` names.
+ *
+ * @throws RangeError with `shared`, for claims (the proxies verify no token of ours) and for a list that takes too many rules.
+ */
 export function planAccess(lists: AccessLists, args: AccessPlanArgs): AccessPlan {
-  const { selector, trustedProxies } = args;
+  const { selector, trustedProxies, shared } = args;
+  const told = shared !== undefined || trustedProxies > 0;
   const rule = (entry: AccessEntry): AuthorizationRule => ({
-    ...(entry.addresses && { from: [{ source: clients(entry.addresses, trustedProxies) }] }),
+    ...(entry.addresses && {
+      from: [{ source: clients(entry.addresses, told) }],
+    }),
     ...toOperation(operationOf(entry)),
     ...(entry.claims && {
       when: Object.entries(entry.claims).map(([claim, values]) => ({ key: claimKey(claim), values })),
     }),
   });
   const { deny, allow } = lists;
+  if (shared) {
+    if ([...(deny ?? []), ...(allow ?? [])].some(({ claims }) => claims))
+      throw new RangeError("claims are known to a gateway of our own only");
+    const { hosts, preflights } = shared;
+    const allowed = (allow ?? []).map(rule);
+    return {
+      ...(deny && { deny: { selector, action: "DENY", rules: onHosts(deny.map(rule), hosts) } }),
+      ...(allow && {
+        allow: {
+          selector,
+          action: "DENY",
+          rules: onHosts(allBut([...allowed, ...(preflights ? allowed.map(preflightOf) : [])]), hosts),
+        },
+      }),
+    };
+  }
   const byAddress = [...(deny ?? []), ...(allow ?? [])].some(({ addresses }) => addresses !== undefined);
   const denied = [
     ...(deny ?? []).map(rule),
@@ -55,7 +85,32 @@ export function planAccess(lists: AccessLists, args: AccessPlanArgs): AccessPlan
   };
 }
 
+/** What a preflight has (Fetch standard, "CORS-preflight request"). */
+const PREFLIGHT: NonNullable<AuthorizationRule["when"]> = ["origin", "access-control-request-method"].map(
+  (name) => ({
+    key: `request.headers[${name}]`,
+    values: ["*"],
+  }),
+);
+
+/** A CORS preflight for what `rule` allows: its method is another one. */
+function preflightOf({ from, to }: AuthorizationRule): AuthorizationRule {
+  const paths = to?.[0]?.operation.paths;
+  return {
+    ...(from && { from }),
+    ...toOperation({ ...(paths && { paths }), methods: ["OPTIONS"] }),
+    when: PREFLIGHT,
+  };
+}
+
+/** Clients may name the port beside the host. */
+const onHosts = (rules: readonly AuthorizationRule[], hosts: readonly string[]): AuthorizationRule[] =>
+  rules.map(({ to, ...rule }) => ({
+    ...rule,
+    ...toOperation({ ...to?.[0]?.operation, hosts: hosts.flatMap((host) => [host, `${host}:*`]) }),
+  }));
+
 /** Istio's two sources: the peer of the connection, or the client as trusted proxies tell it. */
-function clients(addresses: readonly string[], trustedProxies: number): Source {
-  return trustedProxies > 0 ? { remoteIpBlocks: addresses } : { ipBlocks: addresses };
+function clients(addresses: readonly string[], told: boolean): Source {
+  return told ? { remoteIpBlocks: addresses } : { ipBlocks: addresses };
 }

@@ -149,6 +149,7 @@ function writtenConditions({ from = [], to = [], when = [] }: AuthorizationRule)
   for (const { source } of from) {
     add(source.ipBlocks, (block) => `peer ${network(block)}`);
     add(source.remoteIpBlocks, (block) => `client ${network(block)}`);
+    add(source.notRemoteIpBlocks, (block) => `not client ${network(block)}`);
     for (const [not, principals] of [
       ["", source.requestPrincipals],
       ["not ", source.notRequestPrincipals],

@@ -5,6 +5,10 @@ import type { ServiceIdentity } from "../security/identity";
 import { serviceNetworkPolicy } from "../security/network-policy";
 import { planServiceAccess, type ServiceLists } from "../security/service-access";
 import type { RoutedPath } from "../traffic/paths";
+import { PeerAuthentication } from "../istio/peer-authentication";
+import { RequestAuthentication } from "../istio/request-authentication";
+import { planAuthentication, type Authentication } from "../security/authentication";
+import type { MutualTlsMode } from "../mesh/mutual-tls";
 import type { ClusterAccess } from "../mesh/cluster-access";
 import { guarded, withoutCluster } from "../mesh/ownership";
 
@@ -21,6 +25,13 @@ export interface ServiceAccessArgs {
   readonly paths?: readonly RoutedPath[];
   /** Other services of the mesh that may, or may not, ask. Default: none may. */
   readonly services?: ServiceLists;
+  /**
+   * Who of `from` has to show a token, verified by the service's own sidecars: for a gateway whose other users know nothing of
+   * these tokens. Default: nobody. A token that is shown must be valid, whoever shows it.
+   */
+  readonly authentication?: Authentication;
+  /** Which connections its sidecars take. Default: what holds for the mesh or the namespace. */
+  readonly mutualTls?: MutualTlsMode;
   /** Namespaces whose pods may fetch metrics from the proxies (ports 15020 and 15090). Default: none. */
   readonly scrapers?: readonly string[];
   /** Write a NetworkPolicy that says the same to the cluster's network. Default true. */
@@ -45,6 +56,28 @@ export class ServiceAccess extends pulumi.ComponentResource {
         `${name}-deny`,
         { metadata: { ...metadata, name: `${service}-deny` }, spec: deny },
         { parent: this },
+      );
+    }
+    const selector = { matchLabels: { app: service } };
+    if (args.mutualTls) {
+      new PeerAuthentication(
+        `${name}-mtls`,
+        { metadata, spec: { selector, mtls: { mode: args.mutualTls } } },
+        { parent: this },
+      );
+    }
+    if (args.authentication) {
+      const plan = planAuthentication(args.authentication, selector, args.from);
+      const tokens = new RequestAuthentication(
+        `${name}-tokens`,
+        { metadata, spec: plan.requestAuthentication },
+        { parent: this },
+      );
+      // Deleted before the verification of tokens is, or everything would be refused meanwhile.
+      new AuthorizationPolicy(
+        `${name}-authentication`,
+        { metadata: { ...metadata, name: `${service}-authentication` }, spec: plan.required },
+        { parent: this, dependsOn: [tokens] },
       );
     }
     if (args.networkPolicy ?? true) {

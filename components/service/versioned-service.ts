@@ -1,12 +1,21 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { REVISION_LABEL } from "../mesh/istio-control-plane";
 import { minimumReplicas, type Scale } from "../mesh/scale";
 import { EnvoyFilter } from "../istio/envoy-filter";
 import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
 import type { ClusterAccess } from "../mesh/cluster-access";
 import { podLabels, PORT_NAME, servicePod, type ServiceProbes } from "./pod";
 import { rolledOut } from "./rollout";
+import { lookAt } from "../mesh/existing";
+import {
+  createdNamespace,
+  injectionProblems,
+  isCreated,
+  namespaceName,
+  REVISION_LABEL,
+  sidecarLabels,
+  type NamespaceArgs,
+} from "../mesh/namespace";
 import { guarded } from "../mesh/ownership";
 
 /** One version of a service. */
@@ -35,8 +44,11 @@ export interface ServiceMetrics {
 export interface VersionedServiceArgs {
   /** Name of the Kubernetes Service and prefix of everything else; the component's name by default. */
   readonly serviceName?: string;
-  /** Namespace, made by this component. */
-  readonly namespace: string;
+  /**
+   * Where it runs. In one that is somebody else's the pods themselves opt in to sidecars, and must not be kept from it by
+   * the namespace.
+   */
+  readonly namespace: NamespaceArgs;
   /** Labels by which the namespace gets sidecars: `injectionLabels` of the control plane. */
   readonly injectionLabels: pulumi.Input<Record<string, string>>;
   /** Port of the Service and of the first container of every version. */
@@ -84,19 +96,35 @@ export class VersionedService extends pulumi.ComponentResource {
     const service = args.serviceName ?? name;
     const timeout = args.timeoutSeconds ?? 180;
 
-    const namespace = new k8s.core.v1.Namespace(
-      `${name}-namespace`,
-      { metadata: { name: args.namespace, labels: args.injectionLabels } },
-      { parent: this },
-    );
-    const inNamespace = { parent: this, dependsOn: [namespace] };
+    const namespace = namespaceName(args.namespace);
+    const created = createdNamespace(name, args.namespace, this, args.injectionLabels);
+    const inNamespace = {
+      parent: this,
+      dependsOn: isCreated(args.namespace) ? created : pulumi.output(args.injectionLabels).apply(usable),
+    };
+    async function usable(injectionLabels: Record<string, string>): Promise<pulumi.Resource[]> {
+      await lookAt(
+        { what: `Namespace ${namespace}`, rights: `get namespace ${namespace}`, ...(cluster && { cluster }) },
+        async ({ client, config }) => {
+          const live = await config
+            .makeApiClient(client.CoreV1Api)
+            .readNamespace({ name: namespace })
+            .catch((error: unknown) => {
+              if ((error as { code?: number }).code === 404) return undefined;
+              throw error;
+            });
+          return { found: live, problems: injectionProblems(live, namespace, injectionLabels) };
+        },
+      );
+      return [];
+    }
 
     const entrance = new k8s.core.v1.Service(
       `${name}-service`,
       {
         metadata: {
           name: service,
-          namespace: args.namespace,
+          namespace,
           labels: { app: service },
           // Whether it has endpoints is what the Deployments wait for; waiting here again takes ten seconds.
           annotations: { "pulumi.com/skipAwait": "true" },
@@ -114,7 +142,7 @@ export class VersionedService extends pulumi.ComponentResource {
       const { pod, scale = { replicas: 1 }, probes = args.probes, rateLimit, after } = of;
       const child = `${name}-${version}`;
       const labels = podLabels(service, version);
-      const metadata = { name: `${service}-${version}`, namespace: args.namespace, labels };
+      const metadata = { name: `${service}-${version}`, namespace, labels };
       const account = new k8s.core.v1.ServiceAccount(
         `${child}-account`,
         { metadata, automountServiceAccountToken: false },
@@ -133,10 +161,13 @@ export class VersionedService extends pulumi.ComponentResource {
             template: {
               metadata: {
                 // Another revision of the control plane takes new pods, not those that run.
-                labels: pulumi.output(args.injectionLabels).apply(({ [REVISION_LABEL]: revision }) => ({
-                  ...labels,
-                  ...(revision && { [REVISION_LABEL]: revision }),
-                })),
+                labels: sidecarLabels(args.injectionLabels).apply(
+                  ({ [REVISION_LABEL]: revision, ...inject }) => ({
+                    ...labels,
+                    ...(revision && { [REVISION_LABEL]: revision }),
+                    ...(!isCreated(args.namespace) && inject),
+                  }),
+                ),
                 ...(args.metrics && {
                   annotations: {
                     "prometheus.io/scrape": "true",
@@ -223,7 +254,7 @@ export class VersionedService extends pulumi.ComponentResource {
     }
 
     this.serviceName = pulumi.output(service);
-    this.namespace = namespace.metadata.name;
+    this.namespace = pulumi.output(created[0]?.metadata.name ?? namespace);
     this.versions = pulumi.output(Object.keys(args.versions));
     this.rolledOut = pulumi.all([entrance, ...rollouts]);
     this.registerOutputs({

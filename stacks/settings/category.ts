@@ -16,6 +16,7 @@ import {
   withDefault,
 } from "./fields";
 import { imageReference } from "./image";
+import { namespace } from "./namespace";
 import { autoscaler, resources } from "./pods";
 import type { Finding } from "./problem";
 import type { PartialConfiguration } from "./rules";
@@ -93,13 +94,7 @@ export const category = object(
       "a list of host names, each once",
       "Further host names that clients ask for, with the same routes; none that covers another. No wildcard in production.",
     ).default([]),
-    namespace: withDefault(
-      text(LABEL, LABEL_RULE, {
-        description: "Kubernetes namespace of the workloads, for them alone.",
-        example: "category",
-      }),
-      "category",
-    ),
+    namespace: namespace("Kubernetes namespace of the workloads.", "category"),
     port: withDefault(
       integer(1, 65535, {
         description:
@@ -162,8 +157,12 @@ const OWN_VARIABLES: Readonly<Record<string, string>> = {
 
 /** What is wrong between the settings of the category API. */
 export function* categoryFindings(c: PartialConfiguration): Generator<Finding> {
-  const namespace = c.category?.namespace;
-  if (namespace !== undefined && OTHERS.includes(namespace.replace(/^kube-.*/, "kube-*"))) {
+  const { name: namespace, create } = c.category?.namespace ?? {};
+  if (
+    namespace !== undefined &&
+    create !== false &&
+    OTHERS.includes(namespace.replace(/^kube-.*/, "kube-*"))
+  ) {
     yield {
       path: ["category", "namespace"],
       found: `${show(namespace)}, which belongs to others`,

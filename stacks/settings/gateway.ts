@@ -1,5 +1,6 @@
-import { HOST_NAME, HOST_OR_ADDRESS, hostOf, SUBDOMAIN } from "./dns";
+import { HOST_NAME, HOST_OR_ADDRESS, hostOf, LABEL, LABEL_RULE, SUBDOMAIN } from "./dns";
 import { choice, duration, flag, integer, map, object, text, withDefault } from "./fields";
+import { namespace } from "./namespace";
 import { autoscaler, resources } from "./pods";
 
 const HOST = new RegExp(`^(\\*|(\\*\\.)?${HOST_NAME.source.slice(1, -1)})$`);
@@ -34,6 +35,41 @@ const hostTls = {
   ),
 };
 
+const SHARED_LABELS = {
+  pattern: /^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$/,
+  allowed: "the name of a label",
+  of: "label",
+};
+
+const existing = object(
+  {
+    namespace: text(LABEL, LABEL_RULE, {
+      description: "Namespace of the gateway's pods.",
+      example: "istio-ingress",
+    }),
+    labels: map(
+      SHARED_LABELS,
+      text(/^\S{1,63}$/, "the value of a label", { description: "Value.", example: "ingressgateway" }),
+      "Labels by which the pods are found.",
+    ),
+    serviceAccount: text(SUBDOMAIN, "the name of a service account", {
+      description:
+        "Account of the pods, which alone may then reach the service; any of their namespace when absent.",
+      example: "istio-ingressgateway",
+    }).exactOptional(),
+    gateway: text(
+      /^[a-z0-9]([a-z0-9-]*[a-z0-9])?\/[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
+      "namespace/name of a Gateway object",
+      {
+        description:
+          "Gateway object of its owner that serves the hosts; when absent one is written beside the pods, with `http` and `tls`.",
+        example: "istio-ingress/public",
+      },
+    ).exactOptional(),
+  },
+  "A gateway that somebody else runs and others use too: nothing of theirs is changed.",
+).meta({ required: ["namespace", "labels"] });
+
 export const gateway = object(
   {
     serviceType: withDefault(
@@ -44,7 +80,8 @@ export const gateway = object(
       HOST_OR_ADDRESS,
       "a host name in lowercase or an IP address, without scheme, port and brackets",
       {
-        description: "Host name or address by which clients reach a NodePort gateway; with NodePort only.",
+        description:
+          "Host name or address by which clients reach the gateway; with NodePort or `existing` only.",
         example: "node.example.com",
       },
       hostOf,
@@ -116,6 +153,8 @@ export const gateway = object(
     imagePullPolicy: choice(["IfNotPresent", "Always", "Never"], {
       description: "When a node pulls the gateway's image; the chart's own rule when absent.",
     }).exactOptional(),
+    existing: existing.exactOptional(),
+    namespace: namespace("Namespace of the gateway's pods.", "istio-ingress"),
   },
   "The ingress gateway.",
 );

@@ -1,12 +1,21 @@
 import { chartSource } from "./charts";
 import { LABEL, LABEL_RULE } from "./dns";
-import { field, freeForm, integer, object, refuse, text, withDefault } from "./fields";
+import { field, flag, freeForm, integer, object, refuse, text, withDefault } from "./fields";
 import { IMAGE_TAG, imageReference, isImageHub } from "./image";
 import { ISTIO_VERSIONS, istioVersionRefusal } from "./istio-version";
+import { namespace } from "./namespace";
 import { autoscaler, resources } from "./pods";
 
 export const istio = object(
   {
+    install: withDefault(
+      flag({
+        description:
+          "Whether this program installs Istio. With false somebody else runs it: nothing of it is written, its version is read and checked, and what only its owner may set is refused here.",
+      }),
+      true,
+    ),
+    namespace: namespace("Namespace of istiod, the root namespace of the mesh.", "istio-system"),
     version: withDefault(
       field(
         (value) => {
@@ -45,7 +54,8 @@ export const istio = object(
       "https://istio-release.storage.googleapis.com/charts",
     ),
     revision: text(LABEL, LABEL_RULE, {
-      description: "Revision of the control plane; the default revision when absent.",
+      description:
+        "Revision of the control plane, or with `install: false` also a revision tag; the default revision when absent.",
       example: "canary",
     }).exactOptional(),
     controlPlane: object(

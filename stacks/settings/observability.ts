@@ -36,6 +36,7 @@ import {
 } from "./fields";
 import { chartSource } from "./charts";
 import { imageReference } from "./image";
+import { namespace } from "./namespace";
 import { resources } from "./pods";
 
 const enabled = withDefault(
@@ -70,8 +71,9 @@ const image = field(
 );
 
 /** What everything that is installed by a chart has. */
-const installed = {
+const installed = (name: string) => ({
   enabled,
+  namespace: namespace("Where it runs.", name),
   version: chartVersion.exactOptional(),
   charts: charts.exactOptional(),
   image: image.exactOptional(),
@@ -79,7 +81,7 @@ const installed = {
   values: freeForm(
     "Helm values that are merged last over everything this program decides. Not checked.",
   ).exactOptional(),
-};
+});
 
 const volume = {
   size: quantity("storage", { description: "Size of the persistent volume.", example: "10Gi" }),
@@ -168,7 +170,7 @@ const searchStore = object(
       },
     ),
     credentials: text(SUBDOMAIN, "the name of a Kubernetes Secret", {
-      description: "Secret in namespace `jaeger` with keys `username` and `password`.",
+      description: "Secret in Jaeger's namespace with keys `username` and `password`.",
       example: "search-login",
     }).exactOptional(),
     ca: authorities(
@@ -336,7 +338,7 @@ export const observability = object(
   {
     prometheus: object(
       {
-        ...installed,
+        ...installed("prometheus"),
         retention: withDefault(
           text(/^[1-9]\d*[hdwy]$/, 'a time such as "12h", "15d" or "4w"', {
             description: "How long samples are kept.",
@@ -358,11 +360,11 @@ export const observability = object(
           "15s",
         ),
       },
-      "Prometheus in namespace `prometheus`, with recording rules and alerts for every version; not installed when absent.",
+      "Prometheus, with recording rules and alerts for every version; not installed when absent.",
     ).exactOptional(),
     jaeger: object(
       {
-        ...installed,
+        ...installed("jaeger"),
         memory: object(
           {
             maxTraces: integer(1, 10_000_000, {
@@ -390,7 +392,7 @@ export const observability = object(
         elasticsearch: searchStore.exactOptional(),
         opensearch: searchStore.exactOptional(),
       },
-      "Jaeger in namespace `jaeger`; not installed when absent.",
+      "Jaeger; not installed when absent.",
     ).exactOptional(),
     tracing: object(
       {
@@ -550,8 +552,8 @@ export const observability = object(
       false,
     ),
     grafana: object(
-      installed,
-      "Grafana in namespace `grafana` with the dashboards; not installed when absent. Needs `prometheus`.",
+      installed("grafana"),
+      "Grafana with the dashboards; not installed when absent. Needs `prometheus`.",
     ).exactOptional(),
   },
   "Metrics, traces, access logs, alerts and dashboards. Nothing of it is on unless its block is there.",
@@ -579,7 +581,10 @@ export function observabilitySettings(o: Written): ObservabilitySettings {
   return {
     ...(o.prometheus?.enabled && { prometheus: prometheusSettings(o.prometheus) }),
     ...(o.jaeger?.enabled && { jaeger: jaegerSettings(o.jaeger) }),
-    ...(o.tracing && o.tracing.provider !== TracingProvider.none && { tracing: tracingSettings(o.tracing) }),
+    ...(o.tracing &&
+      o.tracing.provider !== TracingProvider.none && {
+        tracing: tracingSettings(o.tracing, o.jaeger?.namespace.name),
+      }),
     ...(o.accessLogs?.enabled && { accessLogs: accessLogSettings(o.accessLogs) }),
     metrics: {
       source,
@@ -625,10 +630,10 @@ function jaegerSettings(j: NonNullable<Written["jaeger"]>): JaegerArgs {
   return { ...rest, ...(storage && { storage }) };
 }
 
-function tracingSettings(t: NonNullable<Written["tracing"]>): Tracing {
+function tracingSettings(t: NonNullable<Written["tracing"]>, jaegerNamespace: string | undefined): Tracing {
   const { provider, collector: given, token, tags: own, namespaces, ...rest } = t;
   const ports = provider === "none" ? 0 : TRACING_PORTS[provider];
-  const jaeger = jaegerCollectors();
+  const jaeger = jaegerCollectors(jaegerNamespace);
   const address = given
     ? { port: ports, ...given }
     : provider === "lightstep"

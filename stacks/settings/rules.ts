@@ -11,6 +11,7 @@ import { effectiveShares, weightProblems, type Shares, type Weights } from "../.
 import { categoryFindings } from "./category";
 import { chartFindings } from "./charts";
 import { databaseFindings } from "./database";
+import { existingFindings } from "./existing";
 import { show } from "./fields";
 import { imageReference } from "./image";
 import { observabilityFindings } from "./observability-rules";
@@ -36,8 +37,12 @@ interface PartialScale {
   readonly resources?: Partially<z.output<typeof resources>> | undefined;
 }
 
-/** Everything that is wrong between the settings of `c`; `unread` are the values that had problems of their own. */
-export function* findings(c: PartialConfiguration, unread: readonly Path[]): Generator<Finding> {
+/** Everything that is wrong between the settings of `c`; `unread` are the values that had problems of their own, `written` is without defaults. */
+export function* findings(
+  c: PartialConfiguration,
+  unread: readonly Path[],
+  written: unknown,
+): Generator<Finding> {
   const loads = loadsOf(c, yield* weightFindings(c));
   yield* scaleFindings(["istio", "controlPlane"], c.istio?.controlPlane);
   yield* scaleFindings(["gateway"], c.gateway);
@@ -68,6 +73,7 @@ export function* findings(c: PartialConfiguration, unread: readonly Path[]): Gen
   yield* ruleFindings(c, unread);
   yield* policyFindings(c);
   yield* securityFindings(c);
+  yield* existingFindings(c, written);
   if (c.production === true) yield* productionFindings(c, loads);
 }
 
@@ -249,7 +255,8 @@ function* weightFindings({
 
 function* gatewayFindings(gateway: NonNullable<PartialConfiguration["gateway"]>): Generator<Finding> {
   const { serviceType, address, nodePorts, http, tls } = gateway;
-  if (serviceType === "NodePort" && !("address" in gateway)) {
+  const existing = "existing" in gateway;
+  if (!existing && serviceType === "NodePort" && !("address" in gateway)) {
     yield {
       path: ["gateway", "address"],
       found: "nothing",
@@ -257,7 +264,7 @@ function* gatewayFindings(gateway: NonNullable<PartialConfiguration["gateway"]>)
       repairs: [{ set: "node.example.com", example: true }],
     };
   }
-  if (serviceType !== undefined && serviceType !== "NodePort" && address !== undefined) {
+  if (!existing && serviceType !== undefined && serviceType !== "NodePort" && address !== undefined) {
     yield {
       path: ["gateway", "address"],
       found: `${show(address)} with serviceType ${serviceType}`,
@@ -348,7 +355,12 @@ function* productionFindings(c: PartialConfiguration, loads: ReadonlyMap<string,
       repairs: [{ set: `${label}${host === "*" ? ".example.com" : host.slice(1)}`, example: true }],
     };
   }
-  if (gateway !== undefined && !("tls" in gateway) && gateway.tlsTermination === "gateway") {
+  if (
+    gateway !== undefined &&
+    !("tls" in gateway) &&
+    gateway.tlsTermination === "gateway" &&
+    gateway.existing?.gateway === undefined
+  ) {
     yield {
       path: ["gateway", "tls"],
       found: "nothing",
@@ -396,13 +408,15 @@ function* productionFindings(c: PartialConfiguration, loads: ReadonlyMap<string,
     };
   }
   yield* chartFindings(c, hint);
-  yield* twoPods(
-    ["istio", "controlPlane"],
-    c.istio?.controlPlane,
-    "at least 2 pods of istiod in production",
-    `${hint}; while no istiod answers, new pods get no certificates and no edit takes effect`,
-  );
-  yield* twoPods(["gateway"], gateway, "at least 2 pods of the gateway in production", hint);
+  if (c.istio?.install !== false)
+    yield* twoPods(
+      ["istio", "controlPlane"],
+      c.istio?.controlPlane,
+      "at least 2 pods of istiod in production",
+      `${hint}; while no istiod answers, new pods get no certificates and no edit takes effect`,
+    );
+  if (!gateway?.existing)
+    yield* twoPods(["gateway"], gateway, "at least 2 pods of the gateway in production", hint);
   for (const [name, version] of Object.entries(category?.versions ?? {})) {
     const path = ["category", "versions", name];
     if (loads.has(name) && version?.replicas !== 0) {

@@ -37,10 +37,10 @@ describe("certificates of a gateway", () => {
       ],
     );
     assert.deepEqual(
-      certificateServers(all).map(({ hosts, tls }) => [hosts, tls?.credentialName, tls?.mode]),
+      certificateServers(all, "shop").map(({ hosts, tls }) => [hosts, tls?.credentialName, tls?.mode]),
       [
-        [["./certificate-0.invalid"], "kubernetes://shop", "SIMPLE"],
-        [["./certificate-1.invalid"], "kubernetes://api", "MUTUAL"],
+        [["./certificate-0.shop.invalid"], "kubernetes://shop", "SIMPLE"],
+        [["./certificate-1.shop.invalid"], "kubernetes://api", "MUTUAL"],
       ],
     );
   });

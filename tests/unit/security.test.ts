@@ -148,6 +148,51 @@ describe("access lists of the gateway", () => {
   });
 });
 
+describe("access lists at a gateway with other users", () => {
+  const entry: fc.Arbitrary<AccessEntry> = fc
+    .record({ condition, addresses: fc.option(some(address)) })
+    .map(({ condition, addresses }) => ({ ...condition, ...(addresses && { addresses }) }));
+  const lists = fc.record({ deny: some(entry), allow: some(entry) }, { requiredKeys: [] });
+  const isPreflight = (r: ProxyRequest): boolean =>
+    r.method === "OPTIONS" && "access-control-request-method" in r.headers && "origin" in r.headers;
+  const host = fc.constantFrom("shop.example.com", "SHOP.example.com:8443", "other.example.com");
+
+  it("say of their hosts what they say of a gateway of their own, and nothing of others", () => {
+    let rules = 0;
+    fc.assert(
+      fc.property(lists, request, host, fc.boolean(), (written, r, asked, preflights) => {
+        const args = { selector: SELECTOR, trustedProxies: 1 };
+        const shared = planAccess(written, { ...args, shared: { hosts: ["shop.example.com"], preflights } });
+        rules += shared.allow?.rules?.length ?? 0;
+        const alone = (lists: AccessLists): boolean => passes(Object.values(planAccess(lists, args)), r);
+        // A preflight asks for another request, by another method.
+        const asks = written.allow?.map(({ paths, addresses }) => ({
+          ...(paths && { paths }),
+          ...(addresses && { addresses }),
+        }));
+        const preflight = preflights && isPreflight(r) && asks && alone({ ...written, allow: asks });
+        const expected = asked === "other.example.com" || alone(written) || preflight === true;
+        assert.equal(passes(Object.values(shared), { ...r, host: asked }), expected);
+      }),
+      { numRuns: 4000 },
+    );
+    assert.ok(rules > 2000, `${rules} rules`);
+  });
+
+  it("are refused where they name claims, or cannot be turned round with few rules", () => {
+    const plan = (allow: AccessEntry[]) =>
+      planAccess(
+        { allow },
+        { selector: SELECTOR, trustedProxies: 0, shared: { hosts: ["a.example.com"], preflights: false } },
+      );
+    assert.throws(() => plan([{ claims: { groups: ["staff"] } }]), RangeError);
+    const varied = Array.from({ length: 8 }, (_, i) => ({
+      ...{ paths: [{ exact: `/${i}` }], methods: [`M${i}`], addresses: [`192.0.2.${i}`] },
+    }));
+    assert.throws(() => plan(varied), /more than 100 rules/);
+  });
+});
+
 describe("authentication", () => {
   const jwt = [
     { issuer: "https://id.example.com/", audiences: ["shop"], jwksUri: "https://id.example.com/jwks" },

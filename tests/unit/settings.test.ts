@@ -219,12 +219,15 @@ describe("settings: what they become", function () {
     const expected: Settings = {
       production: false,
       istio: {
+        install: true,
+        namespace: { name: "istio-system", create: true },
         version: "1.31.0",
         charts: { repository: "https://istio-release.storage.googleapis.com/charts" },
         controlPlane: {},
         values: {},
       },
       gateway: {
+        namespace: { name: "istio-ingress", create: true },
         serviceType: "LoadBalancer",
         tlsTermination: "gateway",
         replicas: 1,
@@ -234,7 +237,7 @@ describe("settings: what they become", function () {
       category: {
         host: "shop.example.com",
         aliases: [],
-        namespace: "category",
+        namespace: { name: "category", create: true },
         port: 8080,
         profile: "category-api",
         versions: {

@@ -1,0 +1,83 @@
+import type { V1Deployment } from "@kubernetes/client-node";
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterAccess } from "./cluster-access";
+import { lookAt } from "./existing";
+import { istiodOf, meshProblems, type FoundMesh, type MeshNeeds } from "./found-mesh";
+import { REVISION_LABEL } from "./namespace";
+import { guarded, withoutCluster } from "./ownership";
+
+export interface ExistingControlPlaneArgs {
+  /** Where istiod runs. Default `istio-system`. */
+  readonly namespace?: string;
+  /** Revision, or revision tag, that injects the sidecars. Default: the default revision. */
+  readonly revision?: string;
+  /** What the mesh must have, since nobody but its owner may set it. Default: nothing. */
+  readonly needs?: MeshNeeds;
+  /** The cluster that is asked; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
+}
+
+/**
+ * An Istio that somebody else runs: nothing of it is written. Its version and what is needed of its mesh are read in each
+ * preview and update, and what does not fit ends them.
+ */
+export class ExistingControlPlane extends pulumi.ComponentResource {
+  readonly namespace: pulumi.Output<string>;
+  /** Version of istiod; empty where it could not be read. */
+  readonly version: pulumi.Output<string>;
+  /** This component, once the control plane was looked at. */
+  readonly ready: pulumi.Output<pulumi.Resource>;
+  /** Labels by which a namespace opts in to sidecar injection. */
+  readonly injectionLabels: pulumi.Output<Record<string, string>>;
+
+  constructor(name: string, args: ExistingControlPlaneArgs = {}, opts?: pulumi.ComponentResourceOptions) {
+    super(
+      "shopzier-mesh:index:ExistingControlPlane",
+      name,
+      withoutCluster(args),
+      guarded(args.cluster, opts),
+    );
+    const namespace = args.namespace ?? "istio-system";
+    const found = find(namespace, args);
+    this.namespace = pulumi.output(namespace);
+    this.version = pulumi.output(found.then((mesh) => mesh?.version ?? ""));
+    this.ready = this.version.apply((): pulumi.Resource => this);
+    this.injectionLabels = pulumi.output<Record<string, string>>(
+      args.revision === undefined ? { "istio-injection": "enabled" } : { [REVISION_LABEL]: args.revision },
+    );
+    this.registerOutputs({ namespace, version: this.version, injectionLabels: this.injectionLabels });
+  }
+}
+
+function find(namespace: string, args: ExistingControlPlaneArgs): Promise<FoundMesh | undefined> {
+  const { revision = "default", needs = {}, cluster } = args;
+  return lookAt(
+    {
+      what: `Istio in namespace ${namespace}, revision ${revision}`,
+      rights: `list deployments and get configmaps in namespace ${namespace}, and list mutatingwebhookconfigurations`,
+      ...(cluster && { cluster }),
+    },
+    async ({ client, config }) => {
+      const apps = config.makeApiClient(client.AppsV1Api);
+      const { items } = await apps.listNamespacedDeployment({ namespace, labelSelector: "app=istiod" });
+      const named = (of: string): V1Deployment | undefined => istiodOf(items, of);
+      let istiod = named(revision);
+      if (!istiod) {
+        const hooks = config.makeApiClient(client.AdmissionregistrationV1Api);
+        const tags = await hooks.listMutatingWebhookConfiguration({
+          labelSelector: `istio.io/tag=${revision}`,
+        });
+        istiod = named(tags.items[0]?.metadata?.labels?.[REVISION_LABEL] ?? "");
+      }
+      const own = istiod?.metadata?.labels?.[REVISION_LABEL] ?? "default";
+      const configMap = own === "default" ? "istio" : `istio-${own}`;
+      const core = config.makeApiClient(client.CoreV1Api);
+      const mesh =
+        istiod && needs.pathNormalization
+          ? (await core.readNamespacedConfigMap({ name: configMap, namespace })).data?.mesh
+          : undefined;
+      const settings = mesh === undefined ? {} : client.loadYaml<FoundMesh["settings"]>(mesh);
+      return meshProblems({ istiod, others: items, settings }, needs);
+    },
+  );
+}

@@ -1,0 +1,130 @@
+/** Whether a gateway that somebody else runs will do, and whether its hosts are free. Pure. */
+import type { V1Pod } from "@kubernetes/client-node";
+import { OWNER_MARK, stackOf, type LiveMetadata } from "./owner";
+
+/** An Istio object of anybody, the part that is read. */
+export interface FoundObject<Spec> {
+  readonly metadata: LiveMetadata & { readonly name: string; readonly namespace: string };
+  readonly spec: Spec;
+}
+
+export interface FoundGatewaySpec {
+  readonly selector?: Readonly<Record<string, string>>;
+  readonly servers?: readonly {
+    readonly hosts?: readonly string[];
+    readonly port?: { readonly protocol?: string };
+    readonly tls?: { readonly httpsRedirect?: boolean };
+  }[];
+}
+
+export interface FoundRoutesSpec {
+  readonly hosts?: readonly string[];
+  /** Names without namespace are of the object's own. Default: the mesh alone. */
+  readonly gateways?: readonly string[];
+}
+
+export interface GatewayAsked {
+  readonly namespace: string;
+  readonly serviceAccount?: string;
+  readonly gateway?: string;
+  readonly hosts: readonly string[];
+  readonly routeNamespaces?: readonly string[];
+}
+
+export interface FoundGateway {
+  /** Whether the Gateway object that is named serves HTTPS. */
+  readonly https: boolean;
+}
+
+export function foundGateway(
+  asked: GatewayAsked,
+  {
+    pods,
+    gateways,
+    virtualServices,
+    stack,
+  }: {
+    readonly pods: readonly V1Pod[];
+    readonly gateways: readonly FoundObject<FoundGatewaySpec>[];
+    readonly virtualServices: readonly FoundObject<FoundRoutesSpec>[];
+    /** Organization, project and stack whose objects are ours. */
+    readonly stack: string;
+  },
+): { readonly found: FoundGateway; readonly problems: readonly string[] } {
+  const [pod] = pods;
+  if (!pod) {
+    return {
+      found: { https: false },
+      problems: ["no pod with these labels is there; allowed: labels of its pods"],
+    };
+  }
+  const account = pod.spec?.serviceAccountName ?? "default";
+  const named = gateways.find((gateway) => nameOf(gateway) === asked.gateway);
+  const serving = (host: string, namespaces: readonly string[]) =>
+    (named?.spec.servers ?? []).filter(({ hosts = [] }) =>
+      hosts.some((entry) => serves(entry, host, namespaces, named?.metadata.namespace ?? "")),
+    );
+  const selecting = gateways.filter(({ spec: { selector = {} } }) =>
+    Object.entries(selector).every(([key, value]) => pod.metadata?.labels?.[key] === value),
+  );
+  const foreign = virtualServices.filter(
+    ({ metadata }) => stackOf(metadata.annotations?.[OWNER_MARK] ?? "") !== stack,
+  );
+  return {
+    found: {
+      https: asked.hosts.some((host) =>
+        serving(host, asked.routeNamespaces ?? []).some(({ port }) => port?.protocol === "HTTPS"),
+      ),
+    },
+    problems: [
+      ...(asked.serviceAccount !== undefined && asked.serviceAccount !== account
+        ? [
+            `service account of its pods: found ${account}, said is ${asked.serviceAccount}; say ${account}, or nothing`,
+          ]
+        : []),
+      ...(asked.gateway === undefined
+        ? []
+        : named === undefined
+          ? [`Gateway ${asked.gateway} is not there; there: ${selecting.map(nameOf).join(", ") || "none"}`]
+          : !selecting.includes(named)
+            ? [
+                `Gateway ${asked.gateway} selects other pods; allowed: ${selecting.map(nameOf).join(", ") || "none"}`,
+              ]
+            : asked.hosts
+                .filter((host) => serving(host, asked.routeNamespaces ?? []).length === 0)
+                .map(
+                  (host) =>
+                    `Gateway ${asked.gateway} has no server for ${host}${inWords(asked.routeNamespaces)}; its owner adds ` +
+                    "one, or leave the name of the Gateway out: then one is written for the host",
+                )),
+      ...asked.hosts.flatMap((host) =>
+        foreign
+          .filter(({ metadata, spec: { hosts = [], gateways: bound = ["mesh"] } }) => {
+            const names = bound.map((name) => (name.includes("/") ? name : `${metadata.namespace}/${name}`));
+            return hosts.includes(host) && selecting.some((gateway) => names.includes(nameOf(gateway)));
+          })
+          .map(
+            (routes) =>
+              `VirtualService ${nameOf(routes)} of somebody else routes ${host} at this gateway; choose another host, ` +
+              "or have its owner remove it",
+          ),
+      ),
+    ],
+  };
+}
+
+const nameOf = ({ metadata: { namespace, name } }: FoundObject<unknown>): string => `${namespace}/${name}`;
+
+const inWords = (namespaces: readonly string[] | undefined): string =>
+  namespaces ? ` that routes of namespace ${namespaces.join(", ")} may bind to` : "";
+
+/** Whether an entry of `hosts` of a Gateway in `own` lets routes of `namespaces` bind to `host` (Istio: Server.hosts). */
+function serves(entry: string, host: string, namespaces: readonly string[], own: string): boolean {
+  const [scope = "", pattern = ""] = entry.includes("/") ? entry.split("/") : ["*", entry];
+  const allowed =
+    scope === "*" || namespaces.every((namespace) => namespace === (scope === "." ? own : scope));
+  return (
+    allowed &&
+    (pattern === "*" || pattern === host || (pattern.startsWith("*.") && host.endsWith(pattern.slice(1))))
+  );
+}

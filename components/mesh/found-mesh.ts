@@ -1,0 +1,77 @@
+/** What is read of an Istio that somebody else runs, and whether it will do. Pure. */
+import type { V1Deployment } from "@kubernetes/client-node";
+import { REVISION_LABEL } from "./namespace";
+
+/** What only the owner of a mesh may set (Istio: MeshConfig). */
+export interface MeshNeeds {
+  /** That paths are read as the service reads them, which policies on paths rest on: `DECODE_AND_MERGE_SLASHES`. */
+  readonly pathNormalization?: boolean;
+}
+
+export interface FoundMesh {
+  readonly version: string;
+  readonly settings: { readonly pathNormalization?: { readonly normalization?: string } };
+}
+
+/** Oldest and newest minor that these components were tested with. */
+const TESTED = { oldest: "1.29", newest: "1.31" };
+
+/** The Deployment of istiod that has a revision. */
+export const istiodOf = (deployments: readonly V1Deployment[], revision: string): V1Deployment | undefined =>
+  deployments.find(({ metadata }) => (metadata?.labels?.[REVISION_LABEL] ?? "default") === revision);
+
+/** Chart and operator label it; else the image has it. */
+function versionOf({ metadata, spec }: V1Deployment): string | undefined {
+  const images = (spec?.template.spec?.containers ?? []).map(({ image }) => image ?? "");
+  return [
+    metadata?.labels?.["app.kubernetes.io/version"],
+    ...images.map((image) => image.replace(/^.*:/, "")),
+  ]
+    .map((text) => /^v?(\d+\.\d+\.\d+)/.exec(text ?? "")?.[1])
+    .find((version) => version !== undefined);
+}
+
+export function meshProblems(
+  {
+    istiod,
+    others,
+    settings,
+  }: {
+    readonly istiod: V1Deployment | undefined;
+    readonly others: readonly V1Deployment[];
+    readonly settings: FoundMesh["settings"];
+  },
+  needs: MeshNeeds,
+): { readonly found: FoundMesh; readonly problems: readonly string[] } {
+  if (!istiod) {
+    const revisions = others.map(({ metadata }) => metadata?.labels?.[REVISION_LABEL] ?? "default");
+    const there = revisions.length > 0 ? `revisions there: ${revisions.join(", ")}` : "no istiod is there";
+    return { found: { version: "", settings }, problems: [`no istiod has this revision or tag; ${there}`] };
+  }
+  const version = versionOf(istiod) ?? "";
+  const normalization = settings.pathNormalization?.normalization ?? "BASE";
+  return {
+    found: { version, settings },
+    problems: [
+      ...(version === ""
+        ? ["the version of istiod cannot be told from its labels and its image"]
+        : older(version, TESTED.oldest)
+          ? [`it is ${version}; allowed: ${TESTED.oldest} to ${TESTED.newest}`]
+          : []),
+      ...((istiod.status?.availableReplicas ?? 0) === 0
+        ? [`no pod of Deployment ${istiod.metadata?.name ?? ""} is available`]
+        : []),
+      ...(needs.pathNormalization && normalization !== "DECODE_AND_MERGE_SLASHES"
+        ? [
+            `its mesh normalizes paths by ${normalization}, so another spelling of a path passes a deny list, or needs no token; ` +
+              "allowed: meshConfig.pathNormalization.normalization: DECODE_AND_MERGE_SLASHES, which its owner sets, or no paths in " +
+              "deny lists and required tokens",
+          ]
+        : []),
+    ],
+  };
+}
+
+/** Whether `version` is of a minor before `minor`. */
+const older = (version: string, minor: string): boolean =>
+  minor.localeCompare(version.split(".").slice(0, 2).join("."), "en", { numeric: true }) > 0;

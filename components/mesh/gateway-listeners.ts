@@ -1,0 +1,115 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Gateway, type Server } from "../istio/gateway";
+import { VirtualService } from "../istio/virtual-service";
+import { certificateServers, tlsOfHosts } from "../security/certificates";
+import {
+  bound,
+  gatewayServers,
+  hostSuffix,
+  httpServer,
+  httpsRedirect,
+  type GatewayTls,
+  type NodePorts,
+  type TlsTermination,
+} from "../security/gateway-servers";
+import { certificatesHeld } from "./certificates";
+import { changesCluster, type ClusterAccess } from "./cluster-access";
+import type { GatewayPods } from "./gateway-proxies";
+
+/** What gateway pods listen to. */
+export interface GatewayListenersArgs {
+  readonly pods: GatewayPods;
+  readonly hosts: readonly string[];
+  /** Namespaces whose VirtualServices may bind to the hosts. Default: any. */
+  readonly routeNamespaces?: readonly string[];
+  /** Listen for plain HTTP on port 80. */
+  readonly http: boolean;
+  /** Listen for HTTPS on port 443. Default: no HTTPS. */
+  readonly tls?: GatewayTls;
+  /** Default: the gateway. */
+  readonly tlsTermination?: TlsTermination;
+  readonly nodePorts?: NodePorts;
+  /** How long each pod may take to hold the certificates of `tls`, in seconds. 0 waits for none. Default 60. */
+  readonly certificateTimeoutSeconds?: number;
+  readonly cluster?: ClusterAccess;
+}
+
+type After = pulumi.Input<pulumi.Input<pulumi.Resource>[]>;
+
+/** Writes the Gateway objects of `args.hosts`, and what redirects HTTP to HTTPS; gives the one that routes bind to. */
+export function gatewayListeners(
+  name: string,
+  args: GatewayListenersArgs,
+  opts: {
+    readonly parent: pulumi.Resource;
+    readonly dependsOn: After;
+    readonly hooks?: pulumi.ResourceHookBinding;
+  },
+): Gateway {
+  const { pods, hosts, routeNamespaces, http, tls, nodePorts = {} } = args;
+  const { namespace, labels } = pods;
+  const { parent, dependsOn, hooks } = opts;
+  const listener = (child: string, servers: readonly Server[], more: pulumi.Input<pulumi.Resource>[]) =>
+    new Gateway(
+      `${name}-${child}`,
+      {
+        metadata: {
+          name: child === "gateway" ? name : `${name}-${child}`,
+          namespace,
+          // `istioctl analyze` looks for a Secret of the full name; the other Gateway has the short one.
+          ...(child === "certificates" && { annotations: { "galley.istio.io/analyze-suppress": "IST0101" } }),
+        },
+        spec: { selector: labels, servers },
+      },
+      {
+        parent,
+        dependsOn:
+          more.length === 0 ? dependsOn : pulumi.output(dependsOn).apply((first) => [...first, ...more]),
+        ...(hooks && { hooks }),
+      },
+    );
+  const certificates = tls ? tlsOfHosts(hosts, tls) : [];
+  const timeoutSeconds = args.certificateTimeoutSeconds ?? 60;
+  const proof: pulumi.Input<pulumi.Resource>[] = [];
+  if (certificates.length > 0 && timeoutSeconds > 0) {
+    const fetched = listener("certificates", certificateServers(certificates, name), []);
+    const held = certificatesHeld(fetched, {
+      gateway: pods,
+      tls: certificates,
+      timeoutSeconds,
+      ...(args.cluster && { cluster: args.cluster }),
+    });
+    const done: pulumi.Output<unknown> = changesCluster() ? held : fetched.urn;
+    proof.push(done.apply((): pulumi.Resource => fetched));
+  }
+  const redirects = http && tls !== undefined && (tls.redirect ?? true);
+  // Only the redirect binds to the Gateway of plain HTTP; a route that must answer there by HTTP may bind to it too.
+  const redirect = (): VirtualService[] => {
+    const plain = listener(
+      "http",
+      [httpServer(bound(hosts, routeNamespaces && [".", ...routeNamespaces]))],
+      proof,
+    );
+    return hosts.map((host) => {
+      const child = `${name}-http-${hostSuffix(host)}`;
+      return new VirtualService(
+        child,
+        {
+          metadata: { name: child, namespace },
+          spec: httpsRedirect(host, `${namespace}/${name}-http`, nodePorts),
+        },
+        { parent, dependsOn: [plain] },
+      );
+    });
+  };
+  const plainHttp = redirects ? redirect() : [];
+  const servers = gatewayServers({
+    hosts,
+    ...(routeNamespaces && { namespaces: routeNamespaces }),
+    http: http && !redirects,
+    ...(tls && { tls }),
+    ...(args.tlsTermination && { tlsTermination: args.tlsTermination }),
+  });
+  // Last, so that port 80 is never closed on the way.
+  return listener("gateway", servers, [...proof, ...plainHttp]);
+}
