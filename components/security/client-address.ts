@@ -33,7 +33,7 @@ function readings(trustedProxies: number): readonly Reading[] {
   });
   return [
     address("(?:::[fF]{4}:)?(\\d{1,3}(?:\\.\\d{1,3}){3})"),
-    address("((?:[0-9a-fA-F]*:){2,7}[0-9a-fA-F]*)"),
+    address("((?:[0-9a-fA-F]*:){2,8}[0-9a-fA-F]*)"),
     { pattern: `^(.*,)?${entry}${others}`, becomes: `\\1${UNREADABLE}\\2` },
   ];
 }
