@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { BlockList, isIPv4 } from "node:net";
+import { BlockList, isIP, isIPv4 } from "node:net";
 import fc from "fast-check";
 import type { AuthorizationPolicySpec, AuthorizationRule } from "../../components/istio/authorization-policy";
 import {
@@ -247,7 +247,7 @@ describe("the client's address", () => {
     const entry = fc
       .oneof(
         fc.ipV4(),
-        fc.ipV6().filter((ip) => !ip.includes(".")),
+        fc.ipV6().filter((ip) => !ip.includes(".") && ip.split(":").length < 9),
       )
       .chain((address) =>
         fc
@@ -272,6 +272,26 @@ describe("the client's address", () => {
           assert.equal(clientAddress("peer", header(none), trusted), "::ffff:0:0");
         },
       ),
+    );
+  });
+
+  it("is none of what has but the shape of one", () => {
+    const bent = fc
+      .array(
+        fc.constantFrom("0", "7", "01", "255", "256", "999", "a", "ffff", "12345", ".", ".", ":", ":", "::"),
+        {
+          minLength: 1,
+          maxLength: 15,
+        },
+      )
+      .map((parts) => parts.join(""));
+    fc.assert(
+      fc.property(bent, (written) => {
+        const read = clientAddress("peer", written, 1);
+        assert.notEqual(read, "peer");
+        if (isIP(written) === 0 && !written.includes(".")) assert.equal(read, "::ffff:0:0", written);
+      }),
+      { numRuns: 5000 },
     );
   });
 
