@@ -20,33 +20,48 @@ interface Reading {
 }
 
 /**
- * Plain text of the last but `trustedProxies - 1` entry, which some proxies write with a port, in brackets or as IPv4 within
- * IPv6; the first reading that matches holds, and none does where there are fewer entries. Shapes alone are compared:
- * Envoy takes no expression of more than 100 instructions, and a proxy writes no `999.1.1.1`.
+ * How the last but `trustedProxies - 1` entry is read, in two passes of which the first reading that matches holds; none does
+ * where there are fewer entries. Envoy takes no expression of more than 100 instructions.
  */
-function readings(trustedProxies: number): readonly Reading[] {
-  const entry = "[ -+\\--~]*";
-  const others = `((?:,${entry}){${trustedProxies - 1}})$`;
-  const address = (shape: string): Reading => ({
+function passes(trustedProxies: number): readonly (readonly Reading[])[] {
+  const others = `((?:,${ENTRY}){${trustedProxies - 1}})$`;
+  /** Plain text of an address that a proxy writes with a port, in brackets or as IPv4 within IPv6. */
+  const plain = (shape: string): Reading => ({
     pattern: `^(.*,)? *\\[?${shape}\\]?(?::\\d+)? *${others}`,
     becomes: "\\1\\2\\3",
   });
+  const unreadable = (entry: string): Reading => ({
+    pattern: `^(.*,)?(?:${entry})${others}`,
+    becomes: `\\1${UNREADABLE}\\2`,
+  });
   return [
-    address("(?:::[fF]{4}:)?(\\d{1,3}(?:\\.\\d{1,3}){3})"),
-    address("((?:[0-9a-fA-F]*:){2,7}[0-9a-fA-F]*)"),
-    { pattern: `^(.*,)?${entry}${others}`, becomes: `\\1${UNREADABLE}\\2` },
+    [
+      plain("(?:::[fF]{4}:)?(\\d{1,3}(?:\\.\\d{1,3}){3})"),
+      plain(`((?:${HEX}*:){2,7}${HEX}*)`),
+      unreadable(ENTRY),
+    ],
+    // What has the shape of an address and is none; the ways of IPv6 to be none in turn.
+    [
+      unreadable("(?:[\\d.]*\\.)?(?:25[6-9]|2[6-9]\\d|[3-9]\\d\\d|0\\d+)(?:\\.[\\d.]*)?"),
+      unreadable(`${PART}*(?:${HEX}{5}|:::|::${PART}+::)${PART}*`),
+      unreadable(`(?:${HEX}+:){2,6}${HEX}+`),
+      unreadable(`:${HEX}${PART}*|${PART}*${HEX}:`),
+    ],
   ];
 }
+const ENTRY = "[ -+\\--~]*";
+const HEX = "[0-9a-fA-F]";
+const PART = "[:0-9a-fA-F]";
 
 /** Part of Envoy's HttpConnectionManager that has `X-Forwarded-For` read before the address of the client is. */
 export function readForwardedFor(trustedProxies: number): Readonly<Record<string, unknown>> {
   const header = "request.headers['x-forwarded-for']";
-  const read = readings(trustedProxies).reduceRight(
-    (otherwise, { pattern, becomes }) =>
-      `${header}.matches(r'${pattern}') ? re.extract(${header}, r'${pattern}', r'${becomes}') : ${otherwise}`,
-    header,
-  );
-  const append = { header: { key: "x-forwarded-for", value: `%CEL(${read})%` } };
+  const value = (readings: readonly Reading[]): string =>
+    readings.reduceRight(
+      (otherwise, { pattern, becomes }) =>
+        `${header}.matches(r'${pattern}') ? re.extract(${header}, r'${pattern}', r'${becomes}') : ${otherwise}`,
+      header,
+    );
   return {
     early_header_mutation_extensions: [
       {
@@ -54,7 +69,12 @@ export function readForwardedFor(trustedProxies: number): Readonly<Record<string
         typed_config: {
           "@type":
             "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-          mutations: [{ append: { ...append, append_action: "OVERWRITE_IF_EXISTS" } }],
+          mutations: passes(trustedProxies).map((readings) => ({
+            append: {
+              header: { key: "x-forwarded-for", value: `%CEL(${value(readings)})%` },
+              append_action: "OVERWRITE_IF_EXISTS",
+            },
+          })),
         },
       },
     ],
@@ -68,22 +88,27 @@ export function clientAddress(
   trustedProxies: number,
 ): string | undefined {
   if (trustedProxies === 0 || forwarded === undefined) return peer;
-  const written = typeof forwarded === "string" ? forwarded : forwarded.join(",");
-  const reading = compiled(trustedProxies).find(({ pattern }) => pattern.test(written));
-  const read = reading ? written.replace(reading.pattern, reading.becomes) : written;
+  let read = typeof forwarded === "string" ? forwarded : forwarded.join(",");
+  for (const readings of compiled(trustedProxies)) {
+    const reading = readings.find(({ pattern }) => pattern.test(read));
+    if (reading) read = read.replace(reading.pattern, reading.becomes);
+  }
   const client = read.split(",").at(-trustedProxies)?.trim() ?? "";
   return isIP(client) > 0 ? client : peer;
 }
 
-const known = new Map<number, readonly { readonly pattern: RegExp; readonly becomes: string }[]>();
+type Compiled = readonly (readonly { readonly pattern: RegExp; readonly becomes: string }[])[];
+const known = new Map<number, Compiled>();
 
-function compiled(trustedProxies: number): NonNullable<ReturnType<(typeof known)["get"]>> {
+function compiled(trustedProxies: number): Compiled {
   const all =
     known.get(trustedProxies) ??
-    readings(trustedProxies).map(({ pattern, becomes }) => ({
-      pattern: new RegExp(pattern),
-      becomes: becomes.replaceAll("\\", "$"),
-    }));
+    passes(trustedProxies).map((readings) =>
+      readings.map(({ pattern, becomes }) => ({
+        pattern: new RegExp(pattern),
+        becomes: becomes.replaceAll("\\", "$"),
+      })),
+    );
   known.set(trustedProxies, all);
   return all;
 }

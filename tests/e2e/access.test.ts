@@ -113,7 +113,14 @@ describe("who may come in", () => {
             assert.equal(await by(`198.51.100.1, ${written}`), end === "7" ? 200 : 403, written);
         assert.equal(await by(`203.0.113.${end}:51234`), end === "7" ? 200 : 403);
       }
-      for (const written of ["unknown", "::ffff:cb00:7107", "203.0.113.7,", '"203.0.113.7"'])
+      for (const written of [
+        "unknown",
+        "::ffff:cb00:7107",
+        "203.0.113.7,",
+        '"203.0.113.7"',
+        "256.1.1.1",
+        "2001:db8::7::",
+      ])
         assert.equal(await by(written), 403, written);
     });
 

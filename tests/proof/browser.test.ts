@@ -53,9 +53,10 @@ class Browser {
 
   static async open(folder: string): Promise<Browser> {
     await must("npm", "install", "--no-save", "--no-audit", "--no-fund", "--prefix", folder, CHROMIUM);
-    const found = "import(process.argv[1]).then((m) => m.default.executablePath()).then(console.log)";
+    const found =
+      "process.env.TMPDIR = process.argv[1]; import(process.argv[2]).then((m) => m.default.executablePath()).then(console.log)";
     const entry = path.join(folder, "node_modules/@sparticuz/chromium/build/index.js");
-    const program = (await must("node", "--eval", found, entry)).trim();
+    const program = (await must("node", "--eval", found, folder, entry)).trim();
     const process = spawn(program, [
       ...["--headless=shell", "--no-sandbox", "--no-zygote", "--single-process", "--disable-gpu"],
       ...["--disable-dev-shm-usage", "--remote-debugging-port=0", `--user-data-dir=${folder}/profile`],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { BlockList } from "node:net";
+import { BlockList, isIP, isIPv4 } from "node:net";
 import fc from "fast-check";
 import type { AuthorizationPolicySpec, AuthorizationRule } from "../../components/istio/authorization-policy";
 import {
@@ -241,6 +241,58 @@ describe("the client's address", () => {
     assert.equal(clientAddress("peer", "1.1.1.1", 2), "peer");
     assert.equal(clientAddress("peer", undefined, 1), "peer");
     assert.equal(clientAddress("peer", "1.1.1.1", 0), "peer");
+  });
+
+  it("is the same however a proxy writes it, and none where it writes none", () => {
+    const entry = fc
+      .oneof(
+        fc.ipV4(),
+        fc.ipV6().filter((ip) => !ip.includes(".") && ip.split(":").length < 9),
+      )
+      .chain((address) =>
+        fc
+          .constantFrom(
+            ...[address, `[${address}]`, `[${address}]:51234`, ` ${address}  `],
+            ...(isIPv4(address) ? [`${address}:51234`, `::ffff:${address}`, `[::FFFF:${address}]:1`] : []),
+          )
+          .map((written) => ({ address, written })),
+      );
+    const garbage = fc.constantFrom("unknown", "_hidden", "", "x.y:80", '"1.1.1.1"', "fe80::1%eth0", "1.1.1");
+    fc.assert(
+      fc.property(
+        fc.array(entry),
+        entry,
+        fc.array(entry, { maxLength: 9 }),
+        garbage,
+        (before, one, after, none) => {
+          const header = (written: string): string =>
+            [...before.map((e) => e.written), written, ...after.map((e) => e.written)].join(",");
+          const trusted = after.length + 1;
+          assert.equal(clientAddress("peer", header(one.written), trusted), one.address);
+          assert.equal(clientAddress("peer", header(none), trusted), "::ffff:0:0");
+        },
+      ),
+    );
+  });
+
+  it("is none of what has but the shape of one", () => {
+    const bent = fc
+      .array(
+        fc.constantFrom("0", "7", "01", "255", "256", "999", "a", "ffff", "12345", ".", ".", ":", ":", "::"),
+        {
+          minLength: 1,
+          maxLength: 15,
+        },
+      )
+      .map((parts) => parts.join(""));
+    fc.assert(
+      fc.property(bent, (written) => {
+        const read = clientAddress("peer", written, 1);
+        assert.notEqual(read, "peer");
+        if (isIP(written) === 0 && !written.includes(".")) assert.equal(read, "::ffff:0:0", written);
+      }),
+      { numRuns: 5000 },
+    );
   });
 
   it("is read by expressions that Envoy takes, without text that would end them", () => {
