@@ -4,10 +4,12 @@ import { field, list, map, object, refuse, text } from "./fields";
 export const HEADER = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 export const HEADER_RULE = "the name of an HTTP header, in lowercase";
 
-/** Envoy refuses or overwrites changes of the others, or they belong to the connection. */
-const CHANGEABLE = new RegExp(
-  `^(?!(?:host|x-envoy-.*|content-length|transfer-encoding|connection|upgrade)$)${HEADER.source.slice(1)}`,
-);
+/** Envoy refuses or overwrites changes of the others, or they belong to the connection. Tested by tests/e2e/headers.test.ts. */
+const OTHERS =
+  "host|x-envoy-.*|content-length|transfer-encoding|connection|keep-alive|proxy-connection|te|upgrade";
+
+const changeable = (...others: readonly string[]): RegExp =>
+  new RegExp(`^(?!(?:${[OTHERS, ...others].join("|")})$)${HEADER.source.slice(1)}`);
 const CHANGEABLE_RULE =
   "the name of an HTTP header, in lowercase, other than host (that is rewrite.host), x-envoy-* and those of the connection";
 
@@ -23,20 +25,35 @@ const value = field(
   },
 );
 
+interface Names {
+  readonly pattern: RegExp;
+  readonly allowed: string;
+}
+
+const REQUEST: Names = {
+  pattern: changeable("x-forwarded-client-cert"),
+  allowed: `${CHANGEABLE_RULE}; nor x-forwarded-client-cert, which sidecars write`,
+};
+const REQUEST_REMOVED: Names = {
+  pattern: changeable("x-forwarded-client-cert", "x-forwarded-proto", "x-request-id"),
+  allowed: `${CHANGEABLE_RULE}; nor x-forwarded-client-cert, x-forwarded-proto and x-request-id, which sidecars write where they are missing`,
+};
 /** The gateway writes its own name over `server`, whatever a route says of it (Envoy: server_header_transformation). */
-const ANSWERED = new RegExp(CHANGEABLE.source.replace("host|", "host|server|"));
-const ANSWERED_RULE = `${CHANGEABLE_RULE}; nor server, over which the gateway writes its own name`;
+const RESPONSE: Names = {
+  pattern: changeable("server", "date"),
+  allowed: `${CHANGEABLE_RULE}; nor server and date, which the gateway writes itself`,
+};
 
-const values = (pattern: RegExp, allowed: string, description: string) =>
-  map({ pattern, allowed, of: "header" }, value, description).exactOptional();
+const values = (names: Names, description: string) =>
+  map({ ...names, of: "header" }, value, description).exactOptional();
 
-const changes = (pattern: RegExp, allowed: string, description: string) =>
+const changes = (names: Names, removed: Names, description: string) =>
   object(
     {
-      set: values(pattern, allowed, "Header → value, in place of any that is there."),
-      add: values(pattern, allowed, "Header → value, beside any that is there."),
+      set: values(names, "Header → value, in place of any that is there."),
+      add: values(names, "Header → value, beside any that is there."),
       remove: list(
-        text(pattern, allowed, { description: "Name of a header.", example: "x-debug" }),
+        text(removed.pattern, removed.allowed, { description: "Name of a header.", example: "x-debug" }),
         "a list of header names, each once",
         "Headers that are taken away.",
       ).exactOptional(),
@@ -46,8 +63,8 @@ const changes = (pattern: RegExp, allowed: string, description: string) =>
 
 export const headers = object(
   {
-    request: changes(CHANGEABLE, CHANGEABLE_RULE, "Changes on the way to a version."),
-    response: changes(ANSWERED, ANSWERED_RULE, "Changes on the way back to the client."),
+    request: changes(REQUEST, REQUEST_REMOVED, "Changes on the way to a version."),
+    response: changes(RESPONSE, RESPONSE, "Changes on the way back to the client."),
   },
   "Headers that are set, added and removed.",
 );
