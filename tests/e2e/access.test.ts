@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import assert from "node:assert/strict";
 import {
   assertSplit,
@@ -17,6 +18,7 @@ import {
 } from "./lab";
 import { cutOffFromIstiod } from "./faults";
 import { echoUrl, meshClient, remove, type MeshClient } from "./mesh-client";
+import { spelling } from "./spellings";
 import { forgeries, issuer } from "./tokens";
 
 const ISSUER = "https://id.example.com/";
@@ -33,6 +35,20 @@ async function deploy(security: object, traffic: object = {}, gateway: object = 
     Object.assign(config["shopzier:traffic"] as object, traffic);
   });
   await up();
+}
+
+/** Status and body of an answer of the service; nothing for one of the gateway. */
+async function content(client: Client, path: string): Promise<string> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const { statusCode, headers, body } = await client.request({ path });
+      const text = await body.text();
+      return headers["x-category-version"] === undefined ? "" : `${statusCode} ${text}`;
+    } catch (error) {
+      // The gateway closes the connection of what it refuses.
+      if (attempt === 2) throw error;
+    }
+  }
 }
 
 describe("who may come in", () => {
@@ -151,8 +167,37 @@ describe("who may come in", () => {
     /** A right token that is meant for somebody else is forbidden, says Envoy. */
     const statusOf = (forgery: string): number => (forgery.endsWith("audience") ? 403 : 401);
     const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-    before(() =>
-      deploy(
+    /** Denied as exact paths and by a prefix; and what the service answers to each. */
+    const DENIED = [`${LIST}/50`, `${LIST}/product/1`, "/api/v2/category/50/variants"];
+    const canonical = new Set<string>();
+    const spellings = [...new Set(fc.sample(spelling(DENIED), 8000))].slice(0, 5000);
+    /** Those by which a request gets what a denied path has. */
+    const reaching = async (): Promise<string[]> => {
+      // A connection from before a change keeps the lists of before.
+      const fresh = await Client.open();
+      const found: string[] = [];
+      const lanes = Array.from({ length: 16 }, async (_, lane) => {
+        for (let i = lane; i < spellings.length; i += 16) {
+          const path = spellings[i] ?? "";
+          if (canonical.has(await content(fresh, path))) found.push(path);
+        }
+      });
+      await Promise.all(lanes);
+      await fresh.close();
+      return found;
+    };
+    let reachable: readonly string[];
+    before(async () => {
+      // Each version has its own way to say it.
+      for (const path of DENIED) {
+        for (let i = 0; i < 60; i++) canonical.add(await content(client, path));
+      }
+      assert.ok(
+        [...canonical].every((text) => text.startsWith("200 ")),
+        [...canonical].join("\n"),
+      );
+      reachable = await reaching();
+      await deploy(
         {
           authentication: {
             jwt: [
@@ -166,7 +211,15 @@ describe("who may come in", () => {
             ],
             required: [{ paths: [PRIVATE] }, { methods: ["DELETE"] }],
           },
-          access: { deny: [{ paths: [`${LIST}/secret`] }, { claims: { groups: ["banned"] } }] },
+          access: {
+            deny: [
+              { paths: [`${LIST}/secret`] },
+              {
+                paths: [`${LIST}/50`, { prefix: `${LIST}/product` }, "/api/v2/category/50/variants"],
+              },
+              { claims: { groups: ["banned"] } },
+            ],
+          },
         },
         {
           cors: { origins: ["https://shop.example.com"], methods: ["PUT"] },
@@ -179,8 +232,8 @@ describe("who may come in", () => {
             { name: "beta", match: { claims: { "realm_access.roles": "beta" } }, to: "v2" },
           ],
         },
-      ),
-    );
+      );
+    });
 
     it("asks for one where it is required, and verifies every one that is shown", async () => {
       await until("a token is required", async () => (await status(PRIVATE)) === 403);
@@ -263,6 +316,13 @@ describe("who may come in", () => {
         assert.equal(await answer(path, headers), `${code} undefined Origin`);
       }
       assert.equal(await answer(`${LIST}/secret`, { origin: shop }), "403 undefined undefined");
+    });
+
+    it("cannot be passed by any of 5,000 spellings of a denied path, of which many reach its handler", async () => {
+      assert.equal(spellings.length, 5000);
+      assert.ok(reachable.length > 500, `${reachable.length} reached a handler before the path was denied`);
+      for (const path of DENIED) assert.equal(await status(path), 403, path);
+      assert.deepEqual(await reaching(), []);
     });
 
     it("lets a preflight pass without one, and nothing else that looks alike", async () => {
