@@ -2,6 +2,7 @@ import { execa } from "execa";
 import assert from "node:assert/strict";
 import path from "node:path";
 import { stackEnvironment } from "../../lab/stack";
+import type { Findings } from "../../stacks/doctor";
 import { kubectl, ROOT, tool } from "./lab";
 
 const FOLDER = path.join(ROOT, "tests/e2e/ownership");
@@ -81,6 +82,23 @@ describe("what exists already", () => {
     );
     await refused(up("renamed-a", "b"));
     await kubectl("get", "configmap", "precious", "-n", "owned-a");
+  });
+
+  it("is seen by the doctor beforehand, and the lab's own stack has nothing of others", async () => {
+    const { stdout, exitCode, all } = await tool("npm", "run", "-s", "doctor", "--", "lab", "--json");
+    assert.equal(exitCode, 0, all);
+    const { kubernetes, controlPlanes, gateways, missingRights, foreign } = JSON.parse(stdout) as Findings;
+    assert.match(kubernetes, /^v1\./);
+    const names = (parts: Findings["gateways"]) =>
+      typeof parts === "string"
+        ? parts
+        : parts.map(({ namespace, name, version }) => [namespace, name, version]);
+    assert.deepEqual(names(controlPlanes), [["istio-system", "istiod", "1.31.0"]]);
+    assert.deepEqual(names(gateways), [["istio-ingress", "istio-ingressgateway", "1.31.0"]]);
+    assert.deepEqual([missingRights, foreign], [[], []]);
+    const other = await tool("npm", "run", "-s", "doctor", "--", "dev");
+    assert.equal(other.exitCode, 1, other.all);
+    assert.match(other.all, /- istio-ingress: Pulumi stack organization\/shopzier\/lab/);
   });
 
   it("is not asked for where no cluster answers: the preview says so and goes on", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createServer, type Server } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { everyPodLabelled, GATEWAY_LABEL } from "../../components/mesh/gateway-label";
 
@@ -7,13 +7,7 @@ const OLD = { istio: "ingressgateway" };
 const NEW = { ...OLD, [GATEWAY_LABEL]: "istio-ingress" };
 
 describe("what selects the gateway's pods by a label that they did not have before", () => {
-  let server: Server;
   let asked: string[];
-  afterEach(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-
   /** What happens before an update of what has these inputs now, where pods without the label are seen one after the other. */
   async function beforeUpdate(
     inputs: object,
@@ -21,7 +15,7 @@ describe("what selects the gateway's pods by a label that they did not have befo
     timeoutSeconds = 20,
   ): Promise<void> {
     asked = [];
-    server = createServer(({ url = "" }, response) => {
+    const server = createServer(({ url = "" }, response) => {
       const pods = seen[Math.min(asked.length, seen.length - 1)] ?? [];
       asked.push(decodeURIComponent(url));
       const code = typeof pods === "number" ? pods : 200;
@@ -39,7 +33,12 @@ describe("what selects the gateway's pods by a label that they did not have befo
       "current-context": "test",
     });
     const pods = { namespace: "istio-ingress", labels: OLD };
-    await everyPodLabelled(inputs, pods, { cluster: { kubeconfig }, timeoutSeconds });
+    try {
+      await everyPodLabelled(inputs, pods, { cluster: { kubeconfig }, timeoutSeconds });
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   }
 
   it("is updated once no pod without it is left, also none that is ending", async () => {

@@ -1,0 +1,229 @@
+/** What a stack will meet on its cluster: `npm run doctor -- <stack> [--json]`. Reads only. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import type { KubernetesObject } from "@kubernetes/client-node";
+import { parse } from "yaml";
+import { apiMessage, kubernetesAccess, type ClusterAccess } from "../components/mesh/cluster-access";
+import { ownerMark, verdictOn } from "../components/mesh/owner";
+import { parseSettings, type Settings } from "./settings";
+
+const PROJECT = "shopzier";
+
+/** A right that the stack needs. */
+export interface Right {
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly verb: string;
+  /** Absent for all of the cluster. */
+  readonly namespace?: string;
+}
+
+export interface IstioPart {
+  readonly namespace: string;
+  readonly name: string;
+  readonly version: string;
+  readonly revision: string;
+}
+
+/** What was found. */
+export interface Findings {
+  readonly context: string;
+  readonly server: string;
+  readonly kubernetes: string;
+  readonly controlPlanes: readonly IstioPart[] | string;
+  readonly gateways: readonly IstioPart[] | string;
+  readonly missingRights: readonly Right[];
+  /** Namespaces that the stack makes, and that exist without its mark; with who owns them. */
+  readonly foreign: readonly { readonly name: string; readonly owner: string }[];
+}
+
+/** Whether `up` may be run. */
+export const isWell = ({ missingRights, foreign }: Findings): boolean =>
+  missingRights.length === 0 && foreign.length === 0;
+
+/** The namespaces that the stack makes. */
+export function namespacesOf({ category, observability }: Settings): string[] {
+  return [
+    "istio-system",
+    "istio-ingress",
+    category.namespace,
+    ...(["prometheus", "jaeger", "grafana"] as const).filter((name) => observability[name] !== undefined),
+  ];
+}
+
+const ISTIO_KINDS: Readonly<Record<string, readonly string[]>> = {
+  "networking.istio.io": [
+    "gateways",
+    "virtualservices",
+    "destinationrules",
+    "envoyfilters",
+    "serviceentries",
+  ],
+  "security.istio.io": ["authorizationpolicies", "requestauthentications", "peerauthentications"],
+  "telemetry.istio.io": ["telemetries"],
+};
+const NAMESPACED: Readonly<Record<string, readonly string[]>> = {
+  "": ["configmaps", "secrets", "services", "serviceaccounts"],
+  apps: ["deployments"],
+  autoscaling: ["horizontalpodautoscalers"],
+  policy: ["poddisruptionbudgets"],
+  "networking.k8s.io": ["networkpolicies"],
+  "rbac.authorization.k8s.io": ["roles", "rolebindings"],
+};
+const CLUSTER_WIDE: Readonly<Record<string, readonly string[]>> = {
+  "": ["namespaces"],
+  "apiextensions.k8s.io": ["customresourcedefinitions"],
+  "admissionregistration.k8s.io": ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
+  "rbac.authorization.k8s.io": ["clusterroles", "clusterrolebindings"],
+};
+const WRITES = ["get", "create", "patch", "delete"];
+
+/** What the stack does to its cluster, as far as it can be told beforehand. */
+export function rightsOf(settings: Settings): Right[] {
+  const of = (
+    kinds: Readonly<Record<string, readonly string[]>>,
+    namespace: { readonly namespace?: string },
+  ): Right[] =>
+    Object.entries(kinds).flatMap(([group, resources]) =>
+      resources.flatMap((resource) => WRITES.map((verb) => ({ group, resource, verb, ...namespace }))),
+    );
+  const pods = (namespace: string, verb: string, subresource?: string): Right => ({
+    ...{ group: "", resource: "pods", verb, namespace },
+    ...(subresource !== undefined && { subresource }),
+  });
+  return [
+    ...of(CLUSTER_WIDE, {}),
+    ...namespacesOf(settings).flatMap((namespace) => of({ ...NAMESPACED, ...ISTIO_KINDS }, { namespace })),
+    pods(settings.category.namespace, "list"),
+    pods("istio-ingress", "list"),
+    ...(settings.propagation.wait
+      ? ["get", "create"].map((verb) => pods("istio-ingress", verb, "portforward"))
+      : []),
+  ];
+}
+
+interface Deployment extends KubernetesObject {
+  readonly spec: {
+    readonly template: {
+      readonly metadata: {
+        readonly labels?: Readonly<Record<string, string>>;
+        readonly annotations?: Readonly<Record<string, string>>;
+      };
+    };
+  };
+}
+
+/** Asks the cluster. */
+export async function examine(settings: Settings, stack: string, access: ClusterAccess): Promise<Findings> {
+  const { config } = await kubernetesAccess(access);
+  const client = await import("@kubernetes/client-node");
+  const objects = client.KubernetesObjectApi.makeApiClient(config);
+  const { gitVersion } = await config.makeApiClient(client.VersionApi).getCode();
+
+  const may = async ({ resource, subresource, group, verb, namespace }: Right): Promise<boolean> => {
+    const review = await objects.create({
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SelfSubjectAccessReview",
+      spec: { resourceAttributes: { group, resource, subresource, verb, namespace } },
+    } as KubernetesObject);
+    return (review as { readonly status?: { readonly allowed?: boolean } }).status?.allowed === true;
+  };
+  // Who may do all of it, as usual, is not asked for each.
+  const all = await may({ group: "*", resource: "*", verb: "*" });
+  const rights = all ? [] : rightsOf(settings);
+  const allowed = await Promise.all(rights.map(may));
+
+  const parts = (deployments: readonly Deployment[]): IstioPart[] =>
+    deployments.map(({ metadata, spec: { template } }) => ({
+      namespace: metadata?.namespace ?? "",
+      name: metadata?.name ?? "",
+      version: template.metadata.labels?.["app.kubernetes.io/version"] ?? "unknown",
+      revision: template.metadata.labels?.["istio.io/rev"] ?? "default",
+    }));
+  const list = objects.list<Deployment>("apps/v1", "Deployment");
+  const deployments = await list.then(({ items }) => items).catch(apiMessage);
+  const found = (is: (template: Deployment["spec"]["template"]["metadata"]) => boolean) =>
+    typeof deployments === "string"
+      ? deployments
+      : parts(deployments.filter(({ spec }) => is(spec.template.metadata)));
+
+  const mark = ownerMark("organization", `urn:pulumi:${stack}::${PROJECT}::`);
+  const foreign = await Promise.all(
+    namespacesOf(settings).map(async (name) => {
+      const live = await objects
+        .read({ apiVersion: "v1", kind: "Namespace", metadata: { name } })
+        .catch((error: unknown) => {
+          if ((error as { code?: number }).code === 404) return undefined;
+          throw error;
+        });
+      const verdict = verdictOn(live?.metadata, mark);
+      return verdict.kind === "foreign" ? [{ name, owner: verdict.owner }] : [];
+    }),
+  );
+  return {
+    context: config.getCurrentContext(),
+    server: config.getCurrentCluster()?.server ?? "none",
+    kubernetes: gitVersion,
+    controlPlanes: found(({ labels }) => labels?.app === "istiod"),
+    gateways: found(({ annotations }) => annotations?.["inject.istio.io/templates"] === "gateway"),
+    missingRights: rights.filter((_, i) => allowed[i] !== true),
+    foreign: foreign.flat(),
+  };
+}
+
+/** The findings for a person. */
+export function report(findings: Findings): string {
+  const istio = (parts: Findings["gateways"]): string => {
+    if (typeof parts === "string") return `not known: ${parts}`;
+    const words = parts.map((p) => `${p.namespace}/${p.name} ${p.version} (revision ${p.revision})`);
+    return words.join(", ") || "none";
+  };
+  const right = ({ verb, resource, subresource, group, namespace }: Right): string =>
+    `${verb} ${resource}${subresource === undefined ? "" : `/${subresource}`}${group === "" ? "" : `.${group}`}` +
+    (namespace === undefined ? "" : ` in namespace ${namespace}`);
+  const { context, server, kubernetes, controlPlanes, gateways, missingRights, foreign } = findings;
+  return [
+    `context:        ${context} (${server})`,
+    `Kubernetes:     ${kubernetes}`,
+    `control planes: ${istio(controlPlanes)}`,
+    `gateways:       ${istio(gateways)}`,
+    `rights:         ${missingRights.length === 0 ? "all that the stack needs" : "these are missing"}`,
+    ...missingRights.map((r) => `  - ${right(r)}`),
+    `exists already: ${foreign.length === 0 ? "nothing of others that the stack would make" : "these namespaces have not the mark of this stack; `pulumi preview` refuses those that are not in its state"}`,
+    ...foreign.map(({ name, owner }) => `  - ${name}: ${owner}`),
+  ].join("\n");
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: { json: { type: "boolean" } },
+    allowPositionals: true,
+  });
+  const stack = positionals[0] ?? process.env.PULUMI_STACK;
+  if (stack === undefined) throw new Error("which stack? npm run doctor -- <stack> [--json]");
+  const file = path.join(__dirname, "..", `Pulumi.${stack}.yaml`);
+  const { config } = parse(readFileSync(file, "utf8")) as { config: Record<string, unknown> };
+  const under = (namespace: string): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(config).flatMap(([key, value]) =>
+        key.startsWith(`${namespace}:`) ? [[key.slice(namespace.length + 1), value]] : [],
+      ),
+    );
+  const { kubeconfig, context, cluster } = under("kubernetes") as Readonly<Record<string, string>>;
+  const findings = await examine(parseSettings(under(PROJECT), stack), stack, {
+    ...(kubeconfig !== undefined && { kubeconfig }),
+    ...(context !== undefined && { context }),
+    ...(cluster !== undefined && { cluster }),
+  });
+  console.log(values.json ? JSON.stringify(findings, undefined, 2) : report(findings));
+  if (!isWell(findings)) process.exitCode = 1;
+}
+
+if (require.main === module) {
+  main().catch((error: unknown) => {
+    console.error(apiMessage(error));
+    process.exitCode = 2;
+  });
+}
