@@ -7,6 +7,7 @@ import { parse } from "yaml";
 import { apiMessage, kubernetesAccess, type ClusterAccess } from "../components/mesh/cluster-access";
 import { ownerMark, verdictOn } from "../components/mesh/owner";
 import { parseSettings, type Settings } from "./settings";
+import type { Namespace } from "./settings/namespace";
 
 const PROJECT = "shopzier";
 
@@ -43,13 +44,16 @@ export interface Findings {
 export const isWell = ({ missingRights, foreign }: Findings): boolean =>
   missingRights.length === 0 && foreign.length === 0;
 
-/** The namespaces that the stack makes. */
-export function namespacesOf({ category, observability }: Settings): string[] {
+/** The namespaces in which the stack writes. */
+export function namespacesOf({ istio, gateway, category, observability }: Settings): Namespace[] {
   return [
-    "istio-system",
-    "istio-ingress",
+    ...(istio.install ? [istio.namespace] : []),
+    gateway.existing ? { name: gateway.existing.namespace, create: false } : gateway.namespace,
     category.namespace,
-    ...(["prometheus", "jaeger", "grafana"] as const).filter((name) => observability[name] !== undefined),
+    ...(["prometheus", "jaeger", "grafana"] as const).flatMap((name) => {
+      const { namespace } = observability[name] ?? {};
+      return typeof namespace === "object" ? [{ create: true, ...namespace }] : [];
+    }),
   ];
 }
 
@@ -73,7 +77,6 @@ const NAMESPACED: Readonly<Record<string, readonly string[]>> = {
   "rbac.authorization.k8s.io": ["roles", "rolebindings"],
 };
 const CLUSTER_WIDE: Readonly<Record<string, readonly string[]>> = {
-  "": ["namespaces"],
   "apiextensions.k8s.io": ["customresourcedefinitions"],
   "admissionregistration.k8s.io": ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
   "rbac.authorization.k8s.io": ["clusterroles", "clusterrolebindings"],
@@ -93,14 +96,18 @@ export function rightsOf(settings: Settings): Right[] {
     ...{ group: "", resource: "pods", verb, namespace },
     ...(subresource !== undefined && { subresource }),
   });
+  const namespaces = namespacesOf(settings);
+  const { existing, namespace } = settings.gateway;
+  const gateway = existing?.namespace ?? namespace.name;
   return [
-    ...of(CLUSTER_WIDE, {}),
-    ...namespacesOf(settings).flatMap((namespace) => of({ ...NAMESPACED, ...ISTIO_KINDS }, { namespace })),
-    pods(settings.category.namespace, "list"),
-    pods("istio-ingress", "list"),
-    ...(settings.propagation.wait
-      ? ["get", "create"].map((verb) => pods("istio-ingress", verb, "portforward"))
-      : []),
+    ...(settings.istio.install ? of(CLUSTER_WIDE, {}) : []),
+    ...(namespaces.some(({ create }) => create) ? of({ "": ["namespaces"] }, {}) : []),
+    ...namespaces.flatMap(({ name }) =>
+      of(name === existing?.namespace ? ISTIO_KINDS : { ...NAMESPACED, ...ISTIO_KINDS }, { namespace: name }),
+    ),
+    pods(settings.category.namespace.name, "list"),
+    pods(gateway, "list"),
+    ...(settings.propagation.wait ? ["get", "create"].map((verb) => pods(gateway, verb, "portforward")) : []),
   ];
 }
 
@@ -151,7 +158,8 @@ export async function examine(settings: Settings, stack: string, access: Cluster
 
   const mark = ownerMark("organization", `urn:pulumi:${stack}::${PROJECT}::`);
   const foreign = await Promise.all(
-    namespacesOf(settings).map(async (name) => {
+    namespacesOf(settings).map(async ({ name, create }) => {
+      if (!create) return [];
       const live = await objects
         .read({ apiVersion: "v1", kind: "Namespace", metadata: { name } })
         .catch((error: unknown) => {

@@ -131,7 +131,10 @@ exists already: nothing of others that the stack would make`,
   });
 
   it("looks at the namespaces and rights that the settings ask for", () => {
-    assert.deepEqual(namespacesOf(SETTINGS), ["istio-system", "istio-ingress", "category"]);
+    assert.deepEqual(
+      namespacesOf(SETTINGS).map(({ name }) => name),
+      ["istio-system", "istio-ingress", "category"],
+    );
     const forwards = rightsOf(SETTINGS).filter(({ subresource }) => subresource === "portforward");
     assert.deepEqual(
       forwards.map(({ verb, namespace }) => [verb, namespace]),
