@@ -15,7 +15,8 @@ interface Layer {
 
 const mocha = (name: string, ...specs: string[]): Layer => ({
   name,
-  command: ["mocha", "--reporter", "./tests/reporter.ts", ...specs],
+  // A test that failed may leave a connection, which would keep mocha running.
+  command: ["mocha", "--exit", "--reporter", "./tests/reporter.ts", ...specs],
   mocha: true,
 });
 
@@ -37,8 +38,7 @@ const PACKAGE = mocha("package", "--timeout", "5m", "tests/package/**/*.test.ts"
 const SLOW: readonly Layer[] = [
   mocha("lab", "--timeout", "30m", "tests/lab/**/*.test.ts"),
   { name: "lab up", command: ["npm", "run", "-s", "lab", "--", "up"] },
-  // A test that failed may leave a connection, which would keep mocha running.
-  mocha("e2e", "--timeout", "20m", "--exit", "tests/e2e/**/*.test.ts"),
+  mocha("e2e", "--timeout", "20m", "tests/e2e/**/*.test.ts"),
 ];
 
 /** What tests/reporter.ts writes. */

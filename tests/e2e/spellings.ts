@@ -69,12 +69,17 @@ const character = fc
   .chain((write) =>
     at((path, i) => path.slice(0, i) + path.slice(i, i + 1).replace(/\w/, write) + path.slice(i + 1)),
   );
+/** A number with zeros, or with a sign, before it. */
+const number = pick(["0", "00", "%30", "+", "%2B", "-"]).map(
+  (text) => (path: string) => path.replace(/\/(?=\d)/, `/${text}`),
+);
 const end = pick([...ENDS, ...SEGMENTS, ...MARKS]).map((text) => (path: string) => path + text);
 
 const change: fc.Arbitrary<Change> = fc.oneof(
   { weight: 4, arbitrary: slash },
   { weight: 3, arbitrary: end },
   { weight: 3, arbitrary: character },
+  number,
   inserted(MARKS),
   inserted(UNICODE),
   inserted(SEGMENTS),

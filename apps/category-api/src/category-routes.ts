@@ -6,7 +6,6 @@ import { type Contract, familyOf, readable, type ReadableCategory, readableBySlu
 import type { Database } from "./database";
 import { BadRequest, NotFound } from "./errors";
 import {
-  canonicalId,
   type CategoryRequest,
   idParameter,
   isId,
@@ -76,7 +75,7 @@ export function addCategoryRoutes(app: FastifyInstance, { contract, database }: 
     GET: async (request, reply) => {
       const key = parameter(request, "key");
       const scope = await open(request);
-      const answer = isId(key) ? byId(contract, scope, canonicalId(key)) : bySlug(scope, key);
+      const answer = isId(key) ? byId(contract, scope, key) : bySlug(scope, key);
       return send(reply, 200, await answer);
     },
   });

@@ -30,11 +30,11 @@ export async function scopeOf(request: CategoryRequest, database: Database): Pro
   return { categories, storeId: store.id, storeCode, catalogId: store.catalogId, language };
 }
 
-// 18 digits always fit into 64 bits.
-export const isId = (text: string): boolean => /^\d{1,18}$/.test(text);
-
-/** An id without leading zeros. */
-export const canonicalId = (text: string): string => BigInt(text).toString();
+/**
+ * An id as answers write it; 18 digits always fit into 64 bits. One with zeros before it would be a second path to the same
+ * category, of which a policy on the first knows nothing.
+ */
+export const isId = (text: string): boolean => /^(0|[1-9]\d{0,17})$/.test(text);
 
 export function parameter(request: CategoryRequest, name: string): string {
   return request.params[name] ?? "";
@@ -43,6 +43,7 @@ export function parameter(request: CategoryRequest, name: string): string {
 /** The id in the path. Throws {@link BadRequest}. */
 export function idParameter(request: CategoryRequest, name = "id"): string {
   const text = parameter(request, name);
-  if (!isId(text)) throw new BadRequest(`${name} is "${text}"; allowed: up to 18 digits`);
-  return canonicalId(text);
+  if (!isId(text))
+    throw new BadRequest(`${name} is "${text}"; allowed: up to 18 digits, without zeros before them`);
+  return text;
 }

@@ -228,14 +228,20 @@ const TABLE: [what: string, path: string, status: number, body: unknown][] = [
     "manufacturers by slug",
     "/api/v1/category/tables/manufacturer",
     400,
-    { errorCode: "400", message: 'id is "tables"; allowed: up to 18 digits' },
+    { errorCode: "400", message: 'id is "tables"; allowed: up to 18 digits, without zeros before them' },
   ],
   ["variations", "/api/v2/category/50/variations", 200, []],
   [
     "variations of an unknown category",
-    "/api/v2/category/007/variations",
+    "/api/v2/category/7/variations",
     404,
     { errorCode: "404", message: "Category [7] not found" },
+  ],
+  [
+    "an id in another spelling",
+    "/api/v2/category/050/variations",
+    400,
+    { errorCode: "400", message: 'id is "050"; allowed: up to 18 digits, without zeros before them' },
   ],
 ];
 
