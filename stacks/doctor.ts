@@ -81,6 +81,11 @@ const CLUSTER_WIDE: Readonly<Record<string, readonly string[]>> = {
   "admissionregistration.k8s.io": ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
   "rbac.authorization.k8s.io": ["clusterroles", "clusterrolebindings"],
 };
+/** At a gateway of somebody else. */
+const AT_A_GATEWAY: Readonly<Record<string, readonly string[]>> = {
+  "networking.istio.io": ["gateways", "virtualservices", "envoyfilters"],
+  "security.istio.io": ["authorizationpolicies"],
+};
 const WRITES = ["get", "create", "patch", "delete"];
 
 /** What the stack does to its cluster, as far as it can be told beforehand. */
@@ -103,8 +108,18 @@ export function rightsOf(settings: Settings): Right[] {
     ...(settings.istio.install ? of(CLUSTER_WIDE, {}) : []),
     ...(namespaces.some(({ create }) => create) ? of({ "": ["namespaces"] }, {}) : []),
     ...namespaces.flatMap(({ name }) =>
-      of(name === existing?.namespace ? ISTIO_KINDS : { ...NAMESPACED, ...ISTIO_KINDS }, { namespace: name }),
+      of(name === existing?.namespace ? AT_A_GATEWAY : { ...NAMESPACED, ...ISTIO_KINDS }, {
+        namespace: name,
+      }),
     ),
+    ...(settings.istio.install
+      ? []
+      : [{ group: "apps", resource: "deployments", verb: "list", namespace: settings.istio.namespace.name }]),
+    ...(existing
+      ? ["gateways", "virtualservices"].map((resource) => ({
+          ...{ group: "networking.istio.io", resource, verb: "list" },
+        }))
+      : []),
     pods(settings.category.namespace.name, "list"),
     pods(gateway, "list"),
     ...(settings.propagation.wait ? ["get", "create"].map((verb) => pods(gateway, verb, "portforward")) : []),

@@ -1,7 +1,7 @@
 import type { V1Deployment } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterAccess } from "./cluster-access";
-import { lookAt } from "./existing";
+import { isOurs, lookAt, OURS } from "./existing";
 import { istiodOf, meshProblems, type FoundMesh, type MeshNeeds } from "./found-mesh";
 import { REVISION_LABEL } from "./namespace";
 import { guarded, withoutCluster } from "./ownership";
@@ -57,7 +57,9 @@ function find(namespace: string, args: ExistingControlPlaneArgs): Promise<FoundM
       rights: `list deployments and get configmaps in namespace ${namespace}, and list mutatingwebhookconfigurations`,
       ...(cluster && { cluster }),
     },
-    async ({ client, config }) => {
+    async (access) => {
+      const { client, config } = access;
+      if (await isOurs(access, namespace)) return { found: undefined, problems: [OURS] };
       const apps = config.makeApiClient(client.AppsV1Api);
       const { items } = await apps.listNamespacedDeployment({ namespace, labelSelector: "app=istiod" });
       const named = (of: string): V1Deployment | undefined => istiodOf(items, of);

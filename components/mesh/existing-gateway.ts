@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { GatewayTls } from "../security/gateway-servers";
 import type { ServiceIdentity } from "../security/identity";
 import type { ClusterAccess } from "./cluster-access";
-import { lookAt } from "./existing";
+import { isOurs, lookAt, OURS, thisStack } from "./existing";
 import {
   foundGateway,
   type FoundGateway,
@@ -105,7 +105,9 @@ function find(args: ExistingGatewayArgs): Promise<FoundGateway | undefined> {
       rights: `list pods in namespace ${namespace}, and gateways and virtualservices of all namespaces`,
       ...(cluster && { cluster }),
     },
-    async ({ client, config }) => {
+    async (access) => {
+      const { client, config } = access;
+      if (await isOurs(access, namespace)) return { found: undefined, problems: [OURS] };
       const objects = config.makeApiClient(client.CustomObjectsApi);
       const list = async <Object>(plural: string): Promise<readonly Object[]> => {
         const answer: unknown = await objects.listCustomObjectForAllNamespaces({ ...NETWORKING, plural });
@@ -118,8 +120,7 @@ function find(args: ExistingGatewayArgs): Promise<FoundGateway | undefined> {
         list<FoundObject<FoundGatewaySpec>>("gateways"),
         list<FoundObject<FoundRoutesSpec>>("virtualservices"),
       ]);
-      const stack = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-      return foundGateway(args, { pods: pods.items, gateways, virtualServices, stack });
+      return foundGateway(args, { pods: pods.items, gateways, virtualServices, stack: thisStack() });
     },
   );
 }

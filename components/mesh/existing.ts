@@ -1,6 +1,25 @@
 import * as pulumi from "@pulumi/pulumi";
 import { apiMessage, isFinal, kubernetesAccess, type ClusterAccess } from "./cluster-access";
+import { OWNER_MARK, stackOf } from "./owner";
 import { withoutStack } from "./without-stack";
+
+/** Organization, project and stack, as marks name them. */
+export const thisStack = (): string =>
+  `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
+
+/** Said of what a stack has installed and then calls somebody else's. */
+export const OURS =
+  "this stack has installed it, and would now delete it; allowed: what somebody else, or another stack, has installed";
+
+/** Whether this stack has made the namespace: what is in it would then be deleted, and not somebody else's. */
+export async function isOurs({ client, config }: Access, namespace: string): Promise<boolean> {
+  const live = await config
+    .makeApiClient(client.CoreV1Api)
+    .readNamespace({ name: namespace })
+    // Whoever may not read it has not made it.
+    .catch(() => undefined);
+  return stackOf(live?.metadata?.annotations?.[OWNER_MARK] ?? "") === thisStack();
+}
 
 /** How long the API server may take to tell what is there. */
 const TIMEOUT_MS = 10_000;

@@ -13,8 +13,8 @@ export interface FoundMesh {
   readonly settings: { readonly pathNormalization?: { readonly normalization?: string } };
 }
 
-/** Oldest and newest minor that these components were tested with. */
-const TESTED = { oldest: "1.29", newest: "1.31" };
+/** Oldest minor that these components were tested with. */
+const OLDEST = "1.29";
 
 /** The Deployment of istiod that has a revision. */
 export const istiodOf = (deployments: readonly V1Deployment[], revision: string): V1Deployment | undefined =>
@@ -55,8 +55,8 @@ export function meshProblems(
     problems: [
       ...(version === ""
         ? ["the version of istiod cannot be told from its labels and its image"]
-        : older(version, TESTED.oldest)
-          ? [`it is ${version}; allowed: ${TESTED.oldest} to ${TESTED.newest}`]
+        : older(version, OLDEST)
+          ? [`it is ${version}; allowed: ${OLDEST} or newer`]
           : []),
       ...((istiod.status?.availableReplicas ?? 0) === 0
         ? [`no pod of Deployment ${istiod.metadata?.name ?? ""} is available`]

@@ -11,7 +11,7 @@ import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-ch
 import { RESTRICTED } from "./pod-security";
 import { minimumReplicas, scaleValues, type Scale } from "./scale";
 import type { ClusterAccess } from "./cluster-access";
-import { createdNamespace, namespaceName, type NamespaceArgs } from "./namespace";
+import { namespaceFor, namespaceName, type NamespaceArgs } from "./namespace";
 import { guarded, withoutCluster } from "./ownership";
 import { urlHost } from "./url-host";
 
@@ -147,7 +147,11 @@ export class IngressGateway extends pulumi.ComponentResource {
 
     const labels = { ...LABELS, [GATEWAY_LABEL]: gatewayNamespace };
     this.pods = { namespace: gatewayNamespace, labels };
-    const created = createdNamespace(name, namespace, this, RESTRICTED);
+    const { ready } = namespaceFor(name, namespace, {
+      parent: this,
+      labels: RESTRICTED,
+      cluster: args.cluster,
+    });
     const port = (portName: string, number: number, nodePort: number | undefined) => ({
       name: portName,
       port: number,
@@ -197,7 +201,7 @@ export class IngressGateway extends pulumi.ComponentResource {
           args.values,
         ),
       },
-      { parent: this, dependsOn: created },
+      { parent: this, dependsOn: ready },
     );
 
     const before = { namespace: gatewayNamespace, labels: { app: RELEASE, ...LABELS } };

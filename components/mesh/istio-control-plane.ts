@@ -7,7 +7,7 @@ import { webhooksAnswer } from "./istio-webhooks";
 import { RESTRICTED } from "./pod-security";
 import { scaleValues, type Scale } from "./scale";
 import { guarded } from "./ownership";
-import { createdNamespace, namespaceName, REVISION_LABEL, type NamespaceArgs } from "./namespace";
+import { namespaceFor, namespaceName, REVISION_LABEL, type NamespaceArgs } from "./namespace";
 
 export { REVISION_LABEL } from "./namespace";
 
@@ -73,7 +73,11 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     super("shopzier-mesh:index:IstioControlPlane", name, inputs, guarded(cluster, opts));
     const rootNamespace = namespaceName(args.namespace ?? "istio-system");
     const timeout = args.timeoutSeconds ?? 180;
-    const created = createdNamespace(name, args.namespace ?? "istio-system", this, RESTRICTED);
+    const { ready } = namespaceFor(name, args.namespace ?? "istio-system", {
+      parent: this,
+      labels: RESTRICTED,
+      cluster,
+    });
     const release = {
       namespace: rootNamespace,
       timeout,
@@ -99,7 +103,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
           args.values?.base,
         ),
       },
-      { parent: this, dependsOn: created },
+      { parent: this, dependsOn: ready },
     );
 
     const istiod = new k8s.helm.v3.Release(

@@ -1,5 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import type { ClusterAccess } from "./cluster-access";
+import { lookAt, thisStack } from "./existing";
+import { OWNER_MARK, stackOf } from "./owner";
 
 /** A namespace that the component makes, by its name, or with `create: false` one that exists and stays as it is. */
 export type NamespaceArgs = string | { readonly name: string; readonly create?: boolean };
@@ -26,17 +29,34 @@ export const sidecarLabels = (
     ...(revision && { [REVISION_LABEL]: revision }),
   }));
 
+interface LiveNamespace {
+  readonly metadata?: {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+}
+
 /**
- * Why the pods of a namespace that exists would get no sidecar of ours, or the namespace is none. Its own label is looked at
- * before those of its pods (Istio: "Installing the Sidecar", "Controlling the injection policy").
+ * Why a namespace cannot be used as it is: there is none, it is in the state of `stack` (organization/project/stack), or its
+ * pods would get no sidecars by `injectionLabels`. Its own label is looked at before those of its pods (Istio: "Installing the
+ * Sidecar", "Controlling the injection policy").
  */
-export function injectionProblems(
-  live: { readonly metadata?: { readonly labels?: Readonly<Record<string, string>> } } | undefined,
+export function namespaceProblems(
+  live: LiveNamespace | undefined,
   name: string,
-  injectionLabels: Readonly<Record<string, string>>,
+  stack: string,
+  injectionLabels?: Readonly<Record<string, string>>,
 ): string[] {
   if (!live) return [`it does not exist: kubectl create namespace ${name}`];
+  const mark = live.metadata?.annotations?.[OWNER_MARK];
+  if (mark !== undefined && stackOf(mark) === stack) {
+    return [
+      "this stack has made it, and would now delete it with all that is in it. To keep it, take it out of the state: " +
+        `pulumi state delete '${mark.slice(mark.indexOf(" ") + 1)}' && kubectl annotate namespace ${name} ${OWNER_MARK}-`,
+    ];
+  }
   const { [INJECTION_LABEL]: injection, [REVISION_LABEL]: revision } = live.metadata?.labels ?? {};
+  if (!injectionLabels) return [];
   const wanted = injectionLabels[REVISION_LABEL];
   const says = (label: string, value: string): string[] => [
     `its label ${label}=${value} keeps the pods from the sidecars of ${wanted === undefined ? "the default revision" : `revision ${wanted}`}`,
@@ -46,14 +66,46 @@ export function injectionProblems(
   return revision !== undefined && revision !== wanted ? says(REVISION_LABEL, revision) : [];
 }
 
-/** The Namespace as a child of `parent`; nothing where it is somebody else's. */
-export function createdNamespace(
+export interface NamespaceOptions {
+  readonly parent: pulumi.Resource;
+  /** Of a namespace that is made. */
+  readonly labels?: pulumi.Input<Record<string, string>>;
+  /** By which pods get sidecars. Default: they get none. */
+  readonly injectionLabels?: pulumi.Input<Record<string, string>>;
+  readonly cluster?: ClusterAccess | undefined;
+}
+
+/** The Namespace, where it is made; what goes into it depends on `ready`: one that exists is looked at before. */
+export function namespaceFor(
   name: string,
   namespace: NamespaceArgs,
-  parent: pulumi.Resource,
-  labels?: pulumi.Input<Record<string, string>>,
-): k8s.core.v1.Namespace[] {
-  if (!isCreated(namespace)) return [];
-  const metadata = { name: namespaceName(namespace), ...(labels && { labels }) };
-  return [new k8s.core.v1.Namespace(`${name}-namespace`, { metadata }, { parent })];
+  { parent, labels, injectionLabels, cluster }: NamespaceOptions,
+): { readonly created?: k8s.core.v1.Namespace; readonly ready: pulumi.Input<pulumi.Resource[]> } {
+  const own = namespaceName(namespace);
+  if (!isCreated(namespace))
+    return { ready: pulumi.output(injectionLabels).apply((wanted) => usable(own, wanted, cluster)) };
+  const metadata = { name: own, ...(labels && { labels }) };
+  const created = new k8s.core.v1.Namespace(`${name}-namespace`, { metadata }, { parent });
+  return { created, ready: [created] };
+}
+
+async function usable(
+  name: string,
+  injectionLabels: Readonly<Record<string, string>> | undefined,
+  cluster: ClusterAccess | undefined,
+): Promise<pulumi.Resource[]> {
+  await lookAt(
+    { what: `Namespace ${name}`, rights: `get namespace ${name}`, ...(cluster && { cluster }) },
+    async ({ client, config }) => {
+      const live = await config
+        .makeApiClient(client.CoreV1Api)
+        .readNamespace({ name })
+        .catch((error: unknown) => {
+          if ((error as { code?: number }).code === 404) return undefined;
+          throw error;
+        });
+      return { found: live, problems: namespaceProblems(live, name, thisStack(), injectionLabels) };
+    },
+  );
+  return [];
 }

@@ -2,7 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import type { ClusterAccess } from "../mesh/cluster-access";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "../mesh/helm-chart";
-import { createdNamespace, namespaceName, type NamespaceArgs } from "../mesh/namespace";
+import { namespaceFor, namespaceName, type NamespaceArgs } from "../mesh/namespace";
 
 /** An image by name and tag. */
 export interface ContainerImage {
@@ -40,10 +40,10 @@ export interface Chart {
 export function chartNamespace(
   name: string,
   { name: chartName }: Chart,
-  { namespace = chartName }: ChartReleaseArgs,
+  { namespace = chartName, cluster }: ChartReleaseArgs,
   parent: pulumi.Resource,
-): { readonly name: string; readonly created: k8s.core.v1.Namespace[] } {
-  return { name: namespaceName(namespace), created: createdNamespace(name, namespace, parent) };
+): { readonly name: string; readonly ready: pulumi.Input<pulumi.Resource[]> } {
+  return { name: namespaceName(namespace), ready: namespaceFor(name, namespace, { parent, cluster }).ready };
 }
 
 /** Installs a chart with `values`, and those of the user over them. */

@@ -2,7 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { MetricsSource, ObservedService } from "./queries";
 import type { ClusterAccess } from "../mesh/cluster-access";
-import { createdNamespace, namespaceName, type NamespaceArgs } from "../mesh/namespace";
+import { namespaceFor, namespaceName, type NamespaceArgs } from "../mesh/namespace";
 import { guarded, withoutCluster } from "../mesh/ownership";
 
 export interface DashboardsArgs {
@@ -27,7 +27,7 @@ export class Dashboards extends pulumi.ComponentResource {
   constructor(name: string, args: DashboardsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("shopzier-mesh:index:Dashboards", name, withoutCluster(args), guarded(args.cluster, opts));
     const { namespace = "grafana-dashboards" } = args;
-    const created = createdNamespace(name, namespace, this);
+    const { ready } = namespaceFor(name, namespace, { parent: this, cluster: args.cluster });
     // Loaded only where it is needed: Grafana's library takes a tenth of a second.
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     const { dashboards } = require("./dashboards") as typeof import("./dashboards");
@@ -46,7 +46,7 @@ export class Dashboards extends pulumi.ComponentResource {
         },
         data,
       },
-      { parent: this, dependsOn: created },
+      { parent: this, dependsOn: ready },
     );
     this.registerOutputs({});
   }

@@ -68,7 +68,7 @@ export class Grafana extends pulumi.ComponentResource {
           dashboards: { enabled: true, label: DASHBOARD_LABEL, labelValue: "1", searchNamespace: "ALL" },
         },
       },
-      { parent: this, dependsOn: namespace.created },
+      { parent: this, dependsOn: namespace.ready },
     );
     this.url = pulumi.interpolate`http://${CHART.name}.${release.status.namespace}.svc.cluster.local`;
     this.registerOutputs({ url: this.url });

@@ -50,12 +50,12 @@ export class Jaeger extends pulumi.ComponentResource {
                 }),
               },
             },
-            { parent: this, dependsOn: namespace.created },
+            { parent: this, dependsOn: namespace.ready },
           )
         : undefined;
     const release = chartRelease(name, CHART, args, jaegerValues(args, storage), {
       parent: this,
-      dependsOn: claim ? [claim] : namespace.created,
+      dependsOn: claim ? [claim] : namespace.ready,
     });
     this.url = pulumi.interpolate`http://${CHART.name}.${release.status.namespace}.svc.cluster.local:16686`;
     this.registerOutputs({ url: this.url });

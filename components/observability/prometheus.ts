@@ -55,7 +55,7 @@ export class Prometheus extends pulumi.ComponentResource {
         // JSON is YAML; a line for each part, so that a preview shows what changes.
         data: { "rules.yml": JSON.stringify({ groups: args.rules ?? [] }, undefined, 2) },
       },
-      { parent: this, dependsOn: namespace.created },
+      { parent: this, dependsOn: namespace.ready },
     );
     const release = chartRelease(name, CHART, args, prometheusValues(args), {
       parent: this,

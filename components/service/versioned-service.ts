@@ -6,11 +6,9 @@ import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
 import type { ClusterAccess } from "../mesh/cluster-access";
 import { podLabels, PORT_NAME, servicePod, type ServiceProbes } from "./pod";
 import { rolledOut } from "./rollout";
-import { lookAt } from "../mesh/existing";
 import {
-  createdNamespace,
-  injectionProblems,
   isCreated,
+  namespaceFor,
   namespaceName,
   REVISION_LABEL,
   sidecarLabels,
@@ -97,27 +95,13 @@ export class VersionedService extends pulumi.ComponentResource {
     const timeout = args.timeoutSeconds ?? 180;
 
     const namespace = namespaceName(args.namespace);
-    const created = createdNamespace(name, args.namespace, this, args.injectionLabels);
-    const inNamespace = {
+    const { created, ready } = namespaceFor(name, args.namespace, {
       parent: this,
-      dependsOn: isCreated(args.namespace) ? created : pulumi.output(args.injectionLabels).apply(usable),
-    };
-    async function usable(injectionLabels: Record<string, string>): Promise<pulumi.Resource[]> {
-      await lookAt(
-        { what: `Namespace ${namespace}`, rights: `get namespace ${namespace}`, ...(cluster && { cluster }) },
-        async ({ client, config }) => {
-          const live = await config
-            .makeApiClient(client.CoreV1Api)
-            .readNamespace({ name: namespace })
-            .catch((error: unknown) => {
-              if ((error as { code?: number }).code === 404) return undefined;
-              throw error;
-            });
-          return { found: live, problems: injectionProblems(live, namespace, injectionLabels) };
-        },
-      );
-      return [];
-    }
+      labels: args.injectionLabels,
+      injectionLabels: args.injectionLabels,
+      cluster,
+    });
+    const inNamespace = { parent: this, dependsOn: ready };
 
     const entrance = new k8s.core.v1.Service(
       `${name}-service`,
@@ -254,7 +238,7 @@ export class VersionedService extends pulumi.ComponentResource {
     }
 
     this.serviceName = pulumi.output(service);
-    this.namespace = pulumi.output(created[0]?.metadata.name ?? namespace);
+    this.namespace = pulumi.output(created?.metadata.name ?? namespace);
     this.versions = pulumi.output(Object.keys(args.versions));
     this.rolledOut = pulumi.all([entrance, ...rollouts]);
     this.registerOutputs({

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { V1Deployment, V1Pod } from "@kubernetes/client-node";
 import { foundGateway, type GatewayAsked } from "../../components/mesh/found-gateway";
 import { meshProblems } from "../../components/mesh/found-mesh";
-import { injectionProblems } from "../../components/mesh/namespace";
+import { namespaceProblems } from "../../components/mesh/namespace";
 import { OWNER_MARK } from "../../components/mesh/owner";
 
 const istiod = (version: string, more: object = {}): V1Deployment => ({
@@ -30,7 +30,7 @@ describe("an Istio that is there", () => {
       meshProblems({ istiod: istiod("latest", labelled), others: [], settings: {} }, {}).found.version,
       "1.30.1",
     );
-    assert.match(problems(istiod("1.28.4")), /it is 1\.28\.4; allowed: 1\.29 to 1\.31/);
+    assert.match(problems(istiod("1.28.4")), /it is 1\.28\.4; allowed: 1\.29 or newer/);
     assert.match(problems(istiod("latest")), /version of istiod cannot be told/);
     assert.match(problems(istiod("1.31.0", { status: {} })), /no pod of Deployment istiod is available/);
     assert.match(problems(undefined), /revisions there: default/);
@@ -48,14 +48,15 @@ describe("an Istio that is there", () => {
 
 describe("a namespace that is there", () => {
   const problems = (labels: Record<string, string>, revision?: string): string =>
-    injectionProblems(
+    namespaceProblems(
       { metadata: { labels } },
       "shop",
+      "org/shopzier/prod",
       revision === undefined ? { "istio-injection": "enabled" } : { "istio.io/rev": revision },
     ).join();
 
   it("does not keep its pods from their sidecars", () => {
-    assert.deepEqual(injectionProblems(undefined, "shop", {}), [
+    assert.deepEqual(namespaceProblems(undefined, "shop", "org/shopzier/prod"), [
       "it does not exist: kubectl create namespace shop",
     ]);
     for (const right of [problems({}), problems({}, "a"), problems({ "istio-injection": "enabled" })])
@@ -71,6 +72,17 @@ describe("a namespace that is there", () => {
     );
     assert.match(problems({ "istio.io/rev": "b" }, "a"), /istio\.io\/rev=b keeps/);
     assert.match(problems({ "istio.io/rev": "b" }), /istio\.io\/rev=b keeps/);
+  });
+
+  it("is not one that the stack has made, for that would then be deleted", () => {
+    const marked = (mark: string) => ({ metadata: { annotations: { [OWNER_MARK]: mark } } });
+    const urn = "urn:pulumi:prod::shopzier::x$kubernetes:core/v1:Namespace::shop-namespace";
+    assert.deepEqual(namespaceProblems(marked(`org ${urn}`), "shop", "org/shopzier/dev"), []);
+    const [own = ""] = namespaceProblems(marked(`org ${urn}`), "shop", "org/shopzier/prod");
+    assert.ok(
+      own.endsWith(`pulumi state delete '${urn}' && kubectl annotate namespace shop ${OWNER_MARK}-`),
+      own,
+    );
   });
 });
 
