@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import type { KubernetesObject } from "@kubernetes/client-node";
 import { parse } from "yaml";
 import { apiMessage, kubernetesAccess, type ClusterAccess } from "../components/mesh/cluster-access";
-import { ownerMark, verdictOn } from "../components/mesh/owner";
+import { OWNER_MARK, ownerMark, verdictOn } from "../components/mesh/owner";
 import { parseSettings, type Settings } from "./settings";
 import type { Namespace } from "./settings/namespace";
 
@@ -70,7 +70,7 @@ const ISTIO_KINDS: Readonly<Record<string, readonly string[]>> = {
 };
 const NAMESPACED: Readonly<Record<string, readonly string[]>> = {
   "": ["configmaps", "secrets", "services", "serviceaccounts"],
-  apps: ["deployments"],
+  apps: ["deployments", "statefulsets"],
   autoscaling: ["horizontalpodautoscalers"],
   policy: ["poddisruptionbudgets"],
   "networking.k8s.io": ["networkpolicies"],
@@ -171,7 +171,6 @@ export async function examine(settings: Settings, stack: string, access: Cluster
       ? deployments
       : parts(deployments.filter(({ spec }) => is(spec.template.metadata)));
 
-  const mark = ownerMark("organization", `urn:pulumi:${stack}::${PROJECT}::`);
   const foreign = await Promise.all(
     namespacesOf(settings).map(async ({ name, create }) => {
       if (!create) return [];
@@ -181,7 +180,9 @@ export async function examine(settings: Settings, stack: string, access: Cluster
           if ((error as { code?: number }).code === 404) return undefined;
           throw error;
         });
-      const verdict = verdictOn(live?.metadata, mark);
+      // A local backend calls the organization otherwise than Pulumi Cloud: the stack's name decides.
+      const [organization = ""] = live?.metadata?.annotations?.[OWNER_MARK]?.split(" ") ?? [];
+      const verdict = verdictOn(live?.metadata, ownerMark(organization, `urn:pulumi:${stack}::${PROJECT}::`));
       return verdict.kind === "foreign" ? [{ name, owner: verdict.owner }] : [];
     }),
   );

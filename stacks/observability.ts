@@ -76,7 +76,7 @@ export function observability(
 ): void {
   const { istio, gateway, observability: o, category, traffic } = settings;
   const { cluster } = parts;
-  if (Object.keys(telemetry).length > 0) {
+  if (istio.install && Object.keys(telemetry).length > 0) {
     // A namespace is made by the part that lives in it.
     const own: readonly pulumi.Resource[] =
       Object.keys(telemetry.tracing?.namespaces ?? {}).length > 0 ? parts.namespaces : [];

@@ -217,7 +217,7 @@ function hasCors({ traffic }: Settings): boolean {
 function judgesPaths({ security: { access, authentication, services } }: Settings): boolean {
   const refused = [
     ...(access?.deny ?? []),
-    ...(authentication ? (authentication.required ?? []) : []),
+    ...(authentication ? [...(authentication.required ?? []), { paths: authentication.optional }] : []),
     ...(services?.deny ?? []),
   ];
   return refused.some(({ paths }) => paths !== undefined);

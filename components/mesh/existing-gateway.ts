@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { AuthorizationPolicySpec } from "../istio/authorization-policy";
 import type { GatewayTls } from "../security/gateway-servers";
 import type { ServiceIdentity } from "../security/identity";
 import type { ClusterAccess } from "./cluster-access";
-import { isOurs, lookAt, OURS, thisStack } from "./existing";
+import { isOurs, lookAt, OURS } from "./existing";
 import {
   foundGateway,
   type FoundGateway,
@@ -67,7 +68,7 @@ export class ExistingGateway extends pulumi.ComponentResource {
     this.pods = { namespace, labels };
     this.identity = { namespace, serviceAccount: args.serviceAccount ?? "*" };
     // What is wrong ends the program before anything is written.
-    const found = find(args);
+    const found = find(name, args);
     const checked = pulumi.output(found).apply((): pulumi.Resource[] => []);
     this.gateway =
       args.gateway === undefined
@@ -95,14 +96,15 @@ export class ExistingGateway extends pulumi.ComponentResource {
   }
 }
 
+const SECURITY = { group: "security.istio.io", version: "v1" };
 const NETWORKING = { group: "networking.istio.io", version: "v1" };
 
-function find(args: ExistingGatewayArgs): Promise<FoundGateway | undefined> {
+function find(name: string, args: ExistingGatewayArgs): Promise<FoundGateway | undefined> {
   const { namespace, cluster } = args;
   return lookAt(
     {
       what: `The gateway in namespace ${namespace} with ${labelSelector(args)}`,
-      rights: `list pods in namespace ${namespace}, and gateways and virtualservices of all namespaces`,
+      rights: `list pods, services and authorizationpolicies in namespace ${namespace}, and gateways and virtualservices of all namespaces`,
       ...(cluster && { cluster }),
     },
     async (access) => {
@@ -113,14 +115,20 @@ function find(args: ExistingGatewayArgs): Promise<FoundGateway | undefined> {
         const answer: unknown = await objects.listCustomObjectForAllNamespaces({ ...NETWORKING, plural });
         return (answer as { readonly items: readonly Object[] }).items;
       };
-      const [pods, gateways, virtualServices] = await Promise.all([
-        config
-          .makeApiClient(client.CoreV1Api)
-          .listNamespacedPod({ namespace, labelSelector: labelSelector(args) }),
+      const own = async <Spec>(plural: string): Promise<readonly FoundObject<Spec>[]> => {
+        const answer: unknown = await objects.listNamespacedCustomObject({ ...SECURITY, namespace, plural });
+        return (answer as { readonly items: readonly FoundObject<Spec>[] }).items;
+      };
+      const core = config.makeApiClient(client.CoreV1Api);
+      const [pods, services, gateways, virtualServices, policies] = await Promise.all([
+        core.listNamespacedPod({ namespace, labelSelector: labelSelector(args) }),
+        core.listNamespacedService({ namespace }),
         list<FoundObject<FoundGatewaySpec>>("gateways"),
         list<FoundObject<FoundRoutesSpec>>("virtualservices"),
+        own<AuthorizationPolicySpec>("authorizationpolicies"),
       ]);
-      return foundGateway(args, { pods: pods.items, gateways, virtualServices, stack: thisStack() });
+      const live = { pods: pods.items, services: services.items, gateways, virtualServices, policies };
+      return foundGateway({ ...args, name }, live);
     },
   );
 }

@@ -39,12 +39,20 @@ export async function lookAt<Found>(
     rights,
     cluster,
   }: { readonly what: string; readonly rights: string; readonly cluster?: ClusterAccess },
-  look: (access: Access) => Promise<{ readonly found: Found; readonly problems: readonly string[] }>,
+  look: (access: Access) => Promise<{
+    readonly found: Found;
+    readonly problems: readonly string[];
+    readonly warnings?: readonly string[];
+  }>,
 ): Promise<Found | undefined> {
   if (pulumi.runtime.getEngine() === undefined) return undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
-    const { found, problems } = await Promise.race([
+    const {
+      found,
+      problems,
+      warnings = [],
+    } = await Promise.race([
       kubernetesAccess(cluster).then(look),
       new Promise<never>((_, reject) => {
         timer = setTimeout(() => {
@@ -52,6 +60,7 @@ export async function lookAt<Found>(
         }, TIMEOUT_MS);
       }),
     ]);
+    for (const warning of warnings) void pulumi.log.warn(`${what}: ${warning}`);
     if (problems.length > 0)
       throw withoutStack(new Error([`${what}:`, ...problems.map((p) => `  - ${p}`)].join("\n")));
     return found;

@@ -1,6 +1,8 @@
 /** Whether a gateway that somebody else runs will do, and whether its hosts are free. Pure. */
-import type { V1Pod } from "@kubernetes/client-node";
-import { OWNER_MARK, stackOf, type LiveMetadata } from "./owner";
+import type { V1Pod, V1Service } from "@kubernetes/client-node";
+import type { AuthorizationPolicySpec } from "../istio/authorization-policy";
+import { hostSuffix } from "../security/gateway-servers";
+import type { LiveMetadata } from "./owner";
 
 /** An Istio object of anybody, the part that is read. */
 export interface FoundObject<Spec> {
@@ -24,6 +26,11 @@ export interface FoundRoutesSpec {
 }
 
 export interface GatewayAsked {
+  /** Of the component: its redirects are called after it. */
+  readonly name: string;
+  readonly http?: boolean;
+  readonly tls?: object;
+  readonly labels: Readonly<Record<string, string>>;
   readonly namespace: string;
   readonly serviceAccount?: string;
   readonly gateway?: string;
@@ -42,20 +49,27 @@ export function foundGateway(
     pods,
     gateways,
     virtualServices,
-    stack,
+    policies,
+    services,
   }: {
     readonly pods: readonly V1Pod[];
     readonly gateways: readonly FoundObject<FoundGatewaySpec>[];
     readonly virtualServices: readonly FoundObject<FoundRoutesSpec>[];
-    /** Organization, project and stack whose objects are ours. */
-    readonly stack: string;
+    /** Of the gateway's namespace. */
+    readonly policies: readonly FoundObject<Pick<AuthorizationPolicySpec, "action" | "selector" | "rules">>[];
+    readonly services: readonly V1Service[];
   },
-): { readonly found: FoundGateway; readonly problems: readonly string[] } {
+): {
+  readonly found: FoundGateway;
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+} {
   const [pod] = pods;
   if (!pod) {
     return {
       found: { https: false },
       problems: ["no pod with these labels is there; allowed: labels of its pods"],
+      warnings: [],
     };
   }
   const account = pod.spec?.serviceAccountName ?? "default";
@@ -64,12 +78,23 @@ export function foundGateway(
     (named?.spec.servers ?? []).filter(({ hosts = [] }) =>
       hosts.some((entry) => serves(entry, host, namespaces, named?.metadata.namespace ?? "")),
     );
-  const selecting = gateways.filter(({ spec: { selector = {} } }) =>
-    Object.entries(selector).every(([key, value]) => pod.metadata?.labels?.[key] === value),
-  );
+  const fits = (selector: Readonly<Record<string, string>> = {}): boolean =>
+    Object.entries(selector).every(([key, value]) => pod.metadata?.labels?.[key] === value);
+  const selecting = gateways.filter(({ spec }) => fits(spec.selector));
+  // What this stack writes is guarded when it is created, and may have the mark of a stack that was renamed.
+  const redirects = asked.hosts.map((host) => `${asked.namespace}/${asked.name}-http-${hostSuffix(host)}`);
   const foreign = virtualServices.filter(
-    ({ metadata }) => stackOf(metadata.annotations?.[OWNER_MARK] ?? "") !== stack,
+    (routes) =>
+      asked.routeNamespaces?.includes(routes.metadata.namespace) !== true &&
+      !redirects.includes(nameOf(routes)),
   );
+  const beyond = Object.entries(asked.labels).filter(([key, value]) => named?.spec.selector?.[key] !== value);
+  const ports = services
+    .filter(({ spec }) => spec?.selector && fits(spec.selector))
+    .flatMap(({ spec }) => spec?.ports ?? [])
+    .map(({ port }) => port);
+  const wanted =
+    asked.gateway === undefined ? [...(asked.http === false ? [] : [80]), ...(asked.tls ? [443] : [])] : [];
   return {
     found: {
       https: asked.hosts.some((host) =>
@@ -90,13 +115,18 @@ export function foundGateway(
             ? [
                 `Gateway ${asked.gateway} selects other pods; allowed: ${selecting.map(nameOf).join(", ") || "none"}`,
               ]
-            : asked.hosts
-                .filter((host) => serving(host, asked.routeNamespaces ?? []).length === 0)
-                .map(
-                  (host) =>
-                    `Gateway ${asked.gateway} has no server for ${host}${inWords(asked.routeNamespaces)}; its owner adds ` +
-                    "one, or leave the name of the Gateway out: then one is written for the host",
-                )),
+            : beyond.length > 0
+              ? [
+                  `Gateway ${asked.gateway} selects pods that have not ${beyond.map(([key, value]) => `${key}=${value}`).join(", ")}, ` +
+                    "for which lists would not hold; say labels of its selector alone",
+                ]
+              : asked.hosts
+                  .filter((host) => serving(host, asked.routeNamespaces ?? []).length === 0)
+                  .map(
+                    (host) =>
+                      `Gateway ${asked.gateway} has no server for ${host}${inWords(asked.routeNamespaces)}; its owner adds ` +
+                      "one, or leave the name of the Gateway out: then one is written for the host",
+                  )),
       ...asked.hosts.flatMap((host) =>
         foreign
           .filter(({ metadata, spec: { hosts = [], gateways: bound = ["mesh"] } }) => {
@@ -110,8 +140,43 @@ export function foundGateway(
           ),
       ),
     ],
+    warnings: [
+      ...policies
+        .filter(
+          ({ spec: { action = "ALLOW", selector, rules = [] } }) =>
+            action === "ALLOW" &&
+            fits(selector?.matchLabels) &&
+            !rules.some((rule) => speaksOf(rule, asked.hosts)),
+        )
+        .map(
+          (policy) =>
+            `AuthorizationPolicy ${nameOf(policy)} of somebody else allows what it names alone, and none of its rules names ${asked.hosts.join(", ")}`,
+        ),
+      ...(ports.length === 0 ? [] : wanted)
+        .filter((port) => !ports.includes(port))
+        .map((port) => `no Service of its pods has port ${port}: clients would find nobody there`),
+    ],
   };
 }
+
+/** Whether a rule may be about one of the hosts. */
+const speaksOf = (
+  { to = [] }: NonNullable<AuthorizationPolicySpec["rules"]>[number],
+  hosts: readonly string[],
+) =>
+  to.length === 0 ||
+  to.some(
+    ({ operation }) =>
+      operation.hosts === undefined ||
+      operation.hosts.some((pattern) =>
+        hosts.some(
+          (host) =>
+            pattern === "*" ||
+            pattern.replace(/:\*$/, "") === host ||
+            (pattern.startsWith("*") && host.endsWith(pattern.slice(1))),
+        ),
+      ),
+  );
 
 const nameOf = ({ metadata: { namespace, name } }: FoundObject<unknown>): string => `${namespace}/${name}`;
 

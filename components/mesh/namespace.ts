@@ -57,13 +57,14 @@ export function namespaceProblems(
   }
   const { [INJECTION_LABEL]: injection, [REVISION_LABEL]: revision } = live.metadata?.labels ?? {};
   if (!injectionLabels) return [];
-  const wanted = injectionLabels[REVISION_LABEL];
+  // `default` is the revision of who names none.
+  const wanted = injectionLabels[REVISION_LABEL] === "default" ? undefined : injectionLabels[REVISION_LABEL];
   const says = (label: string, value: string): string[] => [
     `its label ${label}=${value} keeps the pods from the sidecars of ${wanted === undefined ? "the default revision" : `revision ${wanted}`}`,
   ];
   if (injection !== undefined)
     return injection === "enabled" && wanted === undefined ? [] : says(INJECTION_LABEL, injection);
-  return revision !== undefined && revision !== wanted ? says(REVISION_LABEL, revision) : [];
+  return revision !== undefined && revision !== (wanted ?? "default") ? says(REVISION_LABEL, revision) : [];
 }
 
 export interface NamespaceOptions {

@@ -14,6 +14,9 @@ const OF_ISTIO: Readonly<Record<string, string>> = {
   "observability.tracing": "its collector is an extension provider of the mesh, which only its owner may set",
   "observability.accessLogs": "they are a setting of the mesh, which only its owner may set",
   "observability.metrics": "they are settings of the mesh, which only its owner may set",
+  "observability.prometheus": "its rules go by tags of metrics that only the owner of the mesh may set",
+  "observability.dashboards": "they go by tags of metrics that only the owner of the mesh may set",
+  "observability.grafana": "its dashboards go by tags of metrics that only the owner of the mesh may set",
   "security.mtls.namespaces": "other namespaces are not ours; mtls.mode holds for the pods of the service",
 };
 const OF_GATEWAY: Readonly<Record<string, string>> = {
@@ -29,6 +32,7 @@ const OF_GATEWAY: Readonly<Record<string, string>> = {
       "imagePullPolicy",
     ].map((key) => [`gateway.${key}`, "its owner runs the pods and their Service"]),
   ),
+  "gateway.tlsTermination": "its owner says how the gateway reads X-Forwarded-Proto",
   "istio.values.gateway": "its owner installs the gateway",
   "security.trustedProxies":
     "how many proxies are trusted holds for the whole gateway: its owner sets numTrustedProxies",
@@ -107,7 +111,19 @@ export function* existingFindings(c: PartialConfiguration, written: unknown): Ge
     };
   }
   if (authentication !== undefined) {
+    const byPath = [...(authentication.required ?? []), { paths: authentication.optional }].some(
+      (condition) => condition?.paths !== undefined,
+    );
     for (const [i, rule] of (c.traffic?.rules ?? []).entries()) {
+      if (byPath && rule?.rewrite?.path !== undefined) {
+        yield {
+          path: ["traffic", "rules", i, "rewrite", "path"],
+          found: "another path with gateway.existing and paths in security.authentication",
+          allowed: "the path that clients ask for",
+          hint: "tokens are verified by the service's own sidecars, which judge the path that they get",
+          repairs: [{ remove: ["traffic", "rules", i, "rewrite", "path"] }],
+        };
+      }
       const action = (["respond", "redirect"] as const).find((key) => rule?.[key] !== undefined);
       if (action === undefined) continue;
       yield {

@@ -50,8 +50,18 @@ const existing = object(
     labels: map(
       SHARED_LABELS,
       text(/^\S{1,63}$/, "the value of a label", { description: "Value.", example: "ingressgateway" }),
-      "Labels by which the pods are found.",
-    ),
+      "Labels by which the pods are found; at least one.",
+    ).superRefine((labels, context) => {
+      if (Object.keys(labels).length > 0) return;
+      context.addIssue({
+        code: "custom",
+        message: "at least one label",
+        params: {
+          found: "no label",
+          repairs: [{ say: "write the labels of the gateway's pods in the stack file" }],
+        },
+      });
+    }),
     serviceAccount: text(SUBDOMAIN, "the name of a service account", {
       description:
         "Account of the pods, which alone may then reach the service; any of their namespace when absent.",

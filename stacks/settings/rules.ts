@@ -365,7 +365,9 @@ function* productionFindings(c: PartialConfiguration, loads: ReadonlyMap<string,
       path: ["gateway", "tls"],
       found: "nothing",
       allowed: "HTTPS in production",
-      hint: `${hint}; where TLS ends before the gateway, set tlsTermination: load-balancer`,
+      hint: gateway.existing
+        ? `${hint}; where TLS ends before the gateway, name its owner's Gateway object: existing.gateway`
+        : `${hint}; where TLS ends before the gateway, set tlsTermination: load-balancer`,
       repairs: [{ at: ["gateway", "tls", "credentialName"], set: "category-tls", example: true }],
     };
   }

@@ -99,7 +99,7 @@ function* hostFindings({ category, gateway }: PartialConfiguration): Generator<F
 
 /** TLS that ends before the gateway. */
 function* terminationFindings({ gateway, security }: PartialConfiguration): Generator<Finding> {
-  if (gateway?.tlsTermination !== "load-balancer") return;
+  if (gateway?.tlsTermination !== "load-balancer" || gateway.existing) return;
   const path = ["gateway", "tlsTermination"];
   if ("tls" in gateway) {
     yield {

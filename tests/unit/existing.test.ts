@@ -62,6 +62,8 @@ describe("a namespace that is there", () => {
     for (const right of [problems({}), problems({}, "a"), problems({ "istio-injection": "enabled" })])
       assert.equal(right, "");
     assert.equal(problems({ "istio.io/rev": "a" }, "a"), "");
+    assert.equal(problems({ "istio.io/rev": "default" }), "");
+    assert.equal(problems({ "istio-injection": "enabled" }, "default"), "");
     assert.match(
       problems({ "istio-injection": "disabled" }),
       /istio-injection=disabled keeps .* default revision/,
@@ -89,9 +91,7 @@ describe("a namespace that is there", () => {
 describe("a gateway that is there", () => {
   const labels = { istio: "public", app: "public" };
   const pods: V1Pod[] = [{ metadata: { labels }, spec: { containers: [], serviceAccountName: "public" } }];
-  const metadata = (name: string, namespace: string, mark?: string) => ({
-    ...{ name, namespace, ...(mark !== undefined && { annotations: { [OWNER_MARK]: mark } }) },
-  });
+  const metadata = (name: string, namespace: string) => ({ name, namespace });
   const server = (hosts: string[], protocol = "HTTP") => ({ hosts, port: { protocol } });
   const gateways = [
     {
@@ -109,24 +109,28 @@ describe("a gateway that is there", () => {
       spec: { selector: { istio: "internal" }, servers: [server(["*"])] },
     },
   ];
-  const routes = (host: string, gateway: string, mark?: string) => ({
-    metadata: metadata("routes", "other", mark),
+  const routes = (host: string, gateway: string, namespace = "other", name = "routes") => ({
+    metadata: metadata(name, namespace),
     spec: { hosts: [host], gateways: [gateway] },
   });
-  const stack = "org/shopzier/prod";
   const asked = (more: Partial<GatewayAsked> = {}): GatewayAsked => ({
-    ...{ namespace: "ingress", hosts: ["shop.example.com"], routeNamespaces: ["shop"], ...more },
+    ...{ name: "shop-shop", namespace: "ingress", labels: { istio: "public" } },
+    ...{ hosts: ["shop.example.com"], routeNamespaces: ["shop"] },
+    ...more,
   });
-  const look = (more: Partial<GatewayAsked> = {}, virtualServices: ReturnType<typeof routes>[] = []) => {
-    const { found, problems } = foundGateway(asked(more), { pods, gateways, virtualServices, stack });
-    return { ...found, problems: problems.join("\n") };
+  const live = { pods, gateways, virtualServices: [], policies: [], services: [] };
+  const look = (
+    more: Partial<GatewayAsked> = {},
+    there: Partial<Parameters<typeof foundGateway>[1]> = {},
+  ) => {
+    const { found, problems, warnings } = foundGateway(asked(more), { ...live, ...there });
+    return { ...found, problems: problems.join("\n"), warnings: warnings.join("\n") };
   };
 
   it("has pods with the labels, of the account that is named", () => {
     assert.equal(look({ serviceAccount: "public" }).problems, "");
     assert.match(look({ serviceAccount: "gw" }).problems, /found public, said is gw/);
-    const none = foundGateway(asked(), { pods: [], gateways, virtualServices: [], stack });
-    assert.match(none.problems.join(), /no pod with these labels/);
+    assert.match(look({}, { pods: [] }).problems, /no pod with these labels/);
   });
 
   it("has a server for the hosts to which the routes may bind, in a Gateway that is named", () => {
@@ -143,20 +147,53 @@ describe("a gateway that is there", () => {
       named("a.example.com", [], "ingress/internal").problems,
       /selects other pods; allowed: ingress\/public/,
     );
+    const beyond = look({ gateway: "ingress/public", labels: { istio: "public", app: "public" } });
+    assert.match(beyond.problems, /selects pods that have not app=public/);
     assert.deepEqual([named("a.example.org").https, named("any.example.com").https], [true, false]);
   });
 
   it("routes none of the hosts for somebody else", () => {
     const taken = /VirtualService other\/routes of somebody else routes shop\.example\.com/;
-    assert.match(look({}, [routes("shop.example.com", "ingress/public")]).problems, taken);
+    const with_ = (...virtualServices: ReturnType<typeof routes>[]): string =>
+      look({}, { virtualServices }).problems;
+    assert.match(with_(routes("shop.example.com", "ingress/public")), taken);
+    assert.equal(with_(routes("shop.example.com", "ingress/public", "shop", "category")), "");
+    const redirect = "shop-shop-http-shop.example.com";
+    assert.equal(with_(routes("shop.example.com", "ingress/public", "ingress", redirect)), "");
+    assert.equal(with_(routes("shop.example.com", "ingress/internal")), "");
+    assert.equal(with_(routes("shop.example.com", "mesh")), "");
+    assert.equal(with_(routes("a.example.com", "ingress/public")), "");
+  });
+
+  it("is said to refuse the hosts where others' allow lists name none of them", () => {
+    const policy = (hosts: string[] | undefined, more: object = {}) => ({
+      metadata: metadata("theirs", "ingress"),
+      spec: {
+        action: "ALLOW" as const,
+        rules: [{ to: [{ operation: { methods: ["GET"], ...(hosts && { hosts }) } }] }],
+        ...more,
+      },
+    });
+    const warned = (...policies: ReturnType<typeof policy>[]): string => look({}, { policies }).warnings;
     assert.match(
-      look({}, [routes("shop.example.com", "ingress/public", "org urn:pulumi:dev::shopzier::x::y")]).problems,
-      taken,
+      warned(policy(["a.example.com"])),
+      /AuthorizationPolicy ingress\/theirs .* shop\.example\.com/,
     );
-    const ours = "org urn:pulumi:prod::shopzier::x::y";
-    assert.equal(look({}, [routes("shop.example.com", "ingress/public", ours)]).problems, "");
-    assert.equal(look({}, [routes("shop.example.com", "ingress/internal")]).problems, "");
-    assert.equal(look({}, [routes("shop.example.com", "mesh")]).problems, "");
-    assert.equal(look({}, [routes("a.example.com", "ingress/public")]).problems, "");
+    for (const hosts of [undefined, ["shop.example.com:*"], ["*.example.com"], ["*"]])
+      assert.equal(warned(policy(hosts)), "");
+    assert.equal(warned(policy(["a.example.com"], { action: "DENY" })), "");
+    assert.equal(warned(policy(["a.example.com"], { selector: { matchLabels: { istio: "internal" } } })), "");
+  });
+
+  it("has a Service with the ports that clients come by", () => {
+    const service = (...ports: number[]) => ({
+      spec: { selector: { istio: "public" }, ports: ports.map((port) => ({ port })) },
+    });
+    const warned = (more: Partial<GatewayAsked>, ...ports: number[]): string =>
+      look(more, { services: [service(...ports)] }).warnings;
+    assert.equal(warned({}, 80), "");
+    assert.match(warned({ tls: {} }, 80), /no Service of its pods has port 443/);
+    assert.equal(warned({ tls: {}, http: false }, 443), "");
+    assert.equal(warned({ gateway: "ingress/public", tls: {} }, 80), "");
   });
 });
