@@ -136,9 +136,12 @@ function beforeCreate(name: string, cluster: ClusterAccess): pulumi.ResourceHook
         return;
       }
       const verdict = verdictOn(live?.metadata, mark);
-      if (verdict.kind === "free") return;
       const { kind, metadata } = written;
       const preview = pulumi.runtime.isDryRun();
+      if (verdict.kind === "free") {
+        if (live && !preview) goesOn(kind, metadata.name ?? "");
+        return;
+      }
       if (preview && kind === REPLACED && ofPulumi(live?.metadata)) return;
       const conflict: Conflict = {
         kind,
@@ -152,6 +155,14 @@ function beforeCreate(name: string, cluster: ClusterAccess): pulumi.ResourceHook
       conflicts.push(conflict);
     },
     { onDryRun: true },
+  );
+}
+
+/** Said beforehand, since the provider's own refusal would not name the way on. */
+function goesOn(kind: string, name: string): void {
+  void pulumi.log.info(
+    `${kind} ${name} is what an interrupted update of this stack has made, and is gone on with. ` +
+      "A provider from 4.29 on refuses it (already exists) unless kubernetes:upsertExistingObjects is true.",
   );
 }
 
