@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { stringify } from "yaml";
-import { assertSplit, Client, failures, get, kubectl, LIST, ROOT, tool, type Answer } from "./lab";
+import { assertSplit, Client, failures, get, kubectl, LIST, ROOT, tool, until, type Answer } from "./lab";
+import { issuer } from "./tokens";
 
 const FOREIGN = path.join(ROOT, "tests/e2e/foreign-mesh");
 const STACK_FILE = path.join(ROOT, ".lab/e2e/Pulumi.guest.yaml");
@@ -225,10 +226,27 @@ describe("an Istio and a gateway of somebody else", () => {
     assert.deepEqual(await codes(their), [200, 200, 403]);
   });
 
-  it("see nothing of a shift", async () => {
-    stackFile(undefined, { v2: 60 });
+  it("see nothing of a shift, nor of tokens, which our own sidecars verify", async () => {
+    const id = issuer("https://id.example.com/", "shop");
+    stackFile(
+      (config) => {
+        config["shopzier:security"] = {
+          authentication: {
+            jwt: [{ issuer: "https://id.example.com/", audiences: ["shop"], jwks: id.jwks }],
+          },
+        };
+      },
+      { v2: 60 },
+    );
     await unseen(() => well(guest("up", "--yes", "--skip-preview")));
-    assertSplit(await ours.sample(400), { v1: 40, v2: 60 });
+    const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
+    await until("the sidecars ask for a token", async () => {
+      const answers = await ours.sample(32);
+      return answers.every(({ status }) => status === 403);
+    });
+    assert.equal((await ours.ask(bearer("nonsense"))).status, 401);
+    assert.equal((await their.ask(bearer("nonsense"))).status, 200);
+    assertSplit(await ours.sample(400, bearer(id.token())), { v1: 40, v2: 60 });
   });
 
   it("are left as they were, the namespace with all that is in it too", async () => {
