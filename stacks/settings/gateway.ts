@@ -35,9 +35,13 @@ const hostTls = {
   ),
 };
 
-const SHARED_LABELS = {
-  pattern: /^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$/,
-  allowed: "the name of a label",
+/** Kubernetes: "Labels and Selectors, Syntax and character set". */
+const LABEL_VALUE = /[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?/;
+const LABELS = {
+  pattern: new RegExp(
+    `^(${SUBDOMAIN.source.replace("^(?=.{1,253}$)", "").slice(0, -1)}/)?${LABEL_VALUE.source}$`,
+  ),
+  allowed: "the name of a label, with its prefix",
   of: "label",
 };
 
@@ -48,8 +52,11 @@ const existing = object(
       example: "istio-ingress",
     }),
     labels: map(
-      SHARED_LABELS,
-      text(/^\S{1,63}$/, "the value of a label", { description: "Value.", example: "ingressgateway" }),
+      LABELS,
+      text(new RegExp(`^${LABEL_VALUE.source}$`), "the value of a label", {
+        description: "Value.",
+        example: "ingressgateway",
+      }),
       "Labels by which the pods are found; at least one.",
     ).superRefine((labels, context) => {
       if (Object.keys(labels).length > 0) return;
@@ -68,7 +75,7 @@ const existing = object(
       example: "istio-ingressgateway",
     }).exactOptional(),
     gateway: text(
-      /^[a-z0-9]([a-z0-9-]*[a-z0-9])?\/[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
+      new RegExp(`${LABEL.source.slice(0, -1)}/${LABEL.source.slice(1)}`),
       "namespace/name of a Gateway object",
       {
         description:

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { runProgram } from "../program/program";
-import { generatedSettings, JWKS, type Generated } from "../unit/generated-settings";
+import { generatedSettings, inQuotes, JWKS, type Generated } from "../unit/generated-settings";
 import { Certificates } from "./certificates";
 import { baseline, envoyAdmin, gatewayPods, kubectl, tool, until } from "./lab";
 import { rejectedSince, rejections } from "./rejections";
@@ -17,7 +17,7 @@ interface IstioObject {
 /** Every Istio object that the program writes for some settings. */
 async function istioObjects({ config }: Generated): Promise<IstioObject[]> {
   const run = await runProgram(
-    Object.fromEntries(Object.entries(config).map(([key, value]) => [`shopzier:${key}`, value])),
+    Object.fromEntries(Object.entries(inQuotes(config)).map(([key, value]) => [`shopzier:${key}`, value])),
   );
   return run.resources
     .map(({ inputs }) => inputs as unknown as IstioObject)

@@ -346,14 +346,10 @@ export const unquotedText: fc.Arbitrary<UnquotedText> = fc
     alias: fc.boolean(),
   })
   .map(({ generated, place, written, alias }) => {
-    const config = structuredClone(generated.config);
-    const texts = scalarPaths(config).filter((path) => meant(path) === "text");
-    const path = texts[place % texts.length] ?? [];
-    for (const at of texts) {
-      const parent = at.slice(0, -1).reduce<Indexed>((inner, key) => inner[key] as Indexed, config);
-      const key = at.at(-1) ?? "";
-      parent[key] = at === path ? "the text" : String(parent[key]);
-    }
+    const texts = textPaths(generated.config);
+    const index = place % texts.length;
+    const path = texts[index] ?? [];
+    const config = inQuotes(generated.config, index);
     const keys = Object.entries(config).map(([key, value]) => [`shopzier:${key}`, value]);
     const file = (value: string, anchor = "") =>
       stringify({ config: { "other:a": "the anchor", ...(Object.fromEntries(keys) as Config) } })
@@ -366,6 +362,22 @@ export const unquotedText: fc.Arbitrary<UnquotedText> = fc
       quoted: file(JSON.stringify(written)),
     };
   });
+
+const textPaths = (config: Config): Path[] => scalarPaths(config).filter((path) => meant(path) === "text");
+
+/**
+ * `config` with text where text is meant, as it has to be where it is not from the stack file; at index `theText` of those
+ * places with "the text".
+ */
+export function inQuotes(config: Config, theText?: number): Config {
+  const quoted = structuredClone<Indexed>(config);
+  for (const [i, path] of textPaths(config).entries()) {
+    const parent = path.slice(0, -1).reduce<Indexed>((inner, key) => inner[key] as Indexed, quoted);
+    const key = path.at(-1) ?? "";
+    parent[key] = i === theText ? "the text" : String(parent[key]);
+  }
+  return quoted;
+}
 
 function scalarPaths(value: unknown, at: Path = []): Path[] {
   if (Array.isArray(value)) return value.flatMap((item, i) => scalarPaths(item, [...at, i]));
