@@ -145,46 +145,11 @@ describe("an Istio and a gateway of somebody else", () => {
       /revision theirs:\n.*normalizes paths by BASE/,
     ],
     [
-      "a revision that is not there",
-      () => {
-        stackFile((config) => {
-          config["shopzier:istio"] = { install: false, revision: "nobodys" };
-        });
-      },
-      /no istiod has this revision or tag; revisions there: (default, theirs|theirs, default)/,
-    ],
-    [
-      "labels that no pod has",
-      () => {
-        stackFile((config) => {
-          config["shopzier:gateway"] = {
-            existing: { namespace: "their-ingress", labels: { istio: "nobodys" } },
-          };
-        });
-      },
-      /with istio=nobodys:\n.*no pod with these labels/,
-    ],
-    [
       "a host that is routed already",
       () => {
         stackFile(undefined, { host: "their.lab.internal" });
       },
       /VirtualService their-ingress\/theirs of somebody else routes their\.lab\.internal/,
-    ],
-    [
-      "a Gateway object without a server for the host",
-      () => {
-        stackFile((config) => {
-          config["shopzier:gateway"] = {
-            existing: {
-              namespace: "their-ingress",
-              labels: { istio: "their-gateway" },
-              gateway: "their-ingress/public",
-            },
-          };
-        });
-      },
-      /Gateway their-ingress\/public has no server for guest\.lab\.internal/,
     ],
     [
       "what another stack has, on its gateway",
