@@ -86,7 +86,7 @@ describe("what exists already", () => {
     assert.match(refusing.all, /already exists/);
     assert.match(
       refusing.all,
-      /ConfigMap category-dashboards is what an interrupted update .* upsertExistingObjects is true/,
+      /ConfigMap category-dashboards is what an interrupted update .*upsertExistingObjects is true/,
     );
     await well(up("a", "b"));
   });
