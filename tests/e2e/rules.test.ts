@@ -49,7 +49,6 @@ const RULES = [
     match: { headers: { "x-changed": "1" } },
     to: "v1",
     headers: {
-      request: { set: { origin: "https://set.example.com" } },
       response: { set: { "x-percent": "100%" }, add: { "x-added": "yes" }, remove: ["x-category-version"] },
     },
   },
@@ -154,11 +153,10 @@ describe("traffic rules", function () {
     assert.notEqual(renamed, await body("/api/v1/category/by-coder/shoes?lang=en"));
   });
 
-  it("change headers on the way there and back", async () => {
-    const response = await client.request({ headers: { "x-changed": "1", origin: SHOP } });
+  // On the way there: headers.test.ts.
+  it("change headers on the way back", async () => {
+    const response = await client.request({ headers: { "x-changed": "1" } });
     await response.body.dump();
-    // The service names the origin that it sees.
-    assert.equal(response.headers["access-control-allow-origin"], "https://set.example.com");
     assert.equal(response.headers["x-percent"], "100%");
     assert.equal(response.headers["x-added"], "yes");
     assert.equal(response.headers["x-category-version"], undefined);
