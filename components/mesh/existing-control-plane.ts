@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterAccess } from "./cluster-access";
 import { isOurs, lookAt, OURS } from "./existing";
 import { istiodOf, meshProblems, type FoundMesh, type MeshNeeds } from "./found-mesh";
-import { REVISION_LABEL } from "./namespace";
+import { injectionLabels, REVISION_LABEL } from "./namespace";
 import { guarded, withoutCluster } from "./ownership";
 
 export interface ExistingControlPlaneArgs {
@@ -42,9 +42,7 @@ export class ExistingControlPlane extends pulumi.ComponentResource {
     this.namespace = pulumi.output(namespace);
     this.version = pulumi.output(found.then((mesh) => mesh?.version ?? ""));
     this.ready = this.version.apply((): pulumi.Resource => this);
-    this.injectionLabels = pulumi.output<Record<string, string>>(
-      args.revision === undefined ? { "istio-injection": "enabled" } : { [REVISION_LABEL]: args.revision },
-    );
+    this.injectionLabels = pulumi.output(injectionLabels(args.revision));
     this.registerOutputs({ namespace, version: this.version, injectionLabels: this.injectionLabels });
   }
 }

@@ -11,7 +11,7 @@ import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-ch
 import { RESTRICTED } from "./pod-security";
 import { minimumReplicas, scaleValues, type Scale } from "./scale";
 import type { ClusterAccess } from "./cluster-access";
-import { namespaceFor, namespaceName, REVISION_LABEL, type NamespaceArgs } from "./namespace";
+import { injectionLabels, namespaceFor, namespaceName, type NamespaceArgs } from "./namespace";
 import { guarded, withoutCluster } from "./ownership";
 import { urlHost } from "./url-host";
 
@@ -150,7 +150,7 @@ export class IngressGateway extends pulumi.ComponentResource {
     const { ready } = namespaceFor(name, namespace, {
       parent: this,
       labels: RESTRICTED,
-      injectionLabels: args.revision === undefined ? {} : { [REVISION_LABEL]: args.revision },
+      injectionLabels: injectionLabels(args.revision),
       cluster: args.cluster,
     });
     const port = (portName: string, number: number, nodePort: number | undefined) => ({

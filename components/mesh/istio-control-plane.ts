@@ -7,7 +7,7 @@ import { webhooksAnswer } from "./istio-webhooks";
 import { RESTRICTED } from "./pod-security";
 import { scaleValues, type Scale } from "./scale";
 import { guarded } from "./ownership";
-import { namespaceFor, namespaceName, REVISION_LABEL, type NamespaceArgs } from "./namespace";
+import { injectionLabels, namespaceFor, namespaceName, type NamespaceArgs } from "./namespace";
 
 export { REVISION_LABEL } from "./namespace";
 
@@ -150,9 +150,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
       ...(cluster && { cluster }),
     }).apply(() => this);
     // Known in every preview; that what takes them comes after the injector is a matter of dependsOn.
-    this.injectionLabels = pulumi.output<Record<string, string>>(
-      args.revision === undefined ? { "istio-injection": "enabled" } : { [REVISION_LABEL]: args.revision },
-    );
+    this.injectionLabels = pulumi.output(injectionLabels(args.revision));
     this.registerOutputs({
       namespace: this.namespace,
       version: this.version,

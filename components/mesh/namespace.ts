@@ -20,6 +20,10 @@ export const namespaceName = (namespace: NamespaceArgs): string =>
 export const isCreated = (namespace: NamespaceArgs): boolean =>
   typeof namespace === "string" || (namespace.create ?? true);
 
+/** Labels by which a namespace opts in to the sidecars of a revision; default: of the default revision. */
+export const injectionLabels = (revision: string | undefined): Record<string, string> =>
+  revision === undefined ? { [INJECTION_LABEL]: "enabled" } : { [REVISION_LABEL]: revision };
+
 /** Labels by which pods ask for sidecars themselves, where their namespace is somebody else's. */
 export const sidecarLabels = (
   injectionLabels: pulumi.Input<Record<string, string>>,
@@ -76,18 +80,20 @@ export interface NamespaceOptions {
   readonly cluster?: ClusterAccess | undefined;
 }
 
-/** The Namespace, where it is made; what goes into it depends on `ready`: one that exists is looked at before. */
+/** The Namespace, where it is made. What goes into it depends on `ready`, or on the name: one that exists is looked at before. */
 export function namespaceFor(
   name: string,
   namespace: NamespaceArgs,
   { parent, labels, injectionLabels, cluster }: NamespaceOptions,
-): { readonly created?: k8s.core.v1.Namespace; readonly ready: pulumi.Input<pulumi.Resource[]> } {
+): { readonly name: pulumi.Output<string>; readonly ready: pulumi.Input<pulumi.Resource[]> } {
   const own = namespaceName(namespace);
-  if (!isCreated(namespace))
-    return { ready: pulumi.output(injectionLabels).apply((wanted) => usable(own, wanted, cluster)) };
+  if (!isCreated(namespace)) {
+    const ready = pulumi.output(injectionLabels).apply((wanted) => usable(own, wanted, cluster));
+    return { name: ready.apply(() => own), ready };
+  }
   const metadata = { name: own, ...(labels && { labels }) };
   const created = new k8s.core.v1.Namespace(`${name}-namespace`, { metadata }, { parent });
-  return { created, ready: [created] };
+  return { name: created.metadata.name, ready: [created] };
 }
 
 async function usable(

@@ -95,7 +95,7 @@ export class VersionedService extends pulumi.ComponentResource {
     const timeout = args.timeoutSeconds ?? 180;
 
     const namespace = namespaceName(args.namespace);
-    const { created, ready } = namespaceFor(name, args.namespace, {
+    const { name: ownNamespace, ready } = namespaceFor(name, args.namespace, {
       parent: this,
       labels: args.injectionLabels,
       injectionLabels: args.injectionLabels,
@@ -238,7 +238,7 @@ export class VersionedService extends pulumi.ComponentResource {
     }
 
     this.serviceName = pulumi.output(service);
-    this.namespace = pulumi.output(created?.metadata.name ?? namespace);
+    this.namespace = ownNamespace;
     this.versions = pulumi.output(Object.keys(args.versions));
     this.rolledOut = pulumi.all([entrance, ...rollouts]);
     this.registerOutputs({

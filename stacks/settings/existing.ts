@@ -3,6 +3,7 @@ import { planAccess, type AccessLists } from "../../components/security/gateway-
 import { isObject, show } from "./fields";
 import type { Finding, Path } from "./problem";
 import type { PartialConfiguration } from "./rules";
+import { claimUses } from "./security-rules";
 
 /** Settings of what is not ours, and why. */
 const OF_ISTIO: Readonly<Record<string, string>> = {
@@ -101,7 +102,8 @@ export function* existingFindings(c: PartialConfiguration, written: unknown): Ge
     };
   }
   const { access, authentication } = c.security ?? {};
-  for (const [path, why] of claimsAtGateway(c)) {
+  for (const path of claimUses(access, c.traffic?.rules)) {
+    const why = path[0] === "security" ? "lists are judged at the gateway" : "rules are tried at the gateway";
     yield {
       path,
       found: "claims with gateway.existing",
@@ -135,15 +137,16 @@ export function* existingFindings(c: PartialConfiguration, written: unknown): Ge
       };
     }
   }
-  if (access?.allow !== undefined && hosts.every((host) => host !== undefined)) {
+  const allow = access?.allow;
+  if (allow?.every((entry) => entry?.claims === undefined) && hosts.every((host) => host !== undefined)) {
     try {
-      planAccess(access as AccessLists, {
+      planAccess({ allow } as AccessLists, {
         selector: { matchLabels: {} },
         trustedProxies: 0,
         shared: { hosts, preflights: true },
       });
     } catch (error) {
-      if (!(error instanceof RangeError) || error.message.startsWith("claims")) return;
+      if (!(error instanceof RangeError)) throw error;
       yield {
         path: ["security", "access", "allow"],
         found: "a list of many different entries with gateway.existing",
@@ -151,23 +154,6 @@ export function* existingFindings(c: PartialConfiguration, written: unknown): Ge
         hint: error.message,
         repairs: [{ say: "join entries in the stack file" }],
       };
-    }
-  }
-}
-
-function* claimsAtGateway({ security, traffic }: PartialConfiguration): Generator<readonly [Path, string]> {
-  for (const list of ["deny", "allow"] as const)
-    for (const [i, entry] of (security?.access?.[list] ?? []).entries())
-      if (entry?.claims !== undefined)
-        yield [["security", "access", list, i, "claims"], "lists are judged at the gateway"];
-  for (const [i, rule] of (traffic?.rules ?? []).entries()) {
-    const match: unknown = (rule as { match?: unknown } | undefined)?.match;
-    for (const [j, one] of (Array.isArray(match) ? (match as unknown[]) : [match]).entries()) {
-      if ((one as { claims?: unknown } | undefined)?.claims === undefined) continue;
-      yield [
-        ["traffic", "rules", i, "match", ...(Array.isArray(match) ? [j] : []), "claims"],
-        "rules are tried at the gateway",
-      ];
     }
   }
 }

@@ -49,7 +49,7 @@ export function* securityFindings(c: PartialConfiguration): Generator<Finding> {
 type Security = NonNullable<PartialConfiguration["security"]>;
 
 /** Where something depends on a claim. */
-function* claimUses(access: Security["access"], rules: unknown): Generator<Path> {
+export function* claimUses(access: Security["access"], rules: unknown): Generator<Path> {
   for (const list of ["deny", "allow"] as const) {
     for (const [i, entry] of (access?.[list] ?? []).entries()) {
       if (entry?.claims !== undefined) yield ["security", "access", list, i, "claims"];
