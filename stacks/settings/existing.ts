@@ -51,8 +51,15 @@ const OF_LISTENER: Readonly<Record<string, string>> = {
   "gateway.tls": "the Gateway object that is named says it",
 };
 
-/** @param written the configuration as it was written, without defaults. */
-export function* existingFindings(c: PartialConfiguration, written: unknown): Generator<Finding> {
+/**
+ * @param unread values that had problems of their own.
+ * @param written the configuration as it was written, without defaults.
+ */
+export function* existingFindings(
+  c: PartialConfiguration,
+  unread: readonly Path[],
+  written: unknown,
+): Generator<Finding> {
   const { istio, gateway } = c;
   const refused = (settings: Readonly<Record<string, string>>, beside: string) =>
     Object.entries(settings).flatMap(([key, hint]): Finding[] => {
@@ -138,7 +145,12 @@ export function* existingFindings(c: PartialConfiguration, written: unknown): Ge
     }
   }
   const allow = access?.allow;
-  if (allow?.every((entry) => entry?.claims === undefined) && hosts.every((host) => host !== undefined)) {
+  const isRead = !unread.some(([block, key]) => block === "security" && key === "access");
+  if (
+    isRead &&
+    allow?.every((entry) => entry?.claims === undefined) &&
+    hosts.every((host) => host !== undefined)
+  ) {
     try {
       planAccess({ allow } as AccessLists, {
         selector: { matchLabels: {} },

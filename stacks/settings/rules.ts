@@ -73,7 +73,7 @@ export function* findings(
   yield* ruleFindings(c, unread);
   yield* policyFindings(c);
   yield* securityFindings(c);
-  yield* existingFindings(c, written);
+  yield* existingFindings(c, unread, written);
   if (c.production === true) yield* productionFindings(c, loads);
 }
 
