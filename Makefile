@@ -7,7 +7,7 @@ node_modules/.package-lock.json: package-lock.json
 
 # npm makes it with the packages; here it follows its source, which a pull may change without them.
 bundle := components/dist/kubernetes-client.cjs
-$(bundle): components/mesh/kubernetes-client.ts node_modules/.package-lock.json
+$(bundle): components/kubernetes/kubernetes-client.ts node_modules/.package-lock.json
 	npm run -s bundle -w components
 
 up: $(bundle)

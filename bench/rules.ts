@@ -1,11 +1,11 @@
 import { CATEGORY_PATHS } from "../components/category/category-paths";
 import { planAuthentication } from "../components/security/authentication";
-import type { Claims } from "../components/security/claims";
-import { planAccess, type AccessLists } from "../components/security/gateway-access";
+import type { Claims } from "../components/traffic/claims";
+import { planAccess, type AccessLists } from "../components/security/access-lists";
 import { planRoutes } from "../components/traffic/route-plan";
 import { ruleProblems } from "../components/traffic/rule-problems";
 import type { TrafficRule } from "../components/traffic/rules";
-import { compile, type SimulatedPlan, type SimulatedRequest } from "../components/traffic/simulator";
+import { compile, type SimulatedPlan, type SimulatedRequest } from "../components/simulator/simulator";
 import { atMost, median, type Result } from "./measure";
 
 const HOST = "shop.example.com";

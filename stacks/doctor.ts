@@ -4,8 +4,8 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import type { KubernetesObject } from "@kubernetes/client-node";
 import { parse } from "yaml";
-import { apiMessage, kubernetesAccess, type ClusterAccess } from "../components/mesh/cluster-access";
-import { OWNER_MARK, ownerMark, verdictOn } from "../components/mesh/owner";
+import { apiMessage, kubernetesAccess, type ClusterAccess } from "../components/kubernetes/cluster-access";
+import { OWNER_MARK, ownerMark, verdictOn } from "../components/kubernetes/owner";
 import { parseSettings, type Settings } from "./settings";
 import type { Namespace } from "./settings/namespace";
 

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { DefaultDeny } from "../service/default-deny";
-import { minimumReplicas } from "../mesh/scale";
+import { DefaultDeny } from "../security/default-deny";
+import { minimumReplicas } from "../kubernetes/scale";
 import type { ServiceProbes } from "../service/pod";
-import { ServiceAccess, type ServiceAccessArgs } from "../service/service-access";
+import { ServiceAccess, type ServiceAccessArgs } from "../security/service-access";
 import {
   VersionedService,
   type ServiceMetrics,
@@ -14,8 +14,8 @@ import { versionsAsked } from "../traffic/rules";
 import type { Shares } from "../traffic/weights";
 import { CategoryDatabase, type CategoryDatabaseArgs } from "./category-database";
 import { CATEGORY_METRICS, CATEGORY_PATHS } from "./category-paths";
-import { isCreated, namespaceName, sidecarLabels } from "../mesh/namespace";
-import { guarded } from "../mesh/ownership";
+import { isCreated, namespaceName, sidecarLabels } from "../kubernetes/namespace";
+import { guarded } from "../kubernetes/ownership";
 
 export { CATEGORY_PATHS } from "./category-paths";
 

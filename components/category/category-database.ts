@@ -2,10 +2,10 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { randomBytes } from "node:crypto";
 import type { ServiceIdentity } from "../security/identity";
-import { ServiceAccess } from "../service/service-access";
+import { ServiceAccess } from "../security/service-access";
 import { DATABASE_CONNECTIONS } from "./database-connections";
-import type { ClusterAccess } from "../mesh/cluster-access";
-import { guarded, withoutCluster } from "../mesh/ownership";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 export interface CategoryDatabaseArgs {
   /** Namespace of the category service, which must exist. */

@@ -1,10 +1,10 @@
 import type { V1Deployment } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterAccess } from "./cluster-access";
-import { isOurs, lookAt, OURS } from "./existing";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { isOurs, lookAt, OURS } from "../kubernetes/existing-object";
 import { istiodOf, meshProblems, type FoundMesh, type MeshNeeds } from "./found-mesh";
-import { injectionLabels, REVISION_LABEL } from "./namespace";
-import { guarded, withoutCluster } from "./ownership";
+import { injectionLabels, REVISION_LABEL } from "../kubernetes/namespace";
+import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 export interface ExistingControlPlaneArgs {
   /** Where istiod runs. Default `istio-system`. */

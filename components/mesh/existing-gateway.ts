@@ -2,8 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type { AuthorizationPolicySpec } from "../istio/authorization-policy";
 import type { GatewayTls } from "../security/gateway-servers";
 import type { ServiceIdentity } from "../security/identity";
-import type { ClusterAccess } from "./cluster-access";
-import { isOurs, lookAt, OURS } from "./existing";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { isOurs, lookAt, OURS } from "../kubernetes/existing-object";
 import {
   foundGateway,
   type FoundGateway,
@@ -12,8 +12,8 @@ import {
   type FoundRoutesSpec,
 } from "./found-gateway";
 import { gatewayListeners } from "./gateway-listeners";
-import { labelSelector, type GatewayPods } from "./gateway-proxies";
-import { guarded, withoutCluster } from "./ownership";
+import { labelSelector, type GatewayPods } from "../kubernetes/pods";
+import { guarded, withoutCluster } from "../kubernetes/ownership";
 import { urlHost } from "./url-host";
 
 export interface ExistingGatewayArgs {

@@ -2,7 +2,7 @@
 import type { V1Pod, V1Service } from "@kubernetes/client-node";
 import type { AuthorizationPolicySpec } from "../istio/authorization-policy";
 import { hostSuffix } from "../security/gateway-servers";
-import type { LiveMetadata } from "./owner";
+import type { LiveMetadata } from "../kubernetes/owner";
 
 /** An Istio object of anybody, the part that is read. */
 export interface FoundObject<Spec> {

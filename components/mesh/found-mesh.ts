@@ -1,6 +1,6 @@
 /** What is read of an Istio that somebody else runs, and whether it will do. Pure. */
 import type { V1Deployment } from "@kubernetes/client-node";
-import { REVISION_LABEL } from "./namespace";
+import { REVISION_LABEL } from "../kubernetes/namespace";
 
 /** What only the owner of a mesh may set (Istio: MeshConfig). */
 export interface MeshNeeds {

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Gateway, type Server } from "../istio/gateway";
 import { VirtualService } from "../istio/virtual-service";
-import { certificateServers, tlsOfHosts } from "../security/certificates";
+import { certificateServers, tlsOfHosts } from "../security/tls-secrets";
 import {
   bound,
   gatewayServers,
@@ -12,9 +12,9 @@ import {
   type NodePorts,
   type TlsTermination,
 } from "../security/gateway-servers";
-import { certificatesHeld } from "./certificates";
-import { changesCluster, type ClusterAccess } from "./cluster-access";
-import type { GatewayPods } from "./gateway-proxies";
+import { certificatesHeld } from "../readiness/certificates";
+import { changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
+import type { GatewayPods } from "../kubernetes/pods";
 
 /** What gateway pods listen to. */
 export interface GatewayListenersArgs {

@@ -4,15 +4,15 @@ import { EnvoyFilter } from "../istio/envoy-filter";
 import { NODE_PORTS, TlsTermination, type GatewayTls, type NodePorts } from "../security/gateway-servers";
 import type { ServiceIdentity } from "../security/identity";
 import { clientPatches } from "./gateway-clients";
-import { everyPodLabelled, GATEWAY_LABEL } from "./gateway-label";
+import { everyPodLabelled, GATEWAY_LABEL } from "../readiness/gateway-label";
 import { gatewayListeners } from "./gateway-listeners";
-import type { GatewayPods } from "./gateway-proxies";
-import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
-import { RESTRICTED } from "./pod-security";
-import { minimumReplicas, scaleValues, type Scale } from "./scale";
-import type { ClusterAccess } from "./cluster-access";
-import { injectionLabels, namespaceFor, namespaceName, type NamespaceArgs } from "./namespace";
-import { guarded, withoutCluster } from "./ownership";
+import type { GatewayPods } from "../kubernetes/pods";
+import { chart, mergeValues, type ChartSource, type HelmValues } from "../kubernetes/helm-chart";
+import { RESTRICTED } from "../kubernetes/pod-security";
+import { minimumReplicas, scaleValues, type Scale } from "../kubernetes/scale";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { injectionLabels, namespaceFor, namespaceName, type NamespaceArgs } from "../kubernetes/namespace";
+import { guarded, withoutCluster } from "../kubernetes/ownership";
 import { urlHost } from "./url-host";
 
 /** How clients reach the gateway (Kubernetes: Service type). */

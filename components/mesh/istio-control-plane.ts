@@ -1,15 +1,15 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ExtensionProvider, SecretVariable } from "../observability/tracing";
-import type { ClusterAccess } from "./cluster-access";
-import { chart, mergeValues, type ChartSource, type HelmValues } from "./helm-chart";
-import { webhooksAnswer } from "./istio-webhooks";
-import { RESTRICTED } from "./pod-security";
-import { scaleValues, type Scale } from "./scale";
-import { guarded } from "./ownership";
-import { injectionLabels, namespaceFor, namespaceName, type NamespaceArgs } from "./namespace";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { chart, mergeValues, type ChartSource, type HelmValues } from "../kubernetes/helm-chart";
+import { webhooksAnswer } from "../readiness/webhooks";
+import { RESTRICTED } from "../kubernetes/pod-security";
+import { scaleValues, type Scale } from "../kubernetes/scale";
+import { guarded } from "../kubernetes/ownership";
+import { injectionLabels, namespaceFor, namespaceName, type NamespaceArgs } from "../kubernetes/namespace";
 
-export { REVISION_LABEL } from "./namespace";
+export { REVISION_LABEL } from "../kubernetes/namespace";
 
 export interface IstioControlPlaneArgs {
   /** Istio release of base and istiod alike, such as `1.31.0` (chart versions are Istio versions). */

@@ -1,8 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import type { ClusterAccess } from "../mesh/cluster-access";
-import { chart, mergeValues, type ChartSource, type HelmValues } from "../mesh/helm-chart";
-import { namespaceFor, namespaceName, type NamespaceArgs } from "../mesh/namespace";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { chart, mergeValues, type ChartSource, type HelmValues } from "../kubernetes/helm-chart";
+import { namespaceFor, namespaceName, type NamespaceArgs } from "../kubernetes/namespace";
 
 /** An image by name and tag. */
 export interface ContainerImage {

@@ -1,9 +1,9 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { MetricsSource, ObservedService } from "./queries";
-import type { ClusterAccess } from "../mesh/cluster-access";
-import { namespaceFor, namespaceName, type NamespaceArgs } from "../mesh/namespace";
-import { guarded, withoutCluster } from "../mesh/ownership";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { namespaceFor, namespaceName, type NamespaceArgs } from "../kubernetes/namespace";
+import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 export interface DashboardsArgs {
   readonly service: ObservedService;

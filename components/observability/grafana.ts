@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { HelmValues } from "../mesh/helm-chart";
+import type { HelmValues } from "../kubernetes/helm-chart";
 import {
   chartNamespace,
   chartRelease,
@@ -8,7 +8,7 @@ import {
   type ContainerImage,
 } from "./chart-release";
 import { DASHBOARD_LABEL } from "./dashboard-config-maps";
-import { guarded, withoutCluster } from "../mesh/ownership";
+import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 export interface GrafanaArgs extends ChartReleaseArgs {
   /** URL of Prometheus within the cluster. Default: that of component `Prometheus`. */

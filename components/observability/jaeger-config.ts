@@ -1,5 +1,5 @@
 /** Where Jaeger keeps traces and where it listens: its own configuration file. */
-import type { HelmValues } from "../mesh/helm-chart";
+import type { HelmValues } from "../kubernetes/helm-chart";
 import type { Collector } from "./collector";
 import type { Storage } from "./prometheus";
 

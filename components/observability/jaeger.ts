@@ -1,10 +1,10 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
-import type { HelmValues } from "../mesh/helm-chart";
+import type { HelmValues } from "../kubernetes/helm-chart";
 import { chartNamespace, chartRelease, type Chart, type ChartReleaseArgs } from "./chart-release";
 import { BADGER_FOLDER, JAEGER_NAME, jaegerConfig, type JaegerStorage } from "./jaeger-config";
-import { guarded, withoutCluster } from "../mesh/ownership";
+import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 export interface JaegerArgs extends ChartReleaseArgs {
   /** Default: 50,000 traces in memory. */

@@ -7,8 +7,8 @@ import type { AccessLogPlan } from "./access-logs";
 import { collectorHosts } from "./collector";
 import type { Metrics } from "../istio/telemetry";
 import type { TracingPlan } from "./tracing";
-import type { ClusterAccess } from "../mesh/cluster-access";
-import { guarded, withoutCluster } from "../mesh/ownership";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 export interface MeshTelemetryArgs {
   /** From `planTracing`; its extension provider and variables go to the control plane. */

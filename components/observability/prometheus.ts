@@ -1,10 +1,10 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { HelmValues } from "../mesh/helm-chart";
-import { amount } from "../mesh/quantity";
+import type { HelmValues } from "../kubernetes/helm-chart";
+import { amount } from "../kubernetes/quantity";
 import { chartNamespace, chartRelease, type Chart, type ChartReleaseArgs } from "./chart-release";
 import type { RuleGroup } from "./rules";
-import { guarded, withoutCluster } from "../mesh/ownership";
+import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 /** A persistent volume. */
 export interface Storage {

@@ -2,7 +2,7 @@
 import type { Mirror } from "../traffic/mirror";
 import type { TrafficRule } from "../traffic/rules";
 import type { Shares } from "../traffic/weights";
-import { labelSelector } from "../mesh/gateway-proxies";
+import { labelSelector } from "../kubernetes/pods";
 import {
   gatewayUp,
   LATENCY_BUCKETS_MS,

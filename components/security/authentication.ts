@@ -1,7 +1,7 @@
 import type { AuthorizationPolicySpec, AuthorizationRule } from "../istio/authorization-policy";
 import type { JwtRuleSpec, RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { RoutedPath } from "../traffic/paths";
-import { claimKey, type ClaimValues } from "./claims";
+import { claimKey, type ClaimValues } from "../traffic/claims";
 import { principal, type ServiceIdentity } from "./identity";
 import { operationOf, policyPaths, toOperation, type RequestCondition } from "./request-condition";
 

@@ -1,116 +1,118 @@
-import type { AuthorizationPolicySpec, AuthorizationRule, Source } from "../istio/authorization-policy";
-import { claimKey, type ClaimValues } from "./claims";
-import { UNREADABLE_CLIENTS } from "./client-address";
-import { allBut } from "./complement";
-import { operationOf, toOperation, type RequestCondition } from "./request-condition";
+import * as pulumi from "@pulumi/pulumi";
+import { AuthorizationPolicy, type AuthorizationPolicySpec } from "../istio/authorization-policy";
+import { RequestAuthentication } from "../istio/request-authentication";
+import { planAuthentication, type Authentication } from "./authentication";
+import { planAccess, type AccessLists } from "./access-lists";
+import type { GatewayPolicies } from "./written-policies";
+import type { GatewayPods } from "../kubernetes/pods";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { guarded, withoutCluster } from "../kubernetes/ownership";
 
-/** Requests that are allowed or denied at the gateway: all conditions that are given must hold, and one at least is. */
-export interface AccessEntry extends RequestCondition {
-  /** Clients, as addresses or CIDR blocks. */
-  readonly addresses?: readonly string[];
-  /** Claims of the verified token. */
-  readonly claims?: ClaimValues;
-}
-
-/** A request that an entry of `deny` matches is refused; where there is `allow`, so is one that none of its entries matches. */
-export interface AccessLists {
-  readonly deny?: readonly AccessEntry[];
-  readonly allow?: readonly AccessEntry[];
-}
-
-/** The lists as policies; absent where there is no list. */
-export interface AccessPlan {
-  readonly deny?: AuthorizationPolicySpec;
-  readonly allow?: AuthorizationPolicySpec;
-}
-
-export interface AccessPlanArgs {
-  readonly selector: NonNullable<AuthorizationPolicySpec["selector"]>;
+export interface GatewayAccessArgs {
+  /** The gateway's pods: `pods` of an IngressGateway. */
+  readonly gateway: GatewayPods;
+  /** Who may ask for what. */
+  readonly lists?: AccessLists & {
+    /** Refuse nothing: say what would be refused in Envoy's statistics and dynamic metadata (Istio: `istio.io/dry-run`). */
+    readonly dryRun?: boolean;
+  };
   /**
-   * Proxies in front of the gateway, each of which appends the address of its peer to `X-Forwarded-For`. With none the
-   * client is the peer, and whatever the header says is the client's own word.
+   * Hosts that the lists are about, none with `*`, at a gateway that serves others too. There the client is who the gateway
+   * itself takes for it, and nothing else than addresses, paths and methods can be judged. Default: every host of the gateway.
    */
-  readonly trustedProxies: number;
-  /**
-   * A gateway that serves others too: the hosts that the lists are about. Both lists are then DENY, since ALLOW would refuse
-   * the others' requests. With `preflights` CORS preflights of what is allowed pass; a gateway of our own answers them
-   * before. Default: every host of the gateway.
-   */
-  readonly shared?: { readonly hosts: readonly string[]; readonly preflights: boolean };
+  readonly hosts?: readonly string[];
+  /** With `hosts`: whether CORS preflights of what is allowed pass. A gateway of our own answers them before. Default false. */
+  readonly preflights?: boolean;
+  /** Who has to show a token. Not with `hosts`: it would hold for every host; see ServiceAccess. */
+  readonly authentication?: Authentication;
+  /** Proxies in front of the gateway that append to `X-Forwarded-For`; the same as the gateway's. Default 0. */
+  readonly trustedProxies?: number;
+  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
 }
 
 /**
- * Plans the lists for the proxies that `selector` names.
+ * Who may come in through a gateway: allow and deny lists, and tokens. All of it holds for every host of the gateway, unless
+ * `hosts` says otherwise.
  *
- * @throws RangeError with `shared`, for claims (the proxies verify no token of ours) and for a list that takes too many rules.
+ * Make the routes depend on this component: then no route is open before its policies are written.
  */
-export function planAccess(lists: AccessLists, args: AccessPlanArgs): AccessPlan {
-  const { selector, trustedProxies, shared } = args;
-  const told = shared !== undefined || trustedProxies > 0;
-  const rule = (entry: AccessEntry): AuthorizationRule => ({
-    ...(entry.addresses && {
-      from: [{ source: clients(entry.addresses, told) }],
-    }),
-    ...toOperation(operationOf(entry)),
-    ...(entry.claims && {
-      when: Object.entries(entry.claims).map(([claim, values]) => ({ key: claimKey(claim), values })),
-    }),
-  });
-  const { deny, allow } = lists;
-  if (shared) {
-    if ([...(deny ?? []), ...(allow ?? [])].some(({ claims }) => claims))
-      throw new RangeError("claims are known to a gateway of our own only");
-    const { hosts, preflights } = shared;
-    const allowed = (allow ?? []).map(rule);
-    return {
-      ...(deny && { deny: { selector, action: "DENY", rules: onHosts(deny.map(rule), hosts) } }),
-      ...(allow && {
-        allow: {
-          selector,
-          action: "DENY",
-          rules: onHosts(allBut([...allowed, ...(preflights ? allowed.map(preflightOf) : [])]), hosts),
-        },
-      }),
+export class GatewayAccess extends pulumi.ComponentResource {
+  /** What was written, for those who wait until the gateway's pods have it. */
+  readonly policies: pulumi.Output<GatewayPolicies>;
+
+  constructor(name: string, args: GatewayAccessArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:GatewayAccess", name, withoutCluster(args), guarded(args.cluster, opts));
+    const { namespace, labels } = args.gateway;
+    const selector = { matchLabels: labels };
+    const access: AuthorizationPolicy[] = [];
+    const tokens: RequestAuthentication[] = [];
+    const policy = (
+      kind: string,
+      spec: AuthorizationPolicySpec,
+      { dryRun = false, dependsOn = [] as pulumi.Resource[] } = {},
+    ): void => {
+      access.push(
+        new AuthorizationPolicy(
+          `${name}-${kind}`,
+          {
+            metadata: {
+              name: `${name}-${kind}`,
+              namespace,
+              ...(dryRun && { annotations: { "istio.io/dry-run": "true" } }),
+            },
+            spec,
+          },
+          { parent: this, dependsOn },
+        ),
+      );
     };
+
+    if (args.lists) {
+      const { dryRun = false, ...lists } = args.lists;
+      const { deny, allow } = this.planned(name, () =>
+        planAccess(lists, {
+          selector,
+          trustedProxies: args.trustedProxies ?? 0,
+          ...(args.hosts && { shared: { hosts: args.hosts, preflights: args.preflights ?? false } }),
+        }),
+      );
+      if (deny) policy("deny", deny, { dryRun });
+      if (allow) policy("allow", allow, { dryRun });
+    }
+    if (args.authentication) {
+      if (args.hosts) {
+        throw new pulumi.ResourceError(
+          `GatewayAccess "${name}": authentication would hold for every host of the gateway, not for hosts alone; give it to ServiceAccess`,
+          this,
+        );
+      }
+      const plan = planAuthentication(args.authentication, selector);
+      tokens.push(
+        new RequestAuthentication(
+          `${name}-tokens`,
+          { metadata: { name, namespace }, spec: plan.requestAuthentication },
+          { parent: this },
+        ),
+      );
+      // Deleted before the verification of tokens is, or everything would be refused meanwhile.
+      policy("authentication", plan.required, { dependsOn: tokens });
+    }
+    this.policies = pulumi
+      .all([
+        access.map(({ metadata, spec }) => ({ metadata, spec })),
+        tokens.map(({ metadata, spec }) => ({ metadata, spec })),
+      ])
+      .apply(([access, tokens]): GatewayPolicies => ({ access, tokens }));
+    this.registerOutputs({});
   }
-  const byAddress = [...(deny ?? []), ...(allow ?? [])].some(({ addresses }) => addresses !== undefined);
-  const denied = [
-    ...(deny ?? []).map(rule),
-    // Nobody can say whether a list is about them.
-    ...(byAddress && trustedProxies > 0 ? [rule({ addresses: [UNREADABLE_CLIENTS] })] : []),
-  ];
-  return {
-    ...(denied.length > 0 && { deny: { selector, action: "DENY", rules: denied } }),
-    ...(allow && { allow: { selector, action: "ALLOW", rules: allow.map(rule) } }),
-  };
-}
 
-/** What a preflight has (Fetch standard, "CORS-preflight request"). */
-const PREFLIGHT: NonNullable<AuthorizationRule["when"]> = ["origin", "access-control-request-method"].map(
-  (name) => ({
-    key: `request.headers[${name}]`,
-    values: ["*"],
-  }),
-);
-
-/** A CORS preflight for what `rule` allows: its method is another one. */
-function preflightOf({ from, to }: AuthorizationRule): AuthorizationRule {
-  const paths = to?.[0]?.operation.paths;
-  return {
-    ...(from && { from }),
-    ...toOperation({ ...(paths && { paths }), methods: ["OPTIONS"] }),
-    when: PREFLIGHT,
-  };
-}
-
-/** Clients may name the port beside the host. */
-const onHosts = (rules: readonly AuthorizationRule[], hosts: readonly string[]): AuthorizationRule[] =>
-  rules.map(({ to, ...rule }) => ({
-    ...rule,
-    ...toOperation({ ...to?.[0]?.operation, hosts: hosts.flatMap((host) => [host, `${host}:*`]) }),
-  }));
-
-/** Istio's two sources: the peer of the connection, or the client as trusted proxies tell it. */
-function clients(addresses: readonly string[], told: boolean): Source {
-  return told ? { remoteIpBlocks: addresses } : { ipBlocks: addresses };
+  private planned<Plan>(name: string, plan: () => Plan): Plan {
+    try {
+      return plan();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new pulumi.ResourceError(`GatewayAccess "${name}": ${error.message}`, this);
+    }
+  }
 }

@@ -1,6 +1,6 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type { ServiceIdentity } from "./identity";
-import type { ServiceAccessRequest } from "./service-access";
+import type { ServiceAccessRequest } from "./caller-lists";
 
 type NetworkPolicySpec = k8s.types.input.networking.v1.NetworkPolicySpec;
 

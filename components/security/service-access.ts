@@ -1,65 +1,92 @@
-import type { AuthorizationPolicySpec, AuthorizationRule } from "../istio/authorization-policy";
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { AuthorizationPolicy } from "../istio/authorization-policy";
+import type { ServiceIdentity } from "./identity";
+import { serviceNetworkPolicy } from "./network-policy";
+import { planServiceAccess, type CallerLists } from "./caller-lists";
 import type { RoutedPath } from "../traffic/paths";
-import { principal, type ServiceIdentity } from "./identity";
-import { operationOf, policyPaths, toOperation, type RequestCondition } from "./request-condition";
+import { PeerAuthentication } from "../istio/peer-authentication";
+import { RequestAuthentication } from "../istio/request-authentication";
+import { planAuthentication, type Authentication } from "./authentication";
+import type { MutualTlsMode } from "./mutual-tls";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { guarded, withoutCluster } from "../kubernetes/ownership";
 
-/** What services of the mesh may ask of another one. */
-export interface ServiceEntry extends RequestCondition {
-  /** Any of these; at least one. */
-  readonly identities: readonly ServiceIdentity[];
-}
-
-/** `deny` wins; a service that no entry of `allow` names is refused. */
-export interface ServiceLists {
-  readonly allow?: readonly ServiceEntry[];
-  readonly deny?: readonly ServiceEntry[];
-}
-
-export interface ServiceAccessRequest {
-  /** Value of the label `app` on the pods of the service. */
+export interface ServiceAccessArgs {
+  /** Value of the label `app` on the service's pods; names the policies too. */
   readonly service: string;
-  /** Port of its containers. */
+  /** The namespace, which must exist. */
+  readonly namespace: pulumi.Input<string>;
+  /** Port of the service's containers. */
   readonly port: number;
-  /** Identities that may ask for `paths`: that of the gateway. */
+  /** Identities that may ask for `paths`: `identity` of the gateway. */
   readonly from: readonly ServiceIdentity[];
-  /** Default: every path. Also the default for entries without paths of their own. */
+  /** Default: every path. Also the default of the entries of `services`. */
   readonly paths?: readonly RoutedPath[];
-  /** Other services of the mesh. */
-  readonly services?: ServiceLists;
+  /** Other services of the mesh that may, or may not, ask. Default: none may. */
+  readonly services?: CallerLists;
+  /**
+   * Who of `from` has to show a token, verified by the service's own sidecars: for a gateway whose other users know nothing of
+   * these tokens. Default: nobody. A token that is shown must be valid, whoever shows it.
+   */
+  readonly authentication?: Authentication;
+  /** Which connections its sidecars take. Default: what holds for the mesh or the namespace. */
+  readonly mutualTls?: MutualTlsMode;
+  /** Namespaces whose pods may fetch metrics from the proxies (ports 15020 and 15090). Default: none. */
+  readonly scrapers?: readonly string[];
+  /** Write a NetworkPolicy that says the same to the cluster's network. Default true. */
+  readonly networkPolicy?: boolean;
+  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
 }
 
-/** Everything that may reach the service, as policies of its sidecars. */
-export interface ServiceAccessPlan {
-  readonly allow: AuthorizationPolicySpec;
-  readonly deny?: AuthorizationPolicySpec;
-}
-
-/** Plans who may reach a service. Health checks and metrics come by the agent's own ports, which no policy stands before. */
-export function planServiceAccess(request: ServiceAccessRequest): ServiceAccessPlan {
-  const { service, port, from, paths, services = {} } = request;
-  const selector = { matchLabels: { app: service } };
-  const ports = [String(port)];
-  const rule = ({ identities, ...condition }: ServiceEntry): AuthorizationRule => ({
-    from: [{ source: { principals: identities.map(principal) } }],
-    ...toOperation({ ports, ...operationOf(condition) }),
-  });
-  const within = paths && { paths: policyPaths(paths) };
-  return {
-    allow: {
-      selector,
-      action: "ALLOW",
-      rules: [
-        ...(from.length > 0
-          ? [
-              {
-                from: [{ source: { principals: from.map(principal) } }],
-                ...toOperation({ ports, ...within }),
-              },
-            ]
-          : []),
-        ...(services.allow ?? []).map((entry) => rule({ ...(paths && { paths }), ...entry })),
-      ],
-    },
-    ...(services.deny && { deny: { selector, action: "DENY", rules: services.deny.map(rule) } }),
-  };
+/**
+ * Who may reach a service: an AuthorizationPolicy for its sidecars, by identity, port and path, and a NetworkPolicy for the
+ * network, by namespace and port. What neither allows is refused.
+ */
+export class ServiceAccess extends pulumi.ComponentResource {
+  constructor(name: string, args: ServiceAccessArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("shopzier-mesh:index:ServiceAccess", name, withoutCluster(args), guarded(args.cluster, opts));
+    const { service, namespace } = args;
+    const { allow, deny } = planServiceAccess(args);
+    const metadata = { name: service, namespace };
+    new AuthorizationPolicy(`${name}-allow`, { metadata, spec: allow }, { parent: this });
+    if (deny) {
+      new AuthorizationPolicy(
+        `${name}-deny`,
+        { metadata: { ...metadata, name: `${service}-deny` }, spec: deny },
+        { parent: this },
+      );
+    }
+    const selector = { matchLabels: { app: service } };
+    if (args.mutualTls) {
+      new PeerAuthentication(
+        `${name}-mtls`,
+        { metadata, spec: { selector, mtls: { mode: args.mutualTls } } },
+        { parent: this },
+      );
+    }
+    if (args.authentication) {
+      const plan = planAuthentication(args.authentication, selector, args.from);
+      const tokens = new RequestAuthentication(
+        `${name}-tokens`,
+        { metadata, spec: plan.requestAuthentication },
+        { parent: this },
+      );
+      // Deleted before the verification of tokens is, or everything would be refused meanwhile.
+      new AuthorizationPolicy(
+        `${name}-authentication`,
+        { metadata: { ...metadata, name: `${service}-authentication` }, spec: plan.required },
+        { parent: this, dependsOn: [tokens] },
+      );
+    }
+    if (args.networkPolicy ?? true) {
+      new k8s.networking.v1.NetworkPolicy(
+        `${name}-network`,
+        { metadata, spec: serviceNetworkPolicy(args) },
+        { parent: this },
+      );
+    }
+    this.registerOutputs({});
+  }
 }

@@ -3,9 +3,9 @@ import { DestinationRule } from "../istio/destination-rule";
 import { EnvoyFilter, type EnvoyConfigPatch } from "../istio/envoy-filter";
 import { ServiceEntry } from "../istio/service-entry";
 import { VirtualService } from "../istio/virtual-service";
-import { changesCluster, type ClusterAccess } from "../mesh/cluster-access";
-import type { GatewayAccess } from "../mesh/gateway-access";
-import type { GatewayPods } from "../mesh/gateway-proxies";
+import { changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
+import type { GatewayAccess } from "../security/gateway-access";
+import type { GatewayPods } from "../kubernetes/pods";
 import type { CircuitBreaker } from "../traffic/circuit-breaker";
 import { LoadBalancerAlgorithm, type LoadBalancer } from "../traffic/load-balancer";
 import { rateLimitServiceEntry, type GlobalRateLimit } from "../traffic/rate-limit";
@@ -14,8 +14,8 @@ import { planRoutes, type RoutedPath, type RoutedService } from "../traffic/rout
 import type { TrafficPolicies, TrafficRule } from "../traffic/rules";
 import type { VersionPolicies } from "../traffic/version-policies";
 import { weightProblems, type Shares, type Weights } from "../traffic/weights";
-import { PropagationBarrier } from "./propagation-barrier";
-import { guarded } from "../mesh/ownership";
+import { PropagationBarrier } from "../readiness/propagation-barrier";
+import { guarded } from "../kubernetes/ownership";
 
 export interface VersionRoutesArgs {
   /** The service whose versions get the traffic. */

@@ -1,11 +1,11 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { minimumReplicas, type Scale } from "../mesh/scale";
+import { minimumReplicas, type Scale } from "../kubernetes/scale";
 import { EnvoyFilter } from "../istio/envoy-filter";
 import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
-import type { ClusterAccess } from "../mesh/cluster-access";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
 import { podLabels, PORT_NAME, servicePod, type ServiceProbes } from "./pod";
-import { rolledOut } from "./rollout";
+import { rolledOut } from "../readiness/rollout";
 import {
   isCreated,
   namespaceFor,
@@ -13,8 +13,8 @@ import {
   REVISION_LABEL,
   sidecarLabels,
   type NamespaceArgs,
-} from "../mesh/namespace";
-import { guarded } from "../mesh/ownership";
+} from "../kubernetes/namespace";
+import { guarded } from "../kubernetes/ownership";
 
 /** One version of a service. */
 export interface ServiceVersion {

@@ -1,6 +1,6 @@
 /** Which requests a rule is about, as a user writes it and as Istio takes it. */
 import type { HttpMatchRequest, StringMatch } from "../istio/virtual-service";
-import { claimHeader, type ClaimValues } from "../security/claims";
+import { claimHeader, type ClaimValues } from "./claims";
 import { embedded, literal } from "./regex";
 
 /** A value as a whole: exactly one of the three. A regex is RE2, at most 1024 characters, and has to match all of the value. */

@@ -8,7 +8,7 @@ import type { EnvoyConfigPatch, EnvoyFilterSpec, EnvoyPatchMatch } from "../isti
 import type { ServiceEntrySpec } from "../istio/service-entry";
 import { duration } from "../istio/duration";
 import { isClusterService, meshHost, outsideHost } from "./outside-host";
-import { clusterName } from "./propagation";
+import { clusterName } from "../istio/cluster-name";
 
 /** A token bucket: it fills evenly, every request takes a token, and a request that finds none is answered 429. */
 export interface RateLimit {

@@ -1,12 +1,12 @@
 import type { DestinationRuleSpec } from "../istio/destination-rule";
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
 import type { Destination, HttpMatchRequest, HttpRoute, VirtualServiceSpec } from "../istio/virtual-service";
-import { PATH_PARAMETERS } from "../security/path-parameters";
+import { PATH_PARAMETERS } from "./path-parameters";
 import type { CircuitBreaker } from "./circuit-breaker";
 import { choiceCountPatch, type LoadBalancer } from "./load-balancer";
 import { istioMatch, type RequestMatch } from "./matches";
 import { confine, spellings, uriMatches, type RoutedPath } from "./paths";
-import { clusterName } from "./propagation";
+import { clusterName } from "../istio/cluster-name";
 import { gatewayRateLimits, type GatewayRateLimits, type GlobalRateLimit } from "./rate-limit";
 import { markedRules } from "./rule-version";
 import {

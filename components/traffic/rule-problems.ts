@@ -1,5 +1,5 @@
 /** What is wrong with a list of rules, beside the form of each value. */
-import { PATH_PARAMETERS } from "../security/path-parameters";
+import { PATH_PARAMETERS } from "./path-parameters";
 import { covers, fieldMatches, hostCovers } from "./coverage";
 import { istioMatch, type FieldMatch, type PathMatch, type RequestMatch } from "./matches";
 import { confine, within, type RoutedPath } from "./paths";

@@ -1,4 +1,4 @@
-import type { ChartSource } from "../../components/mesh/helm-chart";
+import type { ChartSource } from "../../components/kubernetes/helm-chart";
 import { field, refuse, show } from "./fields";
 import type { Finding, Path } from "./problem";
 import type { PartialConfiguration } from "./rules";

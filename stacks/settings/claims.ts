@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CLAIM } from "../../components/security/claims";
+import { CLAIM } from "../../components/traffic/claims";
 import { list, map, text } from "./fields";
 
 const claimValue = text(

@@ -1,5 +1,5 @@
 /** What does not go with an Istio or a gateway that somebody else runs. */
-import { planAccess, type AccessLists } from "../../components/security/gateway-access";
+import { planAccess, type AccessLists } from "../../components/security/access-lists";
 import { isObject, show } from "./fields";
 import type { Finding, Path } from "./problem";
 import type { PartialConfiguration } from "./rules";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { NamespaceArgs } from "../../components/mesh/namespace";
+import type { NamespaceArgs } from "../../components/kubernetes/namespace";
 import { LABEL, LABEL_RULE } from "./dns";
 import { flag, object, text, withDefault } from "./fields";
 

@@ -5,7 +5,7 @@
  * its own is absent here and never reported twice.
  */
 import type { z } from "zod";
-import { amount } from "../../components/mesh/quantity";
+import { amount } from "../../components/kubernetes/quantity";
 import { NODE_PORTS } from "../../components/security/gateway-servers";
 import { effectiveShares, weightProblems, type Shares, type Weights } from "../../components/traffic/weights";
 import { categoryFindings } from "./category";

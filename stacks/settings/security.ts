@@ -1,11 +1,11 @@
 import { createPublicKey } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
-import type { MutualTlsArgs } from "../../components/mesh/mutual-tls";
+import type { MutualTlsArgs } from "../../components/security/mutual-tls";
 import type { Authentication } from "../../components/security/authentication";
-import type { AccessLists } from "../../components/security/gateway-access";
+import type { AccessLists } from "../../components/security/access-lists";
 import type { ServiceIdentity } from "../../components/security/identity";
-import type { ServiceLists } from "../../components/security/service-access";
+import type { CallerLists } from "../../components/security/caller-lists";
 import { claims } from "./claims";
 import { LABEL, LABEL_RULE, SUBDOMAIN } from "./dns";
 import {
@@ -30,7 +30,7 @@ export interface SecuritySettings {
   readonly trustedProxies: number;
   readonly access?: AccessLists & { readonly dryRun: boolean };
   /** Other services of the mesh that may, or may not, ask the category API. */
-  readonly services?: ServiceLists;
+  readonly services?: CallerLists;
   readonly authentication?: Authentication;
   readonly networkPolicies: {
     /** Default true. */

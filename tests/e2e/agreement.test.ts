@@ -2,18 +2,18 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Pool, type Dispatcher } from "undici";
-import { policyLag, type ListenerDump } from "../../components/security/gateway-policies";
+import { policyLag, type ListenerDump } from "../../components/readiness/gateway-policies";
 import type { VirtualServiceSpec } from "../../components/istio/virtual-service";
 import { clientPatches } from "../../components/mesh/gateway-clients";
-import type { PathNormalization } from "../../components/traffic/path-normalization";
-import { expectedRoutes, routeLag, type RouteConfigDump } from "../../components/traffic/propagation";
+import type { PathNormalization } from "../../components/simulator/path-normalization";
+import { expectedRoutes, routeLag, type RouteConfigDump } from "../../components/readiness/propagation";
 import { planRoutes } from "../../components/traffic/route-plan";
 import {
   compile,
   type Decision,
   type SimulatedPlan,
   type SimulatedRequest,
-} from "../../components/traffic/simulator";
+} from "../../components/simulator/simulator";
 import {
   AUDIENCE,
   guard,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { route, type SimulatedPlan, type SimulatedRequest } from "../../components/traffic/simulator";
+import { route, type SimulatedPlan, type SimulatedRequest } from "../../components/simulator/simulator";
 import { runProgram, stackConfig, type Registered, type Run } from "./program";
 
 async function program(config: Record<string, unknown>): Promise<Map<string, Registered>> {

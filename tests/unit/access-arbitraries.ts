@@ -2,11 +2,11 @@
 import fc from "fast-check";
 import type { AuthorizationPolicySpec } from "../../components/istio/authorization-policy";
 import { planAuthentication, type Authentication } from "../../components/security/authentication";
-import type { WrittenPolicy } from "../../components/security/authorization";
-import type { ClaimValues } from "../../components/security/claims";
-import { planAccess, type AccessEntry, type AccessLists } from "../../components/security/gateway-access";
+import type { WrittenPolicy } from "../../components/simulator/authorization";
+import type { ClaimValues } from "../../components/traffic/claims";
+import { planAccess, type AccessEntry, type AccessLists } from "../../components/security/access-lists";
 import type { RequestCondition } from "../../components/security/request-condition";
-import type { Token } from "../../components/security/token";
+import type { Token } from "../../components/simulator/token";
 import type { RoutedPath } from "../../components/traffic/paths";
 
 export const ISSUERS = ["https://id.example.com/", "https://staff.example.com/"] as const;

@@ -6,9 +6,9 @@ import {
   authorization,
   type ProxyRequest,
   type WrittenPolicy,
-} from "../../components/security/authorization";
+} from "../../components/simulator/authorization";
 import { clientAddress, readForwardedFor } from "../../components/security/client-address";
-import { verification, type Token } from "../../components/security/token";
+import { verification, type Token } from "../../components/simulator/token";
 
 const request = (over: Partial<ProxyRequest> = {}): ProxyRequest => ({
   ...{ method: "GET", host: "shop.example.com", path: "/api", headers: {} },

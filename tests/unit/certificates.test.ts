@@ -10,7 +10,7 @@ import {
   secretsQuestion,
   tlsOfHosts,
   type SecretDump,
-} from "../../components/security/certificates";
+} from "../../components/security/tls-secrets";
 
 /** For shop.example.com and the names below it, from 2026-11-30 to 2054-04-17. */
 const chain = readFileSync(path.join(__dirname, "envoy", "shop.example.com.pem")).toString("base64");

@@ -3,8 +3,8 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import * as pulumi from "@pulumi/pulumi";
-import { kubernetesAccess, lagAfter } from "../../components/mesh/cluster-access";
-import { GatewayProxies } from "../../components/mesh/gateway-proxies";
+import { kubernetesAccess, lagAfter } from "../../components/kubernetes/cluster-access";
+import { GatewayProxies } from "../../components/readiness/gateway-proxies";
 
 /** What the API server says when etcd elects a leader. */
 const BUSY = { kind: "Status", message: "etcdserver: leader changed", code: 503 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
-import { drift } from "../../components/traffic/drift";
+import { drift } from "../../components/kubernetes/drift";
 
 const spec = (...weights: number[]) => ({
   hosts: ["shop.example.com"],

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { V1Deployment, V1Pod } from "@kubernetes/client-node";
 import { foundGateway, type GatewayAsked } from "../../components/mesh/found-gateway";
 import { meshProblems } from "../../components/mesh/found-mesh";
-import { namespaceProblems } from "../../components/mesh/namespace";
-import { OWNER_MARK } from "../../components/mesh/owner";
+import { namespaceProblems } from "../../components/kubernetes/namespace";
+import { OWNER_MARK } from "../../components/kubernetes/owner";
 
 const istiod = (version: string, more: object = {}): V1Deployment => ({
   metadata: { name: "istiod", labels: { app: "istiod", "istio.io/rev": "default" } },

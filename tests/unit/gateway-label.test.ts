@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { everyPodLabelled, GATEWAY_LABEL } from "../../components/mesh/gateway-label";
+import { everyPodLabelled, GATEWAY_LABEL } from "../../components/readiness/gateway-label";
 
 const OLD = { istio: "ingressgateway" };
 const NEW = { ...OLD, [GATEWAY_LABEL]: "istio-ingress" };

@@ -2,12 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { AuthorizationPolicySpec } from "../../components/istio/authorization-policy";
 import type { JwtRuleSpec } from "../../components/istio/request-authentication";
-import {
-  pendingLag,
-  policyLag,
-  type GatewayPolicies,
-  type ListenerDump,
-} from "../../components/security/gateway-policies";
+import { pendingLag, policyLag, type ListenerDump } from "../../components/readiness/gateway-policies";
+import type { GatewayPolicies } from "../../components/security/written-policies";
 import recorded from "./envoy/policies.json";
 
 /** What Envoy 1.39 held of {@link written} (Istio 1.31). */

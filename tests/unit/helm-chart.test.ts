@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { chart, ISTIO_CHARTS, mergeValues } from "../../components/mesh/helm-chart";
+import { chart, ISTIO_CHARTS, mergeValues } from "../../components/kubernetes/helm-chart";
 import { withMetricsProvider } from "../../components/mesh/istio-control-plane";
-import { scaleValues } from "../../components/mesh/scale";
+import { scaleValues } from "../../components/kubernetes/scale";
 
 describe("chart", () => {
   it("comes from a repository, by default Istio's", () => {

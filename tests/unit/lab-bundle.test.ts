@@ -1,7 +1,7 @@
 import * as client from "@kubernetes/client-node";
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { kubernetesAccess } from "../../components/mesh/cluster-access";
+import { kubernetesAccess } from "../../components/kubernetes/cluster-access";
 
 const { cache, resolve } = createRequire(__filename);
 const KUBECONFIG = JSON.stringify({

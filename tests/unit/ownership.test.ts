@@ -7,7 +7,7 @@ import {
   ownerMark,
   verdictOn,
   type Conflict,
-} from "../../components/mesh/owner";
+} from "../../components/kubernetes/owner";
 
 const URN =
   "urn:pulumi:lab::shopzier::shopzier-mesh:index:Jaeger$kubernetes:core/v1:Namespace::jaeger-namespace";

@@ -18,7 +18,7 @@ import {
   routesQuestion,
   specFor,
   type RouteConfigDump,
-} from "../../components/traffic/propagation";
+} from "../../components/readiness/propagation";
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
 import { markPatch, patchesMark } from "../../components/traffic/rule-version";
 import type { TrafficRule } from "../../components/traffic/rules";

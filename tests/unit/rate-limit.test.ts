@@ -8,7 +8,7 @@ import {
   type RateLimit,
 } from "../../components/traffic/rate-limit";
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
-import { route } from "../../components/traffic/simulator";
+import { route } from "../../components/simulator/simulator";
 
 const request: RouteRequest = {
   service: { name: "category", namespace: "shop", port: 8080 },

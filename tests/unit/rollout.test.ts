@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rolloutLag, type DeploymentState, type PodState } from "../../components/service/rollout";
+import { rolloutLag, type DeploymentState, type PodState } from "../../components/readiness/rollout";
 
 const deployment = (status: object, { generation = 2, replicas = 2 } = {}): DeploymentState =>
   ({

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { AuthorizationPolicySpec } from "../../components/istio/authorization-policy";
 import { planAuthentication } from "../../components/security/authentication";
-import { authorization, type ProxyRequest } from "../../components/security/authorization";
-import { claimHeader, claimKey, type Claims } from "../../components/security/claims";
-import { planAccess, type AccessEntry, type AccessLists } from "../../components/security/gateway-access";
+import { authorization, type ProxyRequest } from "../../components/simulator/authorization";
+import { claimHeader, claimKey, type Claims } from "../../components/traffic/claims";
+import { planAccess, type AccessEntry, type AccessLists } from "../../components/security/access-lists";
 import { gatewayServers } from "../../components/security/gateway-servers";
 import { serviceNetworkPolicy } from "../../components/security/network-policy";
-import { planServiceAccess, type ServiceEntry } from "../../components/security/service-access";
-import { verification } from "../../components/security/token";
+import { planServiceAccess, type CallerEntry } from "../../components/security/caller-lists";
+import { verification } from "../../components/simulator/token";
 import type { RequestCondition } from "../../components/security/request-condition";
 import type { RoutedPath } from "../../components/traffic/paths";
 import { parseSettings } from "../../stacks/settings";
@@ -270,13 +270,13 @@ describe("claims", () => {
 
 describe("access to a service", () => {
   const gateway = { namespace: "g", serviceAccount: "gw" };
-  const entry: fc.Arbitrary<ServiceEntry> = fc
+  const entry: fc.Arbitrary<CallerEntry> = fc
     .record({ condition, identities: some(identity) })
     .map(({ condition, identities }) => ({ ...condition, identities }));
   const services = fc.record({ allow: some(entry), deny: some(entry) }, { requiredKeys: [] });
   const paths: RoutedPath[] = [{ prefix: "/a" }];
 
-  const matches = (e: ServiceEntry, r: ProxyRequest): boolean =>
+  const matches = (e: CallerEntry, r: ProxyRequest): boolean =>
     r.port === 8080 &&
     holds(e, r) &&
     e.identities.some(({ namespace, serviceAccount }) => {

@@ -4,14 +4,14 @@ import { CATEGORY_PATHS } from "../../components/category/category-paths";
 import { covers } from "../../components/traffic/coverage";
 import type { HeaderPolicy } from "../../components/traffic/headers";
 import { istioMatch, type RequestMatch } from "../../components/traffic/matches";
-import { normalizedPath, type PathNormalization } from "../../components/traffic/path-normalization";
+import { normalizedPath, type PathNormalization } from "../../components/simulator/path-normalization";
 import { confine, uriMatches, within } from "../../components/traffic/paths";
 import {
   expectedRoutes,
   namedClusters,
   routeLag,
   routedClusters,
-} from "../../components/traffic/propagation";
+} from "../../components/readiness/propagation";
 import { embedded, regexProblem, regexStart, wholeMatch } from "../../components/traffic/regex";
 import { httpsRedirect } from "../../components/security/gateway-servers";
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
@@ -23,7 +23,7 @@ import {
   type Decision,
   type SimulatedPlan,
   type SimulatedRequest,
-} from "../../components/traffic/simulator";
+} from "../../components/simulator/simulator";
 import { AUDIENCE, guard, guardPolicies, ISSUERS, requestAuthentication } from "./access-arbitraries";
 import { requestMatch, routeRequest, simulatedRequest } from "./traffic-arbitraries";
 

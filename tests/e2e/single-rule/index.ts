@@ -8,7 +8,7 @@ import { planRoutes, VersionedService } from "../../../components/index";
 import { DestinationRule } from "../../../components/istio/destination-rule";
 import { Gateway } from "../../../components/istio/gateway";
 import { VirtualService } from "../../../components/istio/virtual-service";
-import { PropagationBarrier } from "../../../components/service/propagation-barrier";
+import { PropagationBarrier } from "../../../components/readiness/propagation-barrier";
 
 const config = new pulumi.Config();
 const versions = config.requireObject<string[]>("versions");

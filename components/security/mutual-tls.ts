@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { PeerAuthentication } from "../istio/peer-authentication";
-import type { ClusterAccess } from "./cluster-access";
-import { guarded, withoutCluster } from "./ownership";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 /** Which connections sidecars take (Istio: PeerAuthentication.MutualTLS.Mode). */
 export const MutualTlsMode = {

@@ -8,19 +8,14 @@
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
 import type { RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { HttpMatchRequest, HttpRoute, StringMatch, VirtualServiceSpec } from "../istio/virtual-service";
-import {
-  authorization,
-  type ProxyRequest,
-  type Refusal,
-  type WrittenPolicy,
-} from "../security/authorization";
-import { claimTexts } from "../security/claims";
+import { authorization, type ProxyRequest, type Refusal, type WrittenPolicy } from "./authorization";
+import { claimTexts } from "../traffic/claims";
 import { clientAddress } from "../security/client-address";
-import { verification, type Token } from "../security/token";
+import { verification, type Token } from "./token";
 import { normalizedPath, type PathNormalization } from "./path-normalization";
-import { isLimited } from "./rate-limit";
-import { wholeMatch } from "./regex";
-import type { Shares } from "./weights";
+import { isLimited } from "../traffic/rate-limit";
+import { wholeMatch } from "../traffic/regex";
+import type { Shares } from "../traffic/weights";
 
 /** A request as a client sends it. */
 export interface SimulatedRequest {

@@ -1,7 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import { apiMessage, endingWith, kubernetesAccess, lagAfter, type ClusterAccess } from "./cluster-access";
-import { labelSelector, type GatewayPods } from "./gateway-proxies";
-import { withoutStack } from "./without-stack";
+import {
+  apiMessage,
+  endingWith,
+  kubernetesAccess,
+  lagAfter,
+  type ClusterAccess,
+} from "../kubernetes/cluster-access";
+import { labelSelector, type GatewayPods } from "../kubernetes/pods";
+import { withoutStack } from "../kubernetes/without-stack";
 
 /**
  * Label by which objects find the pods of one gateway. Istio looks for them in all namespaces, and `istio: ingressgateway` is on

@@ -11,7 +11,7 @@ import type {
   Source,
 } from "../istio/authorization-policy";
 import { literal, wholeMatch } from "../traffic/regex";
-import { claimTexts, type Claims } from "./claims";
+import { claimTexts, type Claims } from "../traffic/claims";
 
 /** An AuthorizationPolicy as it is written to the cluster. */
 export interface WrittenPolicy {

@@ -1,5 +1,5 @@
 import type { RequestAuthenticationSpec } from "../istio/request-authentication";
-import { texts, type Claims } from "./claims";
+import { texts, type Claims } from "../traffic/claims";
 
 /**
  * A token (JWT) in a place where the gateway looks for tokens of its issuer: its claims, where its issuer signed them and

@@ -7,21 +7,7 @@
 import { isIPv4 } from "node:net";
 import type { AuthorizationPolicySpec, AuthorizationRule } from "../istio/authorization-policy";
 import type { JwtRuleSpec, RequestAuthenticationSpec } from "../istio/request-authentication";
-
-interface Written<Spec> {
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace: string;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
-  readonly spec: Spec;
-}
-
-/** Policies as they were written to the cluster. */
-export interface GatewayPolicies {
-  readonly access: readonly Written<AuthorizationPolicySpec>[];
-  readonly tokens: readonly Written<RequestAuthenticationSpec>[];
-}
+import type { GatewayPolicies, Written } from "../security/written-policies";
 
 /** `GET config_dump?resource=dynamic_listeners`, the part that is read. */
 export interface ListenerDump {

@@ -1,4 +1,4 @@
-import type { LiveObject } from "../traffic/drift";
+import type { LiveObject } from "./drift";
 import { endingWith, kubernetesAccess, type ClusterAccess } from "./cluster-access";
 
 /** Where the API has each kind that the gateways follow. */

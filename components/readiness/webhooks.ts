@@ -7,8 +7,8 @@ import {
   kubernetesAccess,
   lagAfter,
   type ClusterAccess,
-} from "./cluster-access";
-import { withoutStack } from "./without-stack";
+} from "../kubernetes/cluster-access";
+import { withoutStack } from "../kubernetes/without-stack";
 
 /** How often the webhook is asked again. */
 const POLL_MS = 100;

@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterAccess } from "./cluster-access";
-import { lookAt, thisStack } from "./existing";
+import { lookAt, thisStack } from "./existing-object";
 import { OWNER_MARK, stackOf } from "./owner";
 
 /** A namespace that the component makes, by its name, or with `create: false` one that exists and stays as it is. */

@@ -8,9 +8,9 @@ import {
   kubernetesAccess,
   lagAfter,
   type ClusterAccess,
-} from "../mesh/cluster-access";
-import { labelSelector } from "../mesh/gateway-proxies";
-import { withoutStack } from "../mesh/without-stack";
+} from "../kubernetes/cluster-access";
+import { labelSelector } from "../kubernetes/pods";
+import { withoutStack } from "../kubernetes/without-stack";
 
 export interface RolloutArgs {
   readonly cluster?: ClusterAccess;

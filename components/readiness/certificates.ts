@@ -7,10 +7,11 @@ import {
   secretsQuestion,
   type HostsTls,
   type SecretDump,
-} from "../security/certificates";
-import { apiMessage, changesCluster, type ClusterAccess } from "./cluster-access";
-import { GatewayProxies, lagOfPods, type GatewayPods } from "./gateway-proxies";
-import { withoutStack } from "./without-stack";
+} from "../security/tls-secrets";
+import { apiMessage, changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
+import type { GatewayPods } from "../kubernetes/pods";
+import { GatewayProxies, lagOfPods } from "./gateway-proxies";
+import { withoutStack } from "../kubernetes/without-stack";
 
 export interface CertificatesArgs {
   readonly gateway: GatewayPods;

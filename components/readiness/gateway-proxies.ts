@@ -8,21 +8,9 @@ import {
   kubernetesAccess,
   lagAfter,
   type ClusterAccess,
-} from "./cluster-access";
-import { notTakenUp } from "../traffic/propagation";
-
-/** The gateway pods of one deployment: where they run and by which labels they are found. */
-export interface GatewayPods {
-  readonly namespace: string;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-/** The pods' labels as the Kubernetes API and kubectl take them. */
-export function labelSelector({ labels }: Pick<GatewayPods, "labels">): string {
-  return Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(",");
-}
+} from "../kubernetes/cluster-access";
+import { labelSelector, type GatewayPods } from "../kubernetes/pods";
+import { notTakenUp } from "./propagation";
 
 /** Envoy's admin port; it listens on the pod's loopback only. */
 const ADMIN_PORT = 15000;

@@ -1,19 +1,20 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { EnvoyFilter } from "../istio/envoy-filter";
+import { hostOf } from "../istio/cluster-name";
 import type { RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
-import { apiMessage, changesCluster, isFinal, type ClusterAccess } from "../mesh/cluster-access";
-import { GatewayProxies, lagOfPods, type GatewayPods } from "../mesh/gateway-proxies";
-import type { GatewayAccess } from "../mesh/gateway-access";
-import { readObject, readSpecs, type ObjectKey } from "../mesh/live-object";
-import { pendingLag, policyLag, type ListenerDump } from "../security/gateway-policies";
-import { drift } from "../traffic/drift";
+import { apiMessage, changesCluster, isFinal, type ClusterAccess } from "../kubernetes/cluster-access";
+import type { GatewayPods } from "../kubernetes/pods";
+import { GatewayProxies, lagOfPods } from "./gateway-proxies";
+import type { GatewayAccess } from "../security/gateway-access";
+import { readObject, readSpecs, type ObjectKey } from "../kubernetes/live-object";
+import { pendingLag, policyLag, type ListenerDump } from "./gateway-policies";
+import { drift } from "../kubernetes/drift";
 import {
   clustersQuestion,
   endpointLag,
   expectedRoutes,
   flightLag,
-  hostOf,
   inFlightToUnrouted,
   knowsHost,
   namedHosts,
@@ -27,9 +28,9 @@ import {
   type ClusterStatuses,
   type RouteConfigDump,
   type VirtualServiceIdentity,
-} from "../traffic/propagation";
+} from "./propagation";
 import type { PatchesMark } from "../traffic/rule-version";
-import { withoutStack } from "../mesh/without-stack";
+import { withoutStack } from "../kubernetes/without-stack";
 
 export interface PropagationBarrierArgs {
   /** Pods that must have the routes. */

@@ -1,9 +1,9 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { AuthorizationPolicy } from "../istio/authorization-policy";
-import { DENY_ALL } from "../security/network-policy";
-import type { ClusterAccess } from "../mesh/cluster-access";
-import { guarded, withoutCluster } from "../mesh/ownership";
+import { DENY_ALL } from "./network-policy";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 export interface DefaultDenyArgs {
   /** The namespace, which must exist. */

@@ -5,8 +5,9 @@
  * and {@link clustersQuestion} (Envoy docs, "Administration interface").
  */
 import type { Destination, HttpMatchRequest, VirtualServiceSpec } from "../istio/virtual-service";
-import { literal } from "./regex";
-import { ruleVersion, type PatchesMark } from "./rule-version";
+import { clusterName, hostOf, subsetOf } from "../istio/cluster-name";
+import { literal } from "../traffic/regex";
+import { ruleVersion, type PatchesMark } from "../traffic/rule-version";
 
 /** What a rule of a VirtualService comes to in a proxy, in the order of the rules. */
 export interface ExpectedRoute {
@@ -70,11 +71,6 @@ export interface ClusterStatuses {
       };
     }[];
   }[];
-}
-
-/** Istio's name for the cluster of a subset (pilot/pkg/model, BuildSubsetKey). */
-export function clusterName(host: string, port: number | undefined, subset: string | undefined): string {
-  return `outbound|${port ?? ""}|${subset ?? ""}|${host}`;
 }
 
 /**
@@ -306,16 +302,6 @@ function requestsInFlight(statuses: ClusterStatuses, cluster: string): number {
     .flatMap((h) => h.stats ?? [])
     .filter((s) => s.name === "rq_active")
     .reduce((sum, s) => sum + Number(s.value ?? 0), 0);
-}
-
-/** `outbound|8080|v2|host` → `v2`: what a reader knows the cluster by. */
-export function subsetOf(cluster: string): string {
-  return cluster.split("|")[2] || cluster;
-}
-
-/** `outbound|8080|v2|host` → `host`. */
-export function hostOf(cluster: string): string {
-  return cluster.split("|")[3] ?? "";
 }
 
 function envoyWeights(route: EnvoyRoute): ReadonlyMap<string, number> {
