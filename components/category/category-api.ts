@@ -119,15 +119,15 @@ export class CategoryApi extends pulumi.ComponentResource {
         probes: defaults.probes,
         restricted: defaults.restricted,
         timeoutSeconds: args.timeoutSeconds ?? defaults.timeoutSeconds,
-        ...(defaults.metrics && { metrics: defaults.metrics }),
-        ...(args.graceSeconds !== undefined && { graceSeconds: args.graceSeconds }),
+        metrics: defaults.metrics,
+        graceSeconds: args.graceSeconds,
         versions: Object.fromEntries(
           Object.entries(args.versions).map(([version, of]) => [
             version,
             asked.has(version) ? of : { ...of, after: routed },
           ]),
         ),
-        ...(cluster && { cluster }),
+        cluster,
       },
       { parent: this },
     );
@@ -146,8 +146,8 @@ export class CategoryApi extends pulumi.ComponentResource {
           ...(!isCreated(args.namespace) && { podLabels: sidecarLabels(args.injectionLabels) }),
           // Every account: a version that goes would lose the database before its last request if it were named.
           clients: [{ namespace: namespaceName(args.namespace), serviceAccount: "*" }],
-          ...(args.access.scrapers && { scrapers: args.access.scrapers }),
-          ...(args.access.networkPolicy !== undefined && { networkPolicy: args.access.networkPolicy }),
+          scrapers: args.access.scrapers,
+          networkPolicy: args.access.networkPolicy,
         },
         { parent: this },
       );
@@ -157,7 +157,7 @@ export class CategoryApi extends pulumi.ComponentResource {
         `${name}-default-deny`,
         {
           namespace: service.namespace,
-          ...(args.access.networkPolicy !== undefined && { networkPolicy: args.access.networkPolicy }),
+          networkPolicy: args.access.networkPolicy,
         },
         { parent: this, dependsOn: [access, ...(database ? [database] : [])] },
       );
@@ -170,14 +170,14 @@ export class CategoryApi extends pulumi.ComponentResource {
         gateway,
         paths: CATEGORY_PATHS,
         weights: args.weights,
-        ...(args.rules && { rules: args.rules }),
+        rules: args.rules,
         ...(args.access.services?.allow?.length && { meshCallers: true }),
-        ...(args.policies && { policies: args.policies }),
-        ...(args.globalRateLimit && { globalRateLimit: args.globalRateLimit }),
-        ...(args.gatewayPods && { gatewayPods: args.gatewayPods }),
+        policies: args.policies,
+        globalRateLimit: args.globalRateLimit,
+        gatewayPods: args.gatewayPods,
         ...(args.loadBalancer && { loadBalancer: args.loadBalancer }),
-        ...(args.circuitBreaker && { circuitBreaker: args.circuitBreaker }),
-        ...(args.versionPolicies && { versionPolicies: args.versionPolicies }),
+        circuitBreaker: args.circuitBreaker,
+        versionPolicies: args.versionPolicies,
         pods: Object.fromEntries(
           Object.entries(args.versions).map(([version, { scale }]) => [
             version,
@@ -187,8 +187,8 @@ export class CategoryApi extends pulumi.ComponentResource {
         ...(args.propagation && {
           propagation: { ...args.propagation, ...(callers.length > 0 && { callers }) },
         }),
-        ...(guards && { guards }),
-        ...(cluster && { cluster }),
+        guards,
+        cluster,
       },
       { parent: this, dependsOn: service.rolledOut.apply((serving) => [...serving, access]) },
     );

@@ -122,7 +122,7 @@ export class CategoryDatabase extends pulumi.ComponentResource {
                 spec: {
                   accessModes: ["ReadWriteOnce"],
                   resources: { requests: { storage: volume.size } },
-                  ...(volume.storageClass !== undefined && { storageClassName: volume.storageClass }),
+                  storageClassName: volume.storageClass,
                 },
               },
             ],
@@ -139,8 +139,8 @@ export class CategoryDatabase extends pulumi.ComponentResource {
         namespace,
         port: PORT,
         from: args.clients,
-        ...(args.scrapers && { scrapers: args.scrapers }),
-        ...(args.networkPolicy !== undefined && { networkPolicy: args.networkPolicy }),
+        scrapers: args.scrapers,
+        networkPolicy: args.networkPolicy,
       },
       { parent: this },
     );

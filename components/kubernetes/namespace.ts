@@ -91,7 +91,7 @@ export function namespaceFor(
     const ready = pulumi.output(injectionLabels).apply((wanted) => usable(own, wanted, cluster));
     return { name: ready.apply(() => own), ready };
   }
-  const metadata = { name: own, ...(labels && { labels }) };
+  const metadata = { name: own, labels };
   const created = new k8s.core.v1.Namespace(`${name}-namespace`, { metadata }, { parent });
   return { name: created.metadata.name, ready: [created] };
 }
@@ -102,7 +102,7 @@ async function usable(
   cluster: ClusterAccess | undefined,
 ): Promise<pulumi.Resource[]> {
   await lookAt(
-    { what: `Namespace ${name}`, rights: `get namespace ${name}`, ...(cluster && { cluster }) },
+    { what: `Namespace ${name}`, rights: `get namespace ${name}`, cluster },
     async ({ client, config }) => {
       const live = await config
         .makeApiClient(client.CoreV1Api)

@@ -146,7 +146,7 @@ function beforeCreate(name: string, cluster: ClusterAccess): pulumi.ResourceHook
       const conflict: Conflict = {
         kind,
         name: written.metadata.name,
-        ...(metadata.namespace !== undefined && { namespace: metadata.namespace }),
+        namespace: metadata.namespace,
         urn,
         lineage: lineageOf.get(urn) ?? [],
         verdict,
@@ -181,7 +181,7 @@ async function find(
   const limit = new AbortController();
   try {
     return await Promise.race([
-      api.read({ apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) } }),
+      api.read({ apiVersion, kind, metadata: { name, namespace } }),
       setTimeout(TIMEOUT_MS, undefined, { signal: limit.signal, ref: false }).then(() => {
         throw new Error(`no answer within ${TIMEOUT_MS / 1000} s`);
       }),

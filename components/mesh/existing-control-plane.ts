@@ -53,7 +53,7 @@ function find(namespace: string, args: ExistingControlPlaneArgs): Promise<FoundM
     {
       what: `Istio in namespace ${namespace}, revision ${revision}`,
       rights: `list deployments and get configmaps in namespace ${namespace}, and list mutatingwebhookconfigurations`,
-      ...(cluster && { cluster }),
+      cluster,
     },
     async (access) => {
       const { client, config } = access;

@@ -77,13 +77,11 @@ export class ExistingGateway extends pulumi.ComponentResource {
             {
               pods: this.pods,
               hosts,
-              ...(routeNamespaces && { routeNamespaces }),
+              routeNamespaces,
               http: args.http ?? true,
-              ...(tls && { tls }),
-              ...(args.certificateTimeoutSeconds !== undefined && {
-                certificateTimeoutSeconds: args.certificateTimeoutSeconds,
-              }),
-              ...(args.cluster && { cluster: args.cluster }),
+              tls,
+              certificateTimeoutSeconds: args.certificateTimeoutSeconds,
+              cluster: args.cluster,
             },
             { parent: this, dependsOn: checked },
           ).metadata.apply((m) => `${m.namespace}/${m.name}`)
@@ -105,7 +103,7 @@ function find(name: string, args: ExistingGatewayArgs): Promise<FoundGateway | u
     {
       what: `The gateway in namespace ${namespace} with ${labelSelector(args)}`,
       rights: `list pods, services and authorizationpolicies in namespace ${namespace}, and gateways and virtualservices of all namespaces`,
-      ...(cluster && { cluster }),
+      cluster,
     },
     async (access) => {
       const { client, config } = access;

@@ -65,7 +65,7 @@ export function gatewayListeners(
         parent,
         dependsOn:
           more.length === 0 ? dependsOn : pulumi.output(dependsOn).apply((first) => [...first, ...more]),
-        ...(hooks && { hooks }),
+        hooks,
       },
     );
   const certificates = tls ? tlsOfHosts(hosts, tls) : [];
@@ -77,7 +77,7 @@ export function gatewayListeners(
       gateway: pods,
       tls: certificates,
       timeoutSeconds,
-      ...(args.cluster && { cluster: args.cluster }),
+      cluster: args.cluster,
     });
     const done: pulumi.Output<unknown> = changesCluster() ? held : fetched.urn;
     proof.push(done.apply((): pulumi.Resource => fetched));
@@ -105,9 +105,9 @@ export function gatewayListeners(
   const plainHttp = redirects ? redirect() : [];
   const servers = gatewayServers({
     hosts,
-    ...(routeNamespaces && { namespaces: routeNamespaces }),
+    namespaces: routeNamespaces,
     http: http && !redirects,
-    ...(tls && { tls }),
+    tls,
     ...(args.tlsTermination && { tlsTermination: args.tlsTermination }),
   });
   // Last, so that port 80 is never closed on the way.

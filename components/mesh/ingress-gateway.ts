@@ -158,7 +158,7 @@ export class IngressGateway extends pulumi.ComponentResource {
       port: number,
       protocol: "TCP",
       targetPort: number,
-      ...(nodePort !== undefined && { nodePort }),
+      nodePort,
     });
     const release = new k8s.helm.v3.Release(
       `${name}-release`,
@@ -171,10 +171,10 @@ export class IngressGateway extends pulumi.ComponentResource {
         values: mergeValues(
           {
             labels,
-            ...(args.revision !== undefined && { revision: args.revision }),
+            revision: args.revision,
             ...scaleValues(scale, "gateway"),
             ...(minimumReplicas(scale) > 1 && { podDisruptionBudget: { minAvailable: 1 } }),
-            ...(args.resources && { resources: args.resources }),
+            resources: args.resources,
             ...(args.imagePullPolicy && { imagePullPolicy: args.imagePullPolicy }),
             global: { networkPolicy: { enabled: args.networkPolicy ?? true } },
             securityContext: POD_SECURITY,
@@ -208,7 +208,7 @@ export class IngressGateway extends pulumi.ComponentResource {
     const before = { namespace: gatewayNamespace, labels: { app: RELEASE, ...LABELS } };
     const labelled = new pulumi.ResourceHook(`${name}-labelled`, ({ oldInputs }) =>
       everyPodLabelled(oldInputs, before, {
-        ...(args.cluster && { cluster: args.cluster }),
+        cluster: args.cluster,
         timeoutSeconds: drain + (args.timeoutSeconds ?? 180),
       }),
     );
@@ -231,15 +231,13 @@ export class IngressGateway extends pulumi.ComponentResource {
       {
         pods: this.pods,
         hosts: args.hosts,
-        ...(routeNamespaces && { routeNamespaces }),
+        routeNamespaces,
         http: plain,
-        ...(tls && { tls }),
+        tls,
         ...(args.tlsTermination && { tlsTermination: args.tlsTermination }),
         nodePorts,
-        ...(args.certificateTimeoutSeconds !== undefined && {
-          certificateTimeoutSeconds: args.certificateTimeoutSeconds,
-        }),
-        ...(args.cluster && { cluster: args.cluster }),
+        certificateTimeoutSeconds: args.certificateTimeoutSeconds,
+        cluster: args.cluster,
       },
       { parent: this, dependsOn: [release], hooks },
     );

@@ -118,15 +118,15 @@ export class IstioControlPlane extends pulumi.ComponentResource {
           {
             global: {
               istioNamespace: rootNamespace,
-              ...(args.hub !== undefined && { hub: args.hub }),
-              ...(args.tag !== undefined && { tag: args.tag }),
+              hub: args.hub,
+              tag: args.tag,
               networkPolicy: { enabled: args.networkPolicy ?? true },
             },
             env: { BLOCKED_CIDRS_IN_JWKS_URIS: BLOCKED_KEY_ADDRESSES.join(",") },
             seccompProfile: { type: "RuntimeDefault" },
-            ...(args.revision !== undefined && { revision: args.revision }),
+            revision: args.revision,
             ...scaleValues(args.scale ?? { replicas: 1 }, "istiod"),
-            ...(args.resources && { resources: args.resources }),
+            resources: args.resources,
             meshConfig: {
               pathNormalization: { normalization: PATH_NORMALIZATION },
               ...(args.proxyStats?.length && {
@@ -147,7 +147,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     this.version = istiod.status.version;
     this.ready = webhooksAnswer(istiod, {
       namespace: rootNamespace,
-      ...(cluster && { cluster }),
+      cluster,
     }).apply(() => this);
     // Known in every preview; that what takes them comes after the injector is a matter of dependsOn.
     this.injectionLabels = pulumi.output(injectionLabels(args.revision));

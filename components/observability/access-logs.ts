@@ -121,7 +121,7 @@ export function planAccessLogs(logs: AccessLogs): AccessLogPlan {
             },
           }),
     },
-    ...(access && { access }),
+    access,
     mesh: { providers: [{ name: PROVIDER_NAME }], ...(expression !== "" && { filter: { expression } }) },
   };
 }

@@ -49,7 +49,7 @@ export class Grafana extends pulumi.ComponentResource {
       {
         fullnameOverride: CHART.name,
         ...(args.image && { image: imageValues(args.image) }),
-        ...(args.resources && { resources: args.resources }),
+        resources: args.resources,
         podLabels: { "sidecar.istio.io/inject": "false" },
         testFramework: { enabled: false },
         datasources: {

@@ -45,9 +45,7 @@ export class Jaeger extends pulumi.ComponentResource {
               spec: {
                 accessModes: ["ReadWriteOnce"],
                 resources: { requests: { storage: storage.badger.size } },
-                ...(storage.badger.storageClass !== undefined && {
-                  storageClassName: storage.badger.storageClass,
-                }),
+                storageClassName: storage.badger.storageClass,
               },
             },
             { parent: this, dependsOn: namespace.ready },
@@ -78,7 +76,7 @@ function jaegerValues(args: JaegerArgs, storage: JaegerStorage): HelmValues {
   return {
     jaeger: {
       ...(args.image && { image: { registry: "", ...args.image } }),
-      ...(args.resources && { resources: args.resources }),
+      resources: args.resources,
       podLabels: { "sidecar.istio.io/inject": "false" },
       extraEnv: [
         // The chart mounts the configuration in a way that no change of it reaches the pod; this makes a new pod.

@@ -80,11 +80,11 @@ function prometheusValues(args: PrometheusArgs): HelmValues {
       // Service names and ports that Istio's documents, Kiali and Grafana expect.
       fullnameOverride: CHART.name,
       service: { servicePort: PORT },
-      ...(args.image && { image: args.image }),
+      image: args.image,
       retention: args.retention ?? "15d",
       // A full volume does not free itself: what is too old is found only where there is room to write (Prometheus docs, "Storage").
       ...(storage && { retentionSize: `${Math.floor(amount(storage.size) * 0.8)}B` }),
-      ...(args.resources && { resources: args.resources }),
+      resources: args.resources,
       global: {
         scrape_interval: `${interval}s`,
         // Prometheus refuses a time-out that is longer than the interval.
@@ -95,7 +95,7 @@ function prometheusValues(args: PrometheusArgs): HelmValues {
         ? {
             enabled: true,
             size: storage.size,
-            ...(storage.storageClass !== undefined && { storageClass: storage.storageClass }),
+            storageClass: storage.storageClass,
           }
         : { enabled: false },
       readinessProbeInitialDelay: 0,

@@ -131,7 +131,7 @@ export function planTracing(tracing: Tracing): TracingPlan | undefined {
           },
         ]
       : [],
-    ...(access && { access }),
+    access,
     mesh: { providers: [{ name: PROVIDER_NAME }], ...sampled({ sampling: 1, tags: {}, ...tracing }) },
     namespaces: Object.fromEntries(
       Object.entries(tracing.namespaces ?? {}).map(([namespace, own]) => [namespace, sampled(own)]),

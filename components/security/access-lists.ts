@@ -1,3 +1,4 @@
+import { defined } from "../istio/defined";
 import type { AuthorizationPolicySpec, AuthorizationRule, Source } from "../istio/authorization-policy";
 import { claimKey, type ClaimValues } from "../traffic/claims";
 import { UNREADABLE_CLIENTS } from "./client-address";
@@ -96,11 +97,7 @@ const PREFLIGHT: NonNullable<AuthorizationRule["when"]> = ["origin", "access-con
 /** A CORS preflight for what `rule` allows: its method is another one. */
 function preflightOf({ from, to }: AuthorizationRule): AuthorizationRule {
   const paths = to?.[0]?.operation.paths;
-  return {
-    ...(from && { from }),
-    ...toOperation({ ...(paths && { paths }), methods: ["OPTIONS"] }),
-    when: PREFLIGHT,
-  };
+  return defined({ from, ...toOperation(defined({ paths, methods: ["OPTIONS"] })), when: PREFLIGHT });
 }
 
 /** Clients may name the port beside the host. */

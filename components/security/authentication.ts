@@ -1,3 +1,4 @@
+import { defined } from "../istio/defined";
 import type { AuthorizationPolicySpec, AuthorizationRule } from "../istio/authorization-policy";
 import type { JwtRuleSpec, RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { RoutedPath } from "../traffic/paths";
@@ -102,16 +103,16 @@ const othersTokens = ({ issuer, claims = {} }: JwtIssuer): AuthorizationRule[] =
 function jwtRule(issuer: JwtIssuer): JwtRuleSpec {
   const { headers, params, cookies } = issuer.from ?? {};
   const elsewhere = params !== undefined || cookies !== undefined;
-  return {
+  return defined({
     issuer: issuer.issuer,
-    ...(issuer.audiences && { audiences: issuer.audiences }),
+    audiences: issuer.audiences,
     ...("jwks" in issuer ? { jwks: issuer.jwks } : { jwksUri: issuer.jwksUri }),
     // Left out, Istio would also take a token from the query, and with it into logs.
     ...(headers
       ? { fromHeaders: headers }
       : !elsewhere && { fromHeaders: [{ name: "authorization", prefix: "Bearer " }] }),
-    ...(params && { fromParams: params }),
-    ...(cookies && { fromCookies: cookies }),
+    fromParams: params,
+    fromCookies: cookies,
     ...(issuer.forward === true && { forwardOriginalToken: true }),
-  };
+  });
 }

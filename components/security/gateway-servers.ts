@@ -101,7 +101,7 @@ export function httpsRedirect(host: string, gateway: string, { http, https }: No
   const nodePort: HttpRoute = {
     name: "https-node-port",
     match: [{ authority: { regex: `.*:${http}` } }],
-    redirect: { ...redirect, ...(https !== undefined && { port: https }) },
+    redirect: { ...redirect, port: https },
   };
   return {
     hosts: [host],

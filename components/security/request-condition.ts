@@ -1,3 +1,4 @@
+import { defined } from "../istio/defined";
 import type { AuthorizationRule, Operation } from "../istio/authorization-policy";
 import { spellings, type RoutedPath } from "../traffic/paths";
 
@@ -29,5 +30,5 @@ export function toOperation(operation: Operation): Pick<AuthorizationRule, "to">
 
 /** A condition as the operation of a policy. */
 export function operationOf({ paths, methods }: RequestCondition): Operation {
-  return { ...(paths && { paths: policyPaths(paths) }), ...(methods && { methods }) };
+  return defined({ paths: paths && policyPaths(paths), methods });
 }

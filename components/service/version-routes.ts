@@ -98,16 +98,16 @@ export class VersionRoutes extends pulumi.ComponentResource {
       service,
       hosts: args.hosts,
       gateways: [],
-      ...(args.paths && { paths: args.paths }),
+      paths: args.paths,
       weights: args.weights,
-      ...(args.rules && { rules: args.rules }),
-      ...(args.meshCallers !== undefined && { meshCallers: args.meshCallers }),
-      ...(args.policies && { policies: args.policies }),
-      ...(args.globalRateLimit && { globalRateLimit: args.globalRateLimit }),
+      rules: args.rules,
+      meshCallers: args.meshCallers,
+      policies: args.policies,
+      globalRateLimit: args.globalRateLimit,
       loadBalancer: args.loadBalancer ?? LoadBalancerAlgorithm.LEAST_REQUEST,
-      ...(args.circuitBreaker && { circuitBreaker: args.circuitBreaker }),
-      ...(args.versionPolicies && { versions: args.versionPolicies }),
-      ...(args.pods && { pods: args.pods }),
+      circuitBreaker: args.circuitBreaker,
+      versions: args.versionPolicies,
+      pods: args.pods,
     });
     const metadata = { name: service.name, namespace: service.namespace };
     if (!propagation) {
@@ -139,8 +139,8 @@ export class VersionRoutes extends pulumi.ComponentResource {
       propagation &&
       new PropagationBarrier(`${name}-propagation`, {
         gateway: propagation.pods,
-        ...(cluster && { cluster }),
-        ...(propagation.timeoutSeconds !== undefined && { timeoutSeconds: propagation.timeoutSeconds }),
+        cluster,
+        timeoutSeconds: propagation.timeoutSeconds,
       });
     const route = new VirtualService(
       `${name}-route`,

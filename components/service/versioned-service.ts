@@ -177,8 +177,8 @@ export class VersionedService extends pulumi.ComponentResource {
                     port: args.port,
                     probes,
                     serviceAccount: metadata.name,
-                    ...(args.graceSeconds !== undefined && { graceSeconds: args.graceSeconds }),
-                    ...(args.restricted !== undefined && { restricted: args.restricted }),
+                    graceSeconds: args.graceSeconds,
+                    restricted: args.restricted,
                   },
                 ),
               ),
@@ -192,7 +192,7 @@ export class VersionedService extends pulumi.ComponentResource {
         },
       );
       const rollout = rolledOut(deployment, {
-        ...(cluster && { cluster }),
+        cluster,
         timeoutSeconds: timeout,
         ...("autoscaler" in scale && { minReplicas: minimumReplicas(scale) }),
       });

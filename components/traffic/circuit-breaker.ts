@@ -4,6 +4,7 @@
  * Sources: Istio DestinationRule, ConnectionPoolSettings and OutlierDetection; Envoy, circuit breaking and outlier
  * detection. Every limit holds for each gateway pod and each version by itself.
  */
+import { defined } from "../istio/defined";
 import { duration } from "../istio/duration";
 import type {
   ConnectionPoolSettings,
@@ -55,18 +56,18 @@ export function circuitBreakerOf(
   all: CircuitBreaker | undefined,
   own: CircuitBreaker | undefined,
 ): CircuitBreaker {
-  return { ...all, ...own };
+  return { ...all, ...(own && defined(own)) };
 }
 
 /** The limits in Istio's words; undefined when there are none. */
 export function connectionPool(breaker: CircuitBreaker): ConnectionPoolSettings | undefined {
   const { maxConnections, maxPendingRequests, maxRequests, maxRequestsPerConnection, maxRetries } = breaker;
-  const http = {
-    ...(maxPendingRequests !== undefined && { http1MaxPendingRequests: maxPendingRequests }),
-    ...(maxRequests !== undefined && { http2MaxRequests: maxRequests }),
-    ...(maxRequestsPerConnection !== undefined && { maxRequestsPerConnection }),
-    ...(maxRetries !== undefined && { maxRetries }),
-  };
+  const http = defined({
+    http1MaxPendingRequests: maxPendingRequests,
+    http2MaxRequests: maxRequests,
+    maxRequestsPerConnection,
+    maxRetries,
+  });
   const pool = {
     ...(maxConnections !== undefined && { tcp: { maxConnections } }),
     ...(Object.keys(http).length > 0 && { http }),
@@ -94,13 +95,13 @@ export function outlierDetectionSettings(
   pods: number,
 ): OutlierDetectionSettings {
   const { consecutive5xxErrors, consecutiveGatewayErrors, intervalMs, baseEjectionTimeMs } = detection;
-  return {
+  return defined({
     consecutive5xxErrors: consecutive5xxErrors ?? 5,
-    ...(consecutiveGatewayErrors !== undefined && { consecutiveGatewayErrors }),
+    consecutiveGatewayErrors,
     interval: duration(intervalMs ?? 10_000),
     baseEjectionTime: duration(baseEjectionTimeMs ?? 30_000),
     maxEjectionPercent: detection.maxEjectionPercent ?? maxEjectionPercent(pods),
-  };
+  });
 }
 
 /** What is wrong with a circuit breaker, by the name `circuitBreaker`; `mostPods` is the largest that the version may grow. */

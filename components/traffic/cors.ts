@@ -1,3 +1,4 @@
+import { defined } from "../istio/defined";
 import type { CorsPolicySpec, StringMatch } from "../istio/virtual-service";
 import type { HeaderChanges } from "./headers";
 import { literal } from "./regex";
@@ -29,15 +30,15 @@ export const CORS_ANSWER: HeaderChanges = { remove: CORS_HEADERS, add: { vary: "
 
 /** In Istio's words. The gateway answers every preflight, that of a foreign origin too, without asking a version. */
 export function corsSpec(cors: CorsPolicy): CorsPolicySpec {
-  return {
+  return defined({
     allowOrigins: cors.origins.map(originMatch),
-    ...(cors.methods && { allowMethods: cors.methods }),
-    ...(cors.headers && { allowHeaders: cors.headers }),
-    ...(cors.expose && { exposeHeaders: cors.expose }),
+    allowMethods: cors.methods,
+    allowHeaders: cors.headers,
+    exposeHeaders: cors.expose,
     ...(cors.maxAgeSeconds !== undefined && { maxAge: `${cors.maxAgeSeconds}s` }),
-    ...(cors.credentials !== undefined && { allowCredentials: cors.credentials }),
+    allowCredentials: cors.credentials,
     unmatchedPreflights: "IGNORE",
-  };
+  });
 }
 
 /** Envoy takes exact "*" as any origin. */

@@ -1,3 +1,4 @@
+import { defined } from "../istio/defined";
 import type { HeaderOperations, HttpRoute } from "../istio/virtual-service";
 
 /** Header names → values for `set` (replaces) and `add` (appends), names for `remove`. Not `host`, which is rewritten. */
@@ -37,5 +38,5 @@ export function headersSpec(
 function literalValues({ set, add, remove }: HeaderChanges): HeaderOperations {
   const escaped = (values: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.replaceAll("%", "%%")]));
-  return { ...(set && { set: escaped(set) }), ...(add && { add: escaped(add) }), ...(remove && { remove }) };
+  return defined({ set: set && escaped(set), add: add && escaped(add), remove });
 }

@@ -3,6 +3,7 @@
  *
  * Sources: Istio DestinationRule, LoadBalancerSettings and LocalityLoadBalancerSetting; Envoy, LeastRequestLbConfig.
  */
+import { defined } from "../istio/defined";
 import type { LoadBalancerSettings } from "../istio/destination-rule";
 import { duration } from "../istio/duration";
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
@@ -106,21 +107,21 @@ export function loadBalancerSettings(balancer: LoadBalancer): LoadBalancerSettin
 }
 
 function hashSettings(hash: ConsistentHash): NonNullable<LoadBalancerSettings["consistentHash"]> {
-  return {
-    ...(hash.httpHeader !== undefined && { httpHeaderName: hash.httpHeader }),
+  return defined({
+    httpHeaderName: hash.httpHeader,
     ...(hash.httpCookie && {
-      httpCookie: {
+      httpCookie: defined({
         name: hash.httpCookie.name,
-        ...(hash.httpCookie.path !== undefined && { path: hash.httpCookie.path }),
+        path: hash.httpCookie.path,
         ...(hash.httpCookie.ttlMs !== undefined && { ttl: duration(hash.httpCookie.ttlMs) }),
-      },
+      }),
     }),
     ...(hash.sourceIp && { useSourceIp: true }),
-    ...(hash.queryParameter !== undefined && { httpQueryParameterName: hash.queryParameter }),
-    ...(hash.ringHash && { ringHash: hash.ringHash }),
+    httpQueryParameterName: hash.queryParameter,
+    ringHash: hash.ringHash,
     // Istio requires the size once maglev is named; 65537 is Envoy's default.
     ...(hash.maglev && { maglev: { tableSize: hash.maglev.tableSize ?? 65537 } }),
-  };
+  });
 }
 
 function localitySettings(

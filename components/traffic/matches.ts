@@ -1,4 +1,5 @@
 /** Which requests a rule is about, as a user writes it and as Istio takes it. */
+import { defined } from "../istio/defined";
 import type { HttpMatchRequest, StringMatch } from "../istio/virtual-service";
 import { claimHeader, type ClaimValues } from "./claims";
 import { embedded, literal } from "./regex";
@@ -52,16 +53,14 @@ export function istioMatch(match: RequestMatch): Omit<HttpMatchRequest, "uri"> {
     ),
   };
   const withoutHeaders = headerMatches(without.headers, without.cookies && anyCookie(without.cookies));
-  return {
-    ...(method !== undefined && { method: anyOf([method].flat()) }),
-    ...(host !== undefined && { authority: { regex: hostRegex(host) } }),
+  return defined({
+    method: method === undefined ? undefined : anyOf([method].flat()),
+    authority: host === undefined ? undefined : { regex: hostRegex(host) },
     ...(Object.keys(headers).length > 0 && { headers }),
-    ...(withoutHeaders && { withoutHeaders }),
-    ...(query && {
-      queryParams: Object.fromEntries(Object.entries(query).map(([k, m]) => [k, fieldMatch(m)])),
-    }),
-    ...(sourceNamespace !== undefined && { sourceNamespace }),
-  };
+    withoutHeaders,
+    queryParams: query && Object.fromEntries(Object.entries(query).map(([k, m]) => [k, fieldMatch(m)])),
+    sourceNamespace,
+  });
 }
 
 const fieldMatch = (match: FieldMatch): StringMatch => ("present" in match ? {} : match);

@@ -1,3 +1,4 @@
+import { defined } from "../istio/defined";
 import type { DestinationRuleSpec } from "../istio/destination-rule";
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
 import type { Destination, HttpMatchRequest, HttpRoute, VirtualServiceSpec } from "../istio/virtual-service";
@@ -123,10 +124,7 @@ export function planRoutes(request: RouteRequest): RoutePlan {
       Object.keys(shares).map((version) => {
         const trafficPolicy = subsetPolicy(versions[version] ?? {}, circuitBreaker, pods[version] ?? 1);
         const labels = { [VERSION_LABEL]: version };
-        return [
-          version,
-          { host, subsets: [{ name: version, labels, ...(trafficPolicy && { trafficPolicy }) }] },
-        ];
+        return [version, { host, subsets: [defined({ name: version, labels, trafficPolicy })] }];
       }),
     ),
     gatewayPatches: [
@@ -141,7 +139,7 @@ export function planRoutes(request: RouteRequest): RoutePlan {
         service: request.service,
         hosts: request.hosts,
         rules: limitedRules(request),
-        ...(request.globalRateLimit && { global: request.globalRateLimit }),
+        global: request.globalRateLimit,
       }),
     ],
   };
@@ -185,7 +183,7 @@ function limitedRules({ service, rules = [], policies = {} }: RouteRequest): Gat
   return [
     ...routed.map(({ name, policies: own }) => ({ name, effective: effectivePolicies(policies, own) })),
     { name: service.name, effective: policies },
-  ].map(({ name, effective: { rateLimit } }) => ({ name, ...(rateLimit && { rateLimit }) }));
+  ].map(({ name, effective: { rateLimit } }) => ({ name, rateLimit }));
 }
 
 /** What of `rules` is about requests of one kind. A rule without a match is about requests at the gateway. */

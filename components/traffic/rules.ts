@@ -1,3 +1,4 @@
+import { defined } from "../istio/defined";
 import type { Destination, HttpDirectResponse, HttpRedirect, HttpRoute } from "../istio/virtual-service";
 import { duration } from "../istio/duration";
 import { CORS_ANSWER, corsSpec, type CorsPolicy } from "./cors";
@@ -99,7 +100,7 @@ export function versionsAsked({
 
 /** The policies that hold for a rule. Without retries of its own choice, "none" included, Istio would make its own. */
 export function effectivePolicies(all: TrafficPolicies, own: RulePolicies = {}): TrafficPolicies {
-  const entries = Object.entries({ ...all, ...own });
+  const entries = Object.entries({ ...all, ...defined(own) });
   return {
     ...Object.fromEntries(entries.filter(([, policy]) => policy !== "none")),
     ...(own.retries === "none" && { retries: { attempts: 0 } }),
@@ -117,13 +118,13 @@ export function withPolicies(
   to: (version: string) => Destination,
 ): HttpRoute[] {
   const { headers, cors, timeoutMs, retries, mirror, fault } = policies;
-  const all: HttpRoute = {
+  const all: HttpRoute = defined({
     ...route,
     ...headersSpec(headers ?? {}, "by a version", cors && CORS_ANSWER),
-    ...(cors && { corsPolicy: corsSpec(cors) }),
-    ...(timeoutMs !== undefined && { timeout: duration(timeoutMs) }),
-    ...(fault && { fault: httpFault(fault) }),
-  };
+    corsPolicy: cors && corsSpec(cors),
+    timeout: timeoutMs === undefined ? undefined : duration(timeoutMs),
+    fault: fault && httpFault(fault),
+  });
   const copies =
     mirror && copiesAnything(mirror, route.route) ? { mirrors: [httpMirror(mirror, to)] } : undefined;
   const copiesWrites = mirror?.writes === true ? copies : undefined;
@@ -149,13 +150,13 @@ export function redirectSpec(
   const [own, another] = hosts;
   const named = own === undefined || another !== undefined || own.includes("*") ? undefined : own;
   const authority = host ?? (scheme === undefined || port !== undefined ? undefined : named);
-  return {
-    ...(scheme !== undefined && { scheme }),
-    ...(authority !== undefined && { authority }),
-    ...(port !== undefined && { port }),
-    ...(path !== undefined && { uri: path }),
+  return defined({
+    scheme,
+    authority,
+    port,
+    uri: path,
     redirectCode: status ?? 301,
-  };
+  });
 }
 
 /** A direct response in Istio's words. */

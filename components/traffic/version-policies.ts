@@ -1,4 +1,5 @@
 /** Policies that hold between a proxy and the pods of a version (Istio: DestinationRule, TrafficPolicy). */
+import { defined } from "../istio/defined";
 import type { TrafficPolicy } from "../istio/destination-rule";
 import {
   circuitBreakerOf,
@@ -19,12 +20,11 @@ export interface VersionPolicies {
 
 /** What all versions share. Not outlier detection: how many pods may be out depends on how many a version has. */
 export function sharedPolicy(loadBalancer: LoadBalancer, breaker: CircuitBreaker = {}): TrafficPolicy {
-  const pool = connectionPool(breaker);
-  return {
+  return defined({
     loadBalancer: loadBalancerSettings(loadBalancer),
-    ...(pool && { connectionPool: pool }),
-    ...(breaker.retryBudget && { retryBudget: retryBudgetSettings(breaker.retryBudget) }),
-  };
+    connectionPool: connectionPool(breaker),
+    retryBudget: breaker.retryBudget && retryBudgetSettings(breaker.retryBudget),
+  });
 }
 
 /** What stands with a version of at least `pods` pods: its own blocks, which replace shared ones as a whole. */
@@ -36,13 +36,11 @@ export function subsetPolicy(
   const breaker = circuitBreakerOf(shared, own.circuitBreaker);
   const pool = own.circuitBreaker && connectionPool(own.circuitBreaker) && connectionPool(breaker);
   const budget = own.circuitBreaker?.retryBudget;
-  const policy: TrafficPolicy = {
-    ...(own.loadBalancer !== undefined && { loadBalancer: loadBalancerSettings(own.loadBalancer) }),
-    ...(pool && { connectionPool: pool }),
-    ...(breaker.outlierDetection && {
-      outlierDetection: outlierDetectionSettings(breaker.outlierDetection, pods),
-    }),
-    ...(budget && { retryBudget: retryBudgetSettings(budget) }),
-  };
+  const policy: TrafficPolicy = defined({
+    loadBalancer: own.loadBalancer && loadBalancerSettings(own.loadBalancer),
+    connectionPool: pool,
+    outlierDetection: breaker.outlierDetection && outlierDetectionSettings(breaker.outlierDetection, pods),
+    retryBudget: budget && retryBudgetSettings(budget),
+  });
   return Object.keys(policy).length > 0 ? policy : undefined;
 }

@@ -119,7 +119,7 @@ describe("who may come in", () => {
         return `${statusCode} ${String(back.location)}`;
       };
       const https = "301 https://shop.lab.internal";
-      for (const proto of [{}, { "x-forwarded-proto": "http" }])
+      for (const proto of [{}, { "x-forwarded-proto": "http" }] as Record<string, string>[])
         assert.equal(await location(`${LIST}?a=b`, proto), `${https}${LIST}?a=b`);
       assert.equal(await location("/moved", { "x-forwarded-proto": "https" }), `${https}${LIST}`);
       // As other proxies write it.

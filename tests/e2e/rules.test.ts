@@ -102,7 +102,7 @@ describe("traffic rules", function () {
       { "x-qa": "team-7b" },
       { "x-qa": "team-7", "x-off": "" },
       { "x-build": "1.2.0" },
-    ]) {
+    ] as Record<string, string>[]) {
       assert.ok((await versions({ headers })).includes("v1"), JSON.stringify(headers));
     }
   });

@@ -107,7 +107,7 @@ describe("authorization policies", () => {
       { port: 80 },
       { headers: {} },
       { headers: { "x-tier": "silver-" } },
-    ])
+    ] as Partial<ProxyRequest>[])
       assert.ok(!matches(rule, { ...right, ...wrong }), JSON.stringify(wrong));
   });
 

@@ -1,3 +1,4 @@
+import type { Weights } from "../../components/traffic/weights";
 import assert from "node:assert/strict";
 import type { TrafficPolicies } from "../../components/traffic/rules";
 import { namedClusters, routedClusters } from "../../components/readiness/propagation";
@@ -40,7 +41,7 @@ describe("mirror", () => {
   });
 
   it("copies nothing to the version that has it all", () => {
-    for (const weights of [{ v1: 0, v2: 100 }, { v2: 100 }]) {
+    for (const weights of [{ v1: 0, v2: 100 }, { v2: 100 }] as Weights[]) {
       assert.deepEqual(
         plan({ mirror: { to: "v2" } }, weights).http.map(({ mirrors }) => mirrors),
         [undefined],
