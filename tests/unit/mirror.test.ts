@@ -1,4 +1,3 @@
-import type { Weights } from "../../components/traffic/weights";
 import assert from "node:assert/strict";
 import type { TrafficPolicies } from "../../components/traffic/rules";
 import { namedClusters, routedClusters } from "../../components/readiness/propagation";
