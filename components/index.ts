@@ -35,6 +35,7 @@ export * from "./observability/rules";
 export * from "./observability/tracing";
 export type { ServiceProbes } from "./service/pod";
 export * from "./security/service-access";
+export * from "./service/service-version";
 export * from "./service/version-routes";
 export * from "./service/versioned-service";
 export type { CircuitBreaker, OutlierDetection, RetryBudget } from "./traffic/circuit-breaker";

@@ -3,12 +3,8 @@ import { DefaultDeny } from "../security/default-deny";
 import { minimumReplicas } from "../kubernetes/scale";
 import type { ServiceProbes } from "../service/pod";
 import { ServiceAccess, type ServiceAccessArgs } from "../security/service-access";
-import {
-  VersionedService,
-  type ServiceMetrics,
-  type ServiceVersion,
-  type VersionedServiceArgs,
-} from "../service/versioned-service";
+import type { ServiceMetrics, VersionArgs } from "../service/service-version";
+import { VersionedService, type VersionedServiceArgs } from "../service/versioned-service";
 import { VersionRoutes, type VersionRoutesArgs } from "../service/version-routes";
 import { versionsAsked } from "../traffic/rules";
 import type { Shares } from "../traffic/weights";
@@ -32,7 +28,7 @@ export interface CategoryApiArgs {
   readonly namespace: VersionedServiceArgs["namespace"];
   readonly injectionLabels: pulumi.Input<Record<string, string>>;
   /** Version name → what runs; see {@link categoryDefaults} for what the image family fills in. */
-  readonly versions: Readonly<Record<string, ServiceVersion>>;
+  readonly versions: Readonly<Record<string, VersionArgs>>;
   /** Default `category-api`. */
   readonly image?: CategoryImage;
   /** Default 8080, Shopizer's. */
@@ -42,17 +38,10 @@ export interface CategoryApiArgs {
   /** A {@link CategoryDatabase} beside the versions, whose pods take the URL from {@link CATEGORY_DATABASE_URL}. Default: none. */
   readonly database?: Pick<CategoryDatabaseArgs, "image" | "volume" | "resources">;
   readonly hosts: readonly string[];
-  readonly gateway: pulumi.Input<string>;
+  readonly gateway: VersionRoutesArgs["gateway"];
   /** Who may reach the pods: the gateway on the routed paths, and whom `services` names. Nobody else. */
   readonly access: Omit<ServiceAccessArgs, "service" | "namespace" | "port" | "paths">;
-  readonly weights: VersionRoutesArgs["weights"];
-  readonly rules?: VersionRoutesArgs["rules"];
-  readonly policies?: VersionRoutesArgs["policies"];
-  readonly globalRateLimit?: VersionRoutesArgs["globalRateLimit"];
-  readonly loadBalancer?: VersionRoutesArgs["loadBalancer"];
-  readonly gatewayPods?: VersionRoutesArgs["gatewayPods"];
-  readonly circuitBreaker?: VersionRoutesArgs["circuitBreaker"];
-  readonly versionPolicies?: VersionRoutesArgs["versionPolicies"];
+  readonly traffic: VersionRoutesArgs["traffic"];
   readonly propagation?: VersionRoutesArgs["propagation"];
   readonly guards?: VersionRoutesArgs["guards"];
   readonly cluster?: VersionRoutesArgs["cluster"];
@@ -98,17 +87,17 @@ export class CategoryApi extends pulumi.ComponentResource {
   constructor(name: string, args: CategoryApiArgs, opts?: pulumi.ComponentResourceOptions) {
     // Component inputs are kept in the state: a kubeconfig may not be among them. And the component waits for them: the pods
     // start beside the gateway, which only the routes need.
-    const { cluster, gateway, guards, ...inputs } = args;
-    super("shopzier-mesh:index:CategoryApi", name, inputs, guarded(cluster, opts));
+    const { cluster, gateway, guards, traffic, ...inputs } = args;
+    const versions = Object.entries(args.versions);
+    super(
+      "shopzier-mesh:index:CategoryApi",
+      name,
+      { ...inputs, versions: Object.keys(args.versions) },
+      guarded(cluster, opts),
+    );
     const defaults = categoryDefaults(args.image ?? CategoryImage["category-api"]);
     const port = args.port ?? 8080;
-    const { weights, rules = [], policies = {} } = args;
-    const callers = callersOf(args.access);
-    const asked = versionsAsked({ weights, rules, policies });
-    let letGo: (routes: pulumi.Resource) => void = () => undefined;
-    const routed = new Promise<pulumi.Resource>((resolve) => {
-      letGo = resolve;
-    });
+    const asked = versionsAsked(traffic);
     const service = new VersionedService(
       `${name}-versions`,
       {
@@ -121,12 +110,7 @@ export class CategoryApi extends pulumi.ComponentResource {
         timeoutSeconds: args.timeoutSeconds ?? defaults.timeoutSeconds,
         metrics: defaults.metrics,
         graceSeconds: args.graceSeconds,
-        versions: Object.fromEntries(
-          Object.entries(args.versions).map(([version, of]) => [
-            version,
-            asked.has(version) ? of : { ...of, after: routed },
-          ]),
-        ),
+        versions: Object.fromEntries(versions.filter(([version]) => asked.has(version))),
         cluster,
       },
       { parent: this },
@@ -169,32 +153,21 @@ export class CategoryApi extends pulumi.ComponentResource {
         hosts: args.hosts,
         gateway,
         paths: CATEGORY_PATHS,
-        weights: args.weights,
-        rules: args.rules,
-        ...(args.access.services?.allow?.length && { meshCallers: true }),
-        policies: args.policies,
-        globalRateLimit: args.globalRateLimit,
-        gatewayPods: args.gatewayPods,
-        ...(args.loadBalancer && { loadBalancer: args.loadBalancer }),
-        circuitBreaker: args.circuitBreaker,
-        versionPolicies: args.versionPolicies,
+        traffic,
+        meshCallers: (args.access.services?.allow ?? []).length > 0,
         pods: Object.fromEntries(
-          Object.entries(args.versions).map(([version, { scale }]) => [
-            version,
-            minimumReplicas(scale ?? { replicas: 1 }),
-          ]),
+          versions.map(([version, { scale = { replicas: 1 } }]) => [version, minimumReplicas(scale)]),
         ),
-        ...(args.propagation && {
-          propagation: { ...args.propagation, ...(callers.length > 0 && { callers }) },
-        }),
+        propagation: { ...args.propagation, callers: callersOf(args.access) },
         guards,
         cluster,
       },
       { parent: this, dependsOn: service.rolledOut.apply((serving) => [...serving, access]) },
     );
-    routes.routed.apply(letGo);
+    for (const [version, own] of versions.filter(([version]) => !asked.has(version)))
+      service.addVersion(version, own, routes.routed);
     this.shares = routes.shares;
-    this.versions = service.versions;
+    this.versions = pulumi.output(Object.keys(args.versions));
     this.registerOutputs({ shares: this.shares, versions: this.versions });
   }
 }

@@ -6,60 +6,56 @@ import { VirtualService } from "../istio/virtual-service";
 import { changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
 import type { GatewayAccess } from "../security/gateway-access";
 import type { GatewayPods } from "../kubernetes/pods";
-import type { CircuitBreaker } from "../traffic/circuit-breaker";
-import { LoadBalancerAlgorithm, type LoadBalancer } from "../traffic/load-balancer";
-import { rateLimitServiceEntry, type GlobalRateLimit } from "../traffic/rate-limit";
+import { rateLimitServiceEntry } from "../traffic/rate-limit";
 import { markPatch, patchesMark, type PatchesMark } from "../traffic/rule-version";
-import { planRoutes, type RoutedPath, type RoutedService } from "../traffic/route-plan";
-import type { TrafficPolicies, TrafficRule } from "../traffic/rules";
-import type { VersionPolicies } from "../traffic/version-policies";
-import { weightProblems, type Shares, type Weights } from "../traffic/weights";
+import {
+  planRoutes,
+  type RoutedPath,
+  type RoutedService,
+  type RoutePlan,
+  type Traffic,
+} from "../traffic/route-plan";
+import type { Shares } from "../traffic/weights";
 import { PropagationBarrier } from "../readiness/propagation-barrier";
 import { guarded } from "../kubernetes/ownership";
+
+/** A gateway that routes can be bound to: an IngressGateway or an ExistingGateway. */
+export interface RoutedGateway {
+  /** The Gateway object as `namespace/name`. */
+  readonly gateway: pulumi.Input<string>;
+  readonly pods: GatewayPods;
+}
+
+/** What `pulumi up` waits for, see {@link PropagationBarrier}. */
+export interface Propagation {
+  /**
+   * Whether it waits until the gateway's pods route as written. Default true. Without it a version that is removed may be
+   * deleted while a gateway still sends to it.
+   */
+  readonly wait?: boolean;
+  /** Namespaces of callers within the mesh, whose sidecars are waited for too where routes hold for them. Default: none. */
+  readonly callers?: readonly string[];
+  /** Default 60. */
+  readonly timeoutSeconds?: number;
+}
 
 export interface VersionRoutesArgs {
   /** The service whose versions get the traffic. */
   readonly service: RoutedService;
   /** Hosts by which clients ask for it. */
   readonly hosts: readonly string[];
-  /** The Gateway object as `namespace/name`. */
-  readonly gateway: pulumi.Input<string>;
+  readonly gateway: RoutedGateway;
   /** Paths that reach the service; all others are answered 404. Default: every path. */
   readonly paths?: readonly RoutedPath[];
-  /** Version → percent or "rest"; sums to 100. */
-  readonly weights: Weights;
-  /** Tried in order; what none of them matches goes by `weights`. */
-  readonly rules?: readonly TrafficRule[];
+  readonly traffic: Traffic;
   /**
    * Whether weights, rules and policies also hold for callers within the mesh; limits stay the gateway's. Default false:
    * only rules that name the callers' namespaces do, and all others get any pod of the service.
    */
   readonly meshCallers?: boolean;
-  /** For every request that is sent to a version; a rule may have its own. */
-  readonly policies?: TrafficPolicies;
-  /** For every request that is sent to a version, beside the policies' own limits. */
-  readonly globalRateLimit?: GlobalRateLimit;
-  /** Default LEAST_REQUEST. */
-  readonly loadBalancer?: LoadBalancer;
-  /** The gateway's pods; default: those of `propagation`. Rate limits and choice counts need them. */
-  readonly gatewayPods?: GatewayPods;
-  /** For all versions. */
-  readonly circuitBreaker?: CircuitBreaker;
-  /** Version → what it does otherwise than all of them. */
-  readonly versionPolicies?: Readonly<Record<string, VersionPolicies>>;
   /** Version → how many pods it has at least, for how many of them outlier detection may take out. Default 1. */
   readonly pods?: Readonly<Record<string, number>>;
-  /**
-   * The gateway pods that `pulumi up` waits for, see {@link PropagationBarrier}. Left out, nothing waits and a version
-   * that is removed may be deleted while a gateway still sends to it.
-   */
-  readonly propagation?: {
-    readonly pods: GatewayPods;
-    /** Namespaces of callers within the mesh, whose sidecars are waited for too where routes hold for them. Default: none. */
-    readonly callers?: readonly string[];
-    /** Default 60. */
-    readonly timeoutSeconds?: number;
-  };
+  readonly propagation?: Propagation;
   /** What stands before the routes: `pulumi up` waits until the gateway pods have it too. */
   readonly guards?: readonly GatewayAccess[];
   /** The cluster whose gateway pods are asked; default: that of the ambient kubeconfig. */
@@ -81,36 +77,14 @@ export class VersionRoutes extends pulumi.ComponentResource {
   readonly routed: pulumi.Output<pulumi.Resource>;
 
   constructor(name: string, args: VersionRoutesArgs, opts?: pulumi.ComponentResourceOptions) {
-    // Component inputs are kept in the state: a kubeconfig may not be among them.
-    const { cluster, guards = [], ...inputs } = args;
+    // Component inputs are kept in the state: a kubeconfig may not be among them, and a gateway not as a whole.
+    const { cluster, guards = [], gateway, ...inputs } = args;
     super("shopzier-mesh:index:VersionRoutes", name, inputs, guarded(cluster, opts));
-    const { service, propagation } = args;
-    const problems = weightProblems(args.weights, Object.keys(args.weights));
-    if (problems.length > 0) {
-      const words = problems.map(
-        (p) =>
-          `weights${p.version === undefined ? "" : `.${p.version}`}: found ${p.found}; allowed: ${p.allowed}`,
-      );
-      // A ResourceError is shown without a stack.
-      throw new pulumi.ResourceError(`VersionRoutes "${name}": ${words.join("; ")}`, this);
-    }
-    const plan = planRoutes({
-      service,
-      hosts: args.hosts,
-      gateways: [],
-      paths: args.paths,
-      weights: args.weights,
-      rules: args.rules,
-      meshCallers: args.meshCallers,
-      policies: args.policies,
-      globalRateLimit: args.globalRateLimit,
-      loadBalancer: args.loadBalancer ?? LoadBalancerAlgorithm.LEAST_REQUEST,
-      circuitBreaker: args.circuitBreaker,
-      versions: args.versionPolicies,
-      pods: args.pods,
-    });
+    const { service, traffic } = args;
+    const { wait = true, callers = [], timeoutSeconds } = args.propagation ?? {};
+    const plan = this.planned(name, () => planRoutes({ ...args, ...traffic, gateways: [] }));
     const metadata = { name: service.name, namespace: service.namespace };
-    if (!propagation) {
+    if (!wait) {
       void pulumi.log.warn(
         "Nothing waits for the gateways: a version that is removed may be deleted while they still send to it.",
         this,
@@ -135,20 +109,16 @@ export class VersionRoutes extends pulumi.ComponentResource {
       );
     const mark = patchesMark(service, plan.gatewayPatches);
     const filter = this.gatewayPatches(name, args, plan.gatewayPatches, mark);
-    const barrier =
-      propagation &&
-      new PropagationBarrier(`${name}-propagation`, {
-        gateway: propagation.pods,
-        cluster,
-        timeoutSeconds: propagation.timeoutSeconds,
-      });
+    const barrier = wait
+      ? new PropagationBarrier(`${name}-propagation`, { gateway: gateway.pods, cluster, timeoutSeconds })
+      : undefined;
     const route = new VirtualService(
       `${name}-route`,
       {
         metadata,
         spec: pulumi
-          .output(args.gateway)
-          .apply((gateway) => ({ ...plan.virtualService, gateways: [gateway] })),
+          .output(gateway.gateway)
+          .apply((bound) => ({ ...plan.virtualService, gateways: [bound] })),
       },
       {
         parent: this,
@@ -156,7 +126,6 @@ export class VersionRoutes extends pulumi.ComponentResource {
         ...(barrier && { hooks: { beforeUpdate: [barrier.beforeUpdate] } }),
       },
     );
-    const callers = propagation?.callers ?? [];
     const waited =
       barrier &&
       pulumi.all([
@@ -170,21 +139,24 @@ export class VersionRoutes extends pulumi.ComponentResource {
     this.registerOutputs({ shares: this.shares });
   }
 
+  private planned(name: string, plan: () => RoutePlan): RoutePlan {
+    try {
+      return plan();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      // A ResourceError is shown without a stack.
+      throw new pulumi.ResourceError(`VersionRoutes "${name}": ${error.message}`, this);
+    }
+  }
+
   /** What the gateway's Envoy does that Istio has no field for. */
   private gatewayPatches(
     name: string,
-    { service, hosts, gateway, globalRateLimit, gatewayPods, propagation }: VersionRoutesArgs,
+    { service, hosts, gateway: { gateway, pods }, traffic: { globalRateLimit } }: VersionRoutesArgs,
     patches: readonly EnvoyConfigPatch[],
     mark: PatchesMark,
   ): EnvoyFilter | undefined {
     if (patches.length === 0) return undefined;
-    const pods = gatewayPods ?? propagation?.pods;
-    if (!pods) {
-      throw new pulumi.ResourceError(
-        `VersionRoutes "${name}": gatewayPods is missing; rate limits and choice counts need it`,
-        this,
-      );
-    }
     const metadata = { name: `${service.namespace}-${service.name}`, namespace: pods.namespace };
     const limiter = globalRateLimit && rateLimitServiceEntry(globalRateLimit);
     const entries = limiter

@@ -4,7 +4,7 @@ import type { EnvoyConfigPatch } from "../istio/envoy-filter";
 import type { Destination, HttpMatchRequest, HttpRoute, VirtualServiceSpec } from "../istio/virtual-service";
 import { PATH_PARAMETERS } from "./path-parameters";
 import type { CircuitBreaker } from "./circuit-breaker";
-import { choiceCountPatch, type LoadBalancer } from "./load-balancer";
+import { choiceCountPatch, LoadBalancerAlgorithm, type LoadBalancer } from "./load-balancer";
 import { istioMatch, type RequestMatch } from "./matches";
 import { confine, spellings, uriMatches, type RoutedPath } from "./paths";
 import { clusterName } from "../istio/cluster-name";
@@ -32,7 +32,25 @@ export interface RoutedService {
   readonly port: number;
 }
 
-export interface RouteRequest {
+/** How requests go to the versions of a service, and under which policies. */
+export interface Traffic {
+  /** Version → percent or "rest"; sums to 100. */
+  readonly weights: Weights;
+  /** Tried in order; what none of them matches goes by `weights`. Default: none. */
+  readonly rules?: readonly TrafficRule[];
+  /** For every request that is sent to a version; a rule may have its own. Default: none. */
+  readonly policies?: TrafficPolicies;
+  /** For every request that is sent to a version, beside the policies' own limits. Default: none. */
+  readonly globalRateLimit?: GlobalRateLimit;
+  /** Default LEAST_REQUEST. */
+  readonly loadBalancer?: LoadBalancer;
+  /** For all versions. Default: none. */
+  readonly circuitBreaker?: CircuitBreaker;
+  /** Version → what it does otherwise than all of them. */
+  readonly versions?: Readonly<Record<string, VersionPolicies>>;
+}
+
+export interface RouteRequest extends Traffic {
   readonly service: RoutedService;
   /** Hosts by which clients ask for the service. */
   readonly hosts: readonly string[];
@@ -40,20 +58,8 @@ export interface RouteRequest {
   readonly gateways: readonly string[];
   /** Paths that reach the service; all others are answered 404. Default: every path. */
   readonly paths?: readonly RoutedPath[];
-  readonly weights: Weights;
-  readonly loadBalancer: LoadBalancer;
-  /** Tried in order before the rest, which goes by `weights`. */
-  readonly rules?: readonly TrafficRule[];
   /** Whether weights, rules and policies also hold for callers within the mesh. Default: rules that name their namespaces do. */
   readonly meshCallers?: boolean;
-  /** For the rest, and for each rule that has none of its own. */
-  readonly policies?: TrafficPolicies;
-  /** For all requests to a version, beside the policies' own limits. */
-  readonly globalRateLimit?: GlobalRateLimit;
-  /** For all versions. */
-  readonly circuitBreaker?: CircuitBreaker;
-  /** Version → what it does otherwise than all of them. */
-  readonly versions?: Readonly<Record<string, VersionPolicies>>;
   /** Version → how many pods it has at least. Default 1. */
   readonly pods?: Readonly<Record<string, number>>;
 }
@@ -104,7 +110,12 @@ export function planRoutes(request: RouteRequest): RoutePlan {
     route: split(shares, to),
   };
   const rules = request.rules ?? [];
-  const { loadBalancer, circuitBreaker, versions = {}, pods = {} } = request;
+  const {
+    loadBalancer = LoadBalancerAlgorithm.LEAST_REQUEST,
+    circuitBreaker,
+    versions = {},
+    pods = {},
+  } = request;
   return {
     shares,
     virtualService: {

@@ -128,7 +128,14 @@ function sumRepairs(numbers: readonly (readonly [string, number])[], sum: number
 export function effectiveShares(weights: Weights): Shares {
   const problems = weightProblems(weights, Object.keys(weights));
   if (problems.length > 0) {
-    throw new RangeError(problems.map((p) => `found ${p.found}; allowed: ${p.allowed}`).join("\n"));
+    throw new RangeError(
+      problems
+        .map(
+          (p) =>
+            `weights${p.version === undefined ? "" : `.${p.version}`}: found ${p.found}; allowed: ${p.allowed}`,
+        )
+        .join("; "),
+    );
   }
   const given = Object.values(weights).reduce<number>((sum, w) => (w === "rest" ? sum : sum + units(w)), 0);
   return Object.fromEntries(

@@ -193,7 +193,12 @@ describe("an edit of a stack file", () => {
       config["shopzier:traffic"] = { weights: { v1: "rest", v2: 20, v3: 10 } };
     });
     assert.deepEqual(diff, {
-      added: ["category-routes-v3-subset", "category-versions-v3-account", "category-versions-v3-deployment"],
+      added: [
+        "category-routes-v3-subset",
+        "category-versions-v3",
+        "category-versions-v3-account",
+        "category-versions-v3-deployment",
+      ],
       removed: [],
       changed: ["category-routes-route"],
     });
@@ -208,6 +213,7 @@ describe("an edit of a stack file", () => {
       added: [],
       removed: [
         "category-routes-v1-subset",
+        "category-versions-v1",
         "category-versions-v1-account",
         "category-versions-v1-deployment",
       ],
@@ -269,10 +275,14 @@ describe("an edit of a stack file", () => {
     Object.assign(versions.v1 ?? {}, { replicas: 0 });
     config["shopzier:traffic"] = { weights: { v1: "rest", v2: 100 } };
     const all = byName(await runProgram(config));
-    const deployment = (version: string): Registered | undefined =>
-      all.get(`category-versions-${version}-deployment`);
-    assert.ok(deployment("v1")?.dependsOn.includes(`category-routes${AWAITED}`));
-    assert.deepEqual(deployment("v2")?.dependsOn, ["category-versions-v2-account"]);
+    for (const version of ["v1", "v2"]) {
+      const deployment = all.get(`category-versions-${version}-deployment`);
+      assert.deepEqual(deployment?.dependsOn, [`category-versions-${version}-account`]);
+    }
+    const account = (version: string): Registered | undefined =>
+      all.get(`category-versions-${version}-account`);
+    assert.ok(account("v1")?.dependsOn.includes(`category-routes${AWAITED}`));
+    assert.deepEqual(account("v2")?.dependsOn, ["category-versions-namespace"]);
     assert.deepEqual(all.get("category-routes")?.dependsOn, [
       `category-versions-service${AWAITED}`,
       `category-versions-v2-deployment${AWAITED}`,

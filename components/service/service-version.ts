@@ -1,0 +1,197 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { EnvoyFilter } from "../istio/envoy-filter";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
+import {
+  isCreated,
+  namespaceName,
+  REVISION_LABEL,
+  sidecarLabels,
+  type NamespaceArgs,
+} from "../kubernetes/namespace";
+import { guarded } from "../kubernetes/ownership";
+import { minimumReplicas, type Autoscaler, type Scale } from "../kubernetes/scale";
+import { rolledOut } from "../readiness/rollout";
+import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
+import { podLabels, servicePod, type ServiceProbes } from "./pod";
+
+/** An HTTP endpoint for Prometheus that is no port of the Service. */
+export interface ServiceMetrics {
+  readonly port: number;
+  readonly path: string;
+}
+
+/** What the versions of a service share. */
+export interface SharedVersionArgs {
+  /** Where they run. In a namespace of somebody else the pods themselves opt in to sidecars. */
+  readonly namespace: NamespaceArgs;
+  /** Labels by which the namespace gets sidecars: `injectionLabels` of the control plane. */
+  readonly injectionLabels: pulumi.Input<Record<string, string>>;
+  /** Port of the Service and of the first container of every version. */
+  readonly port: number;
+  readonly probes: ServiceProbes;
+  /** Where the pods answer Prometheus, as annotations that scrapers read; the proxy adds its own to them. Default: nowhere. */
+  readonly metrics?: ServiceMetrics;
+  /** Requests in flight when a pod ends have this long, in seconds. Default 25. */
+  readonly graceSeconds?: number;
+  /** Run as a user other than root with a read-only root file system. Default true. */
+  readonly restricted?: boolean;
+  /** How long the pods of a version may take to get ready, in seconds. Default 180. */
+  readonly timeoutSeconds?: number;
+  /** Where rollouts are checked. Default: the ambient kubeconfig. */
+  readonly cluster?: ClusterAccess;
+}
+
+/** What one version of a service has of its own. */
+export interface VersionArgs {
+  /** Its pods. The first container serves; port, probes, security and stop are filled in where the spec leaves them out. */
+  readonly pod: pulumi.Input<k8s.types.input.core.v1.PodSpec>;
+  /** Default: one replica. With an autoscaler `replicas` stays out of the Deployment, so that the two do not fight. */
+  readonly scale?: Scale;
+  /** Default: those of the service. */
+  readonly probes?: ServiceProbes;
+  /** For each of its pods, whoever asks: twice the pods let twice as much through. Default: no limit. */
+  readonly rateLimit?: RateLimit;
+}
+
+export interface ServiceVersionArgs extends SharedVersionArgs, Omit<VersionArgs, "probes"> {
+  /** Name of the Kubernetes Service that the version belongs to. */
+  readonly serviceName: string;
+  /** Name of the version, a DNS label. */
+  readonly version: string;
+}
+
+/**
+ * One version of a service: a ServiceAccount, a Deployment, and where they are asked for a rate limit, an autoscaler and a
+ * disruption budget. The selector holds the service and the version only and never changes.
+ */
+export class ServiceVersion extends pulumi.ComponentResource {
+  /** Its Deployment, once the pods run what was written. */
+  readonly rolledOut: pulumi.Output<pulumi.Resource>;
+
+  /** @param opts `dependsOn` holds for each object of the version too. */
+  constructor(name: string, args: ServiceVersionArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    // Component inputs are kept in the state: what its objects say is not repeated there.
+    super("shopzier-mesh:index:ServiceVersion", name, { version: args.version }, guarded(args.cluster, opts));
+    const { serviceName, version, port, rateLimit, cluster } = args;
+    const scale = args.scale ?? { replicas: 1 };
+    const timeoutSeconds = args.timeoutSeconds ?? 180;
+    const labels = podLabels(serviceName, version);
+    const namespace = namespaceName(args.namespace);
+    const metadata = { name: `${serviceName}-${version}`, namespace, labels };
+    const child = {
+      parent: this,
+      dependsOn: opts.dependsOn,
+      // Before 0.2 the objects of a version were children of the VersionedService itself.
+      aliases: [{ parent: opts.parent ?? pulumi.rootStackResource }],
+    };
+
+    const account = new k8s.core.v1.ServiceAccount(
+      `${name}-account`,
+      { metadata, automountServiceAccountToken: false },
+      child,
+    );
+    const deployment = new k8s.apps.v1.Deployment(
+      `${name}-deployment`,
+      {
+        metadata,
+        spec: {
+          replicas: "replicas" in scale ? scale.replicas : undefined,
+          selector: { matchLabels: labels },
+          // A new pod takes traffic before an old one ends.
+          strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: "25%" } },
+          progressDeadlineSeconds: timeoutSeconds,
+          template: {
+            metadata: { labels: meshLabels(args, labels), annotations: scrapeAnnotations(args.metrics) },
+            spec: pulumi
+              .output(args.pod)
+              .apply((pod) =>
+                servicePod(
+                  { ...spreadOverNodes(labels), ...pod },
+                  { ...args, serviceAccount: metadata.name },
+                ),
+              ),
+          },
+        },
+      },
+      {
+        ...child,
+        dependsOn: [account],
+        customTimeouts: { create: `${timeoutSeconds}s`, update: `${timeoutSeconds}s` },
+      },
+    );
+    if (rateLimit) {
+      const spec = podRateLimit(rateLimit, labels, port);
+      new EnvoyFilter(`${name}-rate-limit`, { metadata, spec }, child);
+    }
+    if ("autoscaler" in scale) {
+      const spec = autoscalerSpec(scale.autoscaler, metadata.name);
+      new k8s.autoscaling.v2.HorizontalPodAutoscaler(
+        `${name}-autoscaler`,
+        { metadata, spec },
+        { ...child, dependsOn: [deployment] },
+      );
+    }
+    if (minimumReplicas(scale) > 1) {
+      const spec = { maxUnavailable: 1, selector: { matchLabels: labels } };
+      new k8s.policy.v1.PodDisruptionBudget(`${name}-budget`, { metadata, spec }, child);
+    }
+
+    const minReplicas = "autoscaler" in scale ? minimumReplicas(scale) : undefined;
+    this.rolledOut = rolledOut(deployment, { cluster, timeoutSeconds, minReplicas }).apply(
+      (): pulumi.Resource => deployment,
+    );
+    this.registerOutputs({});
+  }
+}
+
+/** A new pod belongs to the revision of the control plane that its label says; those that run keep theirs. */
+function meshLabels(
+  { namespace, injectionLabels }: SharedVersionArgs,
+  labels: Record<string, string>,
+): pulumi.Output<Record<string, string>> {
+  return sidecarLabels(injectionLabels).apply(
+    ({ [REVISION_LABEL]: revision, ...inject }): Record<string, string> => ({
+      ...labels,
+      ...(revision && { [REVISION_LABEL]: revision }),
+      ...(!isCreated(namespace) && inject),
+    }),
+  );
+}
+
+/** What scrapers read, by convention (Prometheus' chart: `kubernetes-pods`). */
+function scrapeAnnotations(metrics: ServiceMetrics | undefined): Record<string, string> | undefined {
+  return (
+    metrics && {
+      "prometheus.io/scrape": "true",
+      "prometheus.io/port": String(metrics.port),
+      "prometheus.io/path": metrics.path,
+    }
+  );
+}
+
+const spreadOverNodes = (
+  labels: Record<string, string>,
+): Pick<k8s.types.input.core.v1.PodSpec, "topologySpreadConstraints"> => ({
+  topologySpreadConstraints: [
+    {
+      maxSkew: 1,
+      topologyKey: "kubernetes.io/hostname",
+      whenUnsatisfiable: "ScheduleAnyway",
+      labelSelector: { matchLabels: labels },
+    },
+  ],
+});
+
+function autoscalerSpec(
+  { minReplicas, maxReplicas, targetCpuPercent = 80 }: Autoscaler,
+  name: string,
+): k8s.types.input.autoscaling.v2.HorizontalPodAutoscalerSpec {
+  const target = { type: "Utilization", averageUtilization: targetCpuPercent };
+  return {
+    scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name },
+    minReplicas,
+    maxReplicas,
+    metrics: [{ type: "Resource", resource: { name: "cpu", target } }],
+  };
+}
