@@ -5,7 +5,7 @@ node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund
 	touch $@
 
-# npm makes it with the packages; here it follows its source, which a pull may change without them.
+# `npm ci` builds this file. A `git pull` may change its source without an `npm ci`.
 bundle := components/dist/kubernetes-client.cjs
 $(bundle): components/kubernetes/kubernetes-client.ts node_modules/.package-lock.json
 	npm run -s bundle -w components

@@ -34,14 +34,14 @@ function readSettings(): Settings {
     for (const warning of settings.warnings) void pulumi.log.warn(warning);
     return settings;
   } catch (error) {
-    // A RunError is shown without a stack: what is wrong is in the stack file, not here.
+    // A RunError is printed without a stack trace, because the error is in the stack file.
     throw error instanceof SettingsError ? new pulumi.RunError(error.message) : error;
   }
 }
 
-/** Settings reach the cluster and the state in clear: what was given as a secret must not become one of them. */
+/** Refuses secret values: settings are plain text in the cluster and in the state. */
 function refuseSecrets(keys: readonly string[]): void {
-  // By this variable the engine tells the program which keys it has decrypted.
+  // The engine sets this variable to the keys that it has decrypted.
   const secret = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS ?? "[]") as string[];
   const refused = keys.filter((key) => secret.includes(key));
   if (refused.length > 0) {
@@ -53,7 +53,7 @@ function refuseSecrets(keys: readonly string[]): void {
   }
 }
 
-/** The cluster that the default provider writes to: what `up` waits for is asked of the same one. */
+/** The cluster of the default provider; all waits ask the same one. */
 function clusterAccess(): ClusterAccess {
   const kubernetes = new pulumi.Config("kubernetes");
   return Object.fromEntries(

@@ -1,6 +1,6 @@
 /**
- * What the gateway costs a request: rules, tokens, limits. Each case beside an Envoy without Istio that has routes and
- * filters of the same size, on the same node, with the same upstream, asked by the same client.
+ * The gateway's cost per request, with rules, tokens and limits. Each case is compared with an Envoy without Istio that has as many
+ * routes and filters, on the same node, with the same upstream and the same client.
  */
 import { createSign, generateKeyPairSync } from "node:crypto";
 import { planAuthentication } from "../components/security/authentication";
@@ -37,11 +37,11 @@ const CASES: readonly Case[] = [
   { name: "100 rules", rules: 100 },
   { name: "500 rules", rules: 500 },
   { name: "JWT", jwt: true },
-  // More than a gateway can do: what is measured is the counting.
+  // More than a gateway can handle, so that only the cost of counting is measured.
   { name: "local rate limit", rateLimit: { requests: 1_000_000, perMs: 1000 } },
 ];
 
-/** A key pair of RS256: the public half as a key set, and a token of the private half. */
+/** An RS256 key pair: the public key as a key set, and a token signed with the private key. */
 function issuer(): { jwks: string; token: string } {
   const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const jwks = JSON.stringify({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: "1", alg: "RS256" }] });
@@ -57,7 +57,7 @@ function issuer(): { jwks: string; token: string } {
   return { jwks, token: `${signed}.${signature}` };
 }
 
-/** Rules that the measured request passes, and the rest, which it meets. */
+/** Rules that do not match the measured request, and the weights, which apply to it. */
 function plan({ rules = 0, rateLimit }: Case): ReturnType<typeof planRoutes> {
   return planRoutes({
     service: { name: "upstream", namespace: NAMESPACE, port: PORT },
@@ -74,7 +74,7 @@ function plan({ rules = 0, rateLimit }: Case): ReturnType<typeof planRoutes> {
   });
 }
 
-/** What a case adds to the gateway. */
+/** Settings that a case adds to the gateway. */
 export function istioObjects(of: Case, jwks = ""): object[] {
   const { virtualService, policy, subsets, gatewayPatches } = plan(of);
   const networking = "networking.istio.io/v1";

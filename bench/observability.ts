@@ -1,4 +1,4 @@
-/** What observability costs: tracing and access logs a request through gateway and sidecar, series the memory of Prometheus. */
+/** The cost of observability: tracing and access logs per request through gateway and sidecar, and Prometheus' memory per series. */
 import {
   applyObjects,
   baseline,
@@ -14,7 +14,7 @@ import { GATEWAYS, istioObjects } from "./gateway";
 import { median, type Result } from "./measure";
 import { imageOf, NAMESPACE, pod, podAddress, PORT, rate, type Rate, shown, startUpstream } from "./upstream";
 
-/** Tag by which the spans of a case, and so the configuration of the proxies, can be told from those of another. */
+/** Tag that distinguishes the spans, and so the proxies' configuration, of one case from another. */
 const TAG = "bench";
 const tracing = (sampling: number): object => ({
   tracing: { provider: "jaeger", sampling, tags: { [TAG]: { value: `bench-${sampling}` } } },
@@ -23,7 +23,7 @@ const tracing = (sampling: number): object => ({
 interface Case {
   readonly name: string;
   readonly settings: object;
-  /** Stands in the listeners of a proxy that has the settings; in those of no other. */
+  /** Text that is in the listeners of a proxy only if it has the settings. */
   readonly mark?: string;
 }
 const OFF: Case = { name: "nothing", settings: {} };
@@ -38,7 +38,7 @@ const CASES: readonly Case[] = [
 ];
 const MARKS = CASES.flatMap(({ mark }) => mark ?? []);
 
-/** Series of the pod that Prometheus reads to see what they take. */
+/** Series of the pod that Prometheus scrapes to measure their memory. */
 const SERIES = 50_000;
 const METRICS = `const text = Array.from({ length: ${SERIES} }, (_, i) => "bench_value{series=\\"" + i + "\\"} " + i).join("\\n");
 require("node:http").createServer((_, res) => res.writeHead(200, { "content-type": "text/plain; version=0.0.4" }).end(text + "\\n")).listen(${PORT})`;
@@ -50,7 +50,7 @@ export async function observabilityCost(): Promise<Result[]> {
     await startUpstream({ "istio-injection": "enabled" });
     await applyObjects(...istioObjects({ name: "observability" }));
     const gateway = await podAddress(GATEWAYS.namespace, "istio=ingressgateway");
-    // Nothing before, between and after: the mood of the machine falls on both.
+    // The case without observability is measured before, between and after, so that other load affects both.
     const rates: { readonly of: Case; readonly rate: Rate }[] = [];
     const middle = CASES.length / 2;
     for (const of of [OFF, ...CASES.slice(0, middle), OFF, ...CASES.slice(middle), OFF])
@@ -105,7 +105,7 @@ async function memoryOfSeries(): Promise<Result> {
   const state = async (least: number): Promise<{ series: number; bytes: number }> => {
     const reached = performance.now();
     let series = 0;
-    // Twenty seconds and more of scrapes, so that what a scrape takes for itself is in both numbers.
+    // At least twenty seconds of scrapes, so that both numbers include the memory of a scrape.
     await until(`${least} series`, async () => {
       series = await value("prometheus_tsdb_head_series");
       return series >= least && performance.now() - reached > 25_000;

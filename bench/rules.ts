@@ -10,7 +10,7 @@ import { atMost, median, type Result } from "./measure";
 
 const HOST = "shop.example.com";
 
-/** Rules as a large shop would have them: cohorts, markets, teams, partners. */
+/** Rules of a large shop: cohorts, markets, teams, partners. */
 function rules(count: number): TrafficRule[] {
   return Array.from({ length: count }, (_, i): TrafficRule => {
     const name = `rule-${i}`;
@@ -46,7 +46,7 @@ const plan = (all: readonly TrafficRule[]) =>
     rules: all,
   }).virtualService;
 
-/** Time on the processor in seconds: other work of the machine does not count. */
+/** CPU time in seconds, so that other load does not count. */
 function processorTime(work: () => void): number {
   const before = process.cpuUsage();
   work();

@@ -26,7 +26,7 @@ import { plannerTime, simulatorRates } from "./rules";
 import { serviceRate } from "./service";
 
 const EMPTY = path.join(ROOT, "bench/empty");
-/** Pulumi's own loader at its best: types are not checked. */
+/** Pulumi's own loader without type checks. */
 process.env.PULUMI_NODEJS_TRANSPILE_ONLY = "true";
 const empty = (...args: string[]): Promise<string> =>
   must("pulumi", "--cwd", EMPTY, ...args, "--stack", "empty", "--non-interactive");
@@ -199,7 +199,7 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
   },
 };
 
-/** Why a target is missed where it is; kept beside the table until it no longer is. */
+/** The reason for each missed target, which is printed below the table. */
 const REASONS: Readonly<Record<string, string>> = {
   "`pulumi up` after a weight edit, against `up` of an empty program":
     "An empty program starts no provider and has no resources. The difference is the start of the Kubernetes provider (about 0.4 s), the checks of 30 resources one after the other, the loading of this program, and the barrier.",

@@ -8,7 +8,7 @@ import type { Result } from "./measure";
 const ROOT = path.resolve(__dirname, "..");
 const LIST = "/api/v1/category";
 
-/** Answers every request with the bytes that it got as its argument: what Node's own HTTP server can do at best. */
+/** Answers every request with the bytes of its argument: the upper limit of Node's own HTTP server. */
 const BARE = `
 const [port, body] = process.argv.slice(1);
 const bytes = Buffer.from(body, "base64");
@@ -18,7 +18,7 @@ require("node:http").createServer((_, res) => {
 }).listen(Number(port), "127.0.0.1");
 `;
 
-/** Requests per second of a server on core 0, asked from the other. */
+/** Requests per second of a server on core 0, with the client on the other core. */
 async function rate(
   port: number,
   args: string[],

@@ -1,4 +1,4 @@
-/** The least that can stand behind a gateway, in a namespace of its own, and how fast it answers. */
+/** A minimal service behind a gateway, in its own namespace, and how fast it answers. */
 import autocannon from "autocannon";
 import { applyObjects, get, kubectl, until } from "../tests/e2e/lab";
 
@@ -10,7 +10,7 @@ const SECONDS = 8;
 /** Node's own HTTP server. */
 const UPSTREAM = `require("node:http").createServer((_, res) => res.end("ok")).listen(${PORT})`;
 
-/** The image of a container that runs now. */
+/** The image of a running container. */
 export async function imageOf(container: string): Promise<string> {
   const pods = await get<{ items: { spec: { containers: C[]; initContainers?: C[] } }[] }>("pods", "-A");
   const all = pods.items.flatMap(({ spec }) => [...spec.containers, ...(spec.initContainers ?? [])]);
@@ -20,7 +20,7 @@ export async function imageOf(container: string): Promise<string> {
 }
 type C = { readonly name: string; readonly image: string };
 
-/** Makes the namespace with a server and its Service, `upstream`; gives the address of the pod. */
+/** Creates the namespace with a server and its Service `upstream`; returns the address of the pod. */
 export async function startUpstream(labels: Readonly<Record<string, string>> = {}): Promise<string> {
   await applyObjects({ apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE, labels } });
   await applyObjects(pod("upstream", await imageOf("category"), ["node", "-e", UPSTREAM]), {
@@ -67,7 +67,7 @@ export async function podAddress(namespace: string, selector: string): Promise<s
   return pod.status.podIP;
 }
 
-/** A pod that listens on PORT; `/config` is the ConfigMap of its name, where there is one. */
+/** A pod that listens on PORT; `/config` is the ConfigMap of its name, if there is one. */
 export const pod = (name: string, image: string, command: readonly string[]): object => ({
   apiVersion: "v1",
   kind: "Pod",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs apt-get; the services of what it installs don't start, unless the machine has a policy of its own about that. A shell
-# around it, because a kill of the lab doesn't end apt-get, and the policy must go when that ends. Arguments: file of the
-# policy, those of apt-get.
+# Runs apt-get. Services of the installed packages do not start, unless the machine has its own policy-rc.d. It is a shell
+# script because a kill of the lab does not end apt-get, and the policy file must be removed when apt-get ends. Arguments:
+# the policy file, then the arguments of apt-get.
 set -uo pipefail
 policy=$1
 if [ ! -e "$policy" ]; then

@@ -7,7 +7,7 @@ export const debian = "bookworm";
 
 function apt(...args: string[]): Promise<string> {
   const options = ["-qq", "-o", "DPkg::Lock::Timeout=300"];
-  // Never cut in the middle: that would leave the machine's package system in need of repair.
+  // Not interruptible: an interrupted dpkg leaves the machine's package system in need of repair.
   return run(["bash", path.join(__dirname, "apt-get.sh"), "/usr/sbin/policy-rc.d", ...options, ...args], {
     where: "kept",
     env: { DEBIAN_FRONTEND: "noninteractive" },
@@ -15,7 +15,7 @@ function apt(...args: string[]): Promise<string> {
   });
 }
 
-/** Installs the OS packages that are missing; asks for new package lists only where the present ones don't do. */
+/** Installs the OS packages that are missing; fetches new package lists only if the present ones are not enough. */
 export async function installPackages(
   names: readonly string[],
   report: (text: string) => void,
@@ -40,21 +40,21 @@ export async function debianMirror(report: (text: string) => void): Promise<stri
   };
   let mirror = await find();
   if (mirror === undefined) {
-    // Without its lists apt does not know whose a source is.
+    // Without its lists apt cannot tell the origin of a source.
     report("fetching package lists");
     await apt("update");
     mirror = await find();
   }
   if (mirror === undefined)
     throw new Fault(
-      `apt on this machine has no source for Debian ${debian} by http or https, from which the lab makes its base image: add one to /etc/apt/sources.list.`,
+      `apt on this machine has no source for Debian ${debian} by http or https, which the lab's base image needs: add one to /etc/apt/sources.list.`,
     );
   return mirror;
 }
 
 /**
- * The mirror in a list of lines "origin codename URI" of apt's sources; none where no source is Debian's, by a way that
- * debootstrap knows (neither a list of mirrors nor a disc).
+ * The mirror in a list of lines "origin codename URI" of apt's sources. Undefined if no source is Debian's with a scheme that
+ * debootstrap supports (neither a list of mirrors nor a disc).
  */
 export function mirrorOf(sources: string): string | undefined {
   return sources

@@ -11,9 +11,12 @@ const program = new Command("lab").description(
   "A one-node Kubernetes with Istio on this machine, and stack `lab` of the program on it.",
 );
 program.hook("preAction", checkPlatform);
-program.command("up").description("start it, or bring it up to date, and measure the split").action(up);
-program.command("down").description("end it; nothing stays but the cache").action(down);
-program.command("status").description("what runs, what is broken, which log to read").action(printStatus);
+program.command("up").description("start the lab or update it, and measure the split").action(up);
+program.command("down").description("stop the lab; the cache and the logs stay").action(down);
+program
+  .command("status")
+  .description("show what runs, what is broken and which log to read")
+  .action(printStatus);
 program
   .command("logs")
   .argument("[component]", "a log of .lab/logs, or namespace/pod; without it the list of them")
@@ -21,7 +24,7 @@ program
   .action(printLogs);
 program
   .command("env")
-  .description("shell exports for plain `pulumi` and `kubectl`")
+  .description("print shell exports for `pulumi`, `kubectl` and `istioctl`")
   .action(() => {
     for (const [name, value] of Object.entries({ ...stackEnvironment(), PATH: folders.bin }))
       console.log(`export ${name}='${value}'${name === "PATH" ? ':"$PATH"' : ""}`);

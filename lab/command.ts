@@ -6,13 +6,13 @@ import { execa } from "execa";
 import { diskAdvice, Fault } from "./fault";
 import { folders, shown } from "./folders";
 
-// Root's own folders are not on everybody's PATH (`su` without `-`).
+// After `su` without `-`, root's folders are not on PATH.
 const onPath = (process.env["PATH"] ?? "").split(":");
 process.env["PATH"] = [...new Set([...onPath, "/usr/sbin", "/sbin"])].join(":");
 
 /**
- * Takes the variables of a proxy out of an environment. The node has no way to one, and kubeadm would give them on to the
- * control plane.
+ * Removes the proxy variables from an environment. The node cannot reach a proxy, and kubeadm would pass the variables on to
+ * the control plane.
  */
 export const withoutProxy: Readonly<Record<string, undefined>> = Object.fromEntries(
   Object.keys(process.env)
@@ -22,24 +22,24 @@ export const withoutProxy: Readonly<Record<string, undefined>> = Object.fromEntr
 
 let interruption = new AbortController();
 
-/** Kills every command that runs, except those that are "kept", and lets no further one start. For ctrl-C and SIGTERM. */
+/** Kills all running commands except those that are "kept", and lets no other start. For Ctrl-C and SIGTERM. */
 export function interrupt(): void {
   interruption.abort();
 }
 
-/** Lets commands run again, for what tidies up after an interruption. Returns whether there was one. */
+/** Lets commands run again, to clean up after an interruption. Returns whether there was an interruption. */
 export function endInterruption(): boolean {
   const { aborted } = interruption.signal;
   if (aborted) interruption = new AbortController();
   return aborted;
 }
 
-/** Whether an interruption lasts. */
+/** Whether commands are interrupted. */
 export function isInterrupted(): boolean {
   return interruption.signal.aborted;
 }
 
-/** Throws while an interruption lasts. */
+/** Throws a Fault while commands are interrupted. */
 export function throwIfInterrupted(): void {
   if (isInterrupted()) throw new Fault("interrupted");
 }
@@ -47,7 +47,7 @@ export function throwIfInterrupted(): void {
 export interface CommandOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Text for its standard input; otherwise that is empty. */
+  /** Text for its standard input. Default: empty. */
   readonly input?: string;
   /** File for its standard input. */
   readonly inputFile?: string;
@@ -55,7 +55,7 @@ export interface CommandOptions {
   readonly log?: string;
   /** Called with each line that it prints. */
   readonly onLine?: (line: string) => void;
-  /** How many of its last lines the failure quotes. Default 12. */
+  /** Number of its last lines that the failure quotes. Default 12. */
   readonly quotedLines?: number;
   /** Where it runs. Default "contained". */
   readonly where?: Where;
@@ -64,10 +64,12 @@ export interface CommandOptions {
 }
 
 /**
- * "contained": in PID and mount namespaces of its own that the kernel ends together with this process, however that
- * ends, so that neither processes nor mounts are left. "layered": the same, and what it writes to the machine's own
- * folders is thrown away (node/layers.sh). "plain": dies with this process, its children may not. "kept": never
- * interrupted, for what must not be cut in the middle. A number: in the namespaces of the node with that PID.
+ * - "contained": in its own PID and mount namespaces. The kernel ends them together with this process, so that neither
+ *   processes nor mounts are left.
+ * - "layered": the same, and what it writes to the machine's own folders is discarded (node/layers.sh).
+ * - "plain": it ends with this process; its children may not.
+ * - "kept": never interrupted.
+ * - A number: in the namespaces of the node with that PID.
  */
 type Where = "contained" | "layered" | "plain" | "kept" | number;
 
@@ -82,7 +84,7 @@ function prefix(where: Where): string[] {
   return [...contained, "bash", "-ec", '. "$0"; exec "$@"', path.join(__dirname, "node", "layers.sh")];
 }
 
-/** Runs a program to its end and returns what it printed on standard output. Fails with a Fault that quotes its last lines. */
+/** Runs a program to its end and returns its standard output. Throws a Fault that quotes the program's last lines. */
 export async function run(command: readonly string[], options: CommandOptions = {}): Promise<string> {
   const where = options.where ?? "contained";
   const [file = "", ...args] = [...prefix(where), ...command];
@@ -133,7 +135,7 @@ function explain(
   ].join("\n");
 }
 
-/** Waits until `condition` holds, asking ten times a second; fails after `seconds` with what was waited for. */
+/** Waits until `condition` holds; checks ten times a second. Throws a Fault with `what` after `seconds`. */
 export async function until(
   what: string,
   seconds: number,

@@ -4,13 +4,13 @@ import envPaths from "env-paths";
 const checkout = path.resolve(__dirname, "..");
 const state = path.join(checkout, ".lab");
 
-/** Every place where the lab writes: the user's cache folder (programs, images; kept) and `.lab` in the checkout. */
+/** All folders that the lab writes to: the user's cache folder (programs and images, kept) and `.lab` in the checkout. */
 export const folders = {
   checkout,
   /** `$XDG_CACHE_HOME/shopzier-mesh`, or `~/.cache/shopzier-mesh`. */
   cache: envPaths("shopzier-mesh", { suffix: "" }).cache,
   state,
-  /** What lives and dies with the cluster: containerd's data, the kubeconfig, the stack's state. */
+  /** Data that is lost with the cluster: containerd's, the kubeconfig, the stack's state. */
   run: path.join(state, "run"),
   /** Kept until the next cluster starts. */
   logs: path.join(state, "logs"),
@@ -20,7 +20,7 @@ export const folders = {
   charts: path.join(state, "charts"),
 } as const;
 
-/** Short form of a path for messages: relative to the checkout where it is inside. */
+/** Short form of a path for messages: relative to the checkout if it is inside. */
 export function shown(file: string): string {
   return file.startsWith(checkout + path.sep) ? path.relative(checkout, file) : file;
 }

@@ -12,7 +12,7 @@ import { installPython, type ProgramName, type Toolchain, versions } from "./too
 /** An image that holds programs of the toolchain. */
 interface ProgramImage {
   readonly reference: string;
-  /** "scratch" for static programs; "base" has a C library, iptables and certificates. */
+  /** "scratch": for static programs. "base": has a C library, iptables and certificates. */
   readonly base: "scratch" | "base";
   /** Where each program goes. */
   readonly programs: Readonly<Partial<Record<ProgramName, string>>>;
@@ -25,7 +25,7 @@ interface ProgramImage {
 const kubernetes = `v${versions.kubernetes}`;
 const bin = "/usr/local/bin";
 
-// Static pods call their program by name; the rest needs an entry point.
+// Static pods name their program; other images need an entry point.
 const controlPlaneImages: readonly ProgramImage[] = [
   { reference: "pause:3.10", base: "scratch", programs: { pause: "/pause" }, entrypoint: "/pause" },
   ...(["kube-apiserver", "kube-controller-manager", "kube-scheduler"] as const).map((name): ProgramImage => ({
@@ -49,7 +49,7 @@ const otherImages: readonly ProgramImage[] = [
     base: "scratch",
     programs: { "pilot-discovery": `${bin}/pilot-discovery` },
     entrypoint: `${bin}/pilot-discovery`,
-    // The chart asks for runAsNonRoot, which needs a number here.
+    // The chart sets runAsNonRoot, which needs a numeric user.
     user: "1337:1337",
   },
   {
@@ -81,7 +81,7 @@ const categorySources = path.join(folders.checkout, "apps", "category-api");
 
 /** PostgreSQL, with the interface of Docker's official image. */
 export const databaseImage = "lab.internal/postgres:15";
-/** Where Debian's package has it. */
+/** Folder of Debian's package. */
 const postgresFolder = "/usr/lib/postgresql/15";
 const databaseSources = path.join(folders.checkout, "lab", "postgres");
 
@@ -97,7 +97,7 @@ export function hasBaseImage(): boolean {
   return fs.existsSync(cachePath("image-base", baseKey));
 }
 
-/** An image in the cache: a docker-archive, and the hash of all that it is made from. */
+/** An image in the cache: a docker-archive, and the hash of all its inputs. */
 export interface ImageArchive {
   readonly reference: string;
   readonly key: string;
@@ -106,14 +106,14 @@ export interface ImageArchive {
 
 /** All images of the lab. */
 export interface ImageArchives {
-  /** What `kubeadm init` starts at once. */
+  /** The images that `kubeadm init` starts first. */
   readonly controlPlane: readonly ImageArchive[];
   readonly others: readonly ImageArchive[];
   readonly category: ImageArchive;
   readonly database: ImageArchive;
 }
 
-/** The images and what they are made of. */
+/** Builds the images from the toolchain's programs. */
 export class Images {
   constructor(private readonly toolchain: Toolchain) {}
 
@@ -125,7 +125,7 @@ export class Images {
     return missing.flatMap((image) => Object.keys(image.programs) as ProgramName[]);
   }
 
-  /** Builds what is missing in the cache. */
+  /** Builds the images that the cache does not have. */
   async build(report: (text: string) => void): Promise<ImageArchives> {
     const builder = new Builder();
     try {
@@ -169,7 +169,7 @@ export class Images {
     };
   }
 
-  /** Makes the image on which others are built; it needs no program. */
+  /** Builds the base image of others; it needs no program. */
   async buildBase(report: (text: string) => void, signal: AbortSignal): Promise<void> {
     const builder = new Builder();
     try {
@@ -189,7 +189,7 @@ export class Images {
       report(`installing Debian ${debian} for the base image`);
       const rootfs = path.join(unfinished, "rootfs");
       const options = ["--variant=minbase", `--include=${basePackages}`];
-      // It prints neither why it fails nor that a disk is full: its log says that, and goes with the folder.
+      // debootstrap prints neither why it fails nor that a disk is full. Its log does, and is removed with the folder.
       const command = 'debootstrap "$@" || { cat "$0"; exit 1; }';
       const log = path.join(rootfs, "debootstrap", "debootstrap.log");
       await run(["bash", "-c", command, log, ...options, debian, rootfs, await debianMirror(report)], {
@@ -261,7 +261,7 @@ export class Images {
         fs.cpSync(file, path.join(context, "rootfs", file), {
           recursive: true,
           dereference: true,
-          // Without its compiler PostgreSQL interprets; LLVM is larger than all the rest.
+          // PostgreSQL works without its JIT compiler. LLVM is larger than everything else.
           filter: (source) => !/llvmjit|bitcode/.test(source),
         });
       fs.cpSync(databaseSources, context, { recursive: true });
@@ -271,7 +271,7 @@ export class Images {
     return { reference: databaseImage, key, file: path.join(folder, archiveName) };
   }
 
-  /** OpenSearch's own archives and a Java runtime. Nothing of the lab needs it: built for whom asks. */
+  /** OpenSearch's own archives and a Java runtime. Only one test needs this image. */
   async search(report: (text: string) => void): Promise<ImageArchive> {
     const key = contentHash(baseKey, hashFolder(searchSources));
     const folder = await cached("image-opensearch", key, async (unfinished) => {
@@ -296,16 +296,16 @@ export class Images {
   }
 }
 
-/** Downloads a zip file, given by its SHA-256 and Maven coordinates, and unpacks it into a folder of its name. */
+/** Downloads a zip file and unpacks it into a folder of its name. Throws a Fault if its SHA-256 differs. */
 async function unpack(archive: string, folder: string): Promise<void> {
   const [sha256 = "", artifact = ""] = archive.split(/\s+/);
   const file = await downloadArtifact(artifact, folder);
   if (createHash("sha256").update(fs.readFileSync(file)).digest("hex") !== sha256)
-    throw new Fault(`${artifact} is not the file that it was: another SHA-256.`);
+    throw new Fault(`${artifact} has another SHA-256 than the pinned one.`);
   await run(["python3", "-m", "zipfile", "-e", file, file.replace(/\.zip$/, "")]);
 }
 
-/** Paths of the libraries that programs load, but for the C library, which the base image has. */
+/** Paths of the libraries that programs load, without the C library, which the base image has. */
 async function librariesOf(programs: readonly string[]): Promise<string[]> {
   const lines = (await run(["ldd", ...programs])).split("\n");
   // Debian's /lib is a link to /usr/lib, which a folder of that name would replace.
@@ -321,7 +321,7 @@ function entryName(reference: string): string {
   return `image-${reference.split(":")[0] ?? reference}`;
 }
 
-/** Builds images with buildah in a storage that is thrown away with it; the machine's own is not used. */
+/** Builds images with buildah in a temporary storage. The machine's own storage is not used. */
 class Builder {
   private readonly storage = path.join(folders.cache, "unfinished", "storage");
 
@@ -355,7 +355,7 @@ class Builder {
     options: readonly string[],
   ): Promise<void> {
     await this.buildah("bud", "--layers=false", "--format=oci", ...options, "--tag", reference, context);
-    // This kind of archive has its layers uncompressed: unpacking is what costs time when the cluster starts.
+    // This archive format has uncompressed layers: unpacking would take time when the cluster starts.
     const archive = `docker-archive:${path.join(folder, archiveName)}:${reference}`;
     await this.buildah("push", reference, archive);
   }

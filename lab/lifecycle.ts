@@ -27,7 +27,7 @@ import { measureSplit } from "./traffic";
 const requests = 1000;
 const contents = new NodeContents(path.join(folders.run, "contents.json"));
 
-/** Brings the lab to where real traffic splits as stack `lab` says, from whatever state it is in. */
+/** Starts the lab or updates it from any state, until real traffic splits as stack `lab` says. */
 export async function up(): Promise<void> {
   await takeLock("up");
   let toolchain: Toolchain;
@@ -50,7 +50,7 @@ export async function up(): Promise<void> {
             `The lab of ${node.checkout} is up, and a machine has room for one: make down first.`,
           );
         sweepCache();
-        // Rather now than after the programs are built.
+        // Fails here rather than after the programs are built.
         if (!hasBaseImage()) await debianMirror(report);
       },
     },
@@ -109,7 +109,7 @@ export async function up(): Promise<void> {
   console.log(summary);
 }
 
-/** Ends the lab; nothing of it stays but the cache and the logs. */
+/** Stops the lab; only the cache and the logs stay. */
 export async function down(): Promise<void> {
   await takeLock("down");
   const node = findNode();
@@ -119,7 +119,7 @@ export async function down(): Promise<void> {
   );
 }
 
-/** Removes the cache; only while the lab is down. */
+/** Removes the cache. Throws a Fault if the lab is up. */
 export async function clean(): Promise<void> {
   await takeLock("clean");
   if (findNode()) throw new Fault("The lab is up and uses the cache: make down first.");
@@ -139,15 +139,15 @@ async function startCluster(
   const later = [...images.others, images.category, images.database];
   report("loading images");
   await load(images.controlPlane);
-  // The rest is there by the time that kubeadm asks for the first of it.
+  // The other images are loaded before kubeadm needs the first of them.
   await Promise.all([startKubernetes(report), load(later)]);
   contents.remember([node, ...images.controlPlane, ...later]);
   markReady();
 }
 
 /**
- * Puts changed images of the category service into a cluster that runs, and replaces the pods that run the old one. Whether
- * the new ones get ready shows later: `pulumi up` may be what they need for it.
+ * Loads changed images of the category service into a running cluster, and replaces the pods with the old image. It does not
+ * wait until the new pods are ready, since they may need the `pulumi up` that follows.
  */
 async function refresh(
   { category: image, database }: ImageArchives,
@@ -164,7 +164,7 @@ async function refresh(
   contents.remember([image]);
 }
 
-/** What of the node is in no image: its programs, and the files beside this one that configure them. */
+/** The parts of the node that are in no image: its programs, and the files in node/ that configure them. */
 function nodeItself(toolchain: Toolchain): Content {
   return {
     reference: "node",
@@ -200,7 +200,7 @@ async function measure(): Promise<string> {
   ].join("\n");
 }
 
-/** "ready/all" of a version's pods. */
+/** Ready and wanted pods of a version, as "1/2". */
 function readyPods(version: string): Promise<string> {
   const counts = "--output=jsonpath={range .items[*]}{.status.readyReplicas}/{.spec.replicas}{end}";
   return kubectl(["--namespace=category", "get", "deployments", `--selector=version=${version}`, counts]);

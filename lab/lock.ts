@@ -3,11 +3,11 @@ import { Fault } from "./fault";
 import { folders } from "./folders";
 
 /**
- * Makes this process the only one on the machine that changes the lab: addresses, routes and cgroups exist once.
- * Refused at once, with the other's PID, command, folder and start, while another holds it.
+ * Makes this process the only one on the machine that changes the lab, whose addresses, routes and cgroups exist once.
+ * Throws a Fault with the other's PID, command, folder and start time while another process holds the lock.
  */
 export async function takeLock(command: string, name = "shopzier-mesh-lab"): Promise<void> {
-  // An abstract socket: one per machine, gone with the process that holds it, so a dead owner can't leave it behind.
+  // An abstract socket exists once per machine and disappears with its process, so a dead owner cannot leave it behind.
   const address = `\0${name}`;
   const owner = `PID ${process.pid} (lab ${command}) in ${folders.checkout}, since ${new Date().toISOString()}`;
   const server = net.createServer((socket) => socket.on("error", () => undefined).end(owner));

@@ -5,10 +5,10 @@ export const nodeAddress = "10.88.0.1";
 const link = "lab0";
 const services = "10.96.0.0/16";
 const pods = "10.244.0.0/16";
-/** Everything that is reached over the link. */
+/** The address ranges that are routed over the link. */
 export const addresses = [nodeAddress, services, pods] as const;
 
-/** Joins the node's network namespace to the machine by a pair of links; nothing in it has a way out of the machine. */
+/** Connects the node's network namespace to the machine by a pair of links. The node has no route out of the machine. */
 export async function connect(node: number): Promise<void> {
   await run(["ip", "-batch", "-"], {
     where: "plain",
@@ -26,17 +26,17 @@ export async function connect(node: number): Promise<void> {
       "link set lo up",
       `addr add ${nodeAddress}/24 dev eth0`,
       "link set eth0 up",
-      // Routing comes before DNAT: without this the node itself can't reach webhooks by their Service address.
+      // Routing comes before DNAT: without this route the node cannot reach webhooks by their Service address.
       `route add ${services} dev eth0 src ${nodeAddress}`,
       "route add unreachable default",
-      // The gateway of every pod: the node answers for it if it knows a way there.
+      // The default gateway of every pod: the node answers ARP for it only if it has a route to it.
       "route add 169.254.1.1 dev eth0",
     ].join("\n"),
   });
   await run(["sysctl", "-qw", "net.ipv4.ip_forward=1"], { where: node });
 }
 
-/** Waits for the end of the pair of links, and with it of the routes: the kernel removes it with the node's namespace. */
+/** Waits until the kernel has removed the pair of links, and its routes, with the node's namespace. */
 export async function disconnected(): Promise<void> {
   await until(
     `The end of link ${link}`,
@@ -45,7 +45,7 @@ export async function disconnected(): Promise<void> {
   );
 }
 
-/** The routes by which this machine already uses the lab's addresses for something else. */
+/** Routes of this machine that already use the lab's addresses. */
 export async function clashingRoutes(): Promise<string[]> {
   const routes = (await run(["ip", "-4", "route"], { where: "plain" })).split("\n");
   return routes.filter((route) => /^10\.(88|96|244)\./.test(route) && !route.includes(` dev ${link}`));

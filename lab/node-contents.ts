@@ -1,13 +1,13 @@
 import fs from "node:fs";
 
-/** A part of the node, with the hash of all that it is made from. */
+/** A part of the node, with the hash of all its inputs. */
 export interface Content {
-  /** Of an image its reference. */
+  /** For an image, its reference. */
   readonly reference: string;
   readonly key: string;
 }
 
-/** What the node has, in a file that lives and dies with it. */
+/** The parts that the node has, in a file that is removed with it. */
 export class NodeContents {
   constructor(private readonly file: string) {}
 
@@ -23,7 +23,7 @@ export class NodeContents {
     fs.renameSync(unfinished, this.file);
   }
 
-  /** Nothing where there is no file, or none that can be read: a new node is the repair. */
+  /** Empty if the file is missing or unreadable; then `up` starts a new node. */
   private read(): Readonly<Record<string, string>> {
     try {
       return JSON.parse(fs.readFileSync(this.file, "utf8")) as Record<string, string>;

@@ -10,19 +10,19 @@ const init = path.join(__dirname, "node", "init.sh");
 const namespaces = ["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--mount-proc"];
 const cgroup = "shopzier-mesh-lab";
 
-/** Credentials of the cluster's administrator, once Kubernetes runs. */
+/** Credentials of the cluster's administrator; the file exists when Kubernetes runs. */
 export const kubeconfig = path.join(folders.run, "kubeconfig");
 const ready = path.join(folders.run, "ready");
 
 /** A node that runs on this machine. */
 export interface RunningNode {
-  /** The machine's PID for the node's PID 1: whoever kills it ends the node. */
+  /** The machine's PID for the node's PID 1. Killing it ends the node. */
   readonly pid: number;
-  /** Checkout that it was started from. */
+  /** Checkout that started the node. */
   readonly checkout: string;
 }
 
-/** Finds the lab's node on this machine, whichever checkout started it and whatever became of its state folder. */
+/** Finds the lab's node on this machine, from any checkout and without its state folder. */
 export function findNode(): RunningNode | undefined {
   for (const pid of fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
@@ -32,13 +32,13 @@ export function findNode(): RunningNode | undefined {
       if (!/^NSpid:(\t\d+)+\t1$/m.test(fs.readFileSync(`/proc/${pid}/status`, "utf8"))) continue;
       return { pid: Number(pid), checkout: path.resolve(path.dirname(script), "../..") };
     } catch {
-      // It ended while we looked.
+      // The process has ended meanwhile.
     }
   }
   return undefined;
 }
 
-/** Whether this checkout's node runs, was brought up to the end, and its API server answers. */
+/** Whether this checkout's node runs, is complete, and its API server answers. */
 export async function isHealthy(): Promise<boolean> {
   if (findNode()?.checkout !== folders.checkout || !fs.existsSync(ready)) return false;
   const answers = await succeeds(kubectl(["get", "--raw=/readyz", "--request-timeout=5s"]));
@@ -46,13 +46,13 @@ export async function isHealthy(): Promise<boolean> {
   return answers;
 }
 
-/** Starts PID 1 of the node with containerd below it, and joins it to the machine's network. `definitions`: of Calico. */
+/** Starts PID 1 of the node with containerd, and connects it to the machine's network. `definitions`: the file with Calico's CRDs. */
 export async function startNode(definitions: string): Promise<void> {
   const data = path.join(folders.run, "containerd");
   for (const folder of [folders.logs, data]) fs.mkdirSync(folder, { recursive: true });
   makeCgroups();
   const log = fs.openSync(path.join(folders.logs, "node.log"), "a");
-  // Not by run(): this is the one process that shall outlive this command.
+  // Not by run(), because this process has to outlive this command.
   const script = [init, data, folders.logs, folders.bin, definitions];
   const outside = spawn("unshare", [...namespaces, "bash", ...script], {
     cwd: "/",
@@ -73,7 +73,7 @@ export async function importImage(archive: string): Promise<void> {
   await inNode(["ctr", "--namespace=k8s.io", "images", "import", "-"], options);
 }
 
-/** Makes the node a cluster of one; its images must be there. */
+/** Starts Kubernetes on the node; its images must be loaded. */
 export async function startKubernetes(report: (text: string) => void): Promise<void> {
   report("kubeadm init");
   const kubeadm = path.join(folders.bin, "kubeadm");
@@ -86,17 +86,17 @@ export async function startKubernetes(report: (text: string) => void): Promise<v
   await kubectl(["--namespace=kube-system", "rollout", "status", "deployment/coredns", "--timeout=120s"]);
 }
 
-/** From here on `up` keeps this node. */
+/** Marks the node as complete: `up` keeps it. */
 export function markReady(): void {
   fs.writeFileSync(ready, "");
 }
 
-/** From here until {@link markReady} `up` replaces this node. */
+/** Marks the node as not complete: until {@link markReady}, `up` replaces it. */
 export function markUnready(): void {
   fs.rmSync(ready, { force: true });
 }
 
-/** Ends the node and removes everything that it had: processes, namespaces, mounts, links, routes, cgroups, state. */
+/** Stops the node and removes its processes, namespaces, mounts, links, routes, cgroups and state. */
 export async function stopNode(): Promise<void> {
   const node = findNode();
   if (node) {
@@ -119,10 +119,10 @@ export async function kubectl(args: readonly string[]): Promise<string> {
   return run(["kubectl", ...args], { env: kubectlEnvironment(), log: "kubectl" });
 }
 
-/** The variables with which kubectl works on the lab. */
+/** Environment for kubectl on the lab. */
 export function kubectlEnvironment(): Record<string, string> {
   const { PATH = "", NO_PROXY = "", no_proxy = "" } = process.env;
-  // 127.0.0.1 is Pulumi's engine: a program's gRPC would look for it at the proxy too.
+  // 127.0.0.1 is Pulumi's engine: without this, the program's gRPC would use the proxy for it.
   const direct = [...addresses, ".svc", ".cluster.local", "127.0.0.1"];
   const noProxy = [...new Set([...`${NO_PROXY},${no_proxy}`.split(",").filter(Boolean), ...direct])].join();
   return {
@@ -130,7 +130,7 @@ export function kubectlEnvironment(): Record<string, string> {
     NO_PROXY: noProxy,
     no_proxy: noProxy,
     KUBECONFIG: kubeconfig,
-    // The default is in the user's ~/.kube.
+    // The default is the user's ~/.kube.
     KUBECACHEDIR: path.join(folders.run, "kubectl-cache"),
   };
 }
@@ -142,7 +142,7 @@ function succeeds(command: Promise<unknown>): Promise<boolean> {
   );
 }
 
-/** The machine's PID for the node's PID 1; fails where there is none. */
+/** The machine's PID for the node's PID 1. Throws a Fault if no node runs. */
 export function nodePid(): number {
   const node = findNode();
   if (!node)
@@ -167,11 +167,11 @@ function cgroupRoots(): string[] {
     .map(([, mountPoint]) => mountPoint ?? "");
 }
 
-/** Makes the cgroup below which the kubelet puts its own, apart from those of a Kubernetes that the machine may have. */
+/** Creates the parent of the kubelet's cgroups, separate from those of another Kubernetes on the machine. */
 function makeCgroups(): void {
   for (const root of cgroupRoots()) {
     const controllers = path.join(root, "cgroup.subtree_control");
-    // A hierarchy or a controller that this machine doesn't let us use: the kubelet names it if it needs it.
+    // This machine does not allow the hierarchy or controller. If the kubelet needs it, its log names it.
     attempt(() => {
       fs.mkdirSync(path.join(root, cgroup));
     });
@@ -196,7 +196,7 @@ async function removeCgroup(folder: string): Promise<void> {
   if (!fs.existsSync(folder)) return;
   for (const entry of fs.readdirSync(folder, { withFileTypes: true }))
     if (entry.isDirectory()) await removeCgroup(path.join(folder, entry.name));
-  // The kernel needs a moment after the last process has gone.
+  // The kernel removes it some time after the last process has ended.
   await until(`The end of cgroup ${folder}`, 20, () =>
     attempt(() => {
       fs.rmdirSync(folder);

@@ -7,21 +7,21 @@ import { Images } from "./images";
 import { clashingRoutes } from "./network";
 import { Toolchain } from "./toolchain";
 
-/** What the lab needs to know about the machine before it does anything. */
+/** Facts about the machine that decide whether the lab can run. */
 export interface Machine {
   readonly isRoot: boolean;
-  /** Output of `go version`; absent where there is no Go. */
+  /** Output of `go version`; absent without Go. */
   readonly goVersion?: string | undefined;
-  /** Whether `python3` runs and can make virtual environments. */
+  /** Whether `python3` runs and can create virtual environments. */
   readonly hasPython: boolean;
   readonly hasApt: boolean;
-  /** OS packages of which a program is missing. */
+  /** OS packages with a missing program. */
   readonly missingPackages: readonly string[];
-  /** Routes by which the machine already uses the lab's addresses. */
+  /** Routes of the machine that already use the lab's addresses. */
   readonly clashingRoutes: readonly string[];
-  /** Free space in GB where the cache and the cluster's data go. */
+  /** Free space in GB for the cache and the cluster's data. */
   readonly freeGigabytes: number;
-  /** Whether the programs are in the cache: building them needs most of the space. */
+  /** Whether the programs are in the cache. Building them needs most of the space. */
   readonly isCached: boolean;
   readonly cache: string;
   readonly checkout: string;
@@ -48,18 +48,18 @@ const packages: Readonly<Record<string, string>> = {
   "/usr/lib/cni/host-local": "containernetworking-plugins",
 };
 
-/** Free space that `up` needs, in GB: with Go's build cache when it builds, else for the cluster's data. */
+/** Free space in GB that `up` needs: to build (with Go's build cache), or for the cluster's data only. */
 const gigabytes = { building: 12, cached: 3 };
-/** Folders over which the node and the image builds see private layers: nothing in them would be kept. */
+/** Folders with private layers in the node and in image builds: files written there are lost. */
 const layered = ["/etc", "/run", "/usr/libexec", "/var/lib", "/var/log"];
 
-/** Refuses a machine whose kernel the lab's commands can't ask anything. */
+/** Throws a Fault on a platform on which the lab's commands do not work. */
 export function checkPlatform(): void {
   if (process.platform !== "linux" || process.arch !== "x64")
     refuse([`it runs on Linux on x64 only; this is ${process.platform} on ${process.arch}`]);
 }
 
-/** Everything that keeps the lab from running on Linux on x64, each with its repair; empty where it can run. */
+/** All problems that prevent the lab from running on Linux on x64, each with its repair. */
 export function problemsOf(machine: Machine): string[] {
   const problems: string[] = [];
   if (!machine.isRoot) problems.push("it must be run by root: it makes namespaces, mounts and links");
@@ -90,7 +90,7 @@ export function problemsOf(machine: Machine): string[] {
   return problems;
 }
 
-/** Refuses to go on where the lab cannot run: everything that is missing at once, and what to do instead. */
+/** Throws a Fault with all problems if the lab cannot run here. */
 export async function checkMachine(): Promise<Machine> {
   const machine = await inspect();
   refuse(problemsOf(machine));

@@ -2,11 +2,11 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
-/** The file that Pulumi has in a file backend for as long as it changes a stack. After a kill it stays. */
+/** The lock file of Pulumi's file backend. It exists while Pulumi changes a stack, and stays after a kill. */
 export interface StackLock {
-  /** PID in the owner's own PID namespace, user, host and start. */
+  /** PID in the owner's PID namespace, user, host and start time. */
   readonly owner: string;
-  /** Whether the owner has ended. Of another host's nobody knows: false. */
+  /** Whether the owner has ended. False for an owner on another host. */
   readonly isAbandoned: boolean;
 }
 
@@ -26,7 +26,7 @@ export function stackLocks(folder: string): StackLock[] {
     });
 }
 
-/** As Pulumi writes it (pkg/backend/diy/lock.go). */
+/** Content of the file (Pulumi, pkg/backend/diy/lock.go). */
 interface Content {
   readonly pid: number;
   readonly username: string;
@@ -34,7 +34,7 @@ interface Content {
   readonly timestamp: string;
 }
 
-/** Whether a Pulumi has this PID in its own PID namespace: the one that `lab up` starts has one of its own. */
+/** Whether a Pulumi process has this PID in its PID namespace. (`lab up` starts Pulumi in its own namespace.) */
 function pulumiRunsAs(pid: number): boolean {
   return fs
     .readdirSync("/proc")
@@ -45,7 +45,7 @@ function pulumiRunsAs(pid: number): boolean {
         const lives = /^Name:\tpulumi$/m.test(status) && !/^State:\tZ/m.test(status);
         return lives && new RegExp(`^NSpid:.*\\t${pid}$`, "m").test(status);
       } catch {
-        // It ended while we looked.
+        // The process has ended meanwhile.
         return false;
       }
     });

@@ -7,25 +7,25 @@ import { kubectlEnvironment, markReady, markUnready } from "./node";
 import { stackLocks } from "./stack-lock";
 import type { Toolchain } from "./toolchain";
 
-/** What the program puts out. */
+/** The program's outputs. */
 export interface StackOutputs {
   readonly gatewayUrl: string;
   readonly host: string;
-  /** Version to its configured share in percent. */
+  /** Version → configured share in percent. */
   readonly traffic: Readonly<Record<string, number>>;
 }
 
 const pulumiHome = path.join(folders.run, "pulumi");
 const backend = path.join(folders.run, "stack");
 
-/** The variables with which plain `pulumi` and `kubectl` work on the lab. */
+/** Environment for `pulumi` and `kubectl` on the lab. */
 export function stackEnvironment(): Record<string, string> {
   return {
     ...kubectlEnvironment(),
     PULUMI_HOME: pulumiHome,
     PULUMI_BACKEND_URL: `file://${backend}`,
     PULUMI_STACK: "lab",
-    // No secret: the stack ends with the cluster. Pulumi.lab.yaml has the salt that goes with it.
+    // Not secret: the stack is lost with the cluster. Pulumi.lab.yaml has the salt of this passphrase.
     PULUMI_CONFIG_PASSPHRASE: "lab",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
@@ -35,7 +35,7 @@ export function stackEnvironment(): Record<string, string> {
   };
 }
 
-/** Gives Pulumi what it needs to work without a network: the provider's plugin, Istio's charts, a place for the stack's state. */
+/** Prepares what Pulumi needs without a network: the provider's plugin, Istio's charts, a folder for the state. */
 async function prepareStack(toolchain: Toolchain): Promise<void> {
   for (const folder of [pulumiHome, backend]) fs.mkdirSync(folder, { recursive: true });
   link(await toolchain.plugins(), path.join(pulumiHome, "plugins"));
@@ -48,7 +48,7 @@ function link(target: string, name: string): void {
   fs.symlinkSync(target, name);
 }
 
-/** Runs `pulumi up` on stack `lab`; `report` hears of each resource that is done. */
+/** Runs `pulumi up` on stack `lab`; calls `report` for each finished resource. */
 export async function updateStack(toolchain: Toolchain, report: (text: string) => void): Promise<void> {
   const locks = stackLocks(backend);
   const held = locks.find(({ isAbandoned }) => !isAbandoned);
@@ -57,8 +57,8 @@ export async function updateStack(toolchain: Toolchain, report: (text: string) =
       `Another update of stack lab is at work: ${held.owner}.\nWait for its end, or end it, and repeat the command.`,
     );
   await prepareStack(toolchain);
-  // A stack whose update was killed is locked and doesn't know all that it made: unless a later update succeeds, the next `up`
-  // starts afresh.
+  // After a killed update the stack is locked, and its state may lack objects. Until an update succeeds, the next `up` starts
+  // a new node.
   let isWhole = locks.length === 0;
   markUnready();
   if (!isWhole) {
@@ -79,7 +79,7 @@ export async function updateStack(toolchain: Toolchain, report: (text: string) =
   }
 }
 
-/** The outputs of stack `lab` as the last update left them. */
+/** The outputs of stack `lab` after its last update. */
 export async function stackOutputs(): Promise<StackOutputs> {
   return JSON.parse(await pulumi(["stack", "output", "--json"])) as StackOutputs;
 }

@@ -10,7 +10,7 @@ interface Pod {
   readonly status: PodStatus;
 }
 
-/** Of a pod's status, as the Kubernetes API gives it, what tells how it is. */
+/** The fields of a pod's status (Kubernetes API) that are shown. */
 export interface PodStatus {
   readonly phase: string;
   readonly initContainerStatuses?: readonly ContainerStatus[];
@@ -27,7 +27,7 @@ interface ContainerStatus {
   };
 }
 
-/** Tells what runs, what is broken and which log to read; exit code 1 where something is broken. */
+/** Prints what runs, what is broken and which log to read; sets exit code 1 if something is broken. */
 export async function printStatus(): Promise<void> {
   const node = findNode();
   if (!node) throw new Fault(`The lab is down: make up (logs, if there are any: ${shown(folders.logs)})`);
@@ -59,13 +59,13 @@ export async function printStatus(): Promise<void> {
   }
 }
 
-/** How a pod is, in the words of `kubectl get pods`, and why it is not ready. */
+/** State of a pod, as `kubectl get pods` shows it, and why it is not ready. */
 export function health(status: PodStatus): {
   readonly ready: string;
   readonly restarts: number;
   readonly problems: readonly string[];
 } {
-  // Istio's proxy is an init container that goes on, where Kubernetes has such; those that have done their work don't count.
+  // Istio's proxy may be an init container that keeps running. Init containers that have finished are left out.
   const initial = (status.initContainerStatuses ?? []).filter(
     ({ state }) => state.terminated?.exitCode !== 0,
   );
@@ -73,7 +73,7 @@ export function health(status: PodStatus): {
   const bad = containers.filter(({ ready }) => !ready);
   const problems = bad
     .map(({ name, state }) => ({ name, reason: state.waiting?.reason ?? "not ready" }))
-    // The one that it waits for says more.
+    // The container that it waits for has the reason.
     .filter(({ reason }) => reason !== "PodInitializing" || initial.every(({ ready }) => ready))
     .map(({ name, reason }) => `${name}: ${reason}`);
   return {

@@ -5,13 +5,13 @@ import { describe, Fault } from "./fault";
 /** One named part of a lab command. */
 export interface Step {
   readonly name: string;
-  /** Does the work; `report` tells what it is at. */
+  /** Does the work; calls `report` with its current part. */
   run(report: (text: string) => void): Promise<void>;
-  /** Removes what a failed or interrupted `run` leaves. */
+  /** Cleans up after a failed or interrupted `run`. */
   undo?(): Promise<void>;
 }
 
-/** Seconds since `start` (milliseconds), for people. */
+/** Time since `start` (milliseconds), as readable text. */
 function elapsed(start: number): string {
   const seconds = (Date.now() - start) / 1000;
   return seconds < 100
@@ -19,7 +19,7 @@ function elapsed(start: number): string {
     : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
-/** Runs steps in order and stops at the first that fails: a live list in a terminal, otherwise a line per event. */
+/** Runs steps in order and stops at the first that fails. Prints a live list in a terminal, otherwise a line per event. */
 export async function runSteps(steps: readonly Step[]): Promise<void> {
   const numbered = steps.map((step, index) => ({
     step,

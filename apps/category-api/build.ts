@@ -8,10 +8,10 @@ const DIST = join(__dirname, "dist");
 const SQL = join(__dirname, "sql");
 const PGLITE = require.resolve("@electric-sql/pglite");
 
-/** Writes dist/: the bundled server, PGlite's files, which it expects beside it, the migrations, and the filled database. */
+/** Writes dist/: the bundled server, PGlite's files (which have to lie beside it), the migrations, and the filled database. */
 export async function buildService(): Promise<void> {
   await mkdir(DIST, { recursive: true });
-  // A migration that is no longer there would still be taken from the image.
+  // The image would still contain a migration that was removed.
   await rm(join(DIST, "sql"), { recursive: true, force: true });
   await Promise.all([
     bundle(join(__dirname, "src/server.ts"), join(DIST, "server.js")),
@@ -31,7 +31,7 @@ export async function bundle(entryPoint: string, outfile: string): Promise<void>
     bundle: true,
     platform: "node",
     target: "node20",
-    // Its ES module finds its files by import.meta.url, which a CommonJS bundle does not have.
+    // PGlite's ES module finds its files by import.meta.url, which a CommonJS bundle does not have.
     alias: { "@electric-sql/pglite": PGLITE },
     minifyWhitespace: true,
     minifySyntax: true,
@@ -41,7 +41,7 @@ export async function bundle(entryPoint: string, outfile: string): Promise<void>
   });
 }
 
-/** Making the database is by far the slowest step, so it is left out when nothing that it depends on has changed. */
+/** Creating the database is by far the slowest step, so it is skipped if none of its inputs has changed. */
 async function buildSnapshot(file: string): Promise<void> {
   const scripts = (await readdir(SQL)).sort().map((script) => `sql/${script}`);
   const hash = createHash("sha256");

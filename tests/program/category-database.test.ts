@@ -40,7 +40,7 @@ function secrets(run: Run, version: string): Record<string, string> {
   );
 }
 
-/** Text that the engine knows to be a secret, decoded. */
+/** Decoded text that is marked as a secret for the engine. */
 function secretData(run: Run, key: string): string {
   const { data } = find(run, "category-database-secret").inputs as {
     data: Record<string, unknown>;
@@ -58,13 +58,13 @@ const below = (run: Run, parent: string): Registered[] =>
 describe("the database of the category API", function () {
   this.timeout(30_000);
 
-  it("is not there unless asked for", async () => {
+  it("is not created by default", async () => {
     const run = await runWith({});
     assert.deepEqual(below(run, "category-database"), []);
     assert.deepEqual(secrets(run, "v1"), {});
   });
 
-  it("elsewhere is known to the pods by a Secret alone, as are the administrators", async () => {
+  it("elsewhere is passed to the pods by a Secret only, and so are the administrators", async () => {
     const run = await runWith({
       database: { url: { secret: "shop-database", key: "uri" } },
       admin: { secret: "category-admin" },
@@ -89,7 +89,7 @@ describe("the database of the category API", function () {
       });
     });
 
-    it("has a server with a volume, and its password is in the pods' Secret and nowhere else", () => {
+    it("has a server with a volume, and its password only in the pods' Secret", () => {
       const password = secretData(run, "password");
       assert.match(password, /^[\w-]{32}$/);
       assert.equal(
@@ -122,7 +122,7 @@ describe("the database of the category API", function () {
       );
     });
 
-    it("gives the user its password before the server starts, with no more rights than the server has", async () => {
+    it("sets the user's password before the server starts, with the rights of the server", async () => {
       const podSpec = (run: Run): PodSpec =>
         (find(run, "category-database-server").inputs as { spec: { template: { spec: PodSpec } } }).spec
           .template.spec;
@@ -143,18 +143,18 @@ describe("the database of the category API", function () {
       );
     });
 
-    it("has room for as many connections as a pod makes unless told otherwise", () => {
+    it("accepts as many connections as the pods open by default", () => {
       const { database } = parseSettings({ CATEGORY_VERSION: "v1", DATABASE_URL: "postgres://u:p@h/d" });
       assert.equal(database?.poolSize, POOL_SIZE);
     });
 
-    it("keeps a password that it has made", async () => {
+    it("keeps a generated password", async () => {
       const again = await runWith({ database: { server: {} } });
       assert.notEqual(secretData(again, "password"), secretData(run, "password"));
       assert.deepEqual(find(run, "category-database-secret").ignoreChanges, ["data"]);
     });
 
-    it("lets the workloads of its namespace connect before everything else is refused", () => {
+    it("allows connections of its namespace's workloads before the default deny", () => {
       const { spec } = find(run, "category-database-access-allow").inputs;
       assert.deepEqual(spec, {
         selector: { matchLabels: { app: "category-database" } },

@@ -40,7 +40,7 @@ describe("observability", () => {
     plain = byName(await withObservability(undefined));
   });
 
-  /** An input of a resource, or what is in it at a path. */
+  /** An input of a resource, or the value at a path in it. */
   const input = (name: string, ...path: readonly (string | number)[]): unknown => {
     const resource = all.get(name);
     assert.ok(resource, `${name} is not there`);
@@ -51,7 +51,7 @@ describe("observability", () => {
   };
   const added = (): string[] => [...all.keys()].filter((name) => !plain.has(name)).sort();
 
-  it("is off by default, and each part of it a component of its own", () => {
+  it("is off by default, and each part is a component", () => {
     assert.deepEqual(
       [...plain.keys()].filter((name) => /prometheus|jaeger|telemetry|grafana|dashboards/.test(name)),
       [],
@@ -78,7 +78,7 @@ describe("observability", () => {
     ]);
   });
 
-  it("logs what a dry run would refuse, unless the fields are chosen", async () => {
+  it("logs what a dry run would refuse, unless the fields are set", async () => {
     const format = async (accessLogs: object, dryRun: boolean): Promise<string> => {
       const config = stackConfig("dev");
       config["shopzier:observability"] = { accessLogs };
@@ -90,12 +90,12 @@ describe("observability", () => {
     assert.doesNotMatch(await format({ fields: ["method"] }, true), /rbac_dry_run/);
   });
 
-  it("shows in a preview what it will write", async () => {
+  it("has the same inputs in preview and update", async () => {
     const preview = byName(await withObservability(EVERYTHING, true));
     for (const name of added()) assert.deepEqual(preview.get(name), all.get(name), name);
   });
 
-  it("gives istiod the providers by name and leaves its default providers alone", () => {
+  it("adds the providers to istiod by name and does not change its default providers", () => {
     const providers = input("istio-istiod", "values", "meshConfig", "extensionProviders") as {
       name: string;
     }[];
@@ -109,7 +109,7 @@ describe("observability", () => {
     assert.equal("extensionProviders" in (before.values.meshConfig ?? {}), false);
   });
 
-  it("gives istiod the token by reference, so that a missing Secret does not keep it from starting", () => {
+  it("passes the token to istiod by reference, so that it starts without the Secret", () => {
     assert.deepEqual(input("istio-istiod", "values", "envVarFrom"), [
       {
         name: "TRACING_ACCESS_TOKEN",
@@ -134,7 +134,7 @@ describe("observability", () => {
     assert.ok(all.get("telemetry")?.dependsOn.includes("category"));
   });
 
-  it("makes a collector outside the cluster known to the mesh, with TLS", () => {
+  it("adds a collector outside the cluster to the mesh, with TLS", () => {
     assert.deepEqual(input("telemetry-ingest.lightstep.com", "spec", "ports"), [
       { number: 443, name: "grpc-443", protocol: "GRPC" },
     ]);
@@ -149,7 +149,7 @@ describe("observability", () => {
     );
   });
 
-  it("gives the proxies the authority of a collector before they are told to believe it alone", async () => {
+  it("gives the proxies the CA certificate of a collector before they require it", async () => {
     const collector = { host: "collector.example.com", ca: rootCertificates[0] };
     const run = byName(await withObservability({ tracing: { provider: "otlp", collector } }));
     const name = "telemetry-collector-collector-example-com-4317";
@@ -157,7 +157,7 @@ describe("observability", () => {
     assert.deepEqual(run.get("telemetry-collector.example.com-tls")?.dependsOn, [name]);
   });
 
-  it("lets the service report spans only where a proxy does", async () => {
+  it("lets the service report spans only if a proxy does", async () => {
     const reports = async (tracing: object): Promise<boolean> => {
       const run = byName(
         await withObservability({ jaeger: {}, tracing: { provider: "jaeger", ...tracing } }),
@@ -171,20 +171,20 @@ describe("observability", () => {
     assert.ok(await reports({ sampling: 0, namespaces: { "istio-ingress": { sampling: 1 } } }));
   });
 
-  it("lets Prometheus forget the oldest samples before its volume is full", () => {
+  it("lets Prometheus drop the oldest samples before its volume is full", () => {
     const server = input("prometheus-release", "values", "server") as Record<string, unknown>;
     assert.deepEqual(server.persistentVolume, { enabled: true, size: "20Gi" });
     assert.equal(server.retentionSize, `${16 * 1024 ** 3}B`);
   });
 
-  it("lets Prometheus keep samples as long, and take as much, as the settings say", () => {
+  it("sets the retention and the resources of Prometheus", () => {
     assert.equal(input("prometheus-release", "values", "server", "retention"), "30d");
     assert.deepEqual(input("prometheus-release", "values", "server", "resources"), {
       requests: { memory: "1Gi" },
     });
   });
 
-  it("gives its charts values that the lab's stand-ins know, which refuse all others", () => {
+  it("uses only values that the lab's stand-in charts accept", () => {
     for (const [chart, places] of [
       ["prometheus", [[], ["server"], ["server", "global"], ["server", "service"], ["serverFiles"]]],
       ["jaeger", [[], ["jaeger"]]],
@@ -218,7 +218,7 @@ describe("observability", () => {
     }
   });
 
-  it("gives Grafana's chart the registry of an image apart from its name", async () => {
+  it("passes the registry of an image to Grafana's chart separately from its name", async () => {
     const image = async (image: string): Promise<unknown> => {
       const run = byName(await withObservability({ prometheus: {}, grafana: { image } }));
       return (run.get("grafana-release")?.inputs.values as { image: unknown }).image;
@@ -234,7 +234,7 @@ describe("observability", () => {
       assert.deepEqual(await image(`${name}:${tag}`), { registry, repository, tag }, name);
   });
 
-  it("changes the rules, and nothing else of Prometheus, when a weight is edited", async () => {
+  it("changes only the rules of Prometheus if a weight is edited", async () => {
     const edited = stackConfig("dev");
     edited["shopzier:observability"] = EVERYTHING;
     edited["shopzier:traffic"] = { weights: { v1: "rest", v2: 35 } };
@@ -248,7 +248,7 @@ describe("observability", () => {
     assert.deepEqual(changed.sort(), ["category-routes-route", "prometheus-rules"]);
   });
 
-  it("records the configured shares always, and watches what of them says something beside rules and mirror", async () => {
+  it("always records the configured shares, and omits alerts on them if rules or mirrors make them wrong", async () => {
     const WEIGHTS = { weights: { v1: "rest", v2: 20 } };
     const shares = async (traffic: object): Promise<string[]> => {
       const config = stackConfig("dev");
@@ -275,7 +275,7 @@ describe("observability", () => {
     ]);
   });
 
-  it("has Istio's proxies tell the version of what no pod answered, where that is read", async () => {
+  it("tags requests that no pod answered with their version, if rules or dashboards use it", async () => {
     const metrics = async (block: object): Promise<unknown> => {
       const { inputs } = byName(await withObservability(block)).get("telemetry-mesh") ?? {};
       return (inputs?.spec as { metrics?: unknown } | undefined)?.metrics;
@@ -287,7 +287,7 @@ describe("observability", () => {
     assert.equal(await metrics({}), undefined);
   });
 
-  it("misses a pod of the gateway or of istiod where there are fewer than the least", async () => {
+  it("alerts if the gateway or istiod has fewer pods than the minimum", async () => {
     const config = stackConfig("dev");
     config["shopzier:observability"] = { prometheus: { enabled: true } };
     config["shopzier:gateway"] = {
@@ -302,7 +302,7 @@ describe("observability", () => {
     assert.match(data["rules.yml"] ?? "", /clamp_min\(count\(up\{app=\\"istiod\\"\}\), 1\)/);
   });
 
-  it("keeps a login of a trace store in its Secret", () => {
+  it("reads the login of a trace store from its Secret", () => {
     assert.match(JSON.stringify(input("jaeger-release", "values", "userconfig")), /\$\{env:STORE_PASSWORD\}/);
     assert.deepEqual(
       input("jaeger-release", "values", "jaeger", "extraEnv", 2, "valueFrom", "secretKeyRef"),

@@ -8,17 +8,17 @@ export const ROOT = path.resolve(__dirname, "../..");
 const load = createRequire(__filename);
 export const STACKS = ["dev", "staging", "prod", "lab"] as const;
 
-/** One resource as the program registered it. */
+/** A resource that the program registered. */
 export interface Registered {
   readonly type: string;
   readonly name: string;
   readonly inputs: Record<string, unknown>;
-  /** Logical name of the parent; absent below the stack itself. */
+  /** Logical name of the parent; absent for children of the stack. */
   readonly parent?: string;
-  /** Logical names of what `dependsOn` names; "awaited" where the program waits for something about it, too. */
+  /** Logical names of the dependencies, with "awaited" if the program also waits for something about them. */
   readonly dependsOn: readonly string[];
   readonly hooks: readonly string[];
-  /** Absent when all changes count. */
+  /** Absent if no changes are ignored. */
   readonly ignoreChanges?: readonly string[];
 }
 
@@ -28,18 +28,18 @@ export interface Run {
   readonly outputs: Record<string, unknown>;
 }
 
-/** What stands under `config:` in the stack file. */
+/** The value of `config:` in the stack file. */
 export function stackConfig(stack: string): Record<string, unknown> {
   const file = readFileSync(path.join(ROOT, `Pulumi.${stack}.yaml`), "utf8");
   return (parse(file) as { config: Record<string, unknown> }).config;
 }
 
 /**
- * Runs the true `index.ts` without an engine, in update or preview mode. Outputs that a cluster would decide
- * (`status`) are unknown in a preview.
+ * Runs the real `index.ts` without an engine, in update or preview mode. Outputs of the cluster (`status`) are unknown in a
+ * preview.
  */
 export async function runProgram(...args: Parameters<typeof run>): Promise<Run> {
-  // Pulumi's SDK takes a stack trace for each promise, and ts-node maps each to its source: half of the time.
+  // Pulumi's SDK takes a stack trace for each promise, and ts-node maps each to its source, which takes half of the time.
   const mapping = Object.getOwnPropertyDescriptor(Error, "prepareStackTrace");
   Reflect.deleteProperty(Error, "prepareStackTrace");
   try {
@@ -77,7 +77,7 @@ async function run(
     stack,
     preview,
   );
-  // Pulumi's mocks cannot register hooks: the monitor that they put in place lacks the call.
+  // Pulumi's mocks cannot register hooks, because their monitor lacks the call.
   Object.assign(pulumi.runtime.getMonitor() ?? {}, {
     registerResourceHook: (_request: unknown, done: (error: null, reply: object) => void) => {
       done(null, {});
@@ -105,7 +105,7 @@ async function run(
       return undefined;
     });
     const entry = path.join(ROOT, "index.ts");
-    // The entry runs when it is loaded.
+    // Loading the entry point runs it.
     Reflect.deleteProperty(require.cache, entry);
     return Promise.resolve({ ...(load(entry) as Record<string, unknown>) });
   });
@@ -125,16 +125,16 @@ const nameOf = (resource: pulumi.Resource): string => (resource as unknown as { 
 
 type Dependency = pulumi.Input<pulumi.Resource | pulumi.Input<pulumi.Resource>[]>;
 
-/** The names of dependencies, of those that an output or a promise brings too. */
+/** The names of dependencies, including those in outputs and promises. */
 async function dependencies(of: Dependency = [], awaited = ""): Promise<string[]> {
   if (pulumi.Resource.isInstance(of)) return [nameOf(of) + awaited];
   if (Array.isArray(of)) return (await Promise.all(of.map((one) => dependencies(one, awaited)))).flat();
   const brought = (pulumi.Output.isInstance(of) ? await resolved(of) : await of) as Dependency;
-  // Of an output that a preview does not know nothing comes.
+  // An unknown output never resolves in a preview.
   return brought === of ? [] : dependencies(brought, " (awaited)");
 }
 
-/** Waits for every output within; an unknown one becomes undefined. */
+/** Waits for every output in a value; an unknown one becomes undefined. */
 function resolved(value: unknown): Promise<unknown> {
   return new Promise((resolve) => {
     const output = pulumi.output(value) as unknown as {

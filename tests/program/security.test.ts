@@ -28,7 +28,7 @@ interface NetworkPolicySpec {
 }
 
 describe("settings of security", () => {
-  it("become policies of the gateway, before any route", async () => {
+  it("become policies of the gateway before any route", async () => {
     const all = await program({
       "shopzier:security": {
         access: { deny: [{ addresses: ["203.0.113.0/24"] }], allow: [{ methods: ["GET"] }], dryRun: true },
@@ -59,7 +59,7 @@ describe("settings of security", () => {
     assert.ok(all.get("category")?.dependsOn.includes("shop-access"));
   });
 
-  it("keep the addresses of clients where they are judged, and only there", async () => {
+  it("keep the addresses of clients only if they are compared", async () => {
     const service = async (security: object, more: object = {}): Promise<unknown> => {
       const values = (await program({ "shopzier:security": security, ...more })).get("shop-release")?.inputs
         .values as {
@@ -99,7 +99,7 @@ describe("settings of security", () => {
     assert.deepEqual(all.get("mtls")?.dependsOn, ["istio", "istio (awaited)", "category"]);
   });
 
-  it("take the network policies out, of ours and of the charts", async () => {
+  it("remove the NetworkPolicies, ours and those of the charts", async () => {
     const all = await program({ "shopzier:security": { networkPolicies: { enabled: false } } });
     assert.ok(![...all.values()].some(({ type }) => type.endsWith(":NetworkPolicy")));
     for (const release of ["istio-istiod", "shop-release"]) {
@@ -108,7 +108,7 @@ describe("settings of security", () => {
     }
   });
 
-  it("let the metrics be fetched from every pod by those named and by the Prometheus that is installed", async () => {
+  it("allow the named scrapers and the installed Prometheus to scrape every pod", async () => {
     const prometheus = { charts: "lab/charts" };
     const scrapers = async (config: object): Promise<unknown[]> => {
       const { "shopzier:category": category } = stackConfig("dev");
@@ -131,7 +131,7 @@ describe("settings of security", () => {
     ]);
   });
 
-  it("serve every host with its own TLS, on the same routes", async () => {
+  it("serve every host with its own TLS settings and the same routes", async () => {
     const all = await program({
       "shopzier:category": {
         ...(stackConfig("dev")["shopzier:category"] as object),
@@ -155,7 +155,7 @@ describe("settings of security", () => {
         [["category/api.example.com"], "MUTUAL"],
       ],
     );
-    // Plain HTTP is redirected, and HTTPS served, once every pod has the certificates.
+    // Plain HTTP is redirected, and HTTPS served, when every pod has the certificates.
     for (const name of ["shop-http", "shop-gateway"]) {
       assert.ok(all.get(name)?.dependsOn.includes("shop-certificates (awaited)"), name);
     }
@@ -168,7 +168,7 @@ describe("settings of security", () => {
     ]);
   });
 
-  it("are what the simulator takes, as they are written", async () => {
+  it("are accepted by the simulator as they are written", async () => {
     const dev = stackConfig("dev");
     const issuer = "https://id.example.com/";
     const all = await program({

@@ -6,7 +6,7 @@ import { runProgram, stackConfig, STACKS, type Registered, type Run } from "./pr
 
 const GOLDEN = path.join(__dirname, "golden");
 
-/** A graph in a form that a person reviews: `UPDATE_GOLDEN=1 npm test` writes it anew. */
+/** A graph in a form for review. `UPDATE_GOLDEN=1 npm test` updates it. */
 function graph({ resources, outputs }: Run): string {
   return stringify(
     { resources: resources.map((r) => ({ ...r })), outputs },
@@ -14,7 +14,7 @@ function graph({ resources, outputs }: Run): string {
   );
 }
 
-/** What decides how a pod ends. */
+/** The settings that determine how a pod ends. */
 interface PodSpec {
   readonly terminationGracePeriodSeconds: number;
   readonly containers: readonly {
@@ -23,7 +23,7 @@ interface PodSpec {
   }[];
 }
 
-/** Behind the name of a dependency about which the program waits for something. */
+/** Suffix of a dependency's name if the program waits for something about it. */
 const AWAITED = " (awaited)";
 const byName = (run: Run): Map<string, Registered> => new Map(run.resources.map((r) => [r.name, r]));
 const names = (run: Run): string[] => run.resources.map((r) => r.name).sort();
@@ -46,7 +46,7 @@ for (const stack of STACKS) {
       assert.equal(graph(update), readFileSync(file, "utf8"));
     });
 
-    it("shows in a preview on an empty cluster every input that it will write", () => {
+    it("has the same inputs in a preview on an empty cluster and in an update", () => {
       assert.deepEqual(preview.resources, update.resources);
     });
 
@@ -57,14 +57,14 @@ for (const stack of STACKS) {
       }
     });
 
-    it("writes Istio objects only after what must be there first", () => {
+    it("writes Istio objects only after their prerequisites", () => {
       const all = byName(update);
       const reaches = (from: string, to: string, seen = new Set<string>()): boolean => {
         if (from === to) return true;
         if (seen.has(from)) return false;
         seen.add(from);
         const r = all.get(from);
-        // A child is registered once its parent is, and the parent waits for what it depends on.
+        // A child is registered after its parent, and the parent waits for its dependencies.
         return [...(r?.dependsOn ?? []), ...(r?.parent === undefined ? [] : [r.parent])].some((n) =>
           reaches(n.replace(AWAITED, ""), to, seen),
         );
@@ -88,7 +88,7 @@ for (const stack of STACKS) {
       }
     });
 
-    it("waits for istiod's webhooks before what needs them, and for rollouts before the route", () => {
+    it("waits for istiod's webhooks before objects that need them, and for rollouts before the route", () => {
       const all = byName(update);
       for (const [name, awaited] of [
         ["shop", "istio"],
@@ -101,12 +101,12 @@ for (const stack of STACKS) {
       }
     });
 
-    it("guards the route by the propagation barrier", () => {
+    it("has the propagation barrier at the route", () => {
       const all = byName(update);
       assert.deepEqual(all.get("category-routes-route")?.hooks, ["beforeUpdate"]);
     });
 
-    it("tells where and how the traffic goes", () => {
+    it("exports gateway, host, weights and load balancer", () => {
       const { traffic, versions, host, gatewayUrl, loadBalancer } = update.outputs as {
         traffic: Record<string, number>;
         versions: string[];
@@ -126,7 +126,7 @@ for (const stack of STACKS) {
   });
 }
 
-it("a kubeconfig in the configuration reaches no input of any resource, and so not the state", async () => {
+it("a kubeconfig in the configuration is in no input of any resource, so not in the state", async () => {
   const marker = "users: [{ user: { token: not-for-the-state } }]";
   const run = await runProgram({
     ...stackConfig("dev"),
@@ -137,7 +137,7 @@ it("a kubeconfig in the configuration reaches no input of any resource, and so n
   assert.doesNotMatch(JSON.stringify(run), /not-for-the-state/);
 });
 
-it("production names its cluster, so that no other one is written to", async () => {
+it("production has to name its cluster", async () => {
   const { "kubernetes:context": context, ...ambient } = stackConfig("prod");
   assert.equal(typeof context, "string");
   await assert.rejects(runProgram(ambient, { stack: "prod" }), {
@@ -173,21 +173,21 @@ describe("an edit of a stack file", () => {
     };
   }
 
-  it("of one weight changes the VirtualService alone", async () => {
+  it("of one weight changes only the VirtualService", async () => {
     const diff = await changed((config) => {
       config["shopzier:traffic"] = { weights: { v1: "rest", v2: 35 } };
     });
     assert.deepEqual(diff, { added: [], removed: [], changed: ["category-routes-route"] });
   });
 
-  it("of the load balancer changes the shared policy alone", async () => {
+  it("of the load balancer changes only the shared policy", async () => {
     const diff = await changed((config) => {
       config["shopzier:loadBalancer"] = "RANDOM";
     });
     assert.deepEqual(diff, { added: [], removed: [], changed: ["category-routes-policy"] });
   });
 
-  it("that adds a version adds its own resources and changes the VirtualService alone", async () => {
+  it("that adds a version adds its resources and changes only the VirtualService", async () => {
     const diff = await changed((config) => {
       category(config).versions.v3 = { ...category(config).versions.v2 };
       config["shopzier:traffic"] = { weights: { v1: "rest", v2: 20, v3: 10 } };
@@ -204,7 +204,7 @@ describe("an edit of a stack file", () => {
     });
   });
 
-  it("that removes a version removes its own resources and changes the VirtualService alone", async () => {
+  it("that removes a version removes its resources and changes only the VirtualService", async () => {
     const diff = await changed((config) => {
       delete category(config).versions.v1;
       config["shopzier:traffic"] = { weights: { v2: 100 } };
@@ -221,7 +221,7 @@ describe("an edit of a stack file", () => {
     });
   });
 
-  it("that adds traffic rules changes the VirtualService alone, and none of them opens a path", async () => {
+  it("that adds traffic rules changes only the VirtualService, and opens no path", async () => {
     const edit = (config: Record<string, unknown>): void => {
       config["shopzier:traffic"] = {
         weights: { v1: "rest", v2: 20 },
@@ -246,13 +246,13 @@ describe("an edit of a stack file", () => {
       assert.ok(match.every(({ uri }) => uri !== undefined));
   });
 
-  it("that switches waiting off takes the barrier from the route", async () => {
+  it("that sets `propagation.wait: false` removes the barrier from the route", async () => {
     const config = base();
     config["shopzier:propagation"] = { wait: false };
     assert.deepEqual(byName(await runProgram(config)).get("category-routes-route")?.hooks, []);
   });
 
-  it("that leaves the scale to an autoscaler takes replicas out of the Deployment", async () => {
+  it("to an autoscaler removes `replicas` from the Deployment", async () => {
     const config = base();
     const v1 = category(config).versions.v1 ?? {};
     delete v1.replicas;
@@ -269,7 +269,7 @@ describe("an edit of a stack file", () => {
     assert.ok(all.has("category-versions-v1-budget"));
   });
 
-  it("that shifts away from a version and takes its pods lets the route go first, and of no other version", async () => {
+  it("that shifts away from a version and removes its pods writes the route first, for that version only", async () => {
     const config = base();
     const { versions } = config["shopzier:category"] as { versions: Record<string, object> };
     Object.assign(versions.v1 ?? {}, { replicas: 0 });
@@ -290,7 +290,7 @@ describe("an edit of a stack file", () => {
     ]);
   });
 
-  it("of the drain gives the service, after SIGTERM, all the time that the pod has but what it needs to close", async () => {
+  it("of the drain time gives the service all of it after SIGTERM, except the time to close", async () => {
     const config = base();
     Object.assign(config["shopzier:category"] as object, { drain: "2m" });
     const deployment = byName(await runProgram(config)).get("category-versions-v1-deployment");
@@ -315,19 +315,19 @@ describe("the gateway's Service", () => {
   };
   const tls = { credentialName: "category-tls" };
 
-  it("without an address yet says how to ask for it", async () => {
+  it("without an address yields an output that says how to read it", async () => {
     const wait = "no address yet: kubectl get service istio-ingressgateway --namespace istio-ingress";
     assert.equal(await url({}, { loadBalancer: {} }), wait);
     assert.equal(await url({}, { loadBalancer: { ingress: [] } }), wait);
   });
 
-  it("with an IPv6 address has brackets in its URL", async () => {
+  it("with an IPv6 address has brackets in the URL", async () => {
     const address = "2001:db8::1";
     assert.equal(await url({ serviceType: "NodePort", address }), "http://[2001:db8::1]:30080");
     assert.equal(await url({}, { loadBalancer: { ingress: [{ ip: address }] } }), "http://[2001:db8::1]");
   });
 
-  it("has the node ports that the settings say, and no other", async () => {
+  it("has exactly the configured node ports", async () => {
     const open = { "status-port": undefined };
     assert.deepEqual(await nodePorts({ tls }), { ...open, http2: undefined, https: undefined });
     assert.deepEqual(await nodePorts({ tls, nodePorts: { https: 30444 } }), {

@@ -1,4 +1,4 @@
-/** Access lists, tokens and addresses that have something to do with each other: from small pools of values. */
+/** Access lists, tokens and addresses from small pools of values, so that they often match each other. */
 import fc from "fast-check";
 import type { AuthorizationPolicySpec } from "../../components/istio/authorization-policy";
 import { planAuthentication, type Authentication } from "../../components/security/authentication";
@@ -37,7 +37,7 @@ const paths = fc.uniqueArray(path, {
 });
 const methods = some(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]);
 
-/** What a rule or an entry of a list may ask of claims. */
+/** Conditions on claims of a rule or of an entry of a list. */
 export const claimValues: fc.Arbitrary<ClaimValues> = fc.dictionary(
   pick(["groups", "realm_access.roles", "scope", "sub"]),
   some([...GROUPS, "*"]),
@@ -58,7 +58,7 @@ const entry: fc.Arbitrary<AccessEntry> = fc.oneof(
   fc.record({ methods, claims: claimValues }),
 );
 
-/** What a gateway asks of requests to one host. */
+/** Policies of a gateway for one host. */
 export interface Guard {
   readonly lists: AccessLists;
   readonly authentication?: Pick<Authentication, "required" | "optional">;
@@ -69,7 +69,7 @@ export const guard: fc.Arbitrary<Guard> = fc.record(
     lists: fc.record(
       {
         deny: fc.array(entry, { minLength: 1, maxLength: 3 }),
-        // One that is wide, or little passes.
+        // One wide entry, because few requests would pass otherwise.
         allow: fc
           .tuple(
             fc.oneof(
@@ -91,7 +91,7 @@ export const guard: fc.Arbitrary<Guard> = fc.record(
   { requiredKeys: ["lists", "trustedProxies"] },
 );
 
-/** Pods of the gateway that all of this is for. */
+/** The gateway's pods. */
 export const SELECTOR = { matchLabels: { istio: "agreement" } };
 
 /** Verifies the tokens of both issuers, whose keys are `jwks`. */
@@ -105,10 +105,10 @@ export const requestAuthentication = (jwks: readonly object[]) =>
     SELECTOR,
   ).requestAuthentication;
 
-/** Lets everything pass. */
+/** Allows everything. */
 export const OPEN: Guard = { lists: {}, trustedProxies: 0 };
 
-/** The guard of some hosts as policies beside those of others: where there is no allow list, all is allowed. */
+/** The policies of some hosts at a gateway with other hosts. Without an allow list everything is allowed. */
 export function guardPolicies(
   name: string,
   hosts: readonly string[],
@@ -163,7 +163,7 @@ export const token: fc.Arbitrary<Token | undefined> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Token>("invalid") },
 );
 
-/** What clients and the proxy before the gateway say about where a request comes from. */
+/** Headers in which clients and the proxy before the gateway name the origin of a request. */
 export const forwardedFor: fc.Arbitrary<string | readonly string[] | undefined> = fc.oneof(
   { weight: 4, arbitrary: fc.constant(undefined) },
   pick([

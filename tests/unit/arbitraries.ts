@@ -4,7 +4,7 @@ import type { Weights } from "../../components/traffic/weights";
 /** A version name: a DNS label. */
 export const versionName = fc.stringMatching(/^[a-z]([a-z0-9-]{0,8}[a-z0-9])?$/);
 
-/** Weights that can be used: one to five versions, two decimals, sum 100, perhaps one "rest". */
+/** Valid weights: one to five versions, two decimals, sum 100, sometimes one "rest". */
 export const weights: fc.Arbitrary<Weights> = fc
   .uniqueArray(versionName, { minLength: 1, maxLength: 5 })
   .chain((versions) =>

@@ -28,7 +28,7 @@ const [shop, api] = all;
 const date = (day: string): Date => new Date(`${day}T12:00:00Z`);
 
 describe("certificates of a gateway", () => {
-  it("are those of all its hosts, each Secret once, under names that no client asks for", () => {
+  it("are those of all its hosts, each Secret once, under host names that no client uses", () => {
     assert.deepEqual(
       all.map(({ credentialName, hosts }) => [credentialName, hosts]),
       [
@@ -45,7 +45,7 @@ describe("certificates of a gateway", () => {
     );
   });
 
-  it("are missing until the proxy holds them, with the authorities of clients where the mode is MUTUAL", () => {
+  it("are missing until the proxy has them, and with mode MUTUAL the CA certificates of clients too", () => {
     const missing = (...configs: NonNullable<SecretDump["configs"]>): string[] =>
       missingCertificates({ configs }, all).map(({ credentialName }) => credentialName);
     assert.deepEqual(missing(), ["shop", "api"]);
@@ -57,14 +57,14 @@ describe("certificates of a gateway", () => {
     assert.equal(refusal(refused, shop), "key mismatch");
   });
 
-  it("are asked for by name", () => {
+  it("are read from the proxy by name", () => {
     const question = new URL(secretsQuestion(all), "http://envoy");
     const names = new RegExp(question.searchParams.get("name_regex") ?? "");
     for (const name of ["kubernetes://shop", "kubernetes://api-cacert"]) assert.match(name, names);
     for (const name of ["default", "kubernetes://shop2"]) assert.doesNotMatch(name, names);
   });
 
-  it("are made by a command for what the mode needs", () => {
+  it("have a command that creates the Secret for their mode", () => {
     assert.ok(shop && api);
     assert.equal(
       secretCommand(shop, "ingress"),
@@ -73,7 +73,7 @@ describe("certificates of a gateway", () => {
     assert.match(secretCommand(api, "ingress"), /^kubectl create secret generic api .*--from-file=ca\.crt$/);
   });
 
-  it("fit their hosts and last, or it is said", () => {
+  it("yield a warning if they do not match their hosts or expire soon", () => {
     const dump = { configs: [held("kubernetes://shop"), held("kubernetes://api")] };
     const other =
       "The certificate in Secret api is not for api.example.com: DNS:shop.example.com, DNS:*.shop.example.com.";

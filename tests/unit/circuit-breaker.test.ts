@@ -17,7 +17,7 @@ const plan = (over: Partial<RouteRequest>) => {
 };
 
 describe("circuit breaker", () => {
-  it("has Istio's words", () => {
+  it("becomes the fields of Istio's DestinationRule", () => {
     const { shared, v1 } = plan({
       circuitBreaker: {
         maxConnections: 10,
@@ -38,7 +38,7 @@ describe("circuit breaker", () => {
     assert.equal(v1, undefined);
   });
 
-  it("of a version has its own keys and the shared ones, since a subset's block replaces the shared block", () => {
+  it("of a version has its own and the shared keys, because Istio replaces the shared block as a whole", () => {
     const { v1, v2 } = plan({
       circuitBreaker: { maxConnections: 10, maxRequests: 30, retryBudget: { percent: 20 } },
       versions: { v2: { circuitBreaker: { maxRequests: 5 } } },
@@ -49,7 +49,7 @@ describe("circuit breaker", () => {
     });
   });
 
-  it("takes pods out by a share that is right for the pods of each version", () => {
+  it("limits ejections by a percentage that fits the number of pods of each version", () => {
     const { shared, v1, v2 } = plan({
       circuitBreaker: { outlierDetection: { baseEjectionTimeMs: 5000 } },
       versions: { v2: { circuitBreaker: { outlierDetection: { maxEjectionPercent: 100 } } } },
@@ -61,8 +61,8 @@ describe("circuit breaker", () => {
     assert.deepEqual(v2?.outlierDetection, { ...rest, baseEjectionTime: "30s", maxEjectionPercent: 100 });
   });
 
-  it("lets Envoy take out one pod of two or more, never a lone one, and never more than half", () => {
-    // Envoy: ejectHost. A pod goes if all that are out then are at most this share.
+  it("lets Envoy eject one pod of two or more, never a lone pod, and never more than half", () => {
+    // Envoy, ejectHost: a pod is ejected if the ejected pods, itself included, are at most this percentage.
     const out = (pods: number, percent: number): number => {
       let ejected = 0;
       while (ejected < pods && (100 * (ejected + 1)) / pods <= percent) ejected++;
@@ -78,7 +78,7 @@ describe("circuit breaker", () => {
     assert.equal(out(9, 10), 0, "Istio's own share");
   });
 
-  it("is refused when its share would never take a pod out", () => {
+  it("is refused if its percentage would never eject a pod", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 50 }),

@@ -6,13 +6,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { kubernetesAccess, lagAfter } from "../../components/kubernetes/cluster-access";
 import { GatewayProxies } from "../../components/readiness/gateway-proxies";
 
-/** What the API server says when etcd elects a leader. */
+/** Answer of the API server while etcd elects a leader. */
 const BUSY = { kind: "Status", message: "etcdserver: leader changed", code: 503 };
 const FORBIDDEN = { kind: "Status", message: 'pods is forbidden: User "ci" cannot list resource', code: 403 };
 const POD = { metadata: { name: "gateway-1" }, status: { conditions: [{ type: "Ready", status: "True" }] } };
 
 describe("access to the cluster", () => {
-  it("is by the cluster, context and kubeconfig that the provider got, also where another resource makes them", async () => {
+  it("uses the cluster, context and kubeconfig of the provider, also if they are outputs of another resource", async () => {
     const twoClusters = JSON.stringify({
       clusters: ["a", "b"].map((name) => ({ name, cluster: { server: `http://127.0.0.1/${name}` } })),
       contexts: ["x", "y"].map((name) => ({ name, context: { cluster: "a", user: name } })),
@@ -31,8 +31,8 @@ describe("access to the cluster", () => {
   });
 });
 
-describe("a question that is asked again", () => {
-  it("asks less and less often", async () => {
+describe("a repeated request", () => {
+  it("is sent less and less often", async () => {
     let asked = 0;
     await lagAfter({ timeoutSeconds: 1, pollMs: 10 }, () => Promise.resolve(`asked ${asked++} times`));
     assert.ok(asked >= 5 && asked <= 12, `${asked} questions in a second`);
@@ -46,7 +46,7 @@ describe("waiting for the cluster", () => {
     server.close();
   });
 
-  /** The gateway's pods behind an API server that answers so. */
+  /** The gateway's pods, from an API server with these answers. */
   async function gateway(answer: RequestListener): Promise<GatewayProxies> {
     server = createServer(answer);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -56,7 +56,7 @@ describe("waiting for the cluster", () => {
     );
   }
 
-  /** The gateway pods that are ready, asked of a server that answers so, until there is one. */
+  /** Waits for a ready gateway pod, from a server with these answers. */
   async function ask(answer: RequestListener, timeoutSeconds: number): Promise<string | undefined> {
     const proxies = await gateway(answer);
     return lagAfter({ timeoutSeconds, pollMs: 10 }, async (signal) =>
@@ -72,28 +72,28 @@ describe("waiting for the cluster", () => {
     };
   };
 
-  it("goes on after an error that may pass", async () => {
+  it("continues after a transient error", async () => {
     assert.equal(await ask(answers(BUSY, { items: [] }, { items: [POD] }), 20), undefined);
   });
 
-  it("ends at the limit with what was seen last", async () => {
+  it("ends at the limit with the last state", async () => {
     assert.equal(await ask(answers(BUSY, { items: [] }), 1), "no pod is ready");
   });
 
-  it("ends at the limit with the error that does not pass", async () => {
+  it("ends at the limit with the permanent error", async () => {
     const lag = await ask(answers({ items: [] }, BUSY), 1);
     assert.equal(lag, "the cluster does not answer: etcdserver: leader changed");
   });
 
-  it("ends at the limit when the API server takes the question and never answers", async () => {
+  it("ends at the limit if the API server accepts the request and never answers", async () => {
     assert.equal(await ask(() => undefined, 0.3), "the cluster has not answered");
   });
 
-  it("ends at once when the caller may not ask", async () => {
+  it("ends at once if the caller has no right to list", async () => {
     await assert.rejects(ask(answers(FORBIDDEN), 20), /cannot list resource/);
   });
 
-  it("ends at once when the caller may not forward ports", async () => {
+  it("ends at once if the caller has no right to forward ports", async () => {
     const proxies = await gateway(answers({ items: [POD] }));
     server.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 403 Forbidden\r\n\r\n"));
     const asked = lagAfter({ timeoutSeconds: 20, pollMs: 10 }, async (signal) => {
@@ -104,7 +104,7 @@ describe("waiting for the cluster", () => {
     await proxies.close();
   });
 
-  it("ends at the limit with the pod that takes the question and never answers", async () => {
+  it("ends at the limit with the pod that accepts the request and never answers", async () => {
     const proxies = await gateway(answers({ items: [POD] }));
     const sockets: Duplex[] = [];
     server.on("upgrade", (_request, socket) => sockets.push(socket));

@@ -25,7 +25,7 @@ const WELL: Findings = {
   foreign: [],
 };
 
-/** What is found on a cluster whose API server has these namespaces and deployments, and refuses one right. */
+/** The findings on a cluster with these namespaces and Deployments, whose API server refuses one right. */
 async function found(
   namespaces: Readonly<Record<string, object>>,
   deployments: readonly object[],
@@ -73,7 +73,7 @@ async function found(
 }
 
 describe("the doctor", () => {
-  it("finds Istio, rights that are missing, and namespaces of others", async () => {
+  it("finds Istio, missing rights, and namespaces of other owners", async () => {
     const template = (labels: object, annotations: object = {}) => ({
       spec: { template: { metadata: { labels, annotations } } },
     });
@@ -117,7 +117,7 @@ exists already: these namespaces have not the mark of this stack; \`pulumi previ
     );
   });
 
-  it("says that all is well where it is, and what could not be seen", () => {
+  it("reports that all is well, or what could not be read", () => {
     assert.equal(isWell(WELL), true);
     assert.equal(
       report({ ...WELL, gateways: "deployments is forbidden" }),
@@ -130,7 +130,7 @@ exists already: nothing of others that the stack would make`,
     );
   });
 
-  it("looks at the namespaces and rights that the settings ask for", () => {
+  it("checks the namespaces and rights that the settings need", () => {
     assert.deepEqual(
       namespacesOf(SETTINGS).map(({ name }) => name),
       ["istio-system", "istio-ingress", "category"],

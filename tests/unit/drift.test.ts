@@ -19,7 +19,7 @@ const by = (manager: string, time: string | Date, fields: object = { "f:spec": {
 });
 
 describe("drift of an object", () => {
-  it("is who changed it and when, and what is live instead of what was written", () => {
+  it("names who changed the object, when, and the live and written values", () => {
     const managedFields = [
       by("pulumi-kubernetes-6f8a99cd", "2026-01-01T00:00:00Z"),
       by("kubectl-patch", new Date(Date.UTC(2026, 0, 2))),
@@ -37,7 +37,7 @@ describe("drift of an object", () => {
     );
   });
 
-  it("is another object of the same name, or none: in another cluster, or after somebody", () => {
+  it("is found if the object is missing or another one, in another cluster or after a deletion", () => {
     assert.match(drift(undefined, spec(80, 20)) ?? "", /^is not in the cluster that was asked: /);
     const live = { metadata: { uid: "b" }, spec: spec(80, 20) };
     assert.match(drift(live, spec(80, 20), "a") ?? "", /^has the uid b instead of a: /);
@@ -45,7 +45,7 @@ describe("drift of an object", () => {
     assert.equal(drift(live, spec(80, 20)), undefined);
   });
 
-  it("is none between equal specs, in whatever order their fields stand", () => {
+  it("is not found between equal specs with fields in another order", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (written) => {
         const reordered = Object.fromEntries(Object.entries(written).reverse());
@@ -54,7 +54,7 @@ describe("drift of an object", () => {
     );
   });
 
-  it("is seen for whatever value is another one", () => {
+  it("is found for any changed value", () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
         fc.pre(!isDeepStrictEqual(a, b));

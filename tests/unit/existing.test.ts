@@ -17,11 +17,11 @@ const istiod = (version: string, more: object = {}): V1Deployment => ({
   ...more,
 });
 
-describe("an Istio that is there", () => {
+describe("an existing Istio", () => {
   const problems = (deployment: V1Deployment | undefined, settings = {}, needs = {}) =>
     meshProblems({ istiod: deployment, others: [istiod("1.31.0")], settings }, needs).problems.join("\n");
 
-  it("is taken by its version, whichever way that is told", () => {
+  it("is accepted by its version, from whichever source that is read", () => {
     assert.equal(problems(istiod("1.31.0")), "");
     assert.equal(problems(istiod("1.29.2-distroless")), "");
     assert.equal(problems(istiod("1.40.0")), "");
@@ -36,7 +36,7 @@ describe("an Istio that is there", () => {
     assert.match(problems(undefined), /revisions there: default/);
   });
 
-  it("must read paths as the service does, where a policy rests on it", () => {
+  it("has to normalize paths as the service does, if a policy names paths", () => {
     const needs = { pathNormalization: true };
     assert.match(problems(istiod("1.31.0"), {}, needs), /by BASE/);
     const settings = (normalization: string) => ({ pathNormalization: { normalization } });
@@ -46,7 +46,7 @@ describe("an Istio that is there", () => {
   });
 });
 
-describe("a namespace that is there", () => {
+describe("an existing namespace", () => {
   const problems = (labels: Record<string, string>, revision?: string): string =>
     namespaceProblems(
       { metadata: { labels } },
@@ -55,7 +55,7 @@ describe("a namespace that is there", () => {
       revision === undefined ? { "istio-injection": "enabled" } : { "istio.io/rev": revision },
     ).join();
 
-  it("does not keep its pods from their sidecars", () => {
+  it("must not prevent the injection of sidecars", () => {
     assert.deepEqual(namespaceProblems(undefined, "shop", "org/shopzier/prod"), [
       "it does not exist: kubectl create namespace shop",
     ]);
@@ -76,7 +76,7 @@ describe("a namespace that is there", () => {
     assert.match(problems({ "istio.io/rev": "b" }), /istio\.io\/rev=b keeps/);
   });
 
-  it("is not one that the stack has made, for that would then be deleted", () => {
+  it("must not be one that the stack created, because `up` would delete it", () => {
     const marked = (mark: string) => ({ metadata: { annotations: { [OWNER_MARK]: mark } } });
     const urn = "urn:pulumi:prod::shopzier::x$kubernetes:core/v1:Namespace::shop-namespace";
     assert.deepEqual(namespaceProblems(marked(`org ${urn}`), "shop", "org/shopzier/dev"), []);
@@ -88,7 +88,7 @@ describe("a namespace that is there", () => {
   });
 });
 
-describe("a gateway that is there", () => {
+describe("an existing gateway", () => {
   const labels = { istio: "public", app: "public" };
   const pods: V1Pod[] = [{ metadata: { labels }, spec: { containers: [], serviceAccountName: "public" } }];
   const metadata = (name: string, namespace: string) => ({ name, namespace });
@@ -127,13 +127,13 @@ describe("a gateway that is there", () => {
     return { ...found, problems: problems.join("\n"), warnings: warnings.join("\n") };
   };
 
-  it("has pods with the labels, of the account that is named", () => {
+  it("needs pods with the labels and the named service account", () => {
     assert.equal(look({ serviceAccount: "public" }).problems, "");
     assert.match(look({ serviceAccount: "gw" }).problems, /found public, said is gw/);
     assert.match(look({}, { pods: [] }).problems, /no pod with these labels/);
   });
 
-  it("has a server for the hosts to which the routes may bind, in a Gateway that is named", () => {
+  it("needs, in the named Gateway, a server for the hosts to which the routes may bind", () => {
     const named = (host: string, routeNamespaces = ["shop"], gateway = "ingress/public") =>
       look({ gateway, hosts: [host], routeNamespaces });
     for (const host of ["any.example.com", "shop.example.com", "a.example.org"])
@@ -152,7 +152,7 @@ describe("a gateway that is there", () => {
     assert.deepEqual([named("a.example.org").https, named("any.example.com").https], [true, false]);
   });
 
-  it("routes none of the hosts for somebody else", () => {
+  it("must not route one of the hosts for another owner", () => {
     const taken = /VirtualService other\/routes of somebody else routes shop\.example\.com/;
     const with_ = (...virtualServices: ReturnType<typeof routes>[]): string =>
       look({}, { virtualServices }).problems;
@@ -165,7 +165,7 @@ describe("a gateway that is there", () => {
     assert.equal(with_(routes("a.example.com", "ingress/public")), "");
   });
 
-  it("is said to refuse the hosts where others' allow lists name none of them", () => {
+  it("yields a warning if ALLOW policies of others name none of the hosts", () => {
     const policy = (hosts: string[] | undefined, more: object = {}) => ({
       metadata: metadata("theirs", "ingress"),
       spec: {
@@ -185,7 +185,7 @@ describe("a gateway that is there", () => {
     assert.equal(warned(policy(["a.example.com"], { selector: { matchLabels: { istio: "internal" } } })), "");
   });
 
-  it("has a Service with the ports that clients come by", () => {
+  it("yields a warning if no Service has the ports of clients", () => {
     const service = (...ports: number[]) => ({
       spec: { selector: { istio: "public" }, ports: ports.map((port) => ({ port })) },
     });

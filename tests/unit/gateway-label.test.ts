@@ -6,9 +6,9 @@ import { everyPodLabelled, GATEWAY_LABEL } from "../../components/readiness/gate
 const OLD = { istio: "ingressgateway" };
 const NEW = { ...OLD, [GATEWAY_LABEL]: "istio-ingress" };
 
-describe("what selects the gateway's pods by a label that they did not have before", () => {
+describe("the update of a selector to a label that old gateway pods lack", () => {
   let asked: string[];
-  /** What happens before an update of what has these inputs now, where pods without the label are seen one after the other. */
+  /** Runs the hook before the update of an object with these inputs; each list of pods without the label is one answer. */
   async function beforeUpdate(
     inputs: object,
     seen: readonly (readonly string[] | number)[],
@@ -41,7 +41,7 @@ describe("what selects the gateway's pods by a label that they did not have befo
     }
   }
 
-  it("is updated once no pod without it is left, also none that is ending", async () => {
+  it("waits until no pod without the label is left, terminating pods included", async () => {
     await beforeUpdate({ spec: { selector: OLD } }, [["old-1", "old-2"], ["old-2"], []]);
     assert.equal(asked.length, 3);
     assert.match(
@@ -52,13 +52,13 @@ describe("what selects the gateway's pods by a label that they did not have befo
     assert.equal(asked.length, 2);
   });
 
-  it("is not asked about again", async () => {
+  it("does not wait if the selector has the label", async () => {
     await beforeUpdate({ spec: { selector: NEW } }, [["old-1"]]);
     await beforeUpdate({ spec: { workloadSelector: { labels: NEW } } }, [["old-1"]]);
     assert.deepEqual(asked, []);
   });
 
-  it("is left as it is where a pod does not end, which is named", async () => {
+  it("fails if a pod does not end, and names the pod", async () => {
     await assert.rejects(beforeUpdate({ spec: { selector: OLD } }, [["old-1"]], 0.4), {
       message:
         "Gateway pods in namespace istio-ingress are without label shopzier-mesh/gateway after 0.4 s: old-1\n" +
@@ -67,7 +67,7 @@ describe("what selects the gateway's pods by a label that they did not have befo
     });
   });
 
-  it("is updated with a warning where the pods may not be asked for", async () => {
+  it("continues with a warning if the caller may not list pods", async () => {
     await beforeUpdate({ spec: { selector: OLD } }, [403]);
     assert.equal(asked.length, 1);
   });

@@ -6,7 +6,7 @@ import { pendingLag, policyLag, type ListenerDump } from "../../components/readi
 import type { GatewayPolicies } from "../../components/security/written-policies";
 import recorded from "./envoy/policies.json";
 
-/** What Envoy 1.39 held of {@link written} (Istio 1.31). */
+/** Configuration of Envoy 1.39 for {@link written} (Istio 1.31). */
 const dump: ListenerDump = recorded;
 const namespace = "istio-ingress";
 const selector = { matchLabels: { istio: "ingressgateway" } };
@@ -101,14 +101,14 @@ function edit(node: unknown, [key, ...path]: Path, value: (text: string) => stri
 }
 
 describe("policies of a gateway's proxy", () => {
-  it("are there when Envoy holds what was written", () => {
+  it("are present if Envoy has what was written", () => {
     assert.equal(policyLag(dump, written()), undefined);
     assert.equal(policyLag(dump, { access: [], tokens: [] }), undefined);
   });
 
-  it("are not there when any one value was edited", () => {
+  it("are not present after an edit of any single value", () => {
     const places = texts({ deny: deny.rules, dry: dry.rules })
-      // Istio makes one of "*" and what is left of a principal or a header.
+      // For Istio, "*" and the rest of a principal or a header are one value.
       .filter((path) => !["notRequestPrincipals"].includes(String(path.at(-2))));
     assert.ok(places.length > 20);
     const other = fc.constantFrom<(text: string) => string>((text) =>
@@ -125,7 +125,7 @@ describe("policies of a gateway's proxy", () => {
     );
   });
 
-  it("are not there when a value or a rule was removed, and Envoy still has it", () => {
+  it("are not present while Envoy has a removed value or rule", () => {
     const without = (path: Path) => ({ deny: { ...deny, rules: edit(deny.rules, path, () => undefined) } });
     assert.equal(
       policyLag(dump, written(without([0, "to", 0, "operation", "paths", 1].map(String)))),
@@ -137,7 +137,7 @@ describe("policies of a gateway's proxy", () => {
     );
   });
 
-  it("are not there when a policy, a rule or its action is not", () => {
+  it("are not present if a policy, a rule or its action is missing", () => {
     const more = { ...deny, rules: [...(deny.rules ?? []), {}] };
     assert.match(policyLag(dump, written({ deny: more })) ?? "", /^has no rule 3 of/);
     const allow = { ...deny, action: "ALLOW" };
@@ -153,7 +153,7 @@ describe("policies of a gateway's proxy", () => {
     assert.equal(policyLag({}, written()), "has no listener yet");
   });
 
-  it("are not there when a value of an issuer was edited", () => {
+  it("are not present after an edit of an issuer's value", () => {
     for (const path of texts(jwtRules).filter((p) => p.at(-1) !== "jwksUri")) {
       const edited = edit(jwtRules, path, (text) => `${text}-other`);
       assert.match(
@@ -164,16 +164,16 @@ describe("policies of a gateway's proxy", () => {
     }
   });
 
-  it("are not there while Envoy believes an issuer that no object names any more", () => {
+  it("are not present while Envoy accepts an issuer that no object names", () => {
     const [first = "", second = ""] = jwtRules.map(({ issuer }) => issuer);
     const left = written({ jwtRules: jwtRules.slice(0, 1) });
     assert.equal(policyLag(dump, left, new Set([first])), `still takes tokens of issuer ${second}`);
-    // Of somebody else's object for the same gateway.
+    // From another owner's object for the same gateway.
     assert.equal(policyLag(dump, left, new Set([first, second])), undefined);
     assert.equal(policyLag(dump, left), undefined);
   });
 
-  it("wait for a listener that Envoy refuses or still prepares, and not for those of others", () => {
+  it("wait for a listener that Envoy rejects or still prepares, but not for listeners of others", () => {
     const servers = (dump.configs ?? []).map(({ active_state }) => active_state);
     const names = [...JSON.stringify(servers).matchAll(/"route_config_name":"([^"]+)"/g)].map(
       ([, name]) => name ?? "",
@@ -191,7 +191,7 @@ describe("policies of a gateway's proxy", () => {
     assert.equal(pendingLag(warming, ours), "has a listener that is not ready");
   });
 
-  it("take an address in whatever spelling it has", () => {
+  it("accept any spelling of an address", () => {
     const rules = edit(
       deny.rules,
       ["0", "from", "0", "source", "ipBlocks", "1"],
@@ -200,7 +200,7 @@ describe("policies of a gateway's proxy", () => {
     assert.equal(policyLag(dump, written({ deny: { ...deny, rules } })), undefined);
   });
 
-  it("say why Envoy refuses what it was sent", () => {
+  it("report why Envoy rejects its configuration", () => {
     const refusing: ListenerDump = {
       configs: [...(dump.configs ?? []), { error_state: { details: "invalid local jwks" } }],
     };

@@ -5,7 +5,7 @@ import { BLOCKS, generatedSettings, settingPaths, unquotedText, writtenPaths } f
 import { stackFileConfig } from "./wrong-settings";
 
 describe("generated settings", () => {
-  it("have every setting that a stack file may have", function () {
+  it("contain every setting of the schema", function () {
     this.timeout("3m");
     const { seed = 0 } = fc.readConfigureGlobal();
     let missing = BLOCKS.flatMap((block) => {
@@ -13,7 +13,7 @@ describe("generated settings", () => {
       assert.ok(paths.length > 10, block);
       return paths;
     });
-    // What few rules allow is rare: how many it takes is no matter.
+    // Settings that few checks allow are rare; the number of cases does not matter.
     for (let round = 0; missing.length > 0 && round < 100; round++) {
       const sample = fc.sample(generatedSettings, { numRuns: 100, seed: seed + round });
       const written = new Set(sample.flatMap(({ config }) => writtenPaths(config, missing)));
@@ -22,7 +22,7 @@ describe("generated settings", () => {
     assert.deepEqual(missing, []);
   });
 
-  it("mean the same whichever way they are written", () => {
+  it("have the same meaning in every notation", () => {
     const reversed = (value: unknown): unknown => {
       if (Array.isArray(value)) return value.map(reversed);
       if (typeof value !== "object" || value === null) return value;
@@ -37,7 +37,7 @@ describe("generated settings", () => {
     }
   });
 
-  it("become text as it is written, or are refused where it is written, whatever YAML makes of it", function () {
+  it("keep text as it is written, or are refused with its place, whatever YAML reads", function () {
     this.timeout("1m");
     const outcome = (text: string, source: string): Settings | readonly Problem[] => {
       try {

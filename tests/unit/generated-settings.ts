@@ -1,8 +1,8 @@
 /**
- * Stack files from the schema itself: whatever a user may write is generated, new settings as soon as they exist.
+ * Stack files generated from the schema: they cover all settings, and new ones without further work.
  *
- * A generated file may break a rule across fields. The report names what is wrong, and what it names is taken out until
- * nothing is: what is left is right and still has all that the rules allow.
+ * A generated file may violate a check between settings. The generator removes what the report names, until no problem is left.
+ * The result is valid and still contains everything that the checks allow.
  */
 import fc from "fast-check";
 import { rootCertificates } from "node:tls";
@@ -42,7 +42,7 @@ const SCHEMA = (
   }
 ).properties.config.properties;
 
-/** What schemas tell by words alone; also names that other settings refer to. */
+/** Values that the schema describes only in words, and names that other settings refer to. */
 const WORDS = [
   "v1",
   "v2",
@@ -91,7 +91,7 @@ const WORDS = [
   "gateway-error",
 ];
 
-/** Keys of which an object has one. */
+/** Keys of which an object must have exactly one. */
 const ALTERNATIVES = [
   ["to", "weights", "redirect", "respond"],
   ["exact", "prefix", "regex", "present"],
@@ -113,7 +113,7 @@ export const JWKS = JSON.stringify({
   ],
 });
 
-/** What the name of a setting tells, and its schema does not. */
+/** Values by the name of a setting, if the schema is not enough. */
 const BY_NAME: Readonly<Record<string, (schema: Schema) => fc.Arbitrary<unknown>>> = {
   to: () => version,
   weights: () => shares,
@@ -131,14 +131,14 @@ function textOf({ pattern, examples = [] }: Schema): fc.Arbitrary<unknown> {
   const choices = [...words, ...examples];
   const named = choices.length > 0 ? fc.constantFrom(...choices) : fc.constant("x");
   if (pattern === undefined) return fc.oneof(named, fc.string({ minLength: 1, maxLength: 12 }));
-  // Not a pattern with assertions, which fast-check cannot write text for.
+  // Without patterns that have assertions, for which fast-check cannot generate text.
   return /\(\?[=!<]/.test(pattern) ? named : fc.oneof(named, fc.stringMatching(known ?? /x/));
 }
 
 function valueOf(schema: Schema): fc.Arbitrary<unknown> {
   const { anyOf, properties, additionalProperties, items, examples = [] } = schema;
   if (anyOf) {
-    // By how many settings there are in it: else those of a large alternative would be rare.
+    // Weighted by the number of settings, because those of a large alternative would be rare otherwise.
     return fc.oneof(
       ...anyOf.map((of) => ({ arbitrary: valueOf(of), weight: 1 + settingsBelow(of, "").length })),
     );
@@ -146,7 +146,7 @@ function valueOf(schema: Schema): fc.Arbitrary<unknown> {
   if ("const" in schema) return fc.constant(schema.const);
   if (schema.enum) return fc.constantFrom(...schema.enum);
   if (properties) {
-    // Left to chance, hardly any rule or match would be right.
+    // Purely random rules and matches would almost always be wrong.
     const one = ALTERNATIVES.map((keys) => keys.filter((key) => key in properties)).find((k) => k.length > 1);
     if (one) {
       const others = Object.entries(properties).filter(([key]) => !one.includes(key));
@@ -200,13 +200,13 @@ const keysOf = (path: string): string[] =>
     ([, key, index, quoted]) => key ?? index ?? quoted?.replaceAll(/\\(.)/g, "$1") ?? "",
   );
 
-/** Takes what is at a path out of `config`; where it is missing, what needs it. */
+/** Removes the value at a path from `config`; if the value is missing, removes what needs it. */
 function takeOut(config: Config, keys: readonly string[]): void {
   const parents: unknown[] = [config];
   for (const key of keys) parents.push((parents.at(-1) as Config | null | undefined)?.[key]);
   const at = keys.length - (parents.at(-1) === undefined ? 1 : 0);
   const [parent, key = ""] = [parents[at - 1], keys[at - 1]];
-  // It may have gone with something else.
+  // It may have been removed with something else.
   if (typeof parent !== "object" || parent === null) return;
   if (Array.isArray(parent)) parent.splice(Number(key), 1);
   else Reflect.deleteProperty(parent, key);
@@ -220,7 +220,7 @@ function put(config: Config, keys: readonly string[], value: string): void {
 
 const COMMAND = /pulumi config (set|rm) --stack dev --path '(.+?)'(?: (.+))?$/;
 
-/** Does what a report says would repair one of its problems. */
+/** Applies a repair of the report. */
 function repair(config: Config, { path, repairs }: Problem): void {
   const [, what, at = "", value = ""] = COMMAND.exec(repairs[0] ?? "") ?? [];
   if (what === "set") put(config, keysOf(at), value.replaceAll("'", ""));
@@ -233,7 +233,7 @@ export interface Generated {
   readonly settings: Settings;
 }
 
-/** `config` without what is wrong in it. */
+/** `config` without its problems. */
 function repaired(config: Config): Generated {
   for (let round = 0; ; round++) {
     try {
@@ -241,7 +241,7 @@ function repaired(config: Config): Generated {
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error;
       if (round === 100) throw new Error(`no end of ${error.message}`, { cause: error });
-      // The last first: entries of lists keep their place. Two repairs may undo each other for ever.
+      // The last problem first, so that entries of lists keep their index. Two repairs might undo each other forever.
       for (const problem of [...error.problems].reverse()) {
         if (round < 20) repair(config, problem);
         else takeOut(config, keysOf(problem.path));
@@ -253,7 +253,7 @@ function repaired(config: Config): Generated {
 /** The blocks whose settings become Istio's objects. */
 export const BLOCKS: readonly string[] = ["traffic", "loadBalancer", "security", "observability", "gateway"];
 
-/** What is installed beside the mesh: Helm's values, and nothing that a proxy is told. */
+/** Settings that do not reach a proxy: what is installed beside the mesh, and Helm's values. */
 const INSTALLED = ["prometheus", "jaeger", "grafana", "objectives", "dashboards"];
 
 function schemaOf(block: string): Schema {
@@ -268,7 +268,7 @@ function schemaOf(block: string): Schema {
       };
 }
 
-/** Right settings of every block, for versions v1 and v2. */
+/** Valid settings of every block, for versions v1 and v2. */
 export const generatedSettings: fc.Arbitrary<Generated> = fc
   .record({
     blocks: fc.record(Object.fromEntries(BLOCKS.map((block) => [block, valueOf(schemaOf(block))]))),
@@ -298,12 +298,12 @@ function settingsBelow(schema: Schema, at: string): string[] {
   ];
 }
 
-/** Every setting that the schema has below `root`: `traffic.rules[].name`, a name of the user's as `*`. */
+/** Every setting of the schema below `root`, such as `traffic.rules[].name`; a name that the user chooses is `*`. */
 export function settingPaths(root: string): string[] {
   return [...new Set(settingsBelow(schemaOf(root), root))];
 }
 
-/** Which of `paths` a configuration has. */
+/** Those of `paths` that a configuration has. */
 export function writtenPaths(config: Config, paths: readonly string[]): string[] {
   const has = (value: unknown, keys: readonly string[]): boolean => {
     const [key, ...rest] = keys;
@@ -319,7 +319,7 @@ export function writtenPaths(config: Config, paths: readonly string[]): string[]
   return paths.filter((path) => has(config, path.replaceAll("[]", ".[]").split(".")));
 }
 
-/** Scalars that are text for whoever writes them, and something else for YAML. */
+/** Scalars that a user means as text but that YAML reads as something else. */
 export const UNQUOTED = [
   ...["5", "0", "-7", "+5", "1.5", "1.10", "2.0", "5.", ".5", "1e3", "1E-2", "12345678901234567890"],
   ...["0123", "020", "089", "0o17", "0x1F", "0b11", "1_000", "true", "True", "FALSE", "null", "~"],
@@ -329,15 +329,15 @@ export const UNQUOTED = [
 type Indexed = Record<PropertyKey, unknown>;
 
 export interface UnquotedText {
-  /** Of the setting, in the syntax of `pulumi config`. */
+  /** Path of the setting, in the syntax of `pulumi config`. */
   readonly path: string;
   readonly written: string;
-  /** The stack file with `written` as it is there, or behind an alias; with it in quotes. */
+  /** The stack file with `written` without quotes, behind an alias, and in quotes. */
   readonly plain: string;
   readonly quoted: string;
 }
 
-/** Stack files in which one text stands without quotes. */
+/** Stack files with one text without quotes. */
 export const unquotedText: fc.Arbitrary<UnquotedText> = fc
   .record({
     generated: generatedSettings,
@@ -366,8 +366,8 @@ export const unquotedText: fc.Arbitrary<UnquotedText> = fc
 const textPaths = (config: Config): Path[] => scalarPaths(config).filter((path) => meant(path) === "text");
 
 /**
- * `config` with text where text is meant, as it has to be where it is not from the stack file; at index `theText` of those
- * places with "the text".
+ * `config` with quoted text for every setting that is text, as needed if it is not from the stack file. The setting at index
+ * `theText` is "the text".
  */
 export function inQuotes(config: Config, theText?: number): Config {
   const quoted = structuredClone<Indexed>(config);

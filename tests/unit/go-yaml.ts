@@ -1,6 +1,6 @@
 import { isScalar, parseDocument, visit } from "yaml";
 
-/** What Pulumi's reader of stack files (gopkg.in/yaml.v3) makes of a scalar without quotes. */
+/** Value of a scalar without quotes as Pulumi's YAML reader (gopkg.in/yaml.v3) reads it. */
 export function goScalar(written: string): unknown {
   if (/^(~|null|Null|NULL|)$/.test(written)) return null;
   if (/^(true|True|TRUE|false|False|FALSE)$/.test(written)) return /^t/i.test(written);

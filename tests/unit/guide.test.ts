@@ -9,7 +9,7 @@ describe("the guides", () => {
     ["traffic.md", 5],
     ["shared-cluster.md", 1],
   ] as const) {
-    it(`show settings that are right: docs/${file}`, () => {
+    it(`show valid settings: docs/${file}`, () => {
       const guide = readFileSync(path.join(__dirname, "../../docs", file), "utf8");
       const blocks = [...guide.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, block = ""]) => block);
       assert.ok(blocks.length >= count);

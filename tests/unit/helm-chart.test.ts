@@ -11,13 +11,13 @@ describe("chart", () => {
       repositoryOpts: { repo: (ISTIO_CHARTS as { repository: string }).repository },
     });
   });
-  it("or from below the path of an OCI registry, whose name is the chart's", () => {
+  it("comes from an OCI registry, below its path, under the chart's name", () => {
     assert.deepEqual(chart("base", "1.31.0", { repository: "oci://registry.example.com/istio/charts/" }), {
       chart: "oci://registry.example.com/istio/charts/base",
       version: "1.31.0",
     });
   });
-  it("or from a folder of charts", () => {
+  it("comes from a folder of charts", () => {
     assert.deepEqual(chart("base", "1.31.0", { directory: "charts/" }), {
       chart: "charts/base",
       version: "1.31.0",
@@ -32,7 +32,7 @@ describe("mergeValues", () => {
       { a: { b: 1, c: [3] }, d: { e: null } },
     );
   });
-  it("changes none of its layers", () => {
+  it("does not modify its layers", () => {
     const layer = Object.freeze({ a: Object.freeze({ b: 1 }) });
     mergeValues(layer, { a: { b: 2 } });
     assert.deepEqual(layer, { a: { b: 1 } });
@@ -40,14 +40,14 @@ describe("mergeValues", () => {
 });
 
 describe("scaleValues", () => {
-  it("switches the charts' own autoscaling off for a fixed number", () => {
+  it("switches the charts' own autoscaling off if replicas are fixed", () => {
     assert.deepEqual(scaleValues({ replicas: 2 }, "istiod"), { autoscaleEnabled: false, replicaCount: 2 });
     assert.deepEqual(scaleValues({ replicas: 2 }, "gateway"), {
       autoscaling: { enabled: false },
       replicaCount: 2,
     });
   });
-  it("speaks the dialect of each chart for an autoscaler", () => {
+  it("uses the keys of each chart for an autoscaler", () => {
     const scale = { autoscaler: { minReplicas: 2, maxReplicas: 5 } };
     assert.deepEqual(scaleValues(scale, "istiod"), {
       autoscaleEnabled: true,
@@ -64,12 +64,12 @@ describe("scaleValues", () => {
 describe("withMetricsProvider", () => {
   const providers = (given: object) =>
     withMetricsProvider({ meshConfig: { defaultProviders: given } }).meshConfig;
-  it("keeps the metrics when another default provider is named", () => {
+  it("keeps the metrics if another default provider is named", () => {
     assert.deepEqual(providers({ tracing: ["jaeger"] }), {
       defaultProviders: { tracing: ["jaeger"], metrics: ["prometheus"] },
     });
   });
-  it("leaves alone who says what provides the metrics, or that nothing does", () => {
+  it("does not change a metrics provider that is set, even to none", () => {
     assert.deepEqual(providers({ metrics: [] }), { defaultProviders: { metrics: [] } });
     assert.deepEqual(withMetricsProvider({ a: 1 }, undefined), { a: 1 });
   });

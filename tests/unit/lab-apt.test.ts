@@ -6,7 +6,7 @@ import path from "node:path";
 import { mirrorOf } from "../../lab/apt";
 
 describe("lab packages", () => {
-  it("come from Debian's own source, not from another for the same Debian", () => {
+  it("come from Debian's own source, not from another source for the same release", () => {
     assert.equal(
       mirrorOf(
         [
@@ -20,7 +20,7 @@ describe("lab packages", () => {
     );
   });
 
-  it("have no source where none is Debian's, or no list says whose it is", () => {
+  it("have no source if none is Debian's, or if the lists do not name the origin", () => {
     assert.equal(mirrorOf(""), undefined);
     assert.equal(mirrorOf("Debian bookworm mirror+file:/etc/apt/mirrors/debian.list"), undefined);
     assert.equal(mirrorOf("Ubuntu noble http://mirror.test/ubuntu/"), undefined);
@@ -33,7 +33,7 @@ describe("lab packages", () => {
     beforeEach(() => {
       folder = fs.mkdtempSync(path.join(os.tmpdir(), "lab-apt-"));
       policy = path.join(folder, "policy-rc.d");
-      // Says what a package that starts its service is told, and fails.
+      // Prints the answer that a package gets when it starts its service, and fails.
       const apt = `#!/bin/sh\n"${policy}" containerd start; echo "$@: $?"; exit 100\n`;
       fs.writeFileSync(path.join(folder, "apt-get"), apt, { mode: 0o755 });
     });
@@ -49,12 +49,12 @@ describe("lab packages", () => {
       return result.stdout;
     }
 
-    it("start no service, and the machine is as before", async () => {
+    it("start no service, and leave no policy file", async () => {
       assert.equal(await install(), "install containerd: 101");
       assert.equal(fs.existsSync(policy), false);
     });
 
-    it("do what the machine's own policy says", async () => {
+    it("follow the machine's own policy", async () => {
       fs.writeFileSync(policy, "#!/bin/sh\nexit 104\n", { mode: 0o755 });
       assert.equal(await install(), "install containerd: 104");
       assert.equal(fs.readFileSync(policy, "utf8"), "#!/bin/sh\nexit 104\n");

@@ -20,13 +20,13 @@ describe("the bundle of the Kubernetes client", () => {
     else Reflect.deleteProperty(cache, file);
   });
 
-  it("is not used where it is older than the program and lacks what that needs", async () => {
+  it("is not used if it is older than the program and lacks an export", async () => {
     cache[file] = { loaded: true, exports: { KubeConfig: client.KubeConfig } } as unknown as NodeJS.Module;
     const access = await kubernetesAccess({ kubeconfig: KUBECONFIG });
     assert.equal(typeof access.client.Observable, "function");
   });
 
-  it("is used where it has all", async () => {
+  it("is used if it is complete", async () => {
     cache[file] = { loaded: true, exports: { ...client } } as unknown as NodeJS.Module;
     const access = await kubernetesAccess({ kubeconfig: KUBECONFIG });
     assert.equal(access.client, cache[file].exports);

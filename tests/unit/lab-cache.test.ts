@@ -16,13 +16,13 @@ describe("lab cache keys", () => {
     fs.rmSync(folder, { recursive: true });
   });
 
-  it("keeps parts apart", () => {
+  it("distinguish parts", () => {
     assert.equal(contentHash("ab", "c"), contentHash("ab", "c"));
     assert.notEqual(contentHash("ab", "c"), contentHash("a", "bc"));
     assert.notEqual(contentHash("a", "b"), contentHash("b", "a"));
   });
 
-  it("follows content and names of files, not their times", () => {
+  it("depend on content and names of files, not on their times", () => {
     const key = hashFolder(folder);
     fs.utimesSync(path.join(folder, "go.mod"), 0, 0);
     assert.equal(hashFolder(folder), key);
@@ -33,7 +33,7 @@ describe("lab cache keys", () => {
     assert.notEqual(hashFolder(folder), changed);
   });
 
-  it("leaves out the folders that it is told to", () => {
+  it("leave out the skipped folders", () => {
     const key = hashFolder(folder, ["dist"]);
     fs.mkdirSync(path.join(folder, "src", "dist"));
     fs.writeFileSync(path.join(folder, "src", "dist", "bundle.js"), "x");

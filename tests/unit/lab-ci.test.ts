@@ -14,7 +14,7 @@ describe(".ci/run", () => {
     fs.rmSync(folder, { recursive: true });
   });
 
-  /** Runs it with a `make` that does this for `make test`. */
+  /** Runs it with a `make` that runs this instead of `make test`. */
   function run(test: string) {
     const make = `#!/bin/bash\nif [ $1 = down ]; then echo "The lab is down."; else ${test}; fi\n`;
     fs.writeFileSync(path.join(folder, "make"), make, { mode: 0o755 });
@@ -24,14 +24,14 @@ describe(".ci/run", () => {
     });
   }
 
-  it("ends with the sum of the tests and their exit code, and leaves no lab", async () => {
+  it("ends with the summary of the tests and their exit code, and leaves no lab", async () => {
     const { exitCode, stdout } = await run(`echo "7 passed, 1 failed"; exit 2`);
     assert.equal(exitCode, 2);
     assert.equal(stdout, "7 passed, 1 failed\nThe lab is down.\n7 passed, 1 failed");
   });
 
   for (const signal of ["SIGTERM", "SIGINT"] as const)
-    it(`ends the tests and leaves no lab at ${signal}`, async () => {
+    it(`stops the tests and leaves no lab on ${signal}`, async () => {
       const killed = run(
         `trap 'sleep 0.2; echo ended; exit 1' TERM; echo started; while sleep 0.1; do :; done`,
       );

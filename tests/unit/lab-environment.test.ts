@@ -4,7 +4,7 @@ import path from "node:path";
 
 const module_ = (name: string): string => JSON.stringify(path.resolve(__dirname, "../../lab", name));
 
-/** What a program prints that starts with these variables alone. */
+/** Output of a program with only these variables. */
 async function printed(program: string, env: Record<string, string>, ...args: string[]): Promise<string> {
   const command = ["-r", "ts-node/register/transpile-only", "-e", program, ...args];
   const { stdout } = await execa(process.execPath, command, { env, extendEnv: false });
@@ -14,14 +14,14 @@ async function printed(program: string, env: Record<string, string>, ...args: st
 describe("lab environment", function () {
   this.timeout(15_000);
 
-  it("has root's own folders on PATH, once", async () => {
+  it("has root's folders on PATH once", async () => {
     const show = `require(${module_("command")}); console.log(process.env.PATH)`;
     assert.equal(await printed(show, { PATH: "/usr/bin:/bin" }), "/usr/bin:/bin:/usr/sbin:/sbin");
     const whole = "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin";
     assert.equal(await printed(show, { PATH: whole }), whole);
   });
 
-  it("leaves a proxy out of the way to the cluster, and what the user has left out already", async () => {
+  it("excludes the cluster from the proxy, and keeps what the user has excluded", async () => {
     const env = {
       HTTPS_PROXY: "http://proxy.test:3128",
       NO_PROXY: "corp.test",
@@ -33,7 +33,7 @@ describe("lab environment", function () {
     assert.match(exports, new RegExp(`^export no_proxy='${list}'$`, "m"));
   });
 
-  it("takes all variables of a proxy from the node", async () => {
+  it("removes all proxy variables for the node", async () => {
     const env = { HTTPS_PROXY: "x", http_proxy: "x", NO_PROXY: "x", PROXY: "x" };
     const shown = await printed(
       `console.log(Object.keys(require(${module_("command")}).withoutProxy).sort().join())`,

@@ -12,7 +12,7 @@ function thrownBy(action: () => void): unknown {
 }
 
 describe("lab faults", () => {
-  it("say what to do about a full disk, without a stack", () => {
+  it("have advice about a full disk, and no stack trace", () => {
     const full = thrownBy(() => {
       fs.writeFileSync("/dev/full", "x");
     });
@@ -22,7 +22,7 @@ describe("lab faults", () => {
     );
   });
 
-  it("are their message; anything else has its stack", () => {
+  it("are printed as their message; other errors with their stack trace", () => {
     assert.equal(describeError(new Fault("what to do")), "what to do");
     assert.match(describeError(new Error("a bug")), /^Error: a bug\n +at /);
   });

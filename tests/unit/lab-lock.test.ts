@@ -15,7 +15,7 @@ function owner(command: string) {
 describe("lab lock", function () {
   this.timeout(15_000);
 
-  it("refuses the second with PID, command and folder of the first, and outlives no owner", async () => {
+  it("refuses a second owner with PID, command and folder of the first, and ends with its owner", async () => {
     const first = owner("up");
     await once(first.stdout, "data");
     const second = await owner("down");

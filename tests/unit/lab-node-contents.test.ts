@@ -20,7 +20,7 @@ describe("lab node contents", () => {
     fs.rmSync(folder, { recursive: true });
   });
 
-  it("are what was remembered last, by key", () => {
+  it("are the parts that were remembered last, by key", () => {
     assert.equal(contents.has([node]), false);
     contents.remember([node]);
     contents.remember([image]);
@@ -40,7 +40,7 @@ describe("lab node contents", () => {
     fs.closeSync(open);
   });
 
-  it("are nothing where the file was cut short", () => {
+  it("are empty if the file is incomplete", () => {
     contents.remember([node, image]);
     const { size } = fs.statSync(file);
     for (let length = size - 1; length >= 0; length--) {

@@ -17,7 +17,7 @@ const machine: Machine = {
 };
 
 describe("lab requirements", () => {
-  it("has no objection to a machine at the limits, with packages that apt can install", () => {
+  it("accept a machine at the limits, with packages that apt can install", () => {
     assert.deepEqual(problemsOf(machine), []);
     assert.deepEqual(problemsOf({ ...machine, isCached: true, freeGigabytes: 3 }), []);
   });
@@ -41,18 +41,18 @@ describe("lab requirements", () => {
     [{ checkout: "/run/build" }, /\/run\/build may not be below/],
   ];
   for (const [change, message] of cases)
-    it(`names ${JSON.stringify(change)}`, () => {
+    it(`report ${JSON.stringify(change)}`, () => {
       const problems = problemsOf({ ...machine, ...change });
       assert.equal(problems.length, 1);
       assert.match(problems[0] ?? "", message);
     });
 
-  // `status`, which changes nothing should it go on; the check is every command's.
+  // `status`, because it changes nothing; every command has the check.
   for (const [property, value, found] of [
     ["platform", "darwin", "darwin on x64"],
     ["arch", "arm64", "linux on arm64"],
   ] as const)
-    it(`ends each command at once on ${found}`, async () => {
+    it(`stop each command at once on ${found}`, async () => {
       const command = path.resolve(__dirname, "../../lab/cli.ts");
       const elsewhere = `Object.defineProperty(process, "${property}", { value: "${value}" }); require(${JSON.stringify(command)});`;
       const { exitCode, all } = await execa(
@@ -66,7 +66,7 @@ describe("lab requirements", () => {
       assert.doesNotMatch(all, /\n +at /);
     }).timeout(15_000);
 
-  it("names everything at once", () => {
+  it("report all problems at once", () => {
     const bare = {
       ...machine,
       isRoot: false,

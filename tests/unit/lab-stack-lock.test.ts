@@ -15,7 +15,7 @@ describe("lab stack locks", () => {
     fs.rmSync(folder, { recursive: true });
   });
 
-  /** As Pulumi 3.246 leaves it in its file backend. */
+  /** The lock file of Pulumi 3.246 in its file backend. */
   function lock(pid: number, hostname = os.hostname()): void {
     const locks = path.join(folder, ".pulumi", "locks", "organization", "shopzier", "lab");
     fs.mkdirSync(locks, { recursive: true });
@@ -24,7 +24,7 @@ describe("lab stack locks", () => {
     fs.writeFileSync(path.join(locks, "4e566e5c.json.attrs"), "{}");
   }
 
-  it("are none where there is no backend, or none has been taken", () => {
+  it("are none without a backend or a lock", () => {
     assert.deepEqual(stackLocks(folder), []);
     fs.mkdirSync(path.join(folder, ".pulumi", "locks", "organization", "shopzier", "lab"), {
       recursive: true,
@@ -32,7 +32,7 @@ describe("lab stack locks", () => {
     assert.deepEqual(stackLocks(folder), []);
   });
 
-  it("are abandoned once their Pulumi has ended, and say whose they are", async () => {
+  it("are abandoned when their Pulumi has ended, and name their owner", async () => {
     const program = path.join(folder, "pulumi");
     fs.symlinkSync("/bin/sleep", program);
     const owner = spawn(program, ["60"]);
@@ -52,12 +52,12 @@ describe("lab stack locks", () => {
     );
   });
 
-  it("are abandoned when another program has the PID by now", () => {
+  it("are abandoned if another program has the PID", () => {
     lock(process.pid);
     assert.equal(stackLocks(folder)[0]?.isAbandoned, true);
   });
 
-  it("of another host are not judged", () => {
+  it("of another host are never abandoned", () => {
     lock(process.pid, "elsewhere");
     assert.equal(stackLocks(folder)[0]?.isAbandoned, false);
   });

@@ -15,7 +15,7 @@ const container = (name: string, reason?: string) => ({
 });
 
 describe("lab status of a pod", () => {
-  it("counts the proxy wherever it runs, and no init container that has done its work", () => {
+  it("counts the proxy as container or init container, and no finished init container", () => {
     const done = {
       name: "istio-init",
       ready: true,
@@ -32,7 +32,7 @@ describe("lab status of a pod", () => {
     );
   });
 
-  it("names the init container that the others wait for, and not that they wait", () => {
+  it("names the init container that fails, not the containers that wait for it", () => {
     assert.deepEqual(
       health({
         phase,
@@ -46,7 +46,7 @@ describe("lab status of a pod", () => {
     );
   });
 
-  it("names each container that is not ready on its own account", () => {
+  it("names each container that is not ready", () => {
     const { problems } = health({
       phase,
       initContainerStatuses: [container("istio-proxy")],
@@ -55,7 +55,7 @@ describe("lab status of a pod", () => {
     assert.deepEqual(problems, ["category: CrashLoopBackOff", "other: not ready"]);
   });
 
-  it("is the phase where no container was tried", () => {
+  it("is the phase if no container has started", () => {
     assert.deepEqual(health({ phase }), { ready: "0/0", restarts: 0, problems: ["Pending"] });
   });
 });
@@ -74,7 +74,7 @@ describe("lab logs", () => {
     fs.rmSync(folder, { recursive: true });
   });
 
-  /** What it prints. */
+  /** Its output. */
   async function printed(component?: string): Promise<string> {
     let text = "";
     const take = (part: unknown): boolean => {
@@ -90,17 +90,17 @@ describe("lab logs", () => {
     return text;
   }
 
-  it("are listed, and printed as they are", async () => {
+  it("are listed, and printed unchanged", async () => {
     assert.match(await printed(), /^Logs: kubelet, pulumi, or namespace\/pod/);
     assert.equal(await printed("kubelet"), "ready\n");
   });
 
-  it("are named where there is none of the name, and none is read elsewhere", async () => {
+  it("are listed if the name is unknown, and no other file is read", async () => {
     await assert.rejects(printed("kublet"), /There is no log "kublet"\. There are: kubelet, pulumi, or/);
     await assert.rejects(printed(".."), /There is no log "\.\."/);
   });
 
-  it("may be none yet", async () => {
+  it("may be missing", async () => {
     Object.assign(folders, { logs: path.join(folder, "none") });
     assert.match(await printed(), /^Logs: none yet, or namespace\/pod/);
   });

@@ -17,7 +17,7 @@ describe("lab toolchain", () => {
     fs.rmSync(folder, { recursive: true });
   });
 
-  it("builds a program again when its module, its stamps or Go change, and no other", () => {
+  it("rebuilds a program only if its module, its stamps or Go change", () => {
     const programs: Record<string, GoProgram> = {
       kubelet: { module: "kube", source: "kubernetes/cmd/kubelet", stamps: ["-X version=1"] },
       kubectl: { module: "kube", source: "kubernetes/cmd/kubectl", stamps: ["-X version=1"] },
@@ -49,7 +49,7 @@ describe("lab toolchain", () => {
     );
   });
 
-  it("has to build all where the cache has only what older sources gave", () => {
+  it("rebuilds everything if the cache has only entries of older sources", () => {
     const { cache } = folders;
     Object.assign(folders, { cache: folder });
     try {
@@ -64,7 +64,7 @@ describe("lab toolchain", () => {
     }
   });
 
-  it("links Pulumi's language host beside the real path of its CLI, where no warning says that it is elsewhere", async () => {
+  it("links Pulumi's language host beside the real path of its CLI, so that the CLI does not warn", async () => {
     const { cache, bin } = folders;
     Object.assign(folders, { cache: path.join(folder, "cache"), bin: path.join(folder, "bin") });
     try {

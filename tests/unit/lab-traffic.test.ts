@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { measureSplit } from "../../lab/traffic";
 
 describe("lab traffic", () => {
-  it("is measured once each version answers, not only the first", async () => {
+  it("is measured when every version answers", async () => {
     let requests = 0;
     const server = createServer((_, response) => {
       requests += 1;

@@ -14,14 +14,14 @@ const plan = (over: Partial<RouteRequest>) =>
   });
 
 describe("load balancer", () => {
-  it("warms up by Istio's defaults, written out", () => {
+  it("writes Istio's defaults of warm-up explicitly", () => {
     assert.deepEqual(loadBalancerSettings({ algorithm: "ROUND_ROBIN", warmup: { durationMs: 60_000 } }), {
       simple: "ROUND_ROBIN",
       warmup: { duration: "60s", aggression: 1, minimumPercent: 10 },
     });
   });
 
-  it("knows localities beside an algorithm and beside a consistent hash", () => {
+  it("combines localities with an algorithm or a consistent hash", () => {
     const distribute = { "eu/a": { "eu/a": 80, "eu/b": 20 } };
     assert.deepEqual(loadBalancerSettings({ locality: { distribute } }), {
       simple: "LEAST_REQUEST",
@@ -57,7 +57,7 @@ describe("load balancer", () => {
     assert.deepEqual(plan({}).gatewayPatches, []);
   });
 
-  it("takes localities that sum to 100 and do not overlap, and no others", () => {
+  it("accepts only localities that sum to 100 and do not overlap", () => {
     const place = fc.constantFrom("*", "eu", "eu/*", "eu/a", "eu/a/*", "eu/a/1", "eu/b", "us", "us/a");
     const region = (locality: string): readonly string[] => locality.replace(/\/?\*$/, "").split("/");
     const inside = (a: string, b: string): boolean =>

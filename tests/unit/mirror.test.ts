@@ -20,7 +20,7 @@ const copies = [
 ];
 
 describe("mirror", () => {
-  it("copies requests by safe methods, unless writes are asked for", () => {
+  it("copies requests with safe methods only, unless `writes` is set", () => {
     const mirror = { to: "v2", percent: 12.5 };
     assert.deepEqual(
       plan({ mirror }).http.map(({ match, mirrors }) => [match, mirrors]),
@@ -39,7 +39,7 @@ describe("mirror", () => {
     assert.equal(plan({ mirror: { to: "v2" } }).http[0]?.mirrors?.[0]?.percentage?.value, 100);
   });
 
-  it("copies nothing to the version that has it all", () => {
+  it("copies nothing to a version that gets all requests", () => {
     for (const weights of [{ v1: 0, v2: 100 }, { v2: 100 }] as Weights[]) {
       assert.deepEqual(
         plan({ mirror: { to: "v2" } }, weights).http.map(({ mirrors }) => mirrors),
@@ -48,7 +48,7 @@ describe("mirror", () => {
     }
   });
 
-  it("keeps its version known to the barrier, which does not wait for its pods", () => {
+  it("is part of the expected routes, but the barrier does not wait for the pods of its version", () => {
     const spec = plan({ mirror: { to: "v2" } });
     const cluster = (version: string): string => `outbound|8080|${version}|${HOST}`;
     assert.deepEqual([...namedClusters(spec)].sort(), [cluster("v1"), cluster("v2")]);
@@ -61,7 +61,7 @@ describe("mirror", () => {
 });
 
 describe("fault", () => {
-  it("has Istio's words, always with a percentage: Istio reads an absent one as none", () => {
+  it("always writes a percentage, because Istio reads a missing one as 0", () => {
     const fault = {
       delay: { fixedDelayMs: 1500, percent: 0.5 },
       abort: { httpStatus: 503, percent: 0 },

@@ -28,7 +28,7 @@ const collector = { host: "collector.tools.svc.cluster.local", port: 4317 };
 describe("planTracing", () => {
   const sampled = (sampling: number) => planTracing({ provider: "otlp", collector, sampling })?.mesh;
 
-  it("reports nothing at 0, and the share that is asked for above", () => {
+  it("reports nothing at 0, otherwise the configured percentage", () => {
     assert.equal(sampled(0)?.disableSpanReporting, true);
     fc.assert(
       fc.property(fc.double({ min: 0.01, max: 100, noNaN: true }), (sampling) => {
@@ -38,11 +38,11 @@ describe("planTracing", () => {
     );
   });
 
-  it("samples one percent when nothing is said", () => {
+  it("samples one percent by default", () => {
     assert.equal(planTracing({ provider: "otlp", collector })?.mesh.randomSamplingPercentage, 1);
   });
 
-  it("lets a namespace have traces where the mesh has none", () => {
+  it("allows traces in a namespace if the mesh has none", () => {
     const plan = planTracing({
       provider: "otlp",
       collector,
@@ -50,13 +50,13 @@ describe("planTracing", () => {
       namespaces: { shop: { sampling: 5 }, tags: { tags: { a: { value: "b" } } } },
     });
     assert.deepEqual(plan?.namespaces.shop, { disableSpanReporting: false, randomSamplingPercentage: 5 });
-    // What a namespace does not say, it takes from the mesh.
+    // A namespace inherits from the mesh what it does not set.
     const { "http.url": url, ...own } = plan.namespaces.tags?.customTags ?? {};
     assert.deepEqual(own, { a: { literal: { value: "b" } } });
     assert.deepEqual(url, plan.mesh.customTags?.["http.url"]);
   });
 
-  it("speaks the protocol of each provider", () => {
+  it("uses the protocol of each provider", () => {
     const provider = (tracing: Omit<Tracing, "collector">) =>
       planTracing({ ...tracing, collector })?.extensionProvider;
     const address = { service: collector.host, port: collector.port };
@@ -90,11 +90,11 @@ describe("collectors outside the cluster", () => {
   const name = "collector-collector-example-com";
   const tls = { mode: "SIMPLE", sni: host, subjectAltNames: [host] };
 
-  it("are none that are Services", () => {
+  it("do not include Services", () => {
     assert.equal(collectorAccess(collector, "GRPC"), undefined);
   });
 
-  it("become one host with the ports of both, and TLS for its name where it is wanted", () => {
+  it("become one host with the ports of both, and with TLS for its name if configured", () => {
     const entry = { hosts: [host], location: "MESH_EXTERNAL", resolution: "DNS" };
     const ports = [
       { number: 9411, name: "http-9411", protocol: "HTTP" },
@@ -115,7 +115,7 @@ describe("collectors outside the cluster", () => {
     ]);
   });
 
-  it("are believed by authorities of their own, each port by its own", () => {
+  it("are verified by their own CA certificates, separately for each port", () => {
     const [{ destinationRule, authorities } = {}] = hosts(
       { host, port: 4317, ca: "one" },
       { host, port: 4318, ca: "two" },
@@ -130,7 +130,7 @@ describe("collectors outside the cluster", () => {
     );
   });
 
-  it("have at an address the name by which the provider knows it, and no TLS", () => {
+  it("with an IP address have the name that the provider uses, and no TLS", () => {
     const byAddress = { host: "10.1.2.3", port: 4317, tls: false };
     const service = "ip-10-1-2-3-collector.internal";
     assert.deepEqual(hosts(byAddress), [
@@ -161,7 +161,7 @@ describe("planAccessLogs", () => {
     const text = JSON.stringify(planAccessLogs({ fields }));
     assert.doesNotMatch(text, /REQ\((:PATH|X-ENVOY-ORIGINAL-PATH|COOKIE|AUTHORIZATION)/i);
     assert.match(text, /REQ_WITHOUT_QUERY/);
-    // A collector gets a body beside the fields: istiod's own has the query.
+    // A collector gets a body too: istiod's default body has the query.
     const toCollector = planAccessLogs({ collector }).extensionProvider.envoyOtelAls as {
       logFormat: { text: string };
     };
@@ -180,7 +180,7 @@ describe("planAccessLogs", () => {
     });
   });
 
-  it("takes no text of a client as it stands", () => {
+  it("does not write text of a client unescaped", () => {
     const fields = Object.keys(ACCESS_LOG_FIELDS) as AccessLogField[];
     const { envoyFileAccessLog } = planAccessLogs({ fields, encoding: "text" }).extensionProvider;
     assert.doesNotMatch(
@@ -189,7 +189,7 @@ describe("planAccessLogs", () => {
     );
   });
 
-  it("has a filter only where something is left out", () => {
+  it("has a filter only if some requests are not logged", () => {
     assert.equal(filterExpression({}), "");
     const slow = "has(request.method) && request.duration >= duration('500ms')";
     assert.equal(filterExpression({ slowerThanMs: 500 }), slow);
@@ -203,11 +203,11 @@ describe("planAccessLogs", () => {
 });
 
 describe("planMetrics", () => {
-  it("says nothing when nothing is changed", () => {
+  it("is empty if nothing is changed", () => {
     assert.equal(planMetrics({}), undefined);
   });
 
-  it("sets, removes and switches off", () => {
+  it("sets and removes tags, and disables metrics", () => {
     assert.deepEqual(
       planMetrics({
         tags: { request_method: "request.method" },
@@ -227,7 +227,7 @@ describe("planMetrics", () => {
     );
   });
 
-  it("has callers tag request counts and durations with the cluster that they chose", () => {
+  it("adds the chosen cluster as a tag to request counts and durations of callers", () => {
     const tagOverrides = { upstream_cluster: { operation: "UPSERT", value: "xds.cluster_name" } };
     assert.deepEqual(
       planMetrics({ upstreamCluster: true })?.overrides,
@@ -238,7 +238,7 @@ describe("planMetrics", () => {
     );
   });
 
-  it("classifies as the list says: first match first, else other", () => {
+  it("classifies by the first match of the list, otherwise as other", () => {
     const operation: fc.Arbitrary<Operation> = fc.record(
       {
         name: fc.constantFrom("list", "item", "write"),
@@ -284,7 +284,7 @@ describe("tags of metrics", () => {
     }
   };
 
-  it("are no secret and nothing that has any value, by whichever way CEL selects it", () => {
+  it("must not be secret or unbounded, in any notation of CEL", () => {
     for (const [attribute, header] of [
       ["headers", "authorization"],
       ["headers", "cookie"],
@@ -306,7 +306,7 @@ describe("tags of metrics", () => {
     }
   });
 
-  it("may be what has few values, or a comparison", () => {
+  it("may be attributes with few values, and comparisons", () => {
     for (const expression of [
       "request.method",
       "request.headers['x-client']",
@@ -320,7 +320,7 @@ describe("tags of metrics", () => {
 });
 
 describe("jaegerConfig", () => {
-  it("keeps what reaches a pipeline and what keeps traces in step", () => {
+  it("keeps the names in the pipeline consistent with the stores", () => {
     for (const storage of [
       { memory: { maxTraces: 10 } },
       { badger: { size: "1Gi", hours: 72 } },
@@ -349,7 +349,7 @@ describe("jaegerConfig", () => {
 describe("queries and rules", () => {
   const service = { name: "category", namespace: "shop", port: 8080, versions: ["v1", "v2"] };
 
-  it("write durations as Prometheus reads them", () => {
+  it("write durations in Prometheus' format", () => {
     assert.deepEqual([10, 60, 90, 3600, 21_600, 86_400].map(promDuration), [
       "10s",
       "1m",
@@ -360,7 +360,7 @@ describe("queries and rules", () => {
     ]);
   });
 
-  it("ask for the versions of this service only", () => {
+  it("select the versions of this service only", () => {
     for (const source of ["istio", "envoy"] as const) {
       for (const seenBy of ["caller", "callee"] as const) {
         const query = new VersionQueries(service, source).requests(seenBy, "5m");
@@ -370,7 +370,7 @@ describe("queries and rules", () => {
     }
   });
 
-  it("read no tag of Istio that the settings may take away", () => {
+  it("use no tag of Istio that the settings may remove", () => {
     const service = { name: "a", namespace: "b", port: 80, versions: ["v1"] };
     const asked = JSON.stringify([
       versionRules({ service, source: "istio" }),
@@ -400,7 +400,7 @@ describe("queries and rules", () => {
     );
   });
 
-  it("refuse an objective that leaves nothing for an alert to fire on", () => {
+  it("refuse an objective with which no alert could fire", () => {
     const rules = (objective: ServiceLevel) => () => versionRules({ service, source: "istio", objective });
     const latency = (percent: number) => ({ latency: { withinMs: 500, percent } });
     assert.throws(rules({ availability: 93 }), RangeError);
@@ -408,7 +408,7 @@ describe("queries and rules", () => {
     assert.doesNotThrow(rules({ availability: 95, ...latency(95) }));
   });
 
-  it("have the configured shares, and their sum is all", () => {
+  it("have the configured shares, with a sum of 1", () => {
     const groups = versionRules({ service, source: "istio", shares: { v1: 99.5, v2: 0.5 } });
     const shares = groups
       .flatMap(({ rules }) => rules)
@@ -422,7 +422,7 @@ describe("queries and rules", () => {
 });
 
 describe("docs/observability.md", () => {
-  it("shows settings that are right", () => {
+  it("shows valid settings", () => {
     const guide = readFileSync(path.join(__dirname, "../../docs/observability.md"), "utf8");
     const blocks = [...guide.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, block = ""]) => block);
     assert.ok(blocks.length >= 6);

@@ -23,12 +23,12 @@ const mark = fc
     ),
   );
 
-describe("whose an object is", () => {
-  it("nobody's, where there is none", () => {
+describe("the owner of an object", () => {
+  it("is none if the object is missing", () => {
     assert.deepEqual(verdictOn(undefined, MARK), { kind: "free" });
   });
 
-  it("ours with our mark, whatever else is on it; anybody else's without", () => {
+  it("is this stack with its annotation, and another owner without it", () => {
     const map = fc.dictionary(name, name);
     fc.assert(
       fc.property(mark, mark, map, map, (ours, theirs, labels, annotations) => {
@@ -40,7 +40,7 @@ describe("whose an object is", () => {
     );
   });
 
-  it("this stack's under another URN, after a component was renamed", () => {
+  it("is this stack under another URN after a component was renamed", () => {
     const old = URN.replace("jaeger-namespace", "traces-namespace");
     const live = { annotations: { [OWNER_MARK]: ownerMark("organization", old) } };
     assert.deepEqual(verdictOn(live, MARK), { kind: "renamed", urn: old });
@@ -75,13 +75,13 @@ describe("whose an object is", () => {
     ],
     [{}, "an owner that left no trace"],
   ] as const) {
-    it(`of ${owner}`, () => {
+    it(`is ${owner}`, () => {
       assert.deepEqual(verdictOn(metadata, MARK), { kind: "foreign", owner });
     });
   }
 });
 
-describe("the report on objects that exist already", () => {
+describe("the report on existing objects", () => {
   const conflict = (of: Partial<Conflict>): Conflict => ({
     kind: "Namespace",
     name: "jaeger",
@@ -103,7 +103,7 @@ describe("the report on objects that exist already", () => {
     ],
   });
 
-  it("has all of them, who owns each, and both ways on, of which one warns", () => {
+  it("lists all objects with their owners, and both repairs, one with a warning", () => {
     const report = conflictReport([conflict({}), claim]);
     for (const part of [
       "Namespace jaeger\n  found:   written by kubectl-create",
@@ -131,7 +131,7 @@ describe("the report on objects that exist already", () => {
     });
   });
 
-  it("names the alias, and imports nothing, where a component was renamed", () => {
+  it("names the alias, and no import, if a component was renamed", () => {
     const report = conflictReport([conflict({ verdict: { kind: "renamed", urn: "urn:old" } })]);
     assert.match(report, /urn:old[\s\S]*alias/);
     assert.doesNotMatch(report, /pulumi import/);

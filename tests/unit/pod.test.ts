@@ -15,7 +15,7 @@ const first = (spec: ReturnType<typeof pod>) =>
   (spec.containers as unknown as Record<string, unknown>[])[0] ?? {};
 
 describe("servicePod", () => {
-  it("is what Pod Security restricted asks for", () => {
+  it("satisfies Pod Security `restricted`", () => {
     const spec = pod();
     assert.deepEqual(spec.securityContext, {
       runAsNonRoot: true,
@@ -29,13 +29,13 @@ describe("servicePod", () => {
     assert.equal(spec.automountServiceAccountToken, false);
   });
 
-  it("lets an image that needs root have it, without more privileges", () => {
+  it("allows root for an image that needs it, without other privileges", () => {
     const spec = pod({}, { restricted: false });
     assert.deepEqual(spec.securityContext, { seccompProfile: { type: "RuntimeDefault" } });
     assert.deepEqual(first(spec).securityContext, { allowPrivilegeEscalation: false });
   });
 
-  it("goes on serving after the end was announced, and leaves time for requests in flight beyond that", () => {
+  it("serves for some time after SIGTERM, and then leaves time for requests in flight", () => {
     const spec = pod({}, { lingerSeconds: 7, graceSeconds: 20 });
     assert.deepEqual(first(spec).lifecycle, { preStop: { sleep: { seconds: 7 } } });
     assert.ok(Number(spec.terminationGracePeriodSeconds) >= 7 + 20);
@@ -55,7 +55,7 @@ describe("servicePod", () => {
     assert.equal(first(pod({}, { probes: { readinessPath: "/ready" } })).livenessProbe, undefined);
   });
 
-  it("keeps what the spec already says", () => {
+  it("keeps the fields that the spec sets", () => {
     const probe = { exec: { command: ["true"] } };
     const spec = servicePod(
       {

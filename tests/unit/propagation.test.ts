@@ -39,7 +39,7 @@ const spec = (w: Weights) =>
     loadBalancer: "RANDOM",
   }).virtualService;
 
-/** What a gateway's Envoy would answer once it had `written`, in the form that Istio 1.31 generates. */
+/** Answer of a gateway's Envoy that has `written`, as Istio 1.31 generates it. */
 function proxyOf(written: VirtualServiceSpec, config = CONFIG): RouteConfigDump {
   const routes = written.http.flatMap((rule) => {
     const clusters = (rule.route ?? [])
@@ -71,7 +71,7 @@ const dump = (w: Weights, config?: string): RouteConfigDump => proxyOf(spec(w), 
 const lag = (have: Weights, want: Weights) => routeLag(dump(have), IDENTITY, expectedRoutes(spec(want)));
 
 describe("routeLag", () => {
-  it("is silent once the proxy has the weights, whatever they are", () => {
+  it("is undefined if the proxy has the weights", () => {
     fc.assert(
       fc.property(weights, (w) => {
         assert.equal(lag(w, w), undefined);
@@ -84,7 +84,7 @@ describe("routeLag", () => {
     assert.equal(lag({ v1: 50, v2: 50 }, { v1: "rest", v2: 50 }), undefined);
   });
 
-  it("says what the proxy does instead of what is wanted", () => {
+  it("names the actual and the expected routes", () => {
     assert.equal(
       lag({ v1: 80, v2: 20 }, { v1: 70, v2: 30 }),
       "routes v1 80 %, v2 20 % instead of v1 70 %, v2 30 %",
@@ -92,7 +92,7 @@ describe("routeLag", () => {
     assert.equal(lag({ v1: 80, v2: 20 }, { v1: 100, v2: 0 }), "routes v1 80 %, v2 20 % instead of v1 100 %");
   });
 
-  it("tells any two different splits apart", () => {
+  it("distinguishes any two different splits", () => {
     const pair = fc.tuple(fc.integer({ min: 0, max: 10_000 }), fc.integer({ min: 0, max: 10_000 }));
     fc.assert(
       fc.property(pair, ([a, b]) => {
@@ -102,7 +102,7 @@ describe("routeLag", () => {
     );
   });
 
-  it("tells any two versions of the rules apart, whatever the edit", () => {
+  it("distinguishes the rules before and after any edit", () => {
     const edits: ((request: RouteRequest) => RouteRequest)[] = [
       (request) => request,
       (request) => ({ ...request, hosts: [...request.hosts, "more.example.com"] }),
@@ -127,14 +127,14 @@ describe("routeLag", () => {
           try {
             return planRoutes(r).virtualService;
           } catch (error) {
-            // A rule may match no path that is left.
+            // A rule may match none of the routed paths.
             if (error instanceof RangeError) return undefined;
             throw error;
           }
         });
         const [have, want] = planned;
         fc.pre(have !== undefined && want !== undefined);
-        // Istio leaves out what stands below.
+        // Istio omits routes below a match of everything.
         const whole = ({ http }: VirtualServiceSpec): number =>
           http.flatMap(({ match = [{}] }) => match).length;
         fc.pre([have, want].every((s) => expectedRoutes(s).length === whole(s)));
@@ -147,14 +147,14 @@ describe("routeLag", () => {
     assert.ok(seen.same > 5 && seen.other > 20, JSON.stringify(seen));
   });
 
-  it("leaves weights out of a rule's version: an edit of them changes nothing else", () => {
+  it("leaves weights out of a rule's digest, so that an edit of them changes nothing else", () => {
     const [before, after] = [{ v1: 80, v2: 20 } as const, { v1: 70, v2: 30 } as const].map((w) =>
       JSON.stringify(spec(w)).replaceAll(/"weight":\d+/g, ""),
     );
     assert.equal(before, after);
   });
 
-  it("wants the patches of the gateway in each route", () => {
+  it("expects the digest of the gateway's patches in each route", () => {
     const patches = patchesMark(IDENTITY, []);
     const { value } = markPatch("shop.example.com", patches).patch;
     const [config] = dump({ v1: 100 }).configs ?? [];
@@ -178,13 +178,13 @@ describe("routeLag", () => {
     assert.equal(found(patched, routes), 'has other limits or patches of the rule "category"');
   });
 
-  it("finds no route in a proxy that knows only other VirtualServices", () => {
+  it("reports a missing route if the proxy has only other VirtualServices", () => {
     const other = dump({ v1: 100 }, CONFIG.replace("shop", "other"));
     assert.equal(routeLag(other, IDENTITY, expectedRoutes(spec({ v1: 100 }))), 'has no route for "category"');
     assert.equal(routeLag({}, IDENTITY, expectedRoutes(spec({ v1: 100 }))), 'has no route for "category"');
   });
 
-  it("finds one stale route among current ones", () => {
+  it("reports one stale route among current ones", () => {
     const mixed: RouteConfigDump = {
       configs: [...(dump({ v1: 70, v2: 30 }).configs ?? []), ...(dump({ v1: 80, v2: 20 }).configs ?? [])],
     };
@@ -216,7 +216,7 @@ describe("routes of callers within the mesh", () => {
 
   it("are those of their namespace", () => {
     assert.deepEqual(names("other"), ["beta", "category"]);
-    // Istio leaves out what stands below.
+    // Istio omits routes below a match of everything.
     assert.deepEqual(names("jobs"), ["jobs"]);
     assert.equal(
       routeLag(proxyOf(specFor(mesh, "other")), IDENTITY, expectedRoutes(specFor(mesh, "other"))),
@@ -224,14 +224,14 @@ describe("routes of callers within the mesh", () => {
     );
   });
 
-  it("are asked for by the port of the service", () => {
+  it("are read by the port of the service", () => {
     const question = new URL(routesQuestion(mesh), "http://envoy");
     const filter = new RegExp(question.searchParams.get("name_regex") ?? "");
     for (const name of ["8080", `${HOST}:8080`]) assert.match(name, filter);
     for (const name of ["80", "18080", "http.8080x"]) assert.doesNotMatch(name, filter);
   });
 
-  it("are not asked of a sidecar that does not know the service", () => {
+  it("are not expected in a sidecar that does not have the service", () => {
     const knowing = (domain: string): RouteConfigDump => ({
       configs: [{ route_config: { virtual_hosts: [{ domains: [domain] }] } }],
     });
@@ -241,7 +241,7 @@ describe("routes of callers within the mesh", () => {
 });
 
 describe("clusters of a route", () => {
-  it("names versions of weight 0 and routes to the others", () => {
+  it("include versions of weight 0, and route to the others", () => {
     const s = spec({ v1: 100, v2: 0 });
     assert.deepEqual([...namedClusters(s)], [`outbound|8080|v1|${HOST}`, `outbound|8080|v2|${HOST}`]);
     assert.deepEqual(routedClusters(s), [`outbound|8080|v1|${HOST}`]);
@@ -273,7 +273,7 @@ describe("clusters of a route", () => {
     ],
   };
 
-  it("are asked for by their service alone", () => {
+  it("are read for their service only", () => {
     const question = new URL(clustersQuestion(spec({ v1: 100, v2: 0 })), "http://envoy");
     const filter = new RegExp(question.searchParams.get("filter") ?? "");
     for (const subset of ["", "v1", "v3"]) assert.match(`outbound|8080|${subset}|${HOST}`, filter);
@@ -282,14 +282,14 @@ describe("clusters of a route", () => {
     }
   });
 
-  it("want a healthy endpoint", () => {
+  it("need a healthy endpoint", () => {
     assert.deepEqual(
       clustersWithoutEndpoint(statuses, ["a", "draining", "empty", "passthrough", "unknown"]),
       ["draining", "empty", "unknown"],
     );
   });
 
-  it("count requests in flight to versions that nothing routes to any more", () => {
+  it("count requests in flight to versions without a route", () => {
     const busy = (subset: string, active = "2") => ({
       name: `outbound|8080|${subset}|${HOST}`,
       host_statuses: [
@@ -316,7 +316,7 @@ describe("clusters of a route", () => {
     const withMirror: RouteConfigDump = {
       configs: [...(routes.configs ?? []), { route_config: { virtual_hosts: [{ routes: [mirror] }] } }],
     };
-    // v3 is named at weight 0; v4 is somebody's mirror; v5 is gone.
+    // v3 has weight 0; v4 is the target of a mirror; v5 is removed.
     assert.deepEqual(
       inFlightToUnrouted(withMirror, all, spec({ v1: 60, v2: 40, v3: 0 })),
       new Map([["v5", 3]]),
@@ -330,7 +330,7 @@ describe("clusters of a route", () => {
     );
   });
 
-  it("are named with where the reason is to be looked for", () => {
+  it("are named with the place where the reason can be found", () => {
     const v2 = `outbound|8080|v2|${HOST}`;
     assert.match(endpointLag(statuses, [v2]) ?? "", /no healthy endpoint of v2: are the pods of v2 ready/);
     assert.equal(endpointLag(statuses, ["a"]), undefined);

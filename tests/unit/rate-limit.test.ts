@@ -57,12 +57,12 @@ function marked(of: readonly EnvoyConfigPatch[], host: string): Record<string, u
 }
 
 describe("rate limits", () => {
-  it("are no patch of the gateway when there are none", () => {
+  it("create no patch of the gateway if there are none", () => {
     assert.deepEqual(patches({}), []);
     assert.deepEqual(patches({ rules: [{ name: "all", match: [{}], action: { to: "v2" } }] }), []);
   });
 
-  it("have one bucket for each rule with requests to a version, however many routes and hosts it has", () => {
+  it("have one bucket for each rule with requests to a version, for all its routes and hosts", () => {
     const of = patches({
       policies: { rateLimit: { requests: 100, perMs: 1000, burst: 20 } },
       rules: [
@@ -96,7 +96,7 @@ describe("rate limits", () => {
     }
   });
 
-  it("are those of one service, whatever another on the same host calls its rules", () => {
+  it("apply to one service, even if another one on the same host has a rule of the same name", () => {
     const search = (path: string) => [
       { name: "search", match: [{ path: { exact: path } }], action: { to: "v1" } } as const,
     ];
@@ -114,7 +114,7 @@ describe("rate limits", () => {
     };
     assert.deepEqual(limited("/a"), ["search", true]);
     assert.deepEqual(limited("/b"), ["search", false]);
-    // What the proxy tells routes apart by: Istio writes it into each.
+    // The metadata that Istio writes into each route, by which the patch finds it.
     const config = "/apis/networking.istio.io/v1/namespaces/shop/virtual-service/category";
     const [action] = (filter(a.gatewayPatches, "local_ratelimit").rate_limits as { actions: object[] }[])[0]
       ?.actions as [{ extension: { typed_config: { text: string; skip_if_error: boolean } } }];
@@ -123,7 +123,7 @@ describe("rate limits", () => {
     assert.match(JSON.stringify(a.gatewayPatches), new RegExp(`local_rate_limited.*== '${config}'`));
   });
 
-  it("stand last, the local before the global, so that the service is asked about what is let through", () => {
+  it("come last, the local before the global, so that the service is asked only about requests that pass", () => {
     const of = patches({ policies: { rateLimit: perSecond(5) }, globalRateLimit: global });
     assert.deepEqual(
       filters(of).map((f) => f.name),
@@ -136,7 +136,7 @@ describe("rate limits", () => {
     }
   });
 
-  it("tell a client of one limit, by one set of headers", () => {
+  it("send a client one set of headers, for one limit", () => {
     const of = patches({ policies: { rateLimit: perSecond(5) }, globalRateLimit: global });
     const header = "enable_x_ratelimit_headers";
     assert.equal(filter(of, "local_ratelimit")[header], undefined);
@@ -154,7 +154,7 @@ describe("rate limits", () => {
     }
   });
 
-  it("ask the service about every rule with requests to a version, as the user chose", () => {
+  it("ask the service about every rule with requests to a version, with the configured descriptors", () => {
     for (const failure of ["open", "closed"] as const) {
       const of = patches({
         globalRateLimit: { ...global, failure, clients: ["clientAddress", { header: "x-user" }] },
@@ -183,7 +183,7 @@ describe("rate limits", () => {
     }
   });
 
-  it("need a ServiceEntry for a service outside the cluster alone", () => {
+  it("need a ServiceEntry only for a service outside the cluster", () => {
     assert.equal(rateLimitServiceEntry(global), undefined);
     const entry = {
       location: "MESH_EXTERNAL",
@@ -211,7 +211,7 @@ describe("rate limits", () => {
     }
   });
 
-  it("of a version stand in its pods, on the port of the service", () => {
+  it("of a version apply in its pods, on the port of the service", () => {
     const { workloadSelector, configPatches } = podRateLimit(
       { requests: 3, perMs: 60_000, burst: 9 },
       { app: "category", version: "v2" },
@@ -231,7 +231,7 @@ describe("rate limits", () => {
     assert.match(JSON.stringify(configPatches), /"retry-after","value":"20"/);
   });
 
-  it("ask a client to come back when there is a token, no second later", () => {
+  it("send `retry-after` with the first second that has a token", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 1_000_000 }),

@@ -37,12 +37,12 @@ const routes = (policies: TrafficPolicies, match: readonly RequestMatch[] = [], 
 const read = (route: HttpRoute | undefined) => [route?.match, route?.retries];
 
 describe("retries", () => {
-  it("are Istio's own when nothing is said, and none when attempts are 0", () => {
+  it("are Istio's own by default, and none if attempts are 0", () => {
     assert.deepEqual(httpRetry(undefined), {});
     assert.deepEqual(httpRetry({ attempts: 0 }), { retries: { attempts: 0 } });
   });
 
-  it("have Istio's words, and by default conditions under which the service saw nothing", () => {
+  it("become the fields of Istio's HTTPRetry, by default with conditions under which the service saw nothing", () => {
     assert.deepEqual(httpRetry({ attempts: 2, perTryTimeoutMs: 1500, on: ["reset", 503] }), {
       retries: { attempts: 2, perTryTimeout: "1.5s", retryOn: "reset,503" },
     });
@@ -51,7 +51,7 @@ describe("retries", () => {
     });
   });
 
-  it("of writes are never under a condition under which the service may have done its work", () => {
+  it("of writes have no condition under which the service may have processed the request", () => {
     fc.assert(
       fc.property(retries, (all) => {
         const ofWrites = retriesOfWrites(all);
@@ -61,7 +61,7 @@ describe("retries", () => {
     );
   });
 
-  it("split a route by method when reads and writes are retried otherwise", () => {
+  it("split a route by method if reads and writes are retried differently", () => {
     const on = ["connect-failure", "gateway-error"] as const;
     const all: TrafficPolicies = { timeoutMs: 10_000, retries: { attempts: 2, perTryTimeoutMs: 2000, on } };
     const reads = { attempts: 2, perTryTimeout: "2s", retryOn: "connect-failure,gateway-error" };
@@ -82,7 +82,7 @@ describe("retries", () => {
     assert.equal(routes({ retries: { attempts: 2 } }).length, 1);
   });
 
-  it("of a rule replace those of all traffic, and none means none", () => {
+  it("of a rule replace those of all traffic, and `none` switches them off", () => {
     const all: TrafficPolicies = { timeoutMs: 5000, retries: { attempts: 3 } };
     const [inherited] = routes(all, [], {});
     assert.deepEqual([inherited?.timeout, inherited?.retries?.attempts], ["5s", 3]);
@@ -90,7 +90,7 @@ describe("retries", () => {
     assert.deepEqual([none?.timeout, none?.retries], [undefined, { attempts: 0 }]);
   });
 
-  it("are right only when all tries fit into the time of the request", () => {
+  it("are refused if all tries do not fit into the timeout", () => {
     fc.assert(
       fc.property(retries, fc.integer({ min: 1, max: 600_000 }), (all, timeoutMs) => {
         const tooLong = retryProblems(all, timeoutMs).filter(({ path }) => path.length === 1);
@@ -100,7 +100,7 @@ describe("retries", () => {
     );
   });
 
-  it("become right by each repair alone", () => {
+  it("are valid after each single repair", () => {
     fc.assert(
       fc.property(retries, fc.integer({ min: 100, max: 60_000 }), (all, timeoutMs) => {
         const [problem] = retryProblems(all, timeoutMs).filter(({ path }) => path.length === 1);

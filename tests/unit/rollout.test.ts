@@ -21,13 +21,13 @@ const PULLS = pod("category-v2-b", {
   ],
 });
 
-describe("what a rollout lacks", () => {
-  it("is nothing once every pod is new and ready", () => {
+describe("the lag of a rollout", () => {
+  it("is none if every pod is new and ready", () => {
     assert.equal(rolloutLag(deployment({}), [READY, READY]), undefined);
     assert.equal(rolloutLag(deployment({ observedGeneration: 3 }), []), undefined, "changed by others since");
   });
 
-  it("is all of it while the controller has not seen the update, whatever the status of before says", () => {
+  it("is everything while the controller has not seen the update, in spite of the old status", () => {
     assert.equal(
       rolloutLag(deployment({}, { generation: 3 }), [READY]),
       "has not been taken up by the deployment controller",
@@ -35,14 +35,14 @@ describe("what a rollout lacks", () => {
     assert.match(rolloutLag({ metadata: { generation: 1 } }, []) ?? "", /has not been taken up/);
   });
 
-  it("is new pods, with what keeps them from being ready", () => {
+  it("is new pods, with the reason why they are not ready", () => {
     assert.equal(
       rolloutLag(deployment({ updatedReplicas: 1, replicas: 3 }), [READY, PULLS]),
       "has 1 of 2 new pods (pod category-v2-b category: ImagePullBackOff, no such image)",
     );
   });
 
-  it("is a proxy that does not start, for which the other containers wait", () => {
+  it("is a proxy that does not start, with the containers that wait for it", () => {
     const waits = pod("category-v2-b", {
       containerStatuses: [{ name: "category", state: { waiting: { reason: "PodInitializing" } } }],
       initContainerStatuses: [
@@ -56,17 +56,17 @@ describe("what a rollout lacks", () => {
     );
   });
 
-  it("is the pods that an autoscaler keeps and has not made yet", () => {
+  it("is the pods that an autoscaler wants and that do not exist yet", () => {
     const one = deployment({ replicas: 1, updatedReplicas: 1, availableReplicas: 1 }, { replicas: 1 });
     assert.equal(rolloutLag(one, [READY]), undefined);
     assert.equal(rolloutLag(one, [READY], 3), "has 1 of 3 new pods");
   });
 
-  it("is the end of old pods", () => {
+  it("is old pods that still run", () => {
     assert.equal(rolloutLag(deployment({ replicas: 3 }), [READY, READY]), "still has 1 old pods");
   });
 
-  it("is readiness, with the reason of each pod that is not on its way out", () => {
+  it("is readiness, with the reason of each pod that is not terminating", () => {
     const unready = {
       conditions: [{ type: "Ready", status: "False", message: "containers with unready status: [category]" }],
     };

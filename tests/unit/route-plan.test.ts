@@ -22,7 +22,7 @@ const destinations = (w: Weights) =>
   planRoutes(request({ weights: w })).virtualService.http.flatMap((rule) => rule.route ?? []);
 
 describe("versionsAsked", () => {
-  it("are all that routes send to, by weight, rule or copy", () => {
+  it("are all versions that get requests by weight, rule or mirror", () => {
     fc.assert(
       fc.property(routeRequest("shop.example.com"), (generated) => {
         const { virtualService, meshVirtualService } = planRoutes(generated);
@@ -43,7 +43,7 @@ describe("versionsAsked", () => {
     );
   });
 
-  it("are none of weight 0 that nothing else names", () => {
+  it("leave out versions of weight 0 without rule or mirror", () => {
     const beta = { name: "beta", match: [{}], action: { to: "v3" } };
     const weights = { v1: "rest", v2: 100, v3: 0, v4: 0, v5: 0 } as const;
     assert.deepEqual(
@@ -84,7 +84,7 @@ describe("planRoutes", () => {
     );
   });
 
-  it("gives a lone destination no weight, since Istio ignores it", () => {
+  it("writes no weight for a single destination, because Istio ignores it", () => {
     assert.deepEqual(
       destinations({ v1: 100 }).map((d) => [d.destination.subset, d.weight]),
       [["v1", undefined]],
@@ -100,7 +100,7 @@ describe("planRoutes", () => {
     ]);
   });
 
-  it("carries the policy in one rule and each subset in a rule of its own", () => {
+  it("has the policy in one DestinationRule, and each subset in its own", () => {
     const plan = planRoutes(request());
     assert.deepEqual(plan.policy, {
       host: "category.shop.svc.cluster.local",
@@ -112,7 +112,7 @@ describe("planRoutes", () => {
     });
   });
 
-  it("for any weights names just the subsets it defines, with integer weights in the ratio of the shares", () => {
+  it("for any weights names exactly the subsets that it defines, with integer weights in the ratio of the shares", () => {
     fc.assert(
       fc.property(weights, (w) => {
         const plan = planRoutes(request({ weights: w }));
@@ -135,11 +135,11 @@ describe("planRoutes", () => {
 });
 
 describe("loadBalancerSettings", () => {
-  it("names an algorithm as it is", () => {
+  it("writes an algorithm unchanged", () => {
     assert.deepEqual(loadBalancerSettings("RANDOM"), { simple: "RANDOM" });
   });
 
-  it("writes each key and each table of a consistent hash in Istio's words", () => {
+  it("writes each key and each table of a consistent hash as fields of Istio", () => {
     assert.deepEqual(
       loadBalancerSettings({ consistentHash: { httpHeader: "x-user", ringHash: { minimumRingSize: 512 } } }),
       {

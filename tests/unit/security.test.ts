@@ -16,7 +16,7 @@ import { RIGHT_SETTINGS } from "./wrong-settings";
 
 const SELECTOR = { matchLabels: { istio: "ingressgateway" } };
 
-/** Whether the policies of a proxy let a request pass. */
+/** Whether the policies of a proxy allow a request. */
 function passes(specs: readonly AuthorizationPolicySpec[], request: ProxyRequest): boolean {
   const policies = specs.map((spec, i) => ({ metadata: { name: `policy-${i}` }, spec }));
   return authorization(policies)(request) === undefined;
@@ -83,7 +83,7 @@ const request: fc.Arbitrary<ProxyRequest> = fc
   )
   .map((r) => r as ProxyRequest);
 
-/** What a condition means, told apart from how Istio is told. */
+/** The meaning of a condition, independent of Istio's objects. */
 function holds({ paths, methods }: RequestCondition, r: ProxyRequest): boolean {
   const within = (p: RoutedPath): boolean => {
     if ("exact" in p) return [p.exact, `${p.exact}/`].includes(r.path) || `${r.path}/` === p.exact;
@@ -117,7 +117,7 @@ describe("access lists of the gateway", () => {
       values.some((value) => claimOf(r, claim)?.includes(value)),
     );
 
-  it("refuse a client whose address nobody can read, where they name any", () => {
+  it("refuse a client with an unreadable address if they name addresses", () => {
     const lists = { allow: [{ paths: [{ prefix: "/" }] }, { addresses: ["::/0", "0.0.0.0/0"] }] };
     const request = { method: "GET", host: "a", path: "/", headers: {}, peer: "10.0.0.1" };
     for (const client of ["::ffff:0:0", "::ffff:cb00:7107"]) {
@@ -131,7 +131,7 @@ describe("access lists of the gateway", () => {
     }
   });
 
-  it("let pass what no entry denies and, where there is an allow list, one of it allows", () => {
+  it("allow a request that no entry denies and, if there is an allow list, one entry allows", () => {
     fc.assert(
       fc.property(lists, request, fc.nat(2), ({ deny, allow }, r, trustedProxies) => {
         const plan = planAccess(
@@ -157,7 +157,7 @@ describe("access lists at a gateway with other users", () => {
     r.method === "OPTIONS" && "access-control-request-method" in r.headers && "origin" in r.headers;
   const host = fc.constantFrom("shop.example.com", "SHOP.example.com:8443", "other.example.com");
 
-  it("say of their hosts what they say of a gateway of their own, and nothing of others", () => {
+  it("apply to their hosts as at their own gateway, and not to other hosts", () => {
     let rules = 0;
     fc.assert(
       fc.property(lists, request, host, fc.boolean(), (written, r, asked, preflights) => {
@@ -165,7 +165,7 @@ describe("access lists at a gateway with other users", () => {
         const shared = planAccess(written, { ...args, shared: { hosts: ["shop.example.com"], preflights } });
         rules += shared.allow?.rules?.length ?? 0;
         const alone = (lists: AccessLists): boolean => passes(Object.values(planAccess(lists, args)), r);
-        // A preflight asks for another request, by another method.
+        // A preflight is about another request, with another method.
         const asks = written.allow?.map(({ paths, addresses }) => ({
           ...(paths && { paths }),
           ...(addresses && { addresses }),
@@ -179,7 +179,7 @@ describe("access lists at a gateway with other users", () => {
     assert.ok(rules > 2000, `${rules} rules`);
   });
 
-  it("are refused where they name claims, or cannot be turned round with few rules", () => {
+  it("are refused if they name claims, or cannot be inverted with few rules", () => {
     const plan = (allow: AccessEntry[]) =>
       planAccess(
         { allow },
@@ -199,7 +199,7 @@ describe("authentication", () => {
   ];
   const plan = (authentication: object) => planAuthentication({ jwt, ...authentication }, SELECTOR);
 
-  it("asks for a token where it is required and not optional", () => {
+  it("requires a token if it is required and not optional", () => {
     const authentication = fc.record(
       { required: some(condition), optional: some(routedPath) },
       { requiredKeys: [] },
@@ -215,7 +215,7 @@ describe("authentication", () => {
     );
   });
 
-  it("takes tokens from the Authorization header alone, unless told otherwise, and keeps them from the service", () => {
+  it("by default reads tokens from the Authorization header only, and does not forward them", () => {
     assert.deepEqual(plan({}).requestAuthentication.jwtRules, [
       { ...jwt[0], fromHeaders: [{ name: "authorization", prefix: "Bearer " }] },
     ]);
@@ -235,7 +235,7 @@ describe("an issuer that names no audience", () => {
     SELECTOR,
   );
 
-  it("has its tokens told by claims, all of them, on every path", () => {
+  it("accepts tokens by all its claims, on every path", () => {
     const of = (own: object) => ({ iss: issuer, sub: "a", client_id: "web", token_use: "access", ...own });
     const verify = verification(requestAuthentication);
     const passesAt = (path: string, own: object | undefined): boolean => {
@@ -249,7 +249,7 @@ describe("an issuer that names no audience", () => {
       [{ client_id: "other" }, false, false],
       [{ client_id: undefined }, false, false],
       [{ token_use: "id" }, false, false],
-      // Without a subject it counts as no token, but not for what it is not.
+      // A token without subject counts as no token, but must not satisfy a negated condition.
       [{ sub: undefined }, true, false],
       [{ sub: undefined, client_id: "other" }, false, false],
       [undefined, true, false],
@@ -261,7 +261,7 @@ describe("an issuer that names no audience", () => {
 });
 
 describe("claims", () => {
-  it("are named alike in policies and routes, nested ones in brackets of their own", () => {
+  it("have the same names in policies and routes, with brackets for nested ones", () => {
     assert.equal(claimKey("groups"), "request.auth.claims[groups]");
     assert.equal(claimHeader("realm_access.roles"), "@request.auth.claims[realm_access][roles]");
     assert.equal(claimKey("[https://example.com/roles]"), "request.auth.claims[https://example.com/roles]");
@@ -286,7 +286,7 @@ describe("access to a service", () => {
         : r.principal === prefix + serviceAccount;
     });
 
-  it("have the gateway and allowed services on the port and the routed paths, and nobody else", () => {
+  it("is allowed for the gateway and allowed services only, on the port and the routed paths", () => {
     fc.assert(
       fc.property(services, request, ({ allow, deny }, r) => {
         const plan = planServiceAccess({
@@ -306,7 +306,7 @@ describe("access to a service", () => {
     );
   });
 
-  it("is open in the network to the namespaces of the clients on the port and to scrapers on the metrics", () => {
+  it("is allowed by NetworkPolicy for the namespaces of clients on the port, and for scrapers on the metrics", () => {
     const policy = serviceNetworkPolicy({
       service: "s",
       port: 8080,
@@ -335,7 +335,7 @@ describe("access to a service", () => {
 });
 
 describe("servers of the gateway", () => {
-  it("are one for the hosts that share their TLS, and one for each of the others", () => {
+  it("are one for the hosts that share TLS settings, and one for each other host", () => {
     const servers = gatewayServers({
       hosts: ["shop.example.com", "api.example.com", "*.example.org"],
       http: true,
@@ -370,7 +370,7 @@ describe("servers of the gateway", () => {
     );
   });
 
-  it("send HTTP to HTTPS by what the load balancer says, where TLS ends there", () => {
+  it("redirect HTTP to HTTPS by X-Forwarded-Proto if a load balancer terminates TLS", () => {
     const servers = gatewayServers({ hosts: ["a.example.com"], http: true, tlsTermination: "load-balancer" });
     assert.deepEqual(
       servers.map(({ port, tls }) => [port.protocol, tls]),
@@ -378,7 +378,7 @@ describe("servers of the gateway", () => {
     );
   });
 
-  it("let the namespaces that are named bind routes to each host, and no other", () => {
+  it("allow only the named namespaces to bind routes to each host", () => {
     const hosts = ["shop.example.com", "*.example.org"];
     const tls = { credentialName: "shop", hosts: { "*.example.org": { credentialName: "org" } } };
     assert.deepEqual(
@@ -402,7 +402,7 @@ describe("settings of security", () => {
   const key = { crv: "Ed25519", kty: "OKP", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" };
   const issuer = { issuer: "https://id.example.com/", audiences: ["shop"] };
 
-  it("warn of a redirect by scheme that comes back to itself", () => {
+  it("warn of a redirect by scheme that leads to itself", () => {
     const warned = (gateway: object, trustedProxies = 0): number => {
       const to = { match: { headers: { "x-forwarded-proto": "http" } }, redirect: { scheme: "https" } };
       const { dev } = RIGHT_SETTINGS;
@@ -415,14 +415,14 @@ describe("settings of security", () => {
     assert.equal(warned({}, 1), 0);
   });
 
-  it("take TLS that ends in a load balancer for HTTPS, in production too", () => {
+  it("accept a load balancer that terminates TLS as HTTPS, in production too", () => {
     const { prod } = RIGHT_SETTINGS;
     const gateway = { replicas: 2, tlsTermination: "load-balancer" };
     const settings = parseSettings({ ...prod, gateway, security: { trustedProxies: 1 } }, "prod");
     assert.equal(settings.gateway.tlsTermination, "load-balancer");
   });
 
-  it("take keys as an object or as text", () => {
+  it("accept keys as an object or as text", () => {
     for (const jwks of [{ keys: [key] }, JSON.stringify({ keys: [key] })]) {
       assert.deepEqual(
         read({ authentication: { jwt: [{ ...issuer, jwks }] } }).security.authentication?.jwt,
@@ -437,7 +437,7 @@ describe("settings of security", () => {
     }
   });
 
-  it("take one value of a claim for a list, and identities apart", () => {
+  it("read one value of a claim as a list, and split identities", () => {
     const { access, services } = read({
       authentication: { jwt: [{ ...issuer, jwksUri: "http://keys.id.svc/jwks" }] },
       access: { deny: [{ claims: { groups: "banned" } }] },

@@ -31,12 +31,12 @@ describe("settings: reports", function () {
 
   const entries = WRONG_SETTINGS.flatMap(({ entries }) => entries);
 
-  it("are at least forty, each with its own title", () => {
+  it("number at least forty, each with its own title", () => {
     assert.ok(entries.length >= 40, `${entries.length} entries`);
     assert.equal(new Set(entries.map(({ title }) => title)).size, entries.length);
   });
 
-  it("come from stack files that are right but for the lines shown", () => {
+  it("come from stack files that are valid except for the lines shown", () => {
     for (const [stack, config] of Object.entries(RIGHT_SETTINGS))
       assert.deepEqual(problemsOf(config, stack), []);
   });
@@ -57,7 +57,7 @@ describe("settings: reports", function () {
     });
   }
 
-  it("lead to a right stack file when their commands are run", () => {
+  it("lead to a valid stack file if their commands are run", () => {
     let repaired = 0;
     for (const entry of entries) {
       const stack = entry.stack ?? "dev";
@@ -74,7 +74,7 @@ describe("settings: reports", function () {
     assert.ok(repaired >= 60, `${repaired} entries have commands for all problems`);
   });
 
-  it("lead there by each of several alternatives, too", () => {
+  it("lead to a valid stack file by each of several alternatives", () => {
     let tried = 0;
     for (const entry of entries) {
       const stack = entry.stack ?? "dev";
@@ -105,7 +105,7 @@ describe("settings: reports", function () {
     assert.match(message, /^f\n/m);
   });
 
-  it("show examples that are right where they stand", () => {
+  it("show examples that are valid at their path", () => {
     let tried = 0;
     for (const entry of entries) {
       const stack = entry.stack ?? "dev";
@@ -127,7 +127,7 @@ describe("settings: reports", function () {
     assert.ok(tried >= 12, `${tried} examples`);
   });
 
-  it("take a key away that was set without --path, and nothing else", () => {
+  it("remove only the key that was set without --path", () => {
     const paths = [
       "traffic.weights.v2",
       "gateway.x",
@@ -144,7 +144,7 @@ describe("settings: reports", function () {
     }
   });
 
-  it("set it where it was meant, unless it may be a secret", () => {
+  it("set it at the intended path, unless it may be a secret", () => {
     const config = structuredClone(small({ "traffic.weights.v2": "30" }));
     run(problemsOf(config)[0]?.repairs[1] ?? "", config, "dev");
     assert.deepEqual(config, small({ traffic: { weights: { v1: "rest", v2: 30 } } }));
@@ -152,7 +152,7 @@ describe("settings: reports", function () {
       assert.deepEqual(problemsOf(small({ [key]: "hunter2" }))[0]?.repairs.length, 1, key);
   });
 
-  it("say for each problem how it is repaired", () => {
+  it("have a repair for each problem", () => {
     for (const entry of entries) {
       const stack = entry.stack ?? "dev";
       for (const { path, repairs } of problemsOf(wrongConfig(entry), stack))
@@ -195,14 +195,14 @@ describe("settings: reports", function () {
     }
   });
 
-  it("hold everything for an empty configuration", () => {
+  it("list every required key for an empty configuration", () => {
     assert.deepEqual(
       problemsOf({}).map((problem) => problem.path),
       ["shopzier:category.host", "shopzier:category.versions", "shopzier:traffic.weights"],
     );
   });
 
-  it("survive whatever is written", () => {
+  it("are produced for any input", () => {
     const keys = Object.keys(configuration.shape);
     const anything = fc.dictionary(
       fc.constantFrom(...keys, "__proto__", "constructor"),
@@ -212,7 +212,7 @@ describe("settings: reports", function () {
   });
 });
 
-describe("settings: what they become", function () {
+describe("settings: parsed values", function () {
   this.timeout("20s");
 
   it("fills in the defaults", () => {
@@ -274,7 +274,7 @@ describe("settings: what they become", function () {
     assert.deepEqual(parseSettings(small(), "dev"), expected);
   });
 
-  it("takes numbers and switches as text when they are exact", () => {
+  it("accepts numbers and switches as text if they are exact", () => {
     const settings = parseSettings(
       small({
         production: "false",
@@ -289,7 +289,7 @@ describe("settings: what they become", function () {
     assert.deepEqual(settings.propagation, { wait: false, timeoutSeconds: 90 });
   });
 
-  it("takes objects as JSON text and a key without value as nothing", () => {
+  it("accepts objects as JSON text, and a key without value as absent", () => {
     const text = Object.fromEntries(
       Object.entries(small()).map(([key, value]) => [key, JSON.stringify(value)]),
     );
@@ -313,7 +313,7 @@ describe("settings: what they become", function () {
     });
   });
 
-  it("redirects to HTTPS where port 80 is open, unless told otherwise", () => {
+  it("redirects to HTTPS by default if port 80 is open", () => {
     const redirect = (gateway: Config): unknown =>
       parseSettings(small({ gateway }), "dev").gateway.tls?.redirect;
     assert.equal(redirect({ tls: { credentialName: "c" } }), true);
@@ -361,7 +361,7 @@ describe("settings: what they become", function () {
     assert.deepEqual(warnings("1.30.1", { consistentHash: { sourceIp: true } }), []);
   });
 
-  it("takes charts of an OCI registry, and warns of those over plain HTTP", () => {
+  it("accepts charts of an OCI registry, and warns of those over plain HTTP", () => {
     const parse = (charts: string): Settings =>
       parseSettings(small({ istio: { charts }, observability: { jaeger: { charts } } }), "dev");
     for (const url of ["oci://registry.example.com/charts", "https://charts.example.com", "charts"])
@@ -375,7 +375,7 @@ describe("settings: what they become", function () {
     );
   });
 
-  it("warns of mirrors to the version that gets everything", () => {
+  it("warns of mirrors to a version that gets all requests", () => {
     const mirror = { to: "v2" };
     const traffic = {
       weights: { v1: 0, v2: 100 },
@@ -396,7 +396,7 @@ describe("settings: what they become", function () {
     assert.deepEqual(parseSettings(small({ traffic: split }), "dev").warnings, []);
   });
 
-  it("is frozen to the bottom", () => {
+  it("is deeply frozen", () => {
     const frozen = (value: unknown): boolean =>
       typeof value !== "object" ||
       value === null ||
@@ -408,7 +408,7 @@ describe("settings: what they become", function () {
 describe("settings: properties", function () {
   this.timeout("20s");
 
-  it("keeps what is written", () => {
+  it("keeps the written values", () => {
     fc.assert(
       fc.property(rightConfig(), (config) => {
         const settings = parseSettings(config, "dev");
@@ -475,7 +475,7 @@ describe("stack files", function () {
   });
 
   for (const file of files) {
-    it(`${file} is right, for the program and for editors`, () => {
+    it(`${file} is valid, for the program and for editors`, () => {
       assert.deepEqual(problemsOf(stackFileConfig(read(file)), stackOf(file)), []);
       const validate = stackFileValidator();
       assert.ok(validate(parse(read(file))), JSON.stringify(validate.errors));
@@ -483,7 +483,7 @@ describe("stack files", function () {
     });
   }
 
-  it("hold production to its rules and the lab to what its plain Envoy needs", () => {
+  it("keep the checks for production, and the lab's values for plain Envoy", () => {
     assert.equal(parseSettings(stackFileConfig(read("Pulumi.prod.yaml")), "prod").production, true);
     const lab = parseSettings(stackFileConfig(read("Pulumi.lab.yaml")), "lab");
     assert.deepEqual(lab.istio.values, {
@@ -503,7 +503,7 @@ describe("stack files", function () {
     const declared = parse(read("Pulumi.yaml")) as {
       config: Record<string, { description?: string; type?: string }>;
     };
-    // A key with a colon is a provider's.
+    // A key with a colon belongs to a provider.
     const config = Object.fromEntries(Object.entries(declared.config).filter(([key]) => !key.includes(":")));
     assert.deepEqual(Object.keys(config), Object.keys(configuration.shape));
     for (const [key, { description, type }] of Object.entries(config)) {
@@ -565,7 +565,7 @@ interface RightConfig extends Config {
   readonly traffic: { readonly weights: Readonly<Record<string, number | "rest">> };
 }
 
-/** Any configuration that is right. */
+/** Any valid configuration. */
 function rightConfig(): fc.Arbitrary<RightConfig> {
   const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?$/);
   const autoscaler = fc
@@ -605,7 +605,7 @@ function rightConfig(): fc.Arbitrary<RightConfig> {
     .map(([pods, rest]) => ({
       ...pods,
       ...rest,
-      // An autoscaler measures by the CPU that is requested.
+      // An autoscaler measures in relation to the requested CPU.
       ...("autoscaler" in pods && rest.resources && { resources: { ...rest.resources, ...measured } }),
     }));
   const algorithm = fc.constantFrom("ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "PASSTHROUGH");
@@ -700,7 +700,7 @@ function asObjects(config: Config): Config {
   );
 }
 
-/** Does to `config` what a `pulumi config` command does to a stack file. */
+/** Applies a `pulumi config` command to `config`. */
 function run(repair: string, config: Config, stack: string, other?: unknown): void {
   const steps = repair.split(" && ");
   if (steps.length > 1) {

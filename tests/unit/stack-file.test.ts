@@ -4,7 +4,7 @@ import path from "node:path";
 import { parseSettings, SettingsError, type Problem, type Settings } from "../../stacks/settings";
 import { RIGHT_SETTINGS, stackFileConfig } from "./wrong-settings";
 
-/** What a program makes of a stack file; of `source` where that is not the file that Pulumi has read. */
+/** Settings of a stack file; `source` is its text, if that is not the file that Pulumi has read. */
 function outcome(text: string, source = text): Settings | readonly Problem[] {
   try {
     return parseSettings({ ...RIGHT_SETTINGS.dev, ...stackFileConfig(text) }, "dev", source);
@@ -39,7 +39,7 @@ describe("scalars of a stack file that Pulumi alters", () => {
     ],
     ...["1_000", "TRUE", "False", "1e3", "12345678901234567890"],
   ]) {
-    it(`are refused with their line and the quoted form where text is meant: ${written}`, () => {
+    it(`are refused with their line and the quoted form if the setting is text: ${written}`, () => {
       const [problem, ...others] = problems(header(written));
       assert.deepEqual(others, []);
       assert.equal(problem?.path, HEADER);
@@ -69,7 +69,7 @@ describe("scalars of a stack file that Pulumi alters", () => {
     assert.deepEqual(problems(text.replace("{ <<: *b }", "{ <<: *b, a: x }").replace("1.10", "x")), []);
   });
 
-  it("are not shown where they are an environment variable's", () => {
+  it("are not shown if they are the value of an environment variable", () => {
     const [problem] = problems(
       "config:\n  shopzier:category:\n    host: a.example.com\n    versions: { v1: { image: a:1, env: { A: 0123 } }, v2: { image: a:1 } }\n",
     );
@@ -77,7 +77,7 @@ describe("scalars of a stack file that Pulumi alters", () => {
     assert.doesNotMatch(JSON.stringify(problem), /0123|83/);
   });
 
-  it("are refused as weights, where a fraction may end in zero", () => {
+  it("are refused as weights in notations that YAML alters", () => {
     const weights = (v2: string) =>
       problems(`config:\n  shopzier:traffic: { weights: { v1: rest, v2: ${v2} } }\n`);
     for (const written of ["020", "1e1", "1_0"])
@@ -88,7 +88,7 @@ describe("scalars of a stack file that Pulumi alters", () => {
     assert.deepEqual(weights("20.50"), []);
   });
 
-  it("come first in a report with all the others, and hide what follows from them", () => {
+  it("come first in the report, and hide problems that follow from them", () => {
     const text = `config:
   shopzier:loadBalancer: RANDM
   shopzier:traffic: { weights: { v1: 80, v2: 020 }, headers: { response: { set: { a: 1.10 } } } }
@@ -106,11 +106,11 @@ describe("scalars of a stack file that Pulumi alters", () => {
       assert.deepEqual(problems(readFileSync(path.join(root, name), "utf8")), [], name);
   });
 
-  describe("where the stack file is not the source", () => {
+  describe("if the stack file is not the source", () => {
     const other = header('"x"');
 
     for (const written of ["5", "1.1", "true", "0123", "2026-01-31"]) {
-      it(`are refused where text is meant, however they were written: ${written}`, () => {
+      it(`are refused if the setting is text, in any notation: ${written}`, () => {
         for (const file of ["", other]) {
           const [problem, ...others] = problems(header(written), file);
           assert.deepEqual(others, []);
@@ -122,13 +122,13 @@ describe("scalars of a stack file that Pulumi alters", () => {
       });
     }
 
-    it("are numbers and switches where those are meant", () => {
+    it("are accepted if the setting is a number or a switch", () => {
       const text =
         "config:\n  shopzier:gateway: { replicas: 2, http: true }\n  shopzier:traffic: { weights: { v1: 79.5, v2: 20.5 } }\n";
       assert.deepEqual(problems(text, ""), []);
     });
 
-    it("may be in the file as they have come", () => {
+    it("may be in the file as they were given", () => {
       for (const written of ["5", "1.1", "true"]) assert.deepEqual(problems(header(written)), []);
     });
   });

@@ -1,4 +1,4 @@
-/** Rules, plans and requests that have something to do with each other: from small pools of values. */
+/** Rules, plans and requests from small pools of values, so that they often match each other. */
 import fc from "fast-check";
 import type { FieldMatch, FieldMatches, PathMatch, RequestMatch } from "../../components/traffic/matches";
 import { CATEGORY_PATHS } from "../../components/category/category-paths";
@@ -54,7 +54,7 @@ const pathMatch: fc.Arbitrary<PathMatch> = fc.oneof(
   pick(PATH_REGEXES).map((regex) => ({ regex })),
 );
 
-/** A match of some conditions, few of them most often. */
+/** A match with some conditions, mostly few. */
 export const requestMatch = (hosts: readonly string[]): fc.Arbitrary<RequestMatch> =>
   fc
     .tuple(
@@ -130,7 +130,7 @@ const rule = (hosts: readonly string[]): fc.Arbitrary<Omit<TrafficRule, "name">>
     { requiredKeys: ["match", "action"] },
   );
 
-/** Routes for `host` and what is below it, with rules in which nothing is wrong. */
+/** Routes for `host` and the hosts below it, with valid rules. */
 export function routeRequest(host: string): fc.Arbitrary<RouteRequest> {
   const hosts = [host, `*.${host}`];
   return fc
@@ -158,7 +158,7 @@ export function routeRequest(host: string): fc.Arbitrary<RouteRequest> {
     }));
 }
 
-/** What is wrong is taken out, until nothing is. */
+/** Removes wrong rules until no problem is left. */
 function withoutProblems(
   rules: readonly TrafficRule[],
   hosts: readonly string[],
@@ -198,7 +198,7 @@ const cookieHeader = fc
     cookies.map(([name, v, end], i) => `${name}=${v}${i < cookies.length - 1 ? end : ""}`).join(""),
   );
 
-/** What makes a near miss, or an attack, of a path. */
+/** Changes of a path that give a near miss or an attack. */
 const BENT: readonly ((path: string) => string)[] = [
   ...[
     "/",

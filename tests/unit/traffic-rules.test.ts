@@ -48,7 +48,7 @@ const ask = (over: Partial<SimulatedRequest> = {}): SimulatedRequest => ({
   ...over,
 });
 
-/** Whether a request matches, by the simulator of one rule. */
+/** Whether a request matches, by the simulator with one rule. */
 function matches(match: RequestMatch): (r: SimulatedRequest) => boolean {
   const { http } = plan([{ name: "it", match: [match], action: { to: "v1" } }]);
   const decide = compile({
@@ -65,7 +65,7 @@ describe("covers", function () {
   this.timeout("60s");
   const match = requestMatch([HOST, `*.${HOST}`, `a.${HOST}`]);
 
-  it("says only of matches that leave nothing that they do: what b matches, a matches", () => {
+  it("is true only if `a` matches every request that `b` matches", () => {
     let covered = 0;
     let matched = 0;
     const likeEachOther = fc
@@ -93,7 +93,7 @@ describe("covers", function () {
     assert.ok(covered > 200 && matched > 200, `${covered} covered pairs, ${matched} requests`);
   });
 
-  it("sees what is covered by value, prefix, method, host and absence", () => {
+  it("compares values, prefixes, methods, hosts and absence", () => {
     const yes: [RequestMatch, RequestMatch][] = [
       [{}, { path: { exact: "/a" } }],
       [{ path: { prefix: "/a" } }, { path: { exact: "/a/b" } }],
@@ -119,10 +119,10 @@ describe("covers", function () {
   });
 });
 
-describe("rules that are covered", function () {
+describe("rules that can never match", function () {
   this.timeout("60s");
 
-  it("are all those, and only those, whose every match an earlier one covers", () => {
+  it("are exactly those whose every match an earlier one covers", () => {
     const match = requestMatch([`a.${HOST}`]);
     const lists = fc.array(fc.array(match, { minLength: 1, maxLength: 2 }), { minLength: 2, maxLength: 12 });
     let found = 0;
@@ -154,7 +154,7 @@ describe("rules in a plan", function () {
     action: { to: "v2" },
   };
 
-  it("come before the rest, confined to what is routed", () => {
+  it("come before the weights, confined to the routed paths", () => {
     const { http } = plan([beta], { paths: [{ exact: "/health" }] });
     assert.deepEqual(
       http.filter(({ name }) => name === "beta").map(({ headers: _version, ...rule }) => rule),
@@ -180,7 +180,7 @@ describe("rules in a plan", function () {
     assert.equal(http.at(-1)?.name, "category");
   });
 
-  it("open no path, whatever they match", () => {
+  it("open no path", () => {
     const rules = fc.array(requestMatch([HOST]), { minLength: 1, maxLength: 3 });
     const closed = simulatedRequest(HOST);
     fc.assert(
@@ -209,7 +209,7 @@ describe("rules in a plan", function () {
     );
   });
 
-  it("that have nothing left of their paths are refused, not opened", () => {
+  it("without a routed path are refused", () => {
     const rule: TrafficRule = {
       name: "env",
       match: [{ path: { exact: "/actuator/env" } }],
@@ -218,7 +218,7 @@ describe("rules in a plan", function () {
     assert.throws(() => plan([rule], { paths: CATEGORY_PATHS }), /"env" matches no path/);
   });
 
-  it("replace policies as a whole and switch them off", () => {
+  it("replace policies as a whole, or switch them off", () => {
     const policies = { cors: { origins: ["*"] }, timeoutMs: 5000 };
     const rules: TrafficRule[] = [
       { ...beta, policies: { cors: "none", timeoutMs: 1000 } },
@@ -240,7 +240,7 @@ describe("rules in a plan", function () {
     assert.deepEqual(rest.corsPolicy?.allowOrigins, [{ exact: "*" }]);
   });
 
-  it("with CORS have caches keep answers to other origins apart, beside headers that are asked for", () => {
+  it("with CORS add `Vary: Origin` to the configured headers", () => {
     const cors = { origins: ["https://a.example.com"] };
     const add = (headers?: HeaderPolicy["response"]) =>
       plan([], { policies: { cors, ...(headers && { headers: { response: headers } }) } }).http.at(-1)
@@ -250,7 +250,7 @@ describe("rules in a plan", function () {
     assert.equal(plan([]).http.at(-1)?.headers?.response?.add, undefined);
   });
 
-  it("by the caller's namespace hold in the mesh alone, where all other calls stay as they are", () => {
+  it("by the caller's namespace apply in the mesh only, and do not change other calls", () => {
     const jobs: TrafficRule = { name: "jobs", match: [{ sourceNamespace: "jobs" }], action: { to: "v2" } };
     const routes = planRoutes(request([jobs], { paths: CATEGORY_PATHS }));
     assert.ok(!routes.virtualService.http.some(({ name }) => name === "jobs"));
@@ -267,7 +267,7 @@ describe("rules in a plan", function () {
     assert.equal(planRoutes(request([beta])).meshVirtualService, undefined);
   });
 
-  it("match an exact path however it is spelt, but for the target of a redirect and what is not routed", () => {
+  it("match an exact path with and without a slash at its end, except for the target of a redirect and paths that are not routed", () => {
     const uris = (path: string, action: TrafficRule["action"]) =>
       plan([{ name: "one", match: [{ path: { exact: path } }], action }], { paths: CATEGORY_PATHS })
         .http.filter(({ name }) => name === "one")
@@ -281,7 +281,7 @@ describe("rules in a plan", function () {
     assert.deepEqual(uris("/a", { redirect: { path: "/b" } }), ["/a", "/a/"]);
   });
 
-  it("hold for callers in the mesh too where these are let in, with weights and policies", () => {
+  it("apply to allowed callers in the mesh too, with weights and policies", () => {
     const jobs: TrafficRule = { name: "jobs", match: [{ sourceNamespace: "jobs" }], action: { to: "v2" } };
     const atGateway: TrafficRule = {
       name: "shop",
@@ -315,14 +315,14 @@ describe("rules in a plan", function () {
         ],
       ],
     );
-    // Their paths are the policies' of the service to judge.
+    // The service's policies check the paths of these callers.
     assert.ok(!mesh.http.some(({ match = [] }) => match.some(({ uri }) => uri !== undefined)));
     assert.deepEqual(planRoutes(request([], { meshCallers: true })).meshVirtualService?.hosts, [
       "category.category.svc.cluster.local",
     ]);
   });
 
-  it("are what the barrier waits for: several matches, redirects, answers, mirrors", () => {
+  it("are expected by the barrier with several matches, redirects, direct responses and mirrors", () => {
     const mirrored = plan(
       [beta, { name: "old", match: [{ path: { prefix: "/old" } }], action: { redirect: { path: "/new" } } }],
       { policies: { mirror: { to: "v2" } }, weights: { v1: 100, v2: 0 } },
@@ -336,7 +336,7 @@ describe("rules in a plan", function () {
         ["beta", new Map([[v2, 1]])],
         ["old", new Map()],
         ["old", new Map()],
-        // Of requests that read, and of those that may write.
+        // One route for reads, and one for writes.
         ["category", new Map([[v1, 100]])],
         ["category", new Map([[v1, 100]])],
       ],
@@ -371,7 +371,7 @@ describe("rules in a plan", function () {
     assert.match(routeLag(envoy(stale), identity, expectedRoutes(mirrored)) ?? "", /routes v1/);
   });
 
-  it("below one that takes every request are not waited for, and matches with names are routes of their own", () => {
+  it("after one that matches every request are not expected, and named matches are separate routes", () => {
     const route = [{ destination: { host: "a" } }];
     const spec = {
       hosts: ["*"],
@@ -399,14 +399,14 @@ describe("rules in a plan", function () {
 describe("regular expressions", function () {
   this.timeout("60s");
 
-  it("are refused as Istio refuses them", () => {
+  it("are refused if Istio refuses them", () => {
     for (const wrong of ["", "(?!a)", "a{2000}", "(", "a".repeat(1025), "\\1"])
       assert.ok(regexProblem(wrong), wrong);
     for (const right of ["a.*", "(?i)a", "[[:alpha:]]+", "^a$", "a|b"])
       assert.equal(regexProblem(right), undefined);
   });
 
-  it("begin with the text that is certain", () => {
+  it("have a certain literal prefix", () => {
     const starts: Record<string, string> = {
       "/api/v1/category/[0-9]+": "/api/v1/category/",
       "^/api/v1\\.0/x*": "/api/v1.0/",
@@ -420,14 +420,14 @@ describe("regular expressions", function () {
     for (const [regex, start] of Object.entries(starts)) assert.equal(regexStart(regex), start, regex);
   });
 
-  it("of cookies do not reach into the next cookie", () => {
+  it("of cookies do not match into the next cookie", () => {
     assert.equal(embedded("^beta.*$", ";"), "(?:beta[^;]*)");
     assert.equal(embedded("[^a]\\S", ";"), "(?:[^;a][^;\\s])");
     for (const regex of ["a;b", "\\073", "\\x3b", "[a;]", "[!-~]", "a$b", "\\W;", "(?i)a"])
       assert.equal(embedded(regex, ";"), undefined);
   });
 
-  it("mean the same whether V8 or RE2 reads them", () => {
+  it("have the same meaning in V8 and in RE2", () => {
     const pieces = [
       "a",
       "b",
@@ -470,7 +470,7 @@ describe("regular expressions", function () {
           compared++;
           const part = embedded(regex, ";");
           if (part !== undefined) assert.equal(regexProblem(part), undefined, `${regex} as ${part}`);
-          // A flag group keeps V8 out.
+          // V8 does not support flag groups.
           assert.equal(wholeMatch(regex)(text), wholeMatch(`(?s-s:${regex})`)(text), `${regex} on ${text}`);
         },
       ),
@@ -484,7 +484,7 @@ describe("cookies", () => {
   const cookie = (match: RequestMatch, header: string) =>
     matches(match)(ask({ headers: { cookie: header } }));
 
-  it("are found in any place and not within others", () => {
+  it("are found at any place, but not within other cookies", () => {
     const beta = { cookies: { cohort: { exact: "beta" } } };
     for (const header of ["cohort=beta", "a=1; cohort=beta", "cohort=beta;b=2", "cohort=x; cohort=beta"])
       assert.ok(cookie(beta, header), header);
@@ -492,7 +492,7 @@ describe("cookies", () => {
       assert.ok(!cookie(beta, header), header);
   });
 
-  it("are several in any order, and none of those that are excluded", () => {
+  it("match several in any order, and none of the excluded ones", () => {
     const both = {
       cookies: { a: { exact: "1" }, b: { prefix: "2" } },
       without: { cookies: { c: { present: true } } },
@@ -505,7 +505,7 @@ describe("cookies", () => {
 });
 
 describe("paths", () => {
-  it("are confined to what is routed", () => {
+  it("are confined to the routed paths", () => {
     const routed = [{ prefix: "/a/" }, { exact: "/b/c" }];
     assert.deepEqual(confine(undefined, routed), routed);
     assert.deepEqual(confine({ prefix: "/" }, routed), routed);
@@ -575,7 +575,7 @@ describe("route", function () {
   const simulated = { virtualServices: [virtualService], gatewayPatches };
   const decide = (over: Partial<SimulatedRequest>) => route(ask(over), simulated);
 
-  it("gives shares, and the request as a version gets it", () => {
+  it("returns shares, and the request that a version gets", () => {
     assert.deepEqual(decide({ path: "/api/v1/category/old/a?b=c" }), {
       kind: "routed",
       rule: "moved",
@@ -621,7 +621,7 @@ describe("route", function () {
     });
   });
 
-  it("answers preflights, and knows hosts, paths and their absence", () => {
+  it("answers preflights, and checks hosts and paths", () => {
     const preflight = (origin: string) =>
       decide({
         method: "OPTIONS",
@@ -682,7 +682,7 @@ describe("route", function () {
     assert.equal(route(ask({ method: "OPTIONS", headers: preflight }), https).kind, "redirected");
   });
 
-  it("sees the claims of tokens that are verified, and no others", () => {
+  it("uses the claims of verified tokens only", () => {
     const gold: TrafficRule = {
       name: "gold",
       match: [{ claims: { scope: ["gold"] } }],
@@ -698,7 +698,7 @@ describe("route", function () {
     assert.equal(rule({}), "category");
   });
 
-  it("of what guards do not refuse says what it says without them", () => {
+  it("returns the same with and without policies for a request that they allow", () => {
     const seen = { denied: 0, others: 0 };
     const requests = fc.array(simulatedRequest(HOST), { minLength: 20, maxLength: 40 });
     fc.assert(
@@ -722,7 +722,7 @@ describe("route", function () {
     assert.ok(Math.min(seen.denied, seen.others) > 100, JSON.stringify(seen));
   });
 
-  it("decides for any plan and request", () => {
+  it("returns a decision for any plan and request", () => {
     fc.assert(
       fc.property(routeRequest(HOST), fc.array(simulatedRequest(HOST), { maxLength: 20 }), (r, requests) => {
         const decide = compile({ virtualServices: [planRoutes(r).virtualService] });

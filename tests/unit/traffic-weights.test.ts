@@ -10,7 +10,7 @@ import {
 
 const names = fc.uniqueArray(fc.stringMatching(/^[a-z][a-z0-9]{0,7}$/), { minLength: 1, maxLength: 8 });
 
-/** Weights that sum to 100, in hundredths of a percent, one of them perhaps as "rest". */
+/** Weights with the sum 100, in hundredths of a percent; one of them may be "rest". */
 const validWeights: fc.Arbitrary<Weights> = names.chain((versions) =>
   fc
     .tuple(
@@ -28,7 +28,7 @@ const validWeights: fc.Arbitrary<Weights> = names.chain((versions) =>
     }),
 );
 
-/** Anything that a user may write as a number. */
+/** Any value that a user may write as a number. */
 const anyWeights: fc.Arbitrary<Weights> = fc.dictionary(
   fc.constantFrom("v1", "v2", "v3", "v4"),
   fc.oneof(
@@ -49,7 +49,7 @@ describe("weights", function () {
     );
   });
 
-  it("gives shares that sum to 100 and equal what was written", () => {
+  it("gives shares that sum to 100 and equal the written weights", () => {
     fc.assert(
       fc.property(validWeights, (weights) => {
         const shares = effectiveShares(weights);
@@ -77,13 +77,13 @@ describe("weights", function () {
     );
   });
 
-  it("scales only when a weight has decimals", () => {
+  it("scales only if a weight has decimals", () => {
     assert.deepEqual(integerWeights(effectiveShares({ v1: "rest", v2: 20 })), { v1: 80, v2: 20 });
     assert.deepEqual(integerWeights(effectiveShares({ v1: "rest", v2: 0.5 })), { v1: 9950, v2: 50 });
     assert.deepEqual(integerWeights(effectiveShares({ v1: 70.71, v2: 29.29 })), { v1: 7071, v2: 2929 });
   });
 
-  it("has shares for whatever it finds no problem with, and throws for the rest", () => {
+  it("gives shares for any weights without a problem, and throws for others", () => {
     fc.assert(
       fc.property(anyWeights, (weights) => {
         if (weightProblems(weights, Object.keys(weights)).length > 0) {
@@ -96,7 +96,7 @@ describe("weights", function () {
     );
   });
 
-  it("proposes repairs of which each alone removes its problem", () => {
+  it("proposes repairs that each remove their problem", () => {
     fc.assert(
       fc.property(anyWeights, (weights) => {
         const versions = ["v1", "v2", "v3"];
@@ -113,7 +113,7 @@ describe("weights", function () {
     );
   });
 
-  it("proposes for a wrong sum what makes it right", () => {
+  it("proposes repairs for a wrong sum", () => {
     fc.assert(
       fc.property(
         fc

@@ -3,10 +3,10 @@ import path from "node:path";
 import { parse } from "yaml";
 import { goYaml } from "./go-yaml";
 
-/** A wrong stack file and what is said about it. */
+/** A wrong stack file and its report. */
 export interface WrongSettings {
   readonly title: string;
-  /** Stack file that `config` is merged over. Default dev. */
+  /** Stack whose file `config` is merged into. Default dev. */
   readonly stack?: "dev" | "prod";
   /** The lines of the stack file that are wrong. */
   readonly config: string;
@@ -24,24 +24,24 @@ interface Section {
   readonly entries: readonly WrongSettings[];
 }
 
-/** The wrong stack files, by what they are about: a file each. */
+/** The wrong stack files by topic; each topic is a file. */
 export const WRONG_SETTINGS = readdirSync(FOLDER)
   .filter((file) => file !== "stacks.yaml")
   .sort()
   .map((file) => read(file) as Section);
 
-/** The right stack files that they are based on; keys without namespace. */
+/** The valid stack files that they are based on; keys without namespace. */
 export const RIGHT_SETTINGS = read("stacks.yaml") as Readonly<Record<"dev" | "prod", Config>>;
 
-/** What Pulumi gives a program for a wrong stack file. */
+/** The configuration that Pulumi passes to a program for a wrong stack file. */
 export function wrongConfig({ stack = "dev", config }: WrongSettings): Record<string, unknown> {
   return asPulumiGives(merge(RIGHT_SETTINGS[stack], withoutNamespace(goYaml(config) as Config)));
 }
 
-/** The text of the wrong lines, as in a stack file of nothing else. */
+/** The text of the wrong lines, as a stack file of its own. */
 export const wrongText = ({ config }: WrongSettings): string => `config:\n${config.replaceAll(/^/gm, "  ")}`;
 
-/** A wrong stack file as a whole. */
+/** The whole wrong stack file. */
 export function wrongStackFile({ stack = "dev", config }: WrongSettings): {
   config: Record<string, unknown>;
 } {
@@ -51,7 +51,7 @@ export function wrongStackFile({ stack = "dev", config }: WrongSettings): {
   };
 }
 
-/** The configuration of a stack file, as Pulumi gives it to a program. */
+/** The configuration of a stack file, as Pulumi passes it to a program. */
 export function stackFileConfig(text: string): Record<string, unknown> {
   return asPulumiGives(withoutNamespace((goYaml(text) as { config: Config }).config));
 }
@@ -64,7 +64,7 @@ function withoutNamespace(config: Config): Config {
   );
 }
 
-/** Objects become JSON text, scalars text, and no value empty text. */
+/** Objects become JSON text, scalars text, and an absent value empty text. */
 function asPulumiGives(config: Config): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(config).map(([key, value]) => [

@@ -5,28 +5,28 @@ import { TooManyRequests } from "./errors";
 import { hashPassword, verifyPassword } from "./passwords";
 import { Turns } from "./turns";
 
-/** Somebody who has logged in. */
+/** A logged-in user. */
 export interface Administrator {
   readonly id: string;
   readonly storeId: string;
   readonly groups: readonly string[];
 }
 
-/** A successful login, as Shopizer answers it. */
+/** Answer to a successful login, in Shopizer's form. */
 export interface Login {
   readonly id: number;
   readonly token: string;
 }
 
-/** The administrator that the service makes by itself; the name is Shopizer's. */
+/** The administrator that the service creates; the name is Shopizer's. */
 const FIRST_USERNAME = "admin@shopizer.com";
 
 const ALGORITHM = "HS512";
-/** How long a token is good, in seconds: Shopizer's week. */
+/** Lifetime of a token in seconds: a week, as in Shopizer. */
 const TOKEN_LIFE = 7 * 24 * 3600;
 
-// Each check keeps one of libuv's four threads busy, which name lookups and the check of tokens need as well.
-// Who guesses from one address takes no more than its turns: the owner is let in meanwhile.
+// Each password check occupies one of libuv's four threads, which DNS lookups and token checks need too.
+// Addresses take turns: a client that guesses passwords does not lock out the owner.
 const CHECKS = { atOnce: 2, waiting: 100, waitingEach: 10, patience: 10_000 };
 
 const EDITORS = ["SUPERADMIN", "ADMIN", "ADMIN_CATALOGUE", "ADMIN_RETAIL"];
@@ -35,8 +35,8 @@ const BY_USERNAME = `/* administrator */
 select id::text as id, store_id::text as "storeId", groups, password_hash as "passwordHash"
 from admin_user where username = $1`;
 
-// Only over the hash that was read, $3: another replica may have written its own since, with its own salt, and tokens got
-// by that one must stay good.
+// Replaces only the hash that was read, $3. Another replica may have written its own meanwhile, with another salt, and the
+// tokens of that one must stay valid.
 const SET_PASSWORD = `/* set password */
 insert into admin_user (username, password_hash, store_id, groups)
 select $1, $2, id, array['SUPERADMIN'] from store where code = 'DEFAULT'
@@ -48,13 +48,12 @@ interface User extends Administrator {
 }
 
 /**
- * Login and tokens of administrators. Tokens are signed with a secret that all versions and replicas share, so one is
- * good everywhere; the user behind it is looked up with every request, so that a change of password, groups or store
- * counts at once.
+ * Login and tokens of administrators. Tokens are signed with a secret that all versions and replicas share, so each accepts
+ * them. The user is read with every request, so a change of password, groups or store applies at once.
  */
 export class Administrators {
   private readonly key: KeyObject;
-  // Compared with when there is no such user, so that the time does not tell.
+  // Compared with if there is no such user, so that the time does not reveal that.
   private readonly nobody = hashPassword(randomBytes(16).toString("hex"));
   private readonly checks = new Turns(CHECKS, () => new TooManyRequests("too many logins at the same time"));
 
@@ -62,7 +61,7 @@ export class Administrators {
     this.key = createSecretKey(secret, "utf8");
   }
 
-  /** Makes the password of the first administrator this one. */
+  /** Sets the password of the first administrator. */
   static async ensureFirst(database: Database, password: string): Promise<void> {
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const user = await find(database, FIRST_USERNAME);
@@ -75,8 +74,9 @@ export class Administrators {
   }
 
   /**
-   * A token, or undefined when name or password is wrong. Throws {@link TooManyRequests}.
-   * @param client the address from which it is asked for
+   * @param client address of the client
+   * @returns a token, or undefined if name or password is wrong
+   * @throws {@link TooManyRequests}
    */
   async login(
     database: Database,
@@ -97,7 +97,7 @@ export class Administrators {
     return { id: Number(user.id), token };
   }
 
-  /** Who sends this `Authorization` header; undefined when it holds no token that is good. */
+  /** The user of an `Authorization` header; undefined if it has no valid token. */
   async authenticate(database: Database, header: string | undefined): Promise<Administrator | undefined> {
     const token = /^Bearer +(\S+)$/i.exec(header ?? "")?.[1];
     if (token === undefined) return undefined;
@@ -114,18 +114,18 @@ export class Administrators {
     }
   }
 
-  /** Whether the administrator may change categories at all. */
+  /** Whether the administrator may change categories of any store. */
   static mayEdit({ groups }: Administrator): boolean {
     return EDITORS.some((group) => groups.includes(group));
   }
 
-  /** Whether the administrator may change things of a store. */
+  /** Whether the administrator may change a store. */
   static mayEditStore(administrator: Administrator, storeId: string): boolean {
     return administrator.groups.includes("SUPERADMIN") || administrator.storeId === storeId;
   }
 }
 
-/** Ties a token to the password by which it was got. */
+/** Fingerprint of a password's hash, by which a token is valid only until the password changes. */
 function fingerprint({ passwordHash }: User): string {
   return createHash("sha256").update(passwordHash).digest("base64url").slice(0, 22);
 }

@@ -13,7 +13,7 @@ export function send(reply: FastifyReply, status: number, body: unknown, type = 
     .send(Buffer.from(JSON.stringify(body)));
 }
 
-/** Answers like Shopizer's framework, which names the path. */
+/** Answers with the error body of Shopizer's framework, which has the path. */
 export function sendFrameworkError(
   request: FastifyRequest,
   reply: FastifyReply,

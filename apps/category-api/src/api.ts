@@ -19,27 +19,27 @@ import type { Settings } from "./settings";
 import { isText, NO_TEXT } from "./text";
 import type { Tracing } from "./tracing";
 
-/** What the API is made of. */
+/** Dependencies of the API. */
 export interface ApiOptions extends Pick<Settings, "version" | "logLevel"> {
   readonly contract: Contract;
-  /** Requests that come before it is open wait for it. */
+  /** Requests wait until it is open. */
   readonly database: () => Promise<Database>;
-  /** Absent where nobody administers: then every private path refuses. */
+  /** Absent without administrators: then every private path is refused. */
   readonly administrators?: Administrators;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
-  /** Where log lines go; standard output when absent. */
+  /** Destination of log lines. Default: standard output. */
   readonly log?: { write: (line: string) => void };
-  /** Decides the answers of the readiness probe and whether connections are kept. */
+  /** Determines the answers of the readiness probe, and whether connections are kept. */
   readonly state: () => "starting" | "ready" | "stopping";
-  /** Longest time that a request may take to arrive, in milliseconds. Default 30 seconds. */
+  /** Time limit for a request to arrive, in milliseconds. Default 30,000. */
   readonly requestTimeout?: number;
 }
 
-// Envoy keeps idle connections for an hour; it must be the one who closes them, or a request meets a closed socket.
+// Envoy keeps idle connections for an hour. If the service closed them first, a request could meet a closed socket.
 const KEEP_ALIVE_MS = 65 * 60 * 1000;
 
-/** Statuses of what Node refuses by itself; the others are 400. */
+/** Statuses for requests that Node itself refuses, by error code; all others are 400. */
 const REFUSALS: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
@@ -49,7 +49,7 @@ const REFUSALS: Readonly<Record<string, number>> = {
 /** Builds the HTTP API. It does not listen yet. */
 export function buildApi(options: ApiOptions): FastifyInstance {
   const { contract, version, logLevel, state, metrics, tracing, requestTimeout = 30_000 } = options;
-  // What a request on this connection counts as when its answer does not end.
+  // The metric of a request on this connection whose answer does not end.
   const unanswered = new WeakMap<Socket, number>();
   const app = fastify({
     logger: {
@@ -69,14 +69,14 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout,
     http: {
-      // Once more, because the limit for headers, which Node takes from it, may not be the longer one.
+      // Set here too, because the limit for headers, which Node derives from it, may not be longer.
       requestTimeout,
       connectionsCheckingInterval: Math.ceil(requestTimeout / 10),
-      // Node's own answers would be without the version: below are ours.
+      // Node's own answers have no version. The answers below have it.
       requireHostHeader: false,
     },
     clientErrorHandler: ({ code }, socket) => {
-      // A client that is gone, or has sent nothing.
+      // The client has disconnected, or has sent nothing.
       if (!socket.writable || socket.bytesRead === 0) {
         socket.destroy();
         return;
@@ -107,7 +107,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   const observe = (request: FastifyRequest, reply: FastifyReply) => {
     const started = performance.now();
     const { socket } = request.raw;
-    // 499 is what Envoy and nginx note for a client that did not wait.
+    // nginx logs 499 for a client that did not wait.
     unanswered.set(socket, 499);
     reply.raw.once("close", () => {
       const { method } = request;
@@ -123,7 +123,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     reply.headers({
       "x-category-version": version,
       ...(request.headers["x-request-id"] !== undefined && { "x-request-id": request.id }),
-      // Without credentials: with cookies only pages may ask that the gateway's `cors` names.
+      // Without credentials: only pages that the gateway's `cors` names may send cookies.
       "access-control-allow-origin": "*",
       "access-control-allow-methods": "POST, GET, PUT, OPTIONS, DELETE, PATCH",
       "access-control-allow-headers":
@@ -131,10 +131,10 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     });
   };
 
-  // An expectation that is not understood may be ignored; without this, Node answers 417 by itself.
+  // An unknown expectation may be ignored. Without this, Node answers 417.
   app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
 
-  // Bodies mean nothing to reads: they are thrown away, whatever they hold.
+  // Reads ignore bodies of any type.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, body, done) => {
     body.resume();
@@ -154,7 +154,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     }
   });
 
-  // After the login of a private path was asked for.
+  // After the login of a private path was checked.
   app.addHook("preHandler", ({ params, query }, _reply, done) => {
     const given = [...Object.entries(params as object), ...Object.entries(query as object)];
     const faults = given.filter(([, value]) => ![value].flat().every((text) => isText(String(text))));
@@ -162,7 +162,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
     done(faults.length > 0 ? new BadRequest(message) : undefined);
   });
 
-  // A request that began before the stop leaves its connection open otherwise, and the stop waits for it.
+  // Otherwise a request that began before the stop would keep its connection open, and the stop would wait for it.
   app.addHook("onSend", async (_request, reply) => {
     if (state() === "stopping") reply.header("connection", "close");
   });
@@ -217,7 +217,7 @@ export function buildApi(options: ApiOptions): FastifyInstance {
   return app;
 }
 
-/** No other fields: PostgreSQL's errors have some that hold values of rows. */
+/** Only these fields: others of PostgreSQL's errors contain values of rows. */
 function errorForLog(error: Error): { type: string; message: string; stack: string; code?: string } {
   const code = sqlState(error);
   return {

@@ -24,7 +24,7 @@ const flag = z
   .nullish()
   .transform((value) => value ?? false);
 
-// Fields that are not here are accepted and have no effect, as in Shopizer; its clients send some.
+// Other fields are accepted without effect, as in Shopizer, because its clients send some.
 const description = z.object(
   {
     id: z
@@ -82,7 +82,7 @@ const visibility = z.object(
 
 const credentials = z.object({ username: text(), password: text() }, { error: "is not an object" });
 
-/** Reads the body of a category. `echo` is Shopizer's answer to it, but for the id. Throws {@link BadRequest} that names every fault. */
+/** Reads the body of a category. `echo` is Shopizer's answer without the id. Throws {@link BadRequest} with every fault. */
 export function parseCategory(body: unknown): { draft: CategoryDraft; echo: object } {
   const { parent, ...given } = parse(category, body);
   const languages = given.descriptions.map(({ language }) => language);
@@ -95,7 +95,7 @@ export function parseCategory(body: unknown): { draft: CategoryDraft; echo: obje
   };
 }
 
-/** Reads the body of a change of visibility; whatever else it holds has no effect. */
+/** Reads the body of a change of visibility; other fields have no effect. */
 export function parseVisible(body: unknown): boolean {
   return parse(visibility, body).visible;
 }
@@ -111,7 +111,7 @@ function parse<T>(schema: z.ZodType<T>, body: unknown): T {
   try {
     json = JSON.parse(body.toString());
   } catch {
-    // Not the parser's message, which quotes the body: it may hold a password.
+    // Without the parser's message, which quotes the body: that may contain a password.
     throw new BadRequest("the body is not JSON");
   }
   const result = schema.safeParse(json);

@@ -23,8 +23,8 @@ export interface EditedStore {
   readonly code: string;
 }
 
-// Changes of a store's categories happen one after another, in whatever version of the service: without that two moves
-// that are fine by themselves could make a cycle. Readers, and whoever refers to the store, are not held up.
+// Changes of a store's categories happen one after another, across versions and replicas. Otherwise two moves that are each
+// valid could create a cycle. Reads, and references to the store, do not wait.
 const LOCK_STORE = "/* lock store */ select from store where id = $1::bigint for no key update";
 
 const FIND =
@@ -91,7 +91,7 @@ with recursive tree(id) as (
   select c.id from tree join category c on c.parent_id = tree.id
 )
 delete from ${table} where ${column} in (select id from tree)`;
-// In this order: what refers to a category goes before it.
+// In this order: rows that refer to a category are deleted first.
 const REMOVE = [
   remove("product links", "product_category", "category_id"),
   remove("descriptions", "category_description", "category_id"),
@@ -107,8 +107,8 @@ const UNLINK =
   "/* unlink product */ delete from product_category where product_id = $1::bigint and category_id = $2::bigint";
 
 /**
- * Changes of the category database. Each is one transaction; changes of one store wait for one another.
- * Ids are decimal text, since they are 64 bits wide.
+ * Writes to the category database. Each is one transaction; writes to one store happen one after another.
+ * Ids are decimal text, because they have 64 bits.
  */
 export class CategoryEditor {
   constructor(
@@ -116,7 +116,7 @@ export class CategoryEditor {
     private readonly store: EditedStore,
   ) {}
 
-  /** Adds a category and returns its id. Throws {@link Conflict} when the store has its code, {@link BadRequest} for an unknown language. */
+  /** Adds a category and returns its id. Throws {@link Conflict} if the store has the code, {@link BadRequest} for an unknown language. */
   create(draft: CategoryDraft): Promise<string> {
     return this.change(draft.code, async (transaction) => {
       const parent = await this.parent(transaction, draft);
@@ -129,7 +129,7 @@ export class CategoryEditor {
     });
   }
 
-  /** Replaces a category, and moves it with all that is below it when its parent is another. Throws as {@link create} and {@link move}. */
+  /** Replaces a category; if the parent differs, moves it and everything below it. Throws as {@link create} and {@link move}. */
   update(id: string, draft: CategoryDraft): Promise<void> {
     return this.change(draft.code, async (transaction) => {
       if (!(await this.find(transaction, id))) throw new NotFound(`Category id [${id}] not found`);
@@ -141,15 +141,15 @@ export class CategoryEditor {
     });
   }
 
-  /** Shows or hides a category; false when there is none with this id. */
+  /** Shows or hides a category; false if there is none with this id. */
   async setVisible(id: string, visible: boolean): Promise<boolean> {
     const changed = await this.database.query(SET_VISIBLE, [this.store.id, id, visible]);
     return changed.length > 0;
   }
 
   /**
-   * Moves a category, with all that is below it, below another, or to the roots (null). Throws {@link NotFound} for an
-   * unknown category and {@link BadRequest} when the new parent is the category itself or below it.
+   * Moves a category and everything below it to another parent, or to the roots (null). Throws {@link NotFound} for an
+   * unknown category, and {@link BadRequest} if the new parent is the category itself or below it.
    */
   move(id: string, parentId: string | null): Promise<void> {
     return this.change(undefined, async (transaction) => {
@@ -162,7 +162,7 @@ export class CategoryEditor {
     });
   }
 
-  /** Removes a category with all that is below it. Products stay. Throws {@link NotFound}. */
+  /** Removes a category and everything below it, but no products. Throws {@link NotFound}. */
   remove(id: string): Promise<void> {
     return this.change(undefined, async (transaction) => {
       if (!(await this.find(transaction, id))) throw new NotFound(`No Category found for ID : ${id}`);
@@ -170,7 +170,7 @@ export class CategoryEditor {
     });
   }
 
-  /** Puts a product into a category or takes it out. Throws {@link NotFound} when the store has not both of them. */
+  /** Adds a product to a category or removes it. Throws {@link NotFound} if the store lacks either of them. */
   link(productId: string, categoryId: string, linked: boolean): Promise<void> {
     return this.change(undefined, async (transaction) => {
       if ((await transaction.query(FIND_PRODUCT, [this.store.id, productId])).length === 0) {

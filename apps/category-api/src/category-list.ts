@@ -13,10 +13,10 @@ export interface CategoryList {
   categories: ReadableCategory[];
 }
 
-/** What the list does with a page of rows. */
+/** How the list treats a page of rows. */
 export interface ListOptions {
   readonly language: string;
-  /** Values of `filter` that are known here: `visible`, `featured`, `admin`. Others have no effect. */
+  /** Values of `filter`: `visible`, `featured`, `admin`. Others have no effect. */
   readonly filters: ReadonlySet<string>;
   /** Rows in a page. */
   readonly count: number;
@@ -54,7 +54,7 @@ export function listCategories(
   };
 }
 
-/** All of `categories` as one flat page, as the products' endpoint answers. */
+/** All `categories` as one flat page, the answer of the products' endpoint. */
 export function listAll(
   contract: Contract,
   categories: readonly Category[],
@@ -71,7 +71,7 @@ export function listAll(
   };
 }
 
-/** Puts every category into `children` of its parent if that is among them, and returns the same list. */
+/** Adds every category to `children` of its parent if the list has the parent; returns the same list. */
 export function nest(categories: ReadableCategory[]): ReadableCategory[] {
   const byId = new Map(categories.map((category) => [category.id, category]));
   for (const category of categories) {

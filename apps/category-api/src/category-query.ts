@@ -13,16 +13,16 @@ export interface ListQuery {
 }
 
 const LARGEST_INTEGER = 2 ** 31 - 1;
-/** Most rows of one answer, which is made in memory; Shopizer's clients ask for 1000 at most. */
+/** Maximum rows of one answer, which is built in memory. Shopizer's clients request at most 1000. */
 export const LARGEST_PAGE = 1000;
 
-/** The first value of a parameter; blank counts as not given. */
+/** The first value of a parameter; a blank value is absent. */
 export function single(query: QueryString, name: string): string | undefined {
   const value = [query[name]].flat()[0];
   return value?.trim() ? value : undefined;
 }
 
-/** Reads the list's parameters; `filter` may be repeated or a comma list. Throws {@link BadRequest} that names every fault. */
+/** Reads the list's parameters; `filter` may be repeated or a comma list. Throws {@link BadRequest} with every fault. */
 export function parseListQuery(query: QueryString): ListQuery {
   const faults: string[] = [];
   const integer = (name: string, least: number, most: number, fallback: number): number => {

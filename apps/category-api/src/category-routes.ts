@@ -14,10 +14,10 @@ import {
   scopeOf,
 } from "./request-scope";
 
-/** What routes need. */
+/** Dependencies of routes. */
 export interface RouteOptions {
   readonly contract: Contract;
-  /** The database as the request sees it. */
+  /** The database for one request. */
   readonly database: (request: CategoryRequest) => Promise<Database>;
 }
 
@@ -25,7 +25,7 @@ type Handler = (request: CategoryRequest, reply: FastifyReply) => unknown;
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 const METHODS: readonly Method[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/** Adds a path with what it answers; methods that it has not are answered with 405. */
+/** Adds a path with its handlers; other methods are answered with 405. */
 export function addPath(
   app: FastifyInstance,
   url: string,

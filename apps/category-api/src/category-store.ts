@@ -25,19 +25,19 @@ export interface Category {
   readonly parentId: number | null;
   /** Code of the store that owns it. */
   readonly store: string;
-  /** In the asked language: one or none. In no particular language: all of them. */
+  /** With a requested language: one or none. Without: all. */
   readonly descriptions: readonly Description[];
-  /** The query asked for it; otherwise it is an ancestor of one that was asked for. */
+  /** Whether the query requested it. Otherwise it is an ancestor of a requested one. */
   readonly wanted: boolean;
 }
 
 /** A merchant store as a request names it. */
 export interface Store {
   readonly id: string;
-  /** The store whose categories it lists: its parent when it has one, else itself. */
+  /** The store whose categories it lists: its parent if it has one, otherwise itself. */
   readonly catalogId: string;
   readonly defaultLanguage: string;
-  /** The asked language is one that Shopizer knows. */
+  /** Whether Shopizer has the requested language. */
   readonly languageKnown: boolean;
 }
 
@@ -48,7 +48,7 @@ export interface Manufacturer {
   readonly description: Description | null;
 }
 
-/** Which categories {@link CategoryStore.page} takes from a store. */
+/** Which categories of a store {@link CategoryStore.page} answers. */
 export interface PageRequest {
   readonly language: string;
   /** Part of the name, exact case. */
@@ -184,13 +184,13 @@ from store s left join category c on c.store_id = s.id
 group by s.code order by 2 desc, 1 limit 100`;
 
 /**
- * Reads of the category database. Every method is one statement, whatever the size of the answer.
- * Ids are decimal text, since they are 64 bits wide.
+ * Reads of the category database. Every method is one statement.
+ * Ids are decimal text, because they have 64 bits.
  */
 export class CategoryStore {
   constructor(private readonly database: Queries) {}
 
-  /** The store with this code; `language` is looked up on the way. */
+  /** The store with this code; also looks up `language`. */
   async findStore(code: string, language: string | null): Promise<Store | undefined> {
     const [store] = await this.database.query<Store>(STORE, [code, language]);
     return store;
@@ -209,12 +209,12 @@ export class CategoryStore {
     return page ?? { total: 0, categories: [] };
   }
 
-  /** The category with all descendants and ancestors; empty when it is missing or not described in the language. */
+  /** The category with all descendants and ancestors; empty if it is missing or has no description in the language. */
   byId(storeId: string, id: string, language: string | null): Promise<Category[]> {
     return this.categories(BY_ID, [language, storeId, id]);
   }
 
-  /** The category that has this slug, described in all languages; `anyLanguage` looks at slugs of other languages too. */
+  /** The category with this slug, with descriptions in all languages; `anyLanguage` also searches slugs of other languages. */
   bySlug(storeId: string, slug: string, language: string, anyLanguage: boolean): Promise<Category[]> {
     return this.categories(BY_SLUG, [null, storeId, slug, language, anyLanguage]);
   }
@@ -224,7 +224,7 @@ export class CategoryStore {
     return this.categories(BY_PRODUCT, [language, storeId, productId]);
   }
 
-  /** Makers of the products in a category and its descendants; undefined when there is no such category. */
+  /** Makers of the products in a category and its descendants; undefined if there is no such category. */
   async manufacturers(
     storeId: string,
     categoryId: string,
@@ -237,19 +237,19 @@ export class CategoryStore {
     return answer?.found ? answer.manufacturers : undefined;
   }
 
-  /** There is a category with this id in the store. */
+  /** Whether the store has a category with this id. */
   async exists(storeId: string, categoryId: string): Promise<boolean> {
     const rows = await this.database.query(EXISTS, [storeId, categoryId]);
     return rows.length > 0;
   }
 
-  /** There is a category with this code in the store. */
+  /** Whether the store has a category with this code. */
   async hasCode(storeId: string, code: string): Promise<boolean> {
     const rows = await this.database.query(HAS_CODE, [storeId, code]);
     return rows.length > 0;
   }
 
-  /** Categories of the 100 stores that have most. */
+  /** Number of categories of the 100 stores with the most. */
   countByStore(): Promise<{ store: string; categories: number }[]> {
     return this.database.query(COUNT_BY_STORE, []);
   }

@@ -24,9 +24,9 @@ export interface ReadableCategory {
 
 type Parent = Pick<ReadableCategory, "id" | "code"> & Partial<ReadableCategory>;
 
-/** What differs between the two generations. */
+/** Differences between the two generations. */
 export interface Contract {
-  /** A slug is found in every language, not only in the asked one. */
+  /** Whether a slug is found in every language, not only in the requested one. */
   readonly slugInAnyLanguage: boolean;
   /** `parent` in lists and by id. */
   parent(parent: Category, family: Family, language: string | null): Parent;
@@ -34,7 +34,7 @@ export interface Contract {
   slugParent(parent: Category): Parent;
 }
 
-/** Categories by id: those asked for and their ancestors. */
+/** Categories by id: the requested ones and their ancestors. */
 export type Family = ReadonlyMap<number, Category>;
 
 const reference = ({ id, code }: Category) => ({ id, code });
@@ -75,7 +75,7 @@ export function readable(
 
 /**
  * The shape by slug: no store, no children, a description without language that carries the category's id.
- * The description is the one in the asked language, else the first.
+ * The description is that in the requested language, otherwise the first.
  */
 export function readableBySlug(
   contract: Contract,

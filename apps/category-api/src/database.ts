@@ -1,12 +1,12 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { FastifyBaseLogger } from "fastify";
 
-/** A value that a statement takes. */
+/** A parameter of a statement. */
 export type Parameter = string | number | boolean | null;
 
-/** What runs statements: the whole database, or a transaction of it. */
+/** Runs statements: the database, or a transaction of it. */
 export interface Queries {
-  /** Runs one statement with positional parameters (`$1`, `$2`, ...). The text is a constant: it is prepared once and kept. */
+  /** Runs one statement with positional parameters (`$1`, `$2`, ...). The text has to be a constant, because it is prepared once and kept. */
   query<Row>(sql: string, parameters: Parameter[]): Promise<Row[]>;
 }
 
@@ -25,23 +25,23 @@ export interface PoolState {
   readonly limit: number;
 }
 
-/** What the service needs of a SQL database. PGlite and PostgreSQL run the same statements. */
+/** The SQL database of the service. PGlite and PostgreSQL run the same statements. */
 export interface Database extends Queries {
   /**
-   * Commits when `work` has ended, rolls back when it throws. Those that name the same `turn` come one after another, and
-   * wait without a connection: for what waits for one lock anyway.
+   * Commits when `work` has ended, rolls back if it throws. Transactions with the same `turn` run one after another and wait
+   * without a connection; use it for transactions that would wait for the same lock.
    */
   transaction<T>(work: (transaction: Transaction) => Promise<T>, turn?: string): Promise<T>;
-  /** Throws {@link DatabaseUnavailable} when statements are not answered now. */
+  /** Throws {@link DatabaseUnavailable} if the database does not answer statements now. */
   check(): Promise<void>;
   /** Absent for a database without connections. */
   readonly pool?: PoolState | undefined;
   close(): Promise<void>;
 }
 
-/** The database does not answer, or not in time; it may do so later. */
+/** The database does not answer in time; it may answer later. */
 export class DatabaseUnavailable extends Error {
-  /** What its user has to look at, for the log. */
+  /** The cause, for the log. */
   get summary(): string {
     const code = sqlState(this.cause);
     if (code === "28P01")
@@ -51,7 +51,7 @@ export class DatabaseUnavailable extends Error {
   }
 }
 
-/** Does it again until the database answers. Throws what else `work` throws, and an AbortError when `stop` says so. */
+/** Repeats `work` until the database answers. Throws other errors of `work`, and an AbortError if `stop` is aborted. */
 export async function untilAnswered<T>(
   work: () => Promise<T>,
   log: FastifyBaseLogger,

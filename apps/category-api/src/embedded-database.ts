@@ -3,7 +3,7 @@ import { messages, PGlite, protocol, types } from "@electric-sql/pglite";
 import type { Database, Parameter, Queries, Transaction } from "./database";
 import { migrate, readMigrations } from "./migrations";
 
-// A database of a few kilobytes in memory; with PostgreSQL's defaults the process takes twice as much.
+// The database has a few kilobytes. With PostgreSQL's defaults the process would need twice the memory.
 const MEMORY_SETTINGS = [
   "shared_buffers=1MB",
   "wal_buffers=32kB",
@@ -17,8 +17,8 @@ const MEMORY_SETTINGS = [
 ];
 
 /**
- * Makes the database from nothing (migrations, then demonstration rows) and returns its data directory as a tar archive.
- * It takes several seconds, so it is a step of the build; the service only loads the result.
+ * Creates the database (migrations, then demonstration rows) and returns its data directory as a tar archive.
+ * That takes several seconds, so the build does it, and the service only loads the result.
  * @param sqlFolder the folder of the migrations
  */
 export async function createSnapshot(sqlFolder: string): Promise<Buffer> {
@@ -28,7 +28,7 @@ export async function createSnapshot(sqlFolder: string): Promise<Buffer> {
   });
   try {
     await migrate(new EmbeddedDatabase(pglite), await readMigrations(sqlFolder, "demo"));
-    // The templates exist only to make further databases, and are two thirds of the archive.
+    // The templates serve only to create other databases, and are two thirds of the archive.
     await pglite.exec("update pg_database set datistemplate = false where datname like 'template%'");
     await pglite.exec("drop database template1");
     await pglite.exec("drop database template0");
@@ -52,12 +52,12 @@ interface Statement {
 }
 
 /**
- * PGlite with statements that are parsed and planned once. PGlite's own `query` does that every time,
- * which takes five times as long as the statements of this service themselves.
+ * PGlite with statements that are parsed and planned once. PGlite's own `query` does that each time, which takes five times
+ * as long as this service's statements.
  */
 class EmbeddedDatabase implements Database {
   private readonly statements = new Map<string, Promise<Statement>>();
-  // PGlite is one session: what runs beside a transaction would be part of it.
+  // PGlite is one session: a statement that runs during a transaction would be part of it.
   private running = 0;
   private drained: () => void = () => undefined;
   private exclusive: Promise<void> | undefined;

@@ -2,10 +2,10 @@ import { STATUS_CODES } from "node:http";
 
 /** A request that is answered with `{errorCode, message}`, the body of the errors that Shopizer handles. */
 export class RequestError extends Error {
-  /** What the answer says besides its body. */
+  /** Headers of the answer. */
   readonly headers: Readonly<Record<string, string>> = {};
 
-  /** @param errorCode Shopizer's, where it is not the status. */
+  /** @param errorCode Shopizer's code, if it differs from the status. */
   constructor(
     readonly status: 400 | 401 | 404 | 409 | 429,
     message: string,
@@ -26,28 +26,28 @@ export class BadRequest extends RequestError {
   }
 }
 
-/** 401, as Shopizer answers what the administrator may not do. */
+/** 401: the administrator may not do this. (Shopizer does not answer 403.) */
 export class Forbidden extends RequestError {
   constructor(message: string) {
     super(401, message);
   }
 }
 
-/** 404: what the request names does not exist. */
+/** 404: the requested object does not exist. */
 export class NotFound extends RequestError {
   constructor(message: string) {
     super(404, message);
   }
 }
 
-/** 409: what the request makes exists. */
+/** 409: the object to be created exists. */
 export class Conflict extends RequestError {
   constructor(message: string) {
     super(409, message);
   }
 }
 
-/** 429: others ask for the same at this time. */
+/** 429: too many requests at this time. */
 export class TooManyRequests extends RequestError {
   override readonly headers = { "retry-after": "1" };
 
@@ -56,7 +56,7 @@ export class TooManyRequests extends RequestError {
   }
 }
 
-/** The body of errors that Shopizer leaves to its framework; without a path when there is none. */
+/** The body of errors that Shopizer leaves to its framework; without a path if there is none. */
 export function frameworkBody(status: number, url?: string) {
   return {
     timestamp: new Date().toISOString().replace("Z", "+00:00"),

@@ -3,21 +3,21 @@ import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { CategoryStore } from "./category-store";
 import type { Database } from "./database";
 
-/** In seconds. The edges of the proxies' histograms, so that both can be asked for the same times. */
+/** Bucket limits in seconds: those of the proxies' histograms, so that the same queries work for both. */
 const BUCKETS = [0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** Methods that are a label of their own: a client may send any word. */
+/** Methods with their own label value; a client may send any word. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
-/** Longest time that the database may take for a scrape, in milliseconds; its numbers are missing then. */
+/** Time limit of the database for a scrape, in milliseconds. After it, the database's metrics are missing. */
 const COLLECT_TIMEOUT = 1000;
 
-/** What Prometheus scrapes: requests, rows, connections, and Node itself (event loop, heap, garbage collection). */
+/** Metrics for Prometheus: requests, rows, connections, and Node's own (event loop, heap, garbage collection). */
 export class Metrics {
   readonly registry = new Registry();
   private readonly durations: Histogram;
 
-  /** @param database the database, once it is open. */
+  /** @param database the database, when it is open. */
   constructor(
     private readonly version: string,
     private readonly database: () => Database | undefined,
@@ -59,7 +59,7 @@ export class Metrics {
     }
   }
 
-  /** Counts a request. `route` is the template of the path, undefined when there is none. */
+  /** Counts a request. `route` is the template of the path, undefined if there is none. */
   request(route: string | undefined, method: string, status: number, seconds: number): void {
     const labels = {
       route: route ?? "unknown",
@@ -95,7 +95,7 @@ export class Metrics {
     const late = new Promise<[]>((resolve) => {
       limit = setTimeout(resolve, COLLECT_TIMEOUT, []);
     });
-    // A database that does not answer shows in the readiness, and may not take the other numbers away.
+    // The readiness shows a database that does not answer. The other metrics must not be missing because of it.
     const counts = new CategoryStore(database).countByStore().catch(() => []);
     for (const { store, categories } of await Promise.race([counts, late])) gauge.set({ store }, categories);
     clearTimeout(limit);

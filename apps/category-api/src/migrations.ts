@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Database, DatabaseUnavailable, type Queries, sqlState } from "./database";
 
-/** Rows that a database has from the start: only what nothing can be asked without, or the demonstration's as well. */
+/** Rows of a new database: the minimum for any request, or the demonstration rows too. */
 export const SEED_NAMES = ["none", "demo"] as const;
 
 /** A step from one schema to the next. */
@@ -10,21 +10,21 @@ export interface Migration {
   /** The schema after it; 1, 2, and so on. */
   readonly version: number;
   /**
-   * The oldest schema that a program may know and still work with this one. A step that only adds (expand) keeps that
-   * of the step before; a step that takes away (contract) raises it, and belongs into a release after the last one
-   * that uses what it takes away.
+   * The oldest schema for which a program may be written and still work with this one. A step that only adds (expand) keeps
+   * the value of the step before. A step that removes (contract) raises it, and belongs into a release after the last one
+   * that uses what it removes.
    */
   readonly compatibleWith: number;
   readonly sql: string;
 }
 
-/** All steps, and the rows for a database that the first of them has made. */
+/** All steps, and the rows for a database that the first step has created. */
 export interface Migrations {
   readonly steps: readonly Migration[];
   readonly seed: string;
 }
 
-/** The database's schema is not one that this program can use or change. */
+/** This program can neither use nor change the database's schema. */
 export class SchemaError extends Error {}
 
 /** Reads `0001-name.sql`, `0002-name.sql` and so on; the first line of each says `-- compatible-with: <schema>`. */
@@ -45,7 +45,7 @@ export async function readMigrations(folder: string, seed: (typeof SEED_NAMES)[n
   return { steps, seed: texts.join("\n") };
 }
 
-// Any constant does: it is the same in all programs that share the database.
+// Any constant that is the same in all programs that share the database.
 const LOCK = 4_170_622_115;
 
 const SCHEMA = `/* schema */
@@ -53,21 +53,21 @@ select coalesce(max(version), 0) as version, coalesce(max(compatible_with), 0) a
 from schema_migration`;
 
 /**
- * Brings the database to the schema that this program knows. Programs of several versions may start at once: one
- * migrates, the others wait for it and then go on from there. All steps are one transaction.
+ * Migrates the database to this program's schema. Programs of several versions may start at the same time: one migrates, the
+ * others wait for it and then continue. All steps are one transaction.
  *
- * @returns the versions of the steps that were taken.
- * @throws {@link SchemaError} when the database is too new for this program, or too old and not to be changed by it;
- * {@link DatabaseUnavailable} when trying again may help.
+ * @returns the versions of the steps that were run.
+ * @throws {@link SchemaError} if the database is too new for this program, or too old and this program may not change it;
+ * {@link DatabaseUnavailable} if a retry may succeed.
  */
 export async function migrate(database: Database, { steps, seed }: Migrations): Promise<number[]> {
   const known = steps.length;
-  // Without the lock, so that a program whose database is as it should be waits for nobody and needs no rights.
+  // Without the lock, so that a program with an up-to-date database neither waits nor needs rights.
   if ((await schemaOf(database, known)) >= known) return [];
   try {
     return await database.transaction(async (transaction) => {
       await transaction.query("/* schema lock */ select pg_advisory_xact_lock($1::bigint)", [LOCK]);
-      // A change that waits for a long statement holds up every statement after it.
+      // A schema change that waits for a long statement blocks every later statement.
       await transaction.script(`set local lock_timeout = '1s';
         create table if not exists schema_migration (
           version integer primary key,
@@ -91,7 +91,7 @@ export async function migrate(database: Database, { steps, seed }: Migrations): 
     if (error instanceof DatabaseUnavailable || error instanceof SchemaError || state === undefined)
       throw error;
     const message = error instanceof Error ? error.message : String(error);
-    // Lock timeout, deadlock: somebody else was at work.
+    // Lock timeout or deadlock: another program is migrating.
     if (state === "55P03" || state === "40P01") throw new DatabaseUnavailable(message, { cause: error });
     throw new SchemaError(
       `the database has not the schema ${known} that this program needs, and could not be brought to it: ${message}` +
@@ -101,7 +101,7 @@ export async function migrate(database: Database, { steps, seed }: Migrations): 
   }
 }
 
-/** The database's schema, 0 when it has none. */
+/** The database's schema; 0 if it has none. */
 async function schemaOf(queries: Queries, known: number): Promise<number> {
   const [{ exists } = { exists: false }] = await queries.query<{ exists: boolean }>(
     "/* schema exists */ select to_regclass('schema_migration') is not null as exists",

@@ -1,6 +1,6 @@
 import { randomBytes, scrypt, type ScryptOptions, timingSafeEqual } from "node:crypto";
 
-// OWASP's first choice of parameters takes 128 MB; this is its choice for less memory (16 MB), with as much work.
+// OWASP's first choice of parameters needs 128 MB. This is its choice for less memory (16 MB) with the same work.
 const COST = { N: 2 ** 14, r: 8, p: 5 };
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
@@ -12,7 +12,7 @@ export async function hashPassword(password: string): Promise<string> {
   return ["scrypt", COST.N, COST.r, COST.p, salt.toString("base64"), hash.toString("base64")].join("$");
 }
 
-/** Whether the password is the one of the hash. */
+/** Whether the hash is that of the password. */
 export async function verifyPassword(password: string, stored: string): Promise<boolean> {
   const [kind, N, r, p, salt = "", hash = ""] = stored.split("$");
   if (kind !== "scrypt") throw new Error("a stored password hash is not one of scrypt");

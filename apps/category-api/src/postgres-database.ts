@@ -11,31 +11,31 @@ import {
 import { migrate, readMigrations, type SEED_NAMES } from "./migrations";
 import { Turns } from "./turns";
 
-/** How a {@link PostgresDatabase} connects. */
+/** Connection settings of a {@link PostgresDatabase}. */
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`, with libpq's parameters. */
   readonly url: string;
   /** Name of the connections in `pg_stat_activity`. */
   readonly application: string;
-  /** Most connections. */
+  /** Maximum number of connections. */
   readonly poolSize: number;
-  /** Longest time of a statement, in milliseconds. */
+  /** Time limit of a statement, in milliseconds. */
   readonly statementTimeout: number;
 }
 
-/** Longest wait for a connection, in milliseconds. */
+/** Time limit to get a connection, in milliseconds. */
 const CONNECT_TIMEOUT = 2000;
-/** A database that has answered as lately as this, in milliseconds, is not asked whether it does. */
+/** If the database has answered within this time (milliseconds), the readiness check does not ask it. */
 const CHECK_INTERVAL = 2000;
-/** Longest time that the question may take, in milliseconds: the kubelet's probes wait for a second. */
+/** Time limit of that check, in milliseconds; the kubelet's probes wait for one second. */
 const CHECK_TIMEOUT = 800;
 
-/** Longest statement of a migration, in milliseconds. */
+/** Time limit of a statement of a migration, in milliseconds. */
 const MIGRATION_TIMEOUT = 60_000;
 
 /**
- * Migrates the database and opens it. It tries until the database answers.
- * Throws {@link SchemaError} when the schema cannot be used, and an AbortError when `stop` says so.
+ * Migrates the database and opens it; retries until the database answers.
+ * Throws {@link SchemaError} if the schema cannot be used, and an AbortError if `stop` is aborted.
  */
 export async function openPostgres(
   options: PostgresOptions & { readonly seed: (typeof SEED_NAMES)[number] },
@@ -57,7 +57,7 @@ export async function openPostgres(
   return untilAnswered(open, log, stop);
 }
 
-/** A pool of connections to PostgreSQL. It connects when it must, again after a loss, and a loss never ends the process. */
+/** A pool of connections to PostgreSQL. It connects on demand, also after a lost connection, which never ends the process. */
 export class PostgresDatabase implements Database {
   private readonly connections: pg.Pool;
   private readonly names = new Map<string, string>();
@@ -68,7 +68,7 @@ export class PostgresDatabase implements Database {
 
   constructor({ url, application, poolSize, statementTimeout }: PostgresOptions) {
     this.limit = poolSize;
-    // As long as the lock itself would be waited for.
+    // The same limit as for the lock itself.
     this.patience = statementTimeout;
     this.connections = new pg.Pool({
       connectionString: url,
@@ -76,18 +76,18 @@ export class PostgresDatabase implements Database {
       max: poolSize,
       connectionTimeoutMillis: CONNECT_TIMEOUT,
       idleTimeoutMillis: 60_000,
-      // A connection does not outlive a failover or a change of addresses by more than this.
+      // After a failover or a change of addresses, an old connection lives at most this long.
       maxLifetimeSeconds: 1800,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       statement_timeout: statementTimeout,
-      // The server's own limit does not help against a server that is gone without a word.
+      // The server's own limit has no effect if the server disappears silently.
       query_timeout: statementTimeout + 1000,
-      // Compiling statements as short as these takes a hundred times as long as running them.
+      // To compile statements as short as these takes a hundred times as long as to run them.
       options: "-c jit=off",
       idle_in_transaction_session_timeout: 2 * statementTimeout,
     });
-    // Without listeners a lost connection ends the process. The pool throws it away, and who uses it gets an error.
+    // Without listeners a lost connection ends the process. The pool discards the connection, and its user gets an error.
     this.connections.on("error", () => undefined);
     this.connections.on("connect", (client) => client.on("error", () => undefined));
   }
@@ -138,7 +138,7 @@ export class PostgresDatabase implements Database {
         await script("commit");
         return result;
       } catch (error) {
-        // A connection that is given up is rolled back by the server.
+        // The server rolls back a closed connection.
         if (!(error instanceof DatabaseUnavailable)) await script("rollback");
         throw error;
       }
@@ -196,7 +196,7 @@ function isAboutStatement(error: unknown): boolean {
 }
 
 function unavailable(error: unknown): DatabaseUnavailable {
-  // Of a name with several addresses, Node reports what happened at each and no message of its own.
+  // For a name with several addresses, Node reports an error for each and no message of its own.
   const causes = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
   const message = causes.map((cause) => (cause instanceof Error ? cause.message : String(cause))).join("; ");
   return new DatabaseUnavailable(message, { cause: error });

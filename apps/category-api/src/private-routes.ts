@@ -7,15 +7,15 @@ import { addPath, byId, type RouteOptions } from "./category-routes";
 import { Forbidden, RequestError } from "./errors";
 import { type CategoryRequest, idParameter, parameter, scopeOf } from "./request-scope";
 
-/** What the administrators' routes need. */
+/** Dependencies of the administrators' routes. */
 export interface PrivateRouteOptions extends RouteOptions {
-  /** Without them every route refuses. */
+  /** If absent, every route is refused. */
   readonly administrators: Administrators | undefined;
 }
 
 const LOGIN = "/api/v1/private/login";
 
-/** Login, and what needs one: reads for the administration, and all changes. */
+/** Login, and the routes that need one: reads for the administration, and all writes. */
 export function addPrivateRoutes(app: FastifyInstance, options: PrivateRouteOptions): void {
   const { contract, database, administrators } = options;
   const known = new WeakMap<FastifyRequest, Administrator>();
@@ -40,7 +40,7 @@ export function addPrivateRoutes(app: FastifyInstance, options: PrivateRouteOpti
   });
 
   app.setErrorHandler((error, _request, reply) => {
-    // Fastify's own faults of bodies: too large, or cut off.
+    // Fastify's own errors of bodies: too large, or incomplete.
     const status = (error as { statusCode?: number }).statusCode;
     if (status === undefined || error instanceof RequestError) throw error;
     return send(reply, status, { errorCode: String(status), message: (error as Error).message });
@@ -129,7 +129,7 @@ export function addPrivateRoutes(app: FastifyInstance, options: PrivateRouteOpti
     });
   }
 
-  /** Changes of the store that the request names. Throws {@link Forbidden}. */
+  /** Writes to the store of the request. Throws {@link Forbidden}. */
   async function edit(request: CategoryRequest): Promise<{ editor: CategoryEditor }> {
     const administrator = known.get(request);
     if (!administrator || !Administrators.mayEdit(administrator)) {
@@ -145,8 +145,8 @@ export function addPrivateRoutes(app: FastifyInstance, options: PrivateRouteOpti
 }
 
 /**
- * The client's address as the gateway tells it: it takes a client's own word away. For an address within the cluster it tells none but
- * the end of the list to which it has added.
+ * The client's address. The gateway removes the client's own `x-envoy-external-address` and sets it, except for an address within
+ * the cluster: then the address is the last of `x-forwarded-for`, which the gateway has appended.
  */
 function clientOf({ headers, ip }: FastifyRequest): string {
   const told = headers["x-envoy-external-address"] ?? headers["x-forwarded-for"];

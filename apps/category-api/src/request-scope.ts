@@ -7,14 +7,14 @@ import { BadRequest, NotFound } from "./errors";
 /** A request with a path and parameters. */
 export type CategoryRequest = FastifyRequest<{ Querystring: QueryString; Params: Record<string, string> }>;
 
-/** What a request works on. */
+/** Store and language of a request. */
 export interface RequestScope {
   readonly categories: CategoryStore;
   readonly storeId: string;
   readonly storeCode: string;
   /** The store whose categories are listed. */
   readonly catalogId: string;
-  /** Null asks for all languages. */
+  /** Null: all languages. */
   readonly language: string | null;
 }
 
@@ -31,8 +31,8 @@ export async function scopeOf(request: CategoryRequest, database: Database): Pro
 }
 
 /**
- * An id as answers write it; 18 digits always fit into 64 bits. One with zeros before it would be a second path to the same
- * category, of which a policy on the first knows nothing.
+ * An id as in answers; 18 digits always fit into 64 bits. An id with leading zeros would be a second path to the same category,
+ * to which a policy on the first path does not apply.
  */
 export const isId = (text: string): boolean => /^(0|[1-9]\d{0,17})$/.test(text);
 

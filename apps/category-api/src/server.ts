@@ -4,7 +4,7 @@ import { runService } from "./service";
 runService({
   env: process.env,
   openDatabase: async ({ database, version }, log, stop) => {
-    // Each is large: the one that is not used is not loaded.
+    // Both are large, so only the one in use is loaded.
     if (database === undefined) {
       const { openSnapshot } = await import("./embedded-database.js");
       return openSnapshot(join(__dirname, "store.tar"));

@@ -9,20 +9,20 @@ import { Metrics } from "./metrics";
 import { parseSettings, type Settings } from "./settings";
 import { isExporting, Tracing } from "./tracing";
 
-/** What {@link runService} is given from outside. */
+/** Dependencies of {@link runService}. */
 export interface ServiceOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** Called once, after the port is open, because it may take long. Rejects when `stop` says so. */
+  /** Called once, after the port is open, because it may take long. Rejects if `stop` is aborted. */
   readonly openDatabase: (settings: Settings, log: FastifyBaseLogger, stop: AbortSignal) => Promise<Database>;
 }
 
-/** How long a request waits for a database that is not open yet, in milliseconds. */
+/** Time limit of a request's wait for the database to open, in milliseconds. */
 const OPEN_TIMEOUT = 5000;
 
 /**
- * Runs the service until SIGTERM or SIGINT and returns once it has stopped: readiness turns to 503 at once, requests in
+ * Runs the service until SIGTERM or SIGINT, and returns when it has stopped: readiness turns to 503 at once, requests in
  * flight finish within the grace, every connection is closed. A second signal ends the process at once.
- * Throws when the settings are wrong, the port is taken or the database does not open.
+ * Throws if the settings are wrong, the port is in use or the database does not open.
  */
 export async function runService({ env, openDatabase }: ServiceOptions): Promise<void> {
   const settings = parseSettings(env);
@@ -89,7 +89,7 @@ export async function runService({ env, openDatabase }: ServiceOptions): Promise
     api.log.warn({ inFlight }, "the grace is over; requests in flight are cut off");
     api.server.closeAllConnections();
   }, settings.shutdownGrace * 1000);
-  // The port stays open while something is in flight, so that the probe sees the 503.
+  // The port stays open while requests are in flight, so that the probe gets the 503.
   while (inFlight > 0) await once(requests, "end");
   await api.close();
   clearTimeout(limit);

@@ -4,7 +4,7 @@ import { SEED_NAMES } from "./migrations";
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 
-/** Ways in which a trace comes with a request. */
+/** Formats of the headers that may carry a trace. */
 export const PROPAGATORS = ["tracecontext", "b3", "b3multi", "baggage", "none"] as const;
 
 const wholeNumber = (least: number, most: number, unit: string) =>
@@ -19,7 +19,7 @@ const wholeNumber = (least: number, most: number, unit: string) =>
 const oneOf = <const T extends readonly string[]>(names: T) =>
   z.enum(names, { error: (issue) => `is "${String(issue.input)}"; allowed: ${names.join(", ")}` });
 
-/** Text of which a message tells nothing. */
+/** Text that no message may show. */
 const secret = (allowed: string, isAllowed: (text: string) => boolean) =>
   z.string().refine(isAllowed, { error: `is not allowed; allowed: ${allowed}` });
 
@@ -56,42 +56,42 @@ const environment = z.object({
 export interface Settings {
   /** CATEGORY_VERSION: name of the workload version, sent as `x-category-version` with every response. Required. */
   readonly version: string;
-  /** CATEGORY_CONTRACT: which Shopizer it answers like. Default 3.2.5. */
+  /** CATEGORY_CONTRACT: the Shopizer version whose answers it gives. Default 3.2.5. */
   readonly contract: (typeof CONTRACT_NAMES)[number];
   /** PORT: TCP port. Default 8080. */
   readonly port: number;
   /** SHUTDOWN_GRACE: seconds that requests in flight may take after SIGTERM or SIGINT. Default 25. */
   readonly shutdownGrace: number;
-  /** LOG_LEVEL: least level that is logged. Default info. */
+  /** LOG_LEVEL: lowest level that is logged. Default info. */
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** METRICS_PORT: TCP port of `/metrics`. Default 9464. */
   readonly metricsPort: number;
-  /** Absent without DATABASE_URL: then the database is embedded, and nothing is kept. */
+  /** Absent without DATABASE_URL: then the database is embedded, and changes are lost. */
   readonly database?: {
     /** DATABASE_URL */
     readonly url: string;
-    /** DATABASE_POOL_SIZE: most connections of this process. Default 10. */
+    /** DATABASE_POOL_SIZE: maximum number of connections of this process. Default 10. */
     readonly poolSize: number;
-    /** DATABASE_STATEMENT_TIMEOUT: longest time of a statement, here in milliseconds. Default 5 seconds. */
+    /** DATABASE_STATEMENT_TIMEOUT: time limit of a statement, here in milliseconds. Default 5 seconds. */
     readonly statementTimeout: number;
-    /** DATABASE_SEED: rows of a database that is new. Default none. */
+    /** DATABASE_SEED: rows of a new database. Default none. */
     readonly seed: (typeof SEED_NAMES)[number];
   };
-  /** Absent without JWT_SECRET: then there is no login and no change. */
+  /** Absent without JWT_SECRET: then there is no login and no write. */
   readonly administration?: {
     /** JWT_SECRET: signs tokens; the same in all versions and replicas. */
     readonly jwtSecret: string;
-    /** ADMIN_PASSWORD: that of admin@shopizer.com. Without it the user is left as it is. */
+    /** ADMIN_PASSWORD: that of admin@shopizer.com. Without it the user does not change. */
     readonly adminPassword?: string;
   };
-  /** OTEL_PROPAGATORS: where a request carries a trace; the last one that has one counts. Default b3, tracecontext. */
+  /** OTEL_PROPAGATORS: headers that may carry a trace; the last one that is present wins. Default b3, tracecontext. */
   readonly propagators: readonly (typeof PROPAGATORS)[number][];
 }
 
-/** The environment has values the service cannot start with; the message lists all of them. */
+/** The environment has wrong values; the message lists all of them. */
 export class SettingsError extends Error {}
 
-/** Reads the settings; an empty variable counts as not set. Throws {@link SettingsError}. */
+/** Reads the settings; an empty variable is not set. Throws {@link SettingsError}. */
 export function parseSettings(env: NodeJS.ProcessEnv): Settings {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
   const parsed = environment.safeParse(given);

@@ -8,15 +8,15 @@ import {
 } from "@opentelemetry/resources";
 import { BasicTracerProvider, BatchSpanProcessor } from "@opentelemetry/sdk-trace-base";
 
-/** How long the last spans may take to leave when the service ends, in milliseconds. */
+/** Time limit to send the last spans when the service stops, in milliseconds. */
 const FLUSH_TIMEOUT = 1000;
 
-/** Spans on their way to a collector. What cannot be sent in time is dropped: requests never wait for it. */
+/** Sends spans to a collector. Spans that cannot be sent in time are dropped, so requests never wait. */
 export class TraceExport {
   private readonly provider: BasicTracerProvider;
   readonly tracer: Tracer;
 
-  /** Endpoint, headers, sampler, limits and resource are OpenTelemetry's variables, read from the process's environment. */
+  /** Reads endpoint, headers, sampler, limits and resource from OpenTelemetry's environment variables. */
   constructor(version: string) {
     const resource = defaultResource()
       .merge(resourceFromAttributes({ "service.name": "category", "service.version": version }))
@@ -28,7 +28,7 @@ export class TraceExport {
     this.tracer = this.provider.getTracer("category-api");
   }
 
-  /** Sends the last spans, unless that takes too long. */
+  /** Sends the last spans within a time limit. */
   async close(): Promise<void> {
     let limit: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {

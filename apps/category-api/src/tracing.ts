@@ -20,12 +20,12 @@ const PROPAGATORS: Record<Settings["propagators"][number], () => TextMapPropagat
   // Reads both kinds of B3 headers.
   b3: () => [new B3Propagator()],
   b3multi: () => [new B3Propagator()],
-  // Nobody here reads it.
+  // The service does not read baggage.
   baggage: () => [],
   none: () => [],
 };
 
-/** Whether OpenTelemetry's environment names a place to send spans to. */
+/** Whether OpenTelemetry's environment variables name an endpoint for spans. */
 export function isExporting(env: NodeJS.ProcessEnv): boolean {
   const endpoint = env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_ENDPOINT ?? "";
   return (
@@ -33,7 +33,7 @@ export function isExporting(env: NodeJS.ProcessEnv): boolean {
   );
 }
 
-/** Traces of requests. Without a tracer there are no spans, and only the id of the trace that came with a request. */
+/** Traces of requests. Without a tracer there are no spans, only the id of the trace that a request carries. */
 export class Tracing {
   private readonly propagator: TextMapPropagator;
   private readonly traces = new WeakMap<IncomingMessage, RequestTrace>();
@@ -47,12 +47,12 @@ export class Tracing {
     });
   }
 
-  /** The trace that a request belongs to; its span starts when this is first asked. */
+  /** The trace of a request; the first call starts the span. */
   of(request: IncomingMessage): RequestTrace {
     let found = this.traces.get(request);
     if (!found) {
       const parent = this.propagator.extract(ROOT_CONTEXT, request.headers, defaultTextMapGetter);
-      // Probes would be traces of their own, every few seconds.
+      // Probes would create a trace every few seconds.
       const traced = this.tracer && request.url?.startsWith("/actuator/") !== true;
       found = new RequestTrace(parent, traced ? this.tracer : undefined, request);
       this.traces.set(request, found);
@@ -61,9 +61,9 @@ export class Tracing {
   }
 }
 
-/** The span of a request and those of its statements, if there are any. */
+/** The span of a request and the spans of its statements. */
 export class RequestTrace {
-  /** Undefined when the request came without a trace and starts none. */
+  /** Undefined if the request carries no trace and starts none. */
   readonly id: string | undefined;
   private readonly span: Span | undefined;
   private readonly context: Context;
@@ -73,7 +73,7 @@ export class RequestTrace {
     private readonly tracer: Tracer | undefined,
     { method = "", url = "", headers }: IncomingMessage,
   ) {
-    // Neither the query nor any other header: they may hold what is nobody's business.
+    // Without the query and other headers, because they may contain secrets.
     const attributes = {
       "http.request.method": method,
       "url.path": url.split("?", 1)[0] ?? "",
@@ -87,7 +87,7 @@ export class RequestTrace {
     this.id = trace.getSpanContext(this.context)?.traceId;
   }
 
-  /** The database with a span for each statement; the database itself where nobody would see them. */
+  /** The database with a span for each statement; the database itself if spans are not recorded. */
   database(database: Database): Database {
     const { tracer, span } = this;
     return tracer && span?.isRecording() === true
@@ -95,7 +95,7 @@ export class RequestTrace {
       : database;
   }
 
-  /** Ends the span. `route` is the template of the path, undefined when there is none. */
+  /** Ends the span. `route` is the template of the path, undefined if there is none. */
   end(method: string, route: string | undefined, status: number): void {
     const { span } = this;
     if (!span) return;
@@ -144,9 +144,9 @@ class TracedDatabase implements Database {
   }
 
   private async span<T>(sql: string, work: () => Promise<T>): Promise<T> {
-    // Statements begin with their name as a comment, which the database's own log shows as well.
+    // Statements begin with their name as a comment, which the database's log shows too.
     const summary = /^\/\* ([^*]+) \*\//.exec(sql)?.[1] ?? "statement";
-    // The text has no values in it: they are parameters, and not recorded.
+    // The text contains no values: these are parameters, which are not recorded.
     const attributes = { "db.system.name": "postgresql", "db.query.summary": summary, "db.query.text": sql };
     const span = this.tracer.startSpan(summary, { kind: SpanKind.CLIENT, attributes }, this.context);
     try {

@@ -1,10 +1,10 @@
-/** How many may do something at once, and how many may wait for it. */
+/** Limits of {@link Turns}. */
 export interface TurnLimits {
   readonly atOnce: number;
   readonly waiting: number;
-  /** How many of one client may wait. Default: all. */
+  /** Maximum of waiting calls of one client. Default: that of all clients. */
   readonly waitingEach?: number;
-  /** Longest wait, in milliseconds. */
+  /** Time limit of the wait, in milliseconds. */
   readonly patience: number;
 }
 
@@ -14,16 +14,16 @@ interface Waiter {
 }
 
 /**
- * Lets few do something at a time. The others wait as long as the limits let them: those of one client first come, first
- * served, and clients by turns, so that none of them takes the turns of the others.
+ * Limits concurrent calls. Further calls wait within the limits: those of one client in order of arrival, and clients take turns,
+ * so that no client uses the turns of another.
  */
 export class Turns {
   private free: number;
-  /** Client → who waits; the client whose turn is next comes first. */
+  /** Client → waiting calls; the client with the next turn comes first. */
   private readonly queues = new Map<string, Waiter[]>();
   private waiting = 0;
 
-  /** @param refusal what is thrown at those whose turn does not come. */
+  /** @param refusal creates the error for calls that get no turn. */
   constructor(
     private readonly limits: TurnLimits,
     private readonly refusal: () => Error,
@@ -71,7 +71,7 @@ export class Turns {
     });
   }
 
-  /** Refuses the last of the client that has most waiting, where that is more than another one would have then. */
+  /** Refuses the last call of the client with the most waiting calls, if that is more than `fewer` + 1. Returns whether it did. */
   private makeRoom(fewer: number): boolean {
     let longest: Waiter[] = [];
     for (const queue of this.queues.values()) if (queue.length > longest.length) longest = queue;
@@ -80,7 +80,7 @@ export class Turns {
     return true;
   }
 
-  /** Whose turn it is; the client comes last then. */
+  /** Takes the next call; its client comes last then. */
   private next(): Waiter | undefined {
     for (const [client, queue] of this.queues) {
       this.queues.delete(client);

@@ -44,7 +44,7 @@ describe("administration", function () {
     assert.deepEqual([unknown.status, unknown.text], [401, '{"message":"Bad credentials"}']);
   });
 
-  it("refuses logins beyond those that run and wait, and tokens do not wait for them", async () => {
+  it("refuses logins beyond the limits, and checks tokens without waiting for logins", async () => {
     const attempts = Array.from({ length: 40 }, () =>
       login(JSON.stringify({ username: "x", password: PASSWORD })),
     );
@@ -70,7 +70,7 @@ describe("administration", function () {
     ["x-envoy-external-address", "203.0.113.7", "198.51.100.1"],
     ["x-forwarded-for", "198.51.100.1, 203.0.113.7", "203.0.113.7, 198.51.100.1"],
   ] as const) {
-    it(`lets the owner in while somebody guesses from another address, by ${header}`, async () => {
+    it(`lets the owner in while another address guesses passwords, by ${header}`, async () => {
       const from = (address: string, password: string) =>
         api.request(
           "POST",
@@ -98,7 +98,7 @@ describe("administration", function () {
     });
   }
 
-  it("names what is wrong with a login, and nothing that is in it", async () => {
+  it("names the fault of a login, but none of its values", async () => {
     assert.equal(
       (await login('{"password":"p')).text,
       '{"errorCode":"400","message":"the body is not JSON"}',
@@ -109,7 +109,7 @@ describe("administration", function () {
     );
   });
 
-  it("takes a token that another replica gave", async () => {
+  it("accepts a token of another replica", async () => {
     const other = await RunningApi.start("3.2.5", database, { administrators: new Administrators(SECRET) });
     try {
       const answer = await other.request("GET", `${CATEGORY}/unique?code=tables`, authorized());
@@ -161,7 +161,7 @@ describe("administration", function () {
       });
     }
 
-    it("everything, where nobody administers", async () => {
+    it("everything, without administrators", async () => {
       const closed = await RunningApi.start("main", database);
       try {
         for (const path of ["/api/v1/private/login", CATEGORY, "/api/v2/private/x"]) {
@@ -173,7 +173,7 @@ describe("administration", function () {
     });
   });
 
-  it("lets every administrator read, and only some groups change, only their store", async () => {
+  it("lets every administrator read, but only some groups write, and only to their store", async () => {
     const hash = await hashPassword(PASSWORD);
     const add = (name: string, groups: string) =>
       database.query(
@@ -272,7 +272,7 @@ describe("administration", function () {
     });
   }
 
-  it("removes a category that has products, and leaves the products", async () => {
+  it("removes a category with products, but not the products", async () => {
     const created = await api.request("POST", CATEGORY, authorized(), '{"code":"linked"}');
     const { id } = JSON.parse(created.text) as { id: number };
     const link = `/api/v1/private/product/1/category/${id}`;
@@ -291,7 +291,7 @@ describe("administration", function () {
     assert.equal(wrong.headers.allow, "DELETE, GET, PUT");
   });
 
-  it("shows a category in all languages to whoever edits it", async () => {
+  it("answers a category in all languages for editing", async () => {
     const answer = await api.request("GET", `${CATEGORY}/205?store=BOOKS&lang=_all`, authorized());
     const { descriptions } = JSON.parse(answer.text) as { descriptions: { language: string }[] };
     assert.deepEqual(
@@ -300,7 +300,7 @@ describe("administration", function () {
     );
   });
 
-  it("makes older tokens worthless with a new password", async () => {
+  it("invalidates older tokens with a new password", async () => {
     await Administrators.ensureFirst(database, PASSWORD);
     assert.equal((await api.request("GET", `${CATEGORY}/50`, authorized())).status, 200, "the same password");
     await Administrators.ensureFirst(database, "another password");
@@ -310,7 +310,7 @@ describe("administration", function () {
     assert.equal(again.status, 200);
   });
 
-  it("keeps the hash of the same password that another replica has just written, and the tokens got by it", async () => {
+  it("keeps another replica's new hash of the same password, and its tokens", async () => {
     const shared: Database = await postgresDatabase();
     const [first, second] = [new Administrators(SECRET), new Administrators(SECRET)];
     for (const password of [PASSWORD, "another password"]) {

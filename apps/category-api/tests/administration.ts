@@ -8,10 +8,10 @@ export const USERNAME = "admin@shopizer.com";
 export const PASSWORD = "a password for tests";
 export const ADMINISTRATORS = new Administrators("a secret for tests ".repeat(4));
 
-/** Of {@link PASSWORD}, by parameters that take no time: the service's own take a fifth of a second for each login. */
+/** Hash of {@link PASSWORD} with fast parameters; the service's own take a fifth of a second for each login. */
 const HASH = `scrypt$2$1$1$$${scryptSync(PASSWORD, "", 32, { N: 2, r: 1, p: 1 }).toString("base64")}`;
 
-/** Makes the administrator and returns a token for it. */
+/** Creates the administrator and returns a token. */
 export async function logIn(api: RunningApi, database: Database): Promise<string> {
   await database.query(
     `insert into admin_user (username, password_hash, store_id, groups)

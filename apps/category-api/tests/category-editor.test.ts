@@ -7,7 +7,7 @@ import { connect, sharedDatabase } from "./shared-database";
 import { postgres } from "./postgres-server";
 import { until } from "./until";
 
-/** Categories 1 to SIZE of a store of their own, all of them roots at first. */
+/** Categories 1 to SIZE of a separate store, all of them roots at first. */
 const SIZE = 6;
 const STORE = { id: "77", code: "MOVES" };
 /** Ids far from the seed's. */
@@ -44,7 +44,7 @@ async function empty(database: Database): Promise<void> {
   await database.query("delete from store where id = 77", []);
 }
 
-/** Every category is below the roots, and its lineage and depth say where. */
+/** Asserts that every category is below the roots, with the right lineage and depth. */
 async function assertForest(database: Database, size: number): Promise<void> {
   const [answer] = await database.query<{ sound: number; total: number }>(
     `with recursive forest(id, lineage, depth) as (
@@ -60,7 +60,7 @@ async function assertForest(database: Database, size: number): Promise<void> {
   assert.deepEqual(answer, { sound: size, total: size });
 }
 
-describe("changes of the category database", function () {
+describe("writes to the category database", function () {
   this.timeout(60_000);
   let url: string;
   let versions: readonly [Database, Database];
@@ -70,7 +70,7 @@ describe("changes of the category database", function () {
     versions = [await connect(url), await connect(url)];
   });
 
-  it("leave a forest, whichever moves two versions make at the same time", async () => {
+  it("leave a forest after concurrent moves by two versions", async () => {
     const [v1, v2] = versions;
     const move = fc.tuple(fc.integer({ min: 1, max: SIZE }), fc.integer({ min: 0, max: SIZE }));
     await fc.assert(
@@ -94,7 +94,7 @@ describe("changes of the category database", function () {
     );
   });
 
-  it("give a code to one of many that ask for it at the same time", async () => {
+  it("give a code to one of many concurrent requests", async () => {
     const [v1, v2] = versions;
     await fill(v1);
     const outcomes = await Promise.allSettled(
@@ -118,7 +118,7 @@ describe("changes of the category database", function () {
     await assertForest(v1, SIZE + 1);
   });
 
-  it("remove a category, and nothing is left below it, while others put categories there", async () => {
+  it("remove a category with everything below it, while others add categories there", async () => {
     const [v1, v2] = versions;
     for (let round = 0; round < 10; round += 1) {
       await fill(v1);
@@ -141,7 +141,7 @@ describe("changes of the category database", function () {
     }
   });
 
-  describe("that wait for another replica's", () => {
+  describe("that wait for those of another replica", () => {
     let end: () => void;
     let held: Promise<void>;
 
@@ -163,7 +163,7 @@ describe("changes of the category database", function () {
         return waiting.length > 0;
       });
 
-    it("leave connections to reads", async () => {
+    it("leave connections for reads", async () => {
       const narrow = await connect(url, { poolSize: 2 });
       const writes = Promise.allSettled(
         ["a", "b", "c", "d", "e"].map((code) => new CategoryEditor(narrow, STORE).create(draft(code))),
@@ -182,7 +182,7 @@ describe("changes of the category database", function () {
       await assertForest(narrow, SIZE + 5);
     });
 
-    it("are given up like a statement that takes too long", async () => {
+    it("time out like a statement", async () => {
       const hasty = await connect(url, { statementTimeout: 300 });
       const writes = await Promise.allSettled(
         ["a", "b", "c"].map((code) => new CategoryEditor(hasty, STORE).create(draft(code))),
@@ -211,7 +211,7 @@ describe("changes of the category database", function () {
       });
       afterEach(() => empty(database));
 
-      it("move a category with all that is below it, and never below itself", async () => {
+      it("move a category with everything below it, and never below itself", async () => {
         await editor.move(id(2), id(1));
         await editor.move(id(3), id(2));
         await editor.move(id(1), id(4));
@@ -228,7 +228,7 @@ describe("changes of the category database", function () {
         await assertForest(database, SIZE);
       });
 
-      it("change nothing when a part of them is refused", async () => {
+      it("change nothing if a part of them is refused", async () => {
         const wrong = draft("c1", {
           sortOrder: 9,
           parentCode: "c2",
@@ -255,7 +255,7 @@ describe("changes of the category database", function () {
         await assertForest(database, SIZE);
       });
 
-      it("refuse what is not in the store", async () => {
+      it("refuse categories and products that are not in the store", async () => {
         await assert.rejects(editor.move("50", null), {
           status: 404,
           message: "Category with id [50] for store [MOVES]",
@@ -270,7 +270,7 @@ describe("changes of the category database", function () {
         assert.equal(await editor.setVisible("50", false), false);
       });
 
-      it("link a product to a category as often as it is asked for, and take it out", async () => {
+      it("link a product to a category repeatedly, and remove the link", async () => {
         const shop = new CategoryEditor(database, { id: "1", code: "DEFAULT" });
         const linked = () => database.query("select from product_category where product_id = 1", []);
         await shop.link("1", "51", true);

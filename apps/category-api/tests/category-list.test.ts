@@ -4,7 +4,7 @@ import type { Database } from "../src/database";
 import { RunningApi } from "./running-api";
 import { sharedDatabase } from "./shared-database";
 
-/** Id of the first category of a tree: ids of different lengths, so that the order of lineages is not that of numbers. */
+/** Id of the first category of a tree. The ids have different lengths, so that lineages sort differently from numbers. */
 const BASE = 990;
 
 /** A category of the model; its id is `BASE + index`, its parent a category before it. */
@@ -59,7 +59,7 @@ const query: fc.Arbitrary<Query> = fc.record({
   throughChildStore: fc.boolean(),
 });
 
-/** The list rules, one after another, on plain objects. */
+/** The rules of the list, on plain objects. */
 function model(nodes: readonly Node[], asked: Query) {
   const language = asked.lang === "xx" ? "en" : asked.lang;
   const lineage = (i: number): string => {
@@ -117,7 +117,7 @@ describe("list of categories", () => {
 
   after(() => api.stop());
 
-  /** Puts a tree into the store TREE, which has a child store CHILD, for as long as `check` takes. */
+  /** Adds a tree to the store TREE, which has a child store CHILD, while `check` runs. */
   async function withTree(nodes: readonly Node[], check: () => Promise<void>): Promise<void> {
     const lineages: string[] = [];
     const rows = nodes.map(({ parent, sortOrder, visible, featured }, i) => {
@@ -188,7 +188,7 @@ describe("list of categories", () => {
     );
   });
 
-  it("answers a thousand rows at most, and says how many there are", async () => {
+  it("answers at most a thousand rows, with the total", async () => {
     const flat = Array.from({ length: 1001 }, () => ({
       parent: null,
       sortOrder: 0,
@@ -216,7 +216,7 @@ describe("list of categories", () => {
     });
   });
 
-  it("takes two statements, whatever the size and depth of the tree", async () => {
+  it("uses two statements for any size and depth of the tree", async () => {
     const chain = Array.from({ length: 40 }, (_, i) => ({
       parent: i === 0 ? null : i - 1,
       sortOrder: 0,

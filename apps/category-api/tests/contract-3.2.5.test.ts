@@ -10,7 +10,7 @@ import { postgresDatabase, sharedDatabase } from "./shared-database";
 interface Recorded {
   readonly status: number;
   readonly contentType: string | null;
-  /** Missing when the body is empty. */
+  /** Absent if the body is empty. */
   readonly json?: unknown;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -38,7 +38,7 @@ const rows = (
 ).rows;
 const readme = readFileSync(join(__dirname, "../README.md"), "utf8");
 
-/** Headers that belong to one status. */
+/** Additional headers by status. */
 const STATUS_HEADERS = ["vary", "allow", "www-authenticate"];
 
 function recorded(step: number): Recorded {
@@ -76,7 +76,7 @@ function withoutStatusHeaders(response: Recorded): Recorded {
   return { ...response, headers: Object.fromEntries(kept) };
 }
 
-/** Bodies of framework errors name the path of the request. */
+/** Bodies of framework errors contain the path of the request. */
 function withOwnPath(response: Recorded, { request }: Row): Recorded {
   const json = response.json as { path?: string } | undefined;
   return json?.path === undefined
@@ -84,7 +84,7 @@ function withOwnPath(response: Recorded, { request }: Row): Recorded {
     : { ...response, json: { ...json, path: request.path.split("?")[0] } };
 }
 
-/** Shopizer lets any page ask with the user's cookies: that bug is not copied. */
+/** Shopizer lets any page send requests with the user's cookies. The service does not copy that bug. */
 function withoutCredentials(headers: Recorded["headers"]): Recorded["headers"] {
   const cors = { "access-control-allow-origin": "*", "access-control-allow-credentials": undefined };
   return { ...headers, ...("access-control-allow-origin" in headers && cors) } as Recorded["headers"];
@@ -122,7 +122,7 @@ for (const [store, open] of [
       database = await open();
       api = await RunningApi.start("3.2.5", database, { administrators: ADMINISTRATORS });
       token = await logIn(api, database);
-      // The ids that the recorded Shopizer gave.
+      // The ids of the recorded Shopizer.
       await database.query("alter table category alter column id restart with 100", []);
       await database.query("alter table category_description alter column id restart with 4", []);
     });
@@ -163,7 +163,7 @@ for (const [store, open] of [
 }
 
 describe("deliberate differences from Shopizer 3.2.5", () => {
-  it("are all of recorded steps, and can be read", () => {
+  it("name recorded steps, and are readable", () => {
     const steps = new Set(rows.map((row) => row.step));
     assert.ok(differences.size > 0);
     assert.deepEqual(

@@ -304,7 +304,7 @@ describe("both generations", () => {
         ["GET", "/api/v1/category/%zz", 400],
         ["GET", `/api/v1/category/${"x".repeat(2000)}`, 414],
       ] as const) {
-        it(`answers ${method} ${path.slice(0, 40)} with ${status}, whatever the body`, async () => {
+        it(`answers ${method} ${path.slice(0, 40)} with ${status} for any body`, async () => {
           const body = method === "GET" ? undefined : '{"broken';
           const answer = await api.request(method, path, { "content-type": "application/json" }, body);
           const { timestamp, ...rest } = JSON.parse(answer.text) as Record<string, unknown>;

@@ -7,7 +7,7 @@ import { RunningApi } from "./running-api";
 import { connect } from "./shared-database";
 import { postgres } from "./postgres-server";
 
-/** A call of a front end; the mix decides which version answers. */
+/** A call of a front end; the mix determines which version answers. */
 type Call = (method: Dispatcher.HttpMethod, path: string, body?: unknown) => Promise<Answer>;
 
 interface Described {
@@ -34,14 +34,14 @@ interface List {
 
 const at = "store=DEFAULT&lang=en";
 
-// The caller says what it reads.
+// The caller declares the type that it reads.
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
 function read<T>({ status, text }: Answer, expected = 200): T {
   assert.equal(status, expected, text);
   return JSON.parse(text) as T;
 }
 
-/** What both front ends read of each node of a list, at every depth: a field that is missing breaks the page. */
+/** Fields that both front ends read from each node of a list, at every depth. A missing field breaks the page. */
 function show(nodes: readonly Node[]): void {
   for (const { id, code, store, visible, parent, description, children } of nodes) {
     assert.equal(typeof id, "number");
@@ -49,7 +49,7 @@ function show(nodes: readonly Node[]): void {
     for (const text of [code, store, description.name, description.friendlyUrl]) {
       assert.equal(typeof text, "string");
     }
-    // They tell a root by `parent !== null`.
+    // They recognize a root by `parent !== null`.
     if (parent !== null) assert.equal(typeof parent.code, "string");
     show(children);
   }
@@ -71,13 +71,13 @@ async function visitShop(call: Call): Promise<void> {
     assert.ok(Array.isArray(page.children));
     for (const filter of ["manufacturers", "variants"]) {
       const answer = await call("GET", `/api/v1/category/${id}/${filter}/?${at}`);
-      // The shop takes a refusal for an empty list, but sorts whatever it is given.
+      // The shop reads a refusal as an empty list, but sorts any answer.
       if (answer.status !== 404) assert.ok(Array.isArray(read(answer)));
     }
   }
 }
 
-/** The administration (shopizer-admin): somebody logs in, makes a category and one below it, edits, moves and removes them. */
+/** The administration (shopizer-admin): a user logs in, creates a category and one below it, edits, moves and removes them. */
 async function administer(call: Call): Promise<void> {
   const list = async (query: string) => {
     const answer = read<List>(await call("GET", `/api/v1/category?${query}`));
@@ -179,7 +179,7 @@ describe("Shopizer's front ends", function () {
     await v2.stop();
   });
 
-  /** Calls as a browser makes them: with an origin, and a question first. Every call goes to the next version of `choices`. */
+  /** Calls as a browser sends them: with an origin and a preflight. Every call goes to the next version of `choices`. */
   function browser(authorization: string, choices: Iterator<boolean>): Call {
     const origin = "http://shop.test";
     const request: RunningApi["request"] = (...call) => (choices.next().value ? v2 : v1).request(...call);
@@ -209,7 +209,7 @@ describe("Shopizer's front ends", function () {
     for (;;) yield value;
   }
 
-  it("log in at either version", async () => {
+  it("log in at both versions", async () => {
     for (const version of [v1, v2]) {
       const login = JSON.stringify({ username: USERNAME, password: PASSWORD });
       assert.equal((await version.request("POST", "/api/v1/private/login", {}, login)).status, 200);
@@ -220,13 +220,13 @@ describe("Shopizer's front ends", function () {
     ["v1", false],
     ["v2", true],
   ] as const) {
-    it(`work with ${version} alone`, async () => {
+    it(`work with ${version} only`, async () => {
       await visitShop(browser("", always(choice)));
       await administer(browser(`Bearer ${token}`, always(choice)));
     });
   }
 
-  it("work with half of the calls at each, whichever goes where", async () => {
+  it("work with half of the calls at each version, in any order", async () => {
     const choices = fc.infiniteStream(fc.boolean());
     await fc.assert(
       fc.asyncProperty(choices, choices, async (shop, administration) => {

@@ -84,7 +84,7 @@ describe("metrics", function () {
     });
   });
 
-  it("have buckets at the edges of the proxies' histograms, with the time in seconds", async () => {
+  it("have the bucket limits of the proxies' histograms, in seconds", async () => {
     await api.json("/api/v1/category");
     await until("it is counted", async () => Object.keys(await counts()).length > 0);
     const buckets = await series("http_request_duration_seconds_bucket");
@@ -118,7 +118,7 @@ describe("metrics", function () {
     }
   });
 
-  describe("count what Node refuses, and the answer names the version:", () => {
+  describe("count requests that Node refuses, with the version in the answer:", () => {
     beforeEach(async () => {
       await api.stop();
       const options = { metrics, administrators: ADMINISTRATORS, requestTimeout: 200 };
@@ -173,7 +173,7 @@ describe("metrics", function () {
       });
     }
 
-    it("but for connections on which nothing came", async () => {
+    it("except connections without a request", async () => {
       const socket = connect(Number(new URL(api.origin).port), "127.0.0.1");
       assert.equal((await socket.toArray()).length, 0);
       assert.deepEqual(await counts(), {});
@@ -189,7 +189,7 @@ describe("metrics", function () {
     assert.equal(Object.keys(await series("nodejs_eventloop_lag_p99_seconds")).length, 1);
   });
 
-  it("answer without the database, and then without its numbers", async () => {
+  it("are answered without the database, and then without its metrics", async () => {
     const hanging: Database = { ...database, query: () => new Promise(() => undefined) };
     const lonely = new Metrics("v7", () => hanging);
     const text = await lonely.registry.metrics();

@@ -2,14 +2,14 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What was sent to a collector by HTTP. */
+/** An HTTP request to a collector. */
 export interface Received {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
 
-/** A collector that keeps what it gets, or one that never answers. */
+/** A collector that records requests, or one that never answers. */
 export class OtlpReceiver {
   readonly received: Received[] = [];
 

@@ -39,7 +39,7 @@ describe("PostgreSQL as the store", function () {
   const codes = "select code from category order by id";
 
   describe("migrations", () => {
-    it("run once, whichever of many programs of two versions start at the same time", async () => {
+    it("run once if many programs of two versions start at the same time", async () => {
       const url = await server.database();
       const programs = Array.from({ length: 8 }, (_, i) => migrate(open(url), known(i % 2 === 0 ? 1 : 2)));
       const taken = (await Promise.all(programs)).flat();
@@ -47,14 +47,14 @@ describe("PostgreSQL as the store", function () {
       assert.equal((await open(url).query(codes, [])).length, 10);
     });
 
-    it("leave out the demonstration's rows unless asked for them", async () => {
+    it("leave out the demonstration rows by default", async () => {
       const database = open(await server.database());
       await migrate(database, await readMigrations(SQL, "none"));
       assert.deepEqual(await database.query(codes, []), []);
       assert.deepEqual(await database.query("select code from store", []), [{ code: "DEFAULT" }]);
     });
 
-    it("are all taken or none", async () => {
+    it("run all or none", async () => {
       const database = open(await server.database());
       const broken = {
         ...migrations,
@@ -69,7 +69,7 @@ describe("PostgreSQL as the store", function () {
       assert.deepEqual(await migrate(database, migrations), [1, 2]);
     });
 
-    it("let an older program work as long as nothing is taken away, and refuse it after that", async () => {
+    it("allow an older program until a step removes something, and refuse it after that", async () => {
       const url = await server.database();
       const extended = (compatibleWith: number, version: number, sql: string) => ({
         ...migrations,
@@ -89,7 +89,7 @@ describe("PostgreSQL as the store", function () {
       );
     });
 
-    it("say what to do when the user may not change the schema", async () => {
+    it("report what to do if the user may not change the schema", async () => {
       const url = await server.database();
       const name = new URL(url).pathname.slice(1);
       await migrate(open(url), known(1));
@@ -107,7 +107,7 @@ describe("PostgreSQL as the store", function () {
       });
     });
 
-    it("wait for nobody longer than statements may", async () => {
+    it("wait for a lock at most as long as a statement may run", async () => {
       const url = await server.database();
       await migrate(open(url), known(1));
       const reader = open(url);
@@ -120,7 +120,7 @@ describe("PostgreSQL as the store", function () {
   });
 
   describe("connections", () => {
-    it("are lost and made again, and every error on the way says so", async () => {
+    it("recover after a loss, with an error for each request in between", async () => {
       const database = open(await server.database());
       await migrate(database, migrations);
       const inFlight = database.query("select pg_sleep(20)", []);
@@ -143,7 +143,7 @@ describe("PostgreSQL as the store", function () {
       assert.equal((await database.query(codes, [])).length, 10);
     });
 
-    it("are no more than the limit, and a wait for one ends", async () => {
+    it("are at most the limit, and waiting for one times out", async () => {
       const database = open(await server.database(), { poolSize: 2 });
       const slow = [1, 2].map(() => database.query("select pg_sleep(2.5)", []));
       const late = database.query("select 1", []);
@@ -154,7 +154,7 @@ describe("PostgreSQL as the store", function () {
       assert.deepEqual(database.pool, { used: 0, idle: 2, waiting: 0, limit: 2 });
     });
 
-    it("do not wait for a statement longer than its limit, nor for a server that is gone without a word", async () => {
+    it("do not wait for a statement longer than its limit, also if the server disappears silently", async () => {
       const database = open(await server.database(), { statementTimeout: 200, poolSize: 1 });
       await assert.rejects(database.query("select pg_sleep(10)", []), /statement timeout/);
       assert.deepEqual(await database.query("select 1 as one", []), [{ one: 1 }]);
@@ -171,7 +171,7 @@ describe("PostgreSQL as the store", function () {
       assert.deepEqual(await database.query("select 1 as one", []), [{ one: 1 }]);
     });
 
-    it("survive a refused statement, which is rolled back", async () => {
+    it("stay usable after a refused statement, which is rolled back", async () => {
       const database = open(await server.database(), { poolSize: 1 });
       await migrate(database, migrations);
       const before = await database.query("select pg_backend_pid() as pid", []);
@@ -188,7 +188,7 @@ describe("PostgreSQL as the store", function () {
       assert.deepEqual(await database.query("select pg_backend_pid() as pid", []), before);
     });
 
-    it("tell a login that may not be", async () => {
+    it("report a refused login", async () => {
       const url = await server.database();
       await server.query("create role guest nologin password 'g'");
       const guest = open(server.url(new URL(url).pathname.slice(1), "guest", "g"));
@@ -199,7 +199,7 @@ describe("PostgreSQL as the store", function () {
       });
     });
 
-    it("tell a wrong password without telling the password", async () => {
+    it("report a wrong password without showing it", async () => {
       const url = new URL(await server.database());
       url.password = "wrong-password";
       await assert.rejects(open(url.href).query("select 1", []), (error: Error) => {

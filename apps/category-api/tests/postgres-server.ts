@@ -11,10 +11,10 @@ import { promisify } from "node:util";
 import pg from "pg";
 
 const run = promisify(execFile);
-/** PostgreSQL refuses to run as root; this is Debian's user for nobody. */
+/** PostgreSQL refuses to run as root. This is Debian's user `nobody`. */
 const NOBODY = 65534;
 
-/** A PostgreSQL of the tests' own, with its data in a temporary folder and a port on the loopback interface. */
+/** A PostgreSQL for the tests, with its data in a temporary folder and a port on the loopback interface. */
 export class PostgresServer {
   private process: ChildProcess | undefined;
   private databases = 0;
@@ -80,7 +80,7 @@ export class PostgresServer {
     }
   }
 
-  /** Ends it at once, as a crash does. */
+  /** Stops it at once, like a crash. */
   async halt(): Promise<void> {
     await this.end("SIGQUIT");
   }

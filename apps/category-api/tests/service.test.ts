@@ -94,7 +94,7 @@ describe("the service as a process", function () {
     assert.doesNotMatch(service.output, /cut off/);
   });
 
-  it("cuts a request off when the grace is over, and still ends with 0", async () => {
+  it("aborts a request after the grace, and still exits with 0", async () => {
     const service = start(RunningService.forkSlow(folder, { ...ENV, SHUTDOWN_GRACE: "0" }));
     const pool = connect(await service.origin());
     const waiting = once(service.child, "message");
@@ -107,7 +107,7 @@ describe("the service as a process", function () {
     assert.match(service.output, /"inFlight":1,"msg":"the grace is over; requests in flight are cut off"/);
   });
 
-  it("ends with a message when the port is taken", async () => {
+  it("exits with a message if the port is in use", async () => {
     const other = createServer().listen(0, "0.0.0.0");
     await once(other, "listening");
     const { port } = other.address() as AddressInfo;
@@ -125,7 +125,7 @@ describe("the service as a process", function () {
     }
   });
 
-  it("ends with a message when the database does not open", async () => {
+  it("exits with a message if the database does not open", async () => {
     const bare = join(folder, "bare");
     await mkdir(bare);
     for (const file of ["server.js", "pglite.wasm", "pglite.data", "initdb.wasm"]) {
@@ -136,7 +136,7 @@ describe("the service as a process", function () {
     assert.match(service.output, /^category-api: .*store\.tar.*\n$/);
   });
 
-  it("ends with a message that names every wrong variable", async () => {
+  it("exits with a message that names every wrong variable", async () => {
     const service = start(
       RunningService.spawn(folder, {
         CATEGORY_CONTRACT: "3.2",

@@ -4,7 +4,7 @@ import { parseSettings, SettingsError } from "../src/settings";
 const SECRET = "a secret for tests ".repeat(4);
 
 describe("settings of the category service", () => {
-  it("have defaults for all but the version", () => {
+  it("have defaults for all except the version", () => {
     assert.deepEqual(parseSettings({ CATEGORY_VERSION: "v1", PORT: "", UNRELATED: "x" }), {
       version: "v1",
       contract: "3.2.5",
@@ -16,7 +16,7 @@ describe("settings of the category service", () => {
     });
   });
 
-  it("have a database and administrators when they are given", () => {
+  it("have a database and administrators if they are set", () => {
     const { database, administration } = parseSettings({
       CATEGORY_VERSION: "v1",
       DATABASE_URL: "postgres://user:password@host/name",
@@ -49,7 +49,7 @@ describe("settings of the category service", () => {
     }
   });
 
-  it("need a secret for tokens with a password", () => {
+  it("need a JWT secret if there is a password", () => {
     assert.throws(
       () => parseSettings({ CATEGORY_VERSION: "v1", ADMIN_PASSWORD: "a long password" }),
       new SettingsError("the environment is wrong:\n  JWT_SECRET is not set; with ADMIN_PASSWORD it must be"),

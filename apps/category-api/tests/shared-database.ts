@@ -17,19 +17,19 @@ export function build(): Promise<void> {
   return (built ??= buildService());
 }
 
-/** The seeded database, opened once in a test run; who changes it changes it back. */
+/** The seeded database, opened once in a test run. A test that changes it has to restore it. */
 export function sharedDatabase(): Promise<Database> {
   return (opened ??= build().then(() => openSnapshot(join(DIST, "store.tar"))));
 }
 
 const pools: PostgresDatabase[] = [];
 
-/** A database of its own in the PostgreSQL server of the tests, with the same rows; closed when the tests end. */
+/** A separate database in the PostgreSQL server of the tests, with the same rows; closed when the tests end. */
 export async function postgresDatabase(): Promise<PostgresDatabase> {
   return connect(await (await postgres()).database());
 }
 
-/** One more pool to a database, migrated with the demonstration's rows. */
+/** Another pool for a database, migrated with the demonstration rows. */
 export async function connect(
   url: string,
   { poolSize = 8, statementTimeout = 5000 } = {},

@@ -20,7 +20,7 @@ describe("two versions with one PostgreSQL", function () {
   before(async () => {
     [server] = await Promise.all([postgres(), build()]);
     folder = await mkdtemp(join(tmpdir(), "category-api-"));
-    // Without the files of PGlite, which are not for this.
+    // Without the files of PGlite, which this test does not use.
     for (const part of ["server.js", "sql"]) {
       await cp(join(DIST, part), join(folder, part), { recursive: true });
     }
@@ -70,7 +70,7 @@ describe("two versions with one PostgreSQL", function () {
 
   const READINESS = "/actuator/health/readiness";
 
-  it("read what the other has written, with a token of either, and one of them has made the schema", async () => {
+  it("read each other's writes, accept each other's tokens, and create the schema once", async () => {
     const url = await server.database();
     const [first, second] = [start("v1", url, SECRETS), start("v2", url, SECRETS)];
     await Promise.all([first.ready(), second.ready()]);
@@ -104,7 +104,7 @@ describe("two versions with one PostgreSQL", function () {
     }
   });
 
-  it("are not ready while the database is down, neither at the start nor later, and come back", async () => {
+  it("are not ready while the database is down, at the start or later, and recover", async () => {
     const url = await server.database();
     await server.halt();
     const service = start("v1", url);
@@ -135,7 +135,7 @@ describe("two versions with one PostgreSQL", function () {
     assert.equal(await service.ended, 0, service.output);
   });
 
-  it("stay when the database goes away between its opening and the administrator's password", async () => {
+  it("continue if the database disappears before the administrator's password is set", async () => {
     const url = await server.database();
     const other = await connect(url);
     const service = await other.transaction(async (transaction) => {
@@ -148,7 +148,7 @@ describe("two versions with one PostgreSQL", function () {
     await service.ready();
   });
 
-  it("say that the password is not the database's, and wait for one that is", async () => {
+  it("report a wrong password of the database, and wait for the right one", async () => {
     const url = new URL(await server.database());
     await server.query("create role shop superuser login password 'old'");
     const service = start("v1", server.url(url.pathname.slice(1), "shop", "new"));
@@ -166,7 +166,7 @@ describe("two versions with one PostgreSQL", function () {
     assert.equal(await service.ended, 0, service.output);
   });
 
-  it("end with a message when the database is too new", async () => {
+  it("exit with a message if the database is too new", async () => {
     const url = await server.database();
     const first = start("v2", url);
     await first.ready();

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { openSnapshot } from "../src/embedded-database";
 import { runService } from "../src/service";
 
-// The service as it is, but its database opens, and then answers, only when the parent process says so.
+// The real service, but its database opens, and then answers, only when the parent process sends a message.
 const message = async (expected: string) => {
   while ((await once(process, "message"))[0] !== expected);
 };

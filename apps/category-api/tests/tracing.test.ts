@@ -43,7 +43,7 @@ describe("tracing", function () {
   });
   after(() => api.stop());
 
-  /** The spans of one request: its own first. */
+  /** The spans of one request; the request's own comes first. */
   async function spans(): Promise<[ReadableSpan, ...ReadableSpan[]]> {
     const isRequest = (span: ReadableSpan) => span.kind === SpanKind.SERVER;
     await until("the span of the request has ended", () => exporter.getFinishedSpans().some(isRequest));
@@ -81,7 +81,7 @@ describe("tracing", function () {
     assert.match(String(statements[0]?.attributes["db.query.text"]), /from store s where s\.code = \$1$/);
   });
 
-  it("holds no password, token or hash, and nothing that a client sent to be stored", async () => {
+  it("contains no password, token or hash, and no value that a client stores", async () => {
     const token = await logIn(api, database);
     const headers = { ...W3C, authorization: `Bearer ${token}` };
     const body = JSON.stringify({
@@ -134,7 +134,7 @@ describe("tracing", function () {
     assert.equal(statements.length, 2);
   });
 
-  it("marks what fails", async () => {
+  it("marks failures", async () => {
     const down: Database = { ...database, query: () => Promise.reject(new DatabaseUnavailable("down")) };
     const failing = await RunningApi.start("main", down, { tracing });
     try {
@@ -148,7 +148,7 @@ describe("tracing", function () {
     }
   });
 
-  it("has its id in every log line of a request, with or without spans, and no secret beside it", async () => {
+  it("has its id in every log line of a request, with or without spans, and without secrets", async () => {
     const lines: string[] = [];
     const log = { write: (line: string) => lines.push(line) };
     const failing: Database = {
@@ -240,7 +240,7 @@ describe("tracing", function () {
         },
       ],
     ] as const) {
-      it(`keeps no request waiting when the collector ${what}`, async () => {
+      it(`delays no request if the collector ${what}`, async () => {
         const receiver = await start();
         process.env.OTEL_EXPORTER_OTLP_ENDPOINT = receiver.url;
         process.env.OTEL_BSP_SCHEDULE_DELAY = "1";

@@ -5,7 +5,7 @@ import { Turns } from "../src/turns";
 describe("turns", () => {
   const refusal = () => new Error("refused");
 
-  it("are taken by few at a time, in the order in which they were asked for, also after a failure", async () => {
+  it("are limited, and taken in order of arrival, also after a failure", async () => {
     const turns = new Turns({ atOnce: 2, waiting: 10, patience: 10_000 }, refusal);
     const begun: number[] = [];
     let running = 0;
@@ -31,7 +31,7 @@ describe("turns", () => {
     );
   });
 
-  it("are refused to whoever finds too many waiting, or has waited for too long", async () => {
+  it("are refused if too many calls wait, or after too long a wait", async () => {
     const turns = new Turns({ atOnce: 1, waiting: 1, patience: 20 }, refusal);
     let end: () => void = () => undefined;
     const first = turns.take(() => new Promise<void>((resolve) => (end = resolve)));
@@ -49,7 +49,7 @@ describe("turns", () => {
   });
 
   describe("of several clients", () => {
-    /** Turns of which one is taken until `end`, and who had the others. */
+    /** Turns with one taken until `end`, and the clients that got the others. */
     function taken(limits: { waiting: number; waitingEach: number }) {
       const turns = new Turns({ atOnce: 1, patience: 10_000, ...limits }, refusal);
       const had: string[] = [];
@@ -71,7 +71,7 @@ describe("turns", () => {
       };
     }
 
-    it("go round, so that one who asks for many holds up no other", async () => {
+    it("alternate, so that a client with many calls delays no other", async () => {
       const { ask, end, had } = taken({ waiting: 100, waitingEach: 10 });
       const guesses = Array.from({ length: 50 }, () => ask("attacker"));
       const owner = ask("owner");
@@ -82,7 +82,7 @@ describe("turns", () => {
       assert.equal(outcomes.filter((outcome) => outcome === "had").length, 10);
     });
 
-    it("are taken from who waits for most of them, where too many wait", async () => {
+    it("are refused to the client with the most waiting calls if too many wait", async () => {
       const { ask, end } = taken({ waiting: 12, waitingEach: 10 });
       const guesses = ["a", "a", "a", "a", "a", "a", "b", "b", "b", "b", "b", "b"].map(ask);
       const owner = ask("owner");
@@ -92,7 +92,7 @@ describe("turns", () => {
       assert.equal((await Promise.all(guesses)).filter((outcome) => outcome === "had").length, 11);
     });
 
-    it("are refused to one more client where all wait for as many", async () => {
+    it("are refused to another client if all have equally many waiting calls", async () => {
       const { ask, end } = taken({ waiting: 2, waitingEach: 2 });
       const waiting = [ask("a"), ask("b")];
       assert.equal(await ask("c"), "refused");
