@@ -19,6 +19,7 @@ import {
   type TrafficPolicies,
   type TrafficRule,
 } from "./rules";
+import { refuseOversize } from "./size-limit";
 import { sharedPolicy, subsetPolicy, type VersionPolicies } from "./version-policies";
 import { effectiveShares, integerWeights, type Shares, type Weights } from "./weights";
 
@@ -93,8 +94,8 @@ export function serviceHost(service: Pick<RoutedService, "name" | "namespace">):
  * A version of weight 0 stays in the route, so that its cluster stays known to the gateway. A lone version is
  * routed without a weight: Istio ignores the weight of a lone destination (VirtualService, HTTPRouteDestination).
  *
- * @throws RangeError when the weights cannot be used (see {@link effectiveShares}), or a rule names a version without
- * a weight.
+ * @throws RangeError when the weights cannot be used (see {@link effectiveShares}), a rule names a version without a weight, or
+ * there are more rules than a cluster stores (see {@link refuseOversize}).
  */
 export function planRoutes(request: RouteRequest): RoutePlan {
   const host = serviceHost(request.service);
@@ -116,7 +117,7 @@ export function planRoutes(request: RouteRequest): RoutePlan {
     versions = {},
     pods = {},
   } = request;
-  return {
+  const plan = {
     shares,
     virtualService: {
       hosts: request.hosts,
@@ -129,7 +130,7 @@ export function planRoutes(request: RouteRequest): RoutePlan {
         ...withPolicies(rest, request.policies ?? {}, to),
       ]),
     },
-    ...meshRoutes(request, host, to),
+    ...meshRoutes(request, shares, to),
     policy: { host, trafficPolicy: sharedPolicy(loadBalancer, circuitBreaker) },
     subsets: Object.fromEntries(
       Object.keys(shares).map((version) => {
@@ -154,6 +155,9 @@ export function planRoutes(request: RouteRequest): RoutePlan {
       }),
     ],
   };
+  refuseOversize(plan.virtualService);
+  if (plan.meshVirtualService) refuseOversize(plan.meshVirtualService);
+  return plan;
 }
 
 /**
@@ -162,15 +166,16 @@ export function planRoutes(request: RouteRequest): RoutePlan {
  */
 function meshRoutes(
   request: RouteRequest,
-  host: string,
+  shares: Shares,
   to: (version: string) => Destination,
 ): Pick<RoutePlan, "meshVirtualService"> {
-  const { service, rules = [], policies = {}, weights, meshCallers = false } = request;
+  const { service, rules = [], policies = {}, meshCallers = false } = request;
+  const host = serviceHost(service);
   const mesh = rulesFor(rules, ({ sourceNamespace, host: asked, claims }) =>
     sourceNamespace === undefined ? meshCallers && asked === undefined && claims === undefined : true,
   );
   if (mesh.length === 0 && !meshCallers) return {};
-  const rest: HttpRoute = { name: service.name, route: split(effectiveShares(weights), to) };
+  const rest: HttpRoute = { name: service.name, route: split(shares, to) };
   return {
     meshVirtualService: {
       // For the mesh, which is what no gateways means: named, `istioctl analyze` takes it for an ingress gateway (IST0140).

@@ -4,7 +4,8 @@ import { loadBalancerSettings } from "../../components/traffic/load-balancer";
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
 import { subsetOf } from "../../components/istio/cluster-name";
 import { routedClusters } from "../../components/readiness/propagation";
-import { versionsAsked } from "../../components/traffic/rules";
+import { versionsAsked, type TrafficRule } from "../../components/traffic/rules";
+import { MAX_BYTES } from "../../components/traffic/size-limit";
 import type { Weights } from "../../components/traffic/weights";
 import { weights } from "./arbitraries";
 import { routeRequest } from "./traffic-arbitraries";
@@ -130,6 +131,23 @@ describe("planRoutes", () => {
           assert.ok(Math.abs(((r.weight ?? NaN) / sum) * 100 - share) < 1e-9);
         }
       }),
+    );
+  });
+
+  it("refuses rules that no cluster could store, with the size, the largest rule and what makes it smaller", () => {
+    const rules = (count: number): TrafficRule[] =>
+      Array.from({ length: count }, (_, i) => ({
+        name: `group-${i}`,
+        match: [{ cookies: { cohort: { exact: `group-${i}` } } }],
+        action: { to: "v2" },
+        policies: { retries: { attempts: 2, on: ["5xx"] } },
+      }));
+    const paths = [{ prefix: "/api/v1/category" }, { prefix: "/api/v1/private/category" }];
+    const written = planRoutes(request({ paths, rules: rules(500) })).virtualService;
+    assert.ok(Buffer.byteLength(JSON.stringify(written)) <= MAX_BYTES);
+    assert.throws(
+      () => planRoutes(request({ paths, rules: rules(2000) })),
+      /^RangeError: rules: found 4002 routes that make a VirtualService of \d\.\d\d MiB \(rule group-\d+ takes 0\.\d KiB\); allowed: 1\.00 MiB/,
     );
   });
 });
