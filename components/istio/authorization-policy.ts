@@ -1,5 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
-import { IstioObject, type IstioObjectArgs } from "./custom-resource";
+import { istioObject } from "./custom-resource";
 
 /** Who asks; all that is given must hold (Istio: Source). Never empty. */
 export interface Source {
@@ -52,12 +51,7 @@ export interface AuthorizationPolicySpec {
 }
 
 /** Which requests a proxy lets pass (Istio: AuthorizationPolicy). */
-export class AuthorizationPolicy extends IstioObject<AuthorizationPolicySpec> {
-  constructor(
-    name: string,
-    args: IstioObjectArgs<AuthorizationPolicySpec>,
-    opts?: pulumi.CustomResourceOptions,
-  ) {
-    super(name, "security.istio.io/v1", "AuthorizationPolicy", args, opts);
-  }
-}
+export class AuthorizationPolicy extends istioObject<AuthorizationPolicySpec>(
+  "security.istio.io/v1",
+  "AuthorizationPolicy",
+) {}

@@ -7,20 +7,23 @@ export interface IstioObjectArgs<Spec> {
   readonly spec: pulumi.Input<Spec>;
 }
 
+/** What makes an Istio object. */
+type IstioObjectClass<Spec> = new (
+  name: string,
+  args: IstioObjectArgs<Spec>,
+  opts?: pulumi.CustomResourceOptions,
+) => k8s.apiextensions.CustomResource & { readonly spec: pulumi.Output<Spec> };
+
 /**
- * An Istio custom resource under the stock token `kubernetes:<apiVersion>:<Kind>`, so that a program may later move
+ * The class of an Istio custom resource under the stock token `kubernetes:<apiVersion>:<Kind>`, so that a program may later move
  * to a generated SDK without replacing the object.
  */
-export abstract class IstioObject<Spec> extends k8s.apiextensions.CustomResource {
-  declare readonly spec: pulumi.Output<Spec>;
+export function istioObject<Spec>(apiVersion: string, kind: string): IstioObjectClass<Spec> {
+  return class extends k8s.apiextensions.CustomResource {
+    declare readonly spec: pulumi.Output<Spec>;
 
-  protected constructor(
-    name: string,
-    apiVersion: string,
-    kind: string,
-    args: IstioObjectArgs<Spec>,
-    opts?: pulumi.CustomResourceOptions,
-  ) {
-    super(name, { apiVersion, kind, metadata: args.metadata, spec: args.spec }, opts);
-  }
+    constructor(name: string, args: IstioObjectArgs<Spec>, opts?: pulumi.CustomResourceOptions) {
+      super(name, { apiVersion, kind, metadata: args.metadata, spec: args.spec }, opts);
+    }
+  };
 }

@@ -1,5 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
-import { IstioObject, type IstioObjectArgs } from "./custom-resource";
+import { istioObject } from "./custom-resource";
 
 export interface LoadBalancerSettings {
   readonly simple?: string;
@@ -86,8 +85,7 @@ export interface DestinationRuleSpec {
 }
 
 /** What a client does with the endpoints of a service once a route chose it (Istio: DestinationRule). */
-export class DestinationRule extends IstioObject<DestinationRuleSpec> {
-  constructor(name: string, args: IstioObjectArgs<DestinationRuleSpec>, opts?: pulumi.CustomResourceOptions) {
-    super(name, "networking.istio.io/v1", "DestinationRule", args, opts);
-  }
-}
+export class DestinationRule extends istioObject<DestinationRuleSpec>(
+  "networking.istio.io/v1",
+  "DestinationRule",
+) {}

@@ -1,5 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
-import { IstioObject, type IstioObjectArgs } from "./custom-resource";
+import { istioObject } from "./custom-resource";
 
 /** What a patch changes, found by its place in Envoy's configuration. */
 export interface EnvoyPatchMatch {
@@ -33,8 +32,7 @@ export interface EnvoyFilterSpec {
 }
 
 /** Changes to what istiod generates for the proxies of some pods of its own namespace (Istio: EnvoyFilter). */
-export class EnvoyFilter extends IstioObject<EnvoyFilterSpec> {
-  constructor(name: string, args: IstioObjectArgs<EnvoyFilterSpec>, opts?: pulumi.CustomResourceOptions) {
-    super(name, "networking.istio.io/v1alpha3", "EnvoyFilter", args, opts);
-  }
-}
+export class EnvoyFilter extends istioObject<EnvoyFilterSpec>(
+  "networking.istio.io/v1alpha3",
+  "EnvoyFilter",
+) {}

@@ -1,5 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
-import { IstioObject, type IstioObjectArgs } from "./custom-resource";
+import { istioObject } from "./custom-resource";
 
 export interface Server {
   readonly port: { readonly number: number; readonly name: string; readonly protocol: "HTTP" | "HTTPS" };
@@ -19,8 +18,4 @@ export interface GatewaySpec {
 }
 
 /** The ports and hosts on which a gateway deployment listens (Istio: Gateway). */
-export class Gateway extends IstioObject<GatewaySpec> {
-  constructor(name: string, args: IstioObjectArgs<GatewaySpec>, opts?: pulumi.CustomResourceOptions) {
-    super(name, "networking.istio.io/v1", "Gateway", args, opts);
-  }
-}
+export class Gateway extends istioObject<GatewaySpec>("networking.istio.io/v1", "Gateway") {}

@@ -1,5 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
-import { IstioObject, type IstioObjectArgs } from "./custom-resource";
+import { istioObject } from "./custom-resource";
 
 /** security.istio.io/v1 PeerAuthenticationSpec, the part that we write. */
 export interface PeerAuthenticationSpec {
@@ -12,12 +11,7 @@ export interface PeerAuthenticationSpec {
  * Which connections a sidecar takes (Istio: PeerAuthentication). In the root namespace it holds for the mesh, in another
  * one for that namespace.
  */
-export class PeerAuthentication extends IstioObject<PeerAuthenticationSpec> {
-  constructor(
-    name: string,
-    args: IstioObjectArgs<PeerAuthenticationSpec>,
-    opts?: pulumi.CustomResourceOptions,
-  ) {
-    super(name, "security.istio.io/v1", "PeerAuthentication", args, opts);
-  }
-}
+export class PeerAuthentication extends istioObject<PeerAuthenticationSpec>(
+  "security.istio.io/v1",
+  "PeerAuthentication",
+) {}

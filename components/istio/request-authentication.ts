@@ -1,5 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
-import { IstioObject, type IstioObjectArgs } from "./custom-resource";
+import { istioObject } from "./custom-resource";
 
 /** Istio: JWTRule. */
 export interface JwtRuleSpec {
@@ -23,12 +22,7 @@ export interface RequestAuthenticationSpec {
 }
 
 /** Which tokens a proxy verifies; a request without one passes (Istio: RequestAuthentication). */
-export class RequestAuthentication extends IstioObject<RequestAuthenticationSpec> {
-  constructor(
-    name: string,
-    args: IstioObjectArgs<RequestAuthenticationSpec>,
-    opts?: pulumi.CustomResourceOptions,
-  ) {
-    super(name, "security.istio.io/v1", "RequestAuthentication", args, opts);
-  }
-}
+export class RequestAuthentication extends istioObject<RequestAuthenticationSpec>(
+  "security.istio.io/v1",
+  "RequestAuthentication",
+) {}

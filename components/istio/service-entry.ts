@@ -1,5 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
-import { IstioObject, type IstioObjectArgs } from "./custom-resource";
+import { istioObject } from "./custom-resource";
 
 /** networking.istio.io/v1 ServiceEntrySpec, the part that we write. */
 export interface ServiceEntrySpec {
@@ -14,8 +13,4 @@ export interface ServiceEntrySpec {
 }
 
 /** A host outside the cluster that proxies know (Istio: ServiceEntry). */
-export class ServiceEntry extends IstioObject<ServiceEntrySpec> {
-  constructor(name: string, args: IstioObjectArgs<ServiceEntrySpec>, opts?: pulumi.CustomResourceOptions) {
-    super(name, "networking.istio.io/v1", "ServiceEntry", args, opts);
-  }
-}
+export class ServiceEntry extends istioObject<ServiceEntrySpec>("networking.istio.io/v1", "ServiceEntry") {}

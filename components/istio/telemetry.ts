@@ -1,5 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
-import { IstioObject, type IstioObjectArgs } from "./custom-resource";
+import { istioObject } from "./custom-resource";
 
 /** An extension provider of the mesh, by name. */
 export interface ProviderRef {
@@ -56,8 +55,4 @@ export interface TelemetrySpec {
 }
 
 /** What proxies report, of a mesh (in its root namespace), a namespace or a workload (Istio: Telemetry). */
-export class Telemetry extends IstioObject<TelemetrySpec> {
-  constructor(name: string, args: IstioObjectArgs<TelemetrySpec>, opts?: pulumi.CustomResourceOptions) {
-    super(name, "telemetry.istio.io/v1", "Telemetry", args, opts);
-  }
-}
+export class Telemetry extends istioObject<TelemetrySpec>("telemetry.istio.io/v1", "Telemetry") {}

@@ -1,5 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
-import { IstioObject, type IstioObjectArgs } from "./custom-resource";
+import { istioObject } from "./custom-resource";
 
 /** Matches a value as a whole: exactly one of the three. A regex is RE2, at most 1024 characters. */
 export interface StringMatch {
@@ -136,8 +135,7 @@ export interface VirtualServiceSpec {
 }
 
 /** Which requests to a host go where (Istio: VirtualService). */
-export class VirtualService extends IstioObject<VirtualServiceSpec> {
-  constructor(name: string, args: IstioObjectArgs<VirtualServiceSpec>, opts?: pulumi.CustomResourceOptions) {
-    super(name, "networking.istio.io/v1", "VirtualService", args, opts);
-  }
-}
+export class VirtualService extends istioObject<VirtualServiceSpec>(
+  "networking.istio.io/v1",
+  "VirtualService",
+) {}
