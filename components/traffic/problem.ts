@@ -58,4 +58,4 @@ export const problemsBy =
     params: ParamsOf<M, N>,
     ...repairs: readonly Repair[]
   ): ProblemOf<M> =>
-    ({ name, path, params, repairs }) as unknown as ProblemOf<M>;
+    ({ name, path, params, repairs }) as ProblemOf<M>;

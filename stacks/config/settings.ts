@@ -3,10 +3,10 @@ import { effectiveShares } from "../../components/traffic/weights";
 import { warningsOf } from "./checks/warnings";
 import { readConfiguration } from "./read";
 import type { Configuration } from "./schema/configuration";
-import { observabilitySettings } from "./schema/observability-settings";
+import { observabilitySettings } from "./schema/observability-args";
 import { rulePolicies } from "./schema/policies-settings";
 import { trafficRuleOf } from "./schema/rule-settings";
-import { securitySettings } from "./schema/security-settings";
+import { securitySettings } from "./schema/security-args";
 
 export { SettingsError, type Reported } from "./report/report";
 
