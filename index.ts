@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { existsSync, readFileSync } from "node:fs";
 import type { ClusterAccess } from "./components/index";
-import { parseSettings, SettingsError, type Settings } from "./stacks/settings";
+import { parseSettings, SettingsError, type Settings } from "./stacks/config/settings";
 import { shopzier } from "./stacks/shopzier";
 
 const settings = readSettings();

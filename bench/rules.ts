@@ -4,6 +4,7 @@ import type { Claims } from "../components/traffic/claims";
 import { planAccess, type AccessLists } from "../components/security/access-lists";
 import { planRoutes } from "../components/traffic/route-plan";
 import { ruleProblems } from "../components/traffic/rule-problems";
+import { trafficProblemText } from "../components/traffic/traffic-messages";
 import type { TrafficRule } from "../components/traffic/rules";
 import { compile, type SimulatedPlan, type SimulatedRequest } from "../components/simulator/simulator";
 import { atMost, median, type Result } from "./measure";
@@ -61,7 +62,8 @@ export function plannerTime(): Result {
     processorTime(() => {
       const context = { service: "category", versions: ["v1", "v2"], hosts: [HOST], paths: CATEGORY_PATHS };
       const problems = ruleProblems(all, context);
-      if (problems.length > 0) throw new Error(problems.map(({ found }) => found).join("\n"));
+      if (problems.length > 0)
+        throw new Error(problems.map((problem) => trafficProblemText(problem)).join("\n"));
       plan(all);
     }),
   );

@@ -5,9 +5,8 @@
  */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { parseSettings, SettingsError } from "../stacks/settings";
-import { settingsSchema, type Schema } from "../stacks/settings/json-schema";
-import { WRONG_SETTINGS, wrongConfig } from "../tests/unit/wrong-settings";
+import { settingsSchema, type Schema } from "../stacks/config/schema/json-schema";
+import { errorCatalogue } from "./error-catalogue";
 
 /** Path in the project → text. */
 export function documents(): Record<string, string> {
@@ -112,7 +111,7 @@ function configurationReference(): string {
       "",
     ].join("\n");
   });
-  return `<!-- Written by \`npm run docs\` from stacks/settings; edit there. -->
+  return `<!-- Written by \`npm run docs\` from stacks/config/schema; edit there. -->
 
 # Configuration
 
@@ -149,58 +148,6 @@ pulumi up
 
 ${sections.join("\n").trimEnd()}
 `;
-}
-
-function errorCatalogue(): string {
-  const sections = WRONG_SETTINGS.map(({ name, entries }) =>
-    [
-      `## ${name}`,
-      "",
-      ...entries.map((entry) =>
-        [
-          `### ${entry.title.replace(/^./, (first) => first.toUpperCase())}`,
-          "",
-          "```yaml",
-          entry.config.trimEnd(),
-          "```",
-          "",
-          "```text",
-          entry.report.trimEnd(),
-          "```",
-          "",
-        ].join("\n"),
-      ),
-    ].join("\n"),
-  );
-  return `<!-- Written by \`npm run docs\` from tests/unit/wrong-settings/; edit there. -->
-
-# Errors in a stack file
-
-\`pulumi preview\` and \`pulumi up\` check the whole configuration of a stack before they do anything. When something is wrong
-they end with a report of all of it and change nothing:
-
-\`\`\`text
-${firstLine()}
-\`\`\`
-
-and for each problem its path, what was found, what is allowed, often a note, and what repairs it. A line that says
-"for example" has a value that is allowed, not one that is known to be right for you. Below, each stack file is right except for
-the lines shown.
-
-${sections.join("\n").trimEnd()}
-`;
-}
-
-/** The first line of a report of two problems. */
-function firstLine(): string {
-  const several = WRONG_SETTINGS.flatMap(({ entries }) => entries).at(-1);
-  try {
-    if (several !== undefined) parseSettings(wrongConfig(several), "dev");
-  } catch (error) {
-    if (error instanceof SettingsError) return error.message.split("\n", 1)[0] ?? "";
-    throw error;
-  }
-  throw new Error("the last wrong stack file has nothing wrong");
 }
 
 function write(): void {

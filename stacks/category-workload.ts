@@ -7,7 +7,7 @@ import {
   jaegerCollectors,
   namespaceName,
 } from "../components/index";
-import type { CategorySettings, Settings, VersionSettings } from "./settings";
+import type { CategorySettings, Settings, VersionSettings } from "./config/settings";
 
 /**
  * The pod of one version of the category API.
@@ -32,7 +32,7 @@ export function categoryPod(
           ...secretVariables(category),
           ...(category.profile === "category-api" && {
             // As long as the pod's own grace has room for: the service does not know how the pod ends.
-            SHUTDOWN_GRACE: String(category.drainSeconds),
+            SHUTDOWN_GRACE: String(category.drain),
             ...traceVariables(observability),
           }),
           ...settings.env,

@@ -6,8 +6,8 @@ import type { KubernetesObject } from "@kubernetes/client-node";
 import { parse } from "yaml";
 import { apiMessage, kubernetesAccess, type ClusterAccess } from "../components/kubernetes/cluster-access";
 import { OWNER_MARK, ownerMark, verdictOn } from "../components/kubernetes/owner";
-import { parseSettings, type Settings } from "./settings";
-import type { Namespace } from "./settings/namespace";
+import { parseSettings, type Settings } from "./config/settings";
+import type { Namespace } from "./config/schema/namespace-settings";
 
 const PROJECT = "shopzier";
 

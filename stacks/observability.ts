@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import {
   type AccessLogs,
+  type Autoscaler,
   type CategoryApi,
   type ExistingControlPlane,
   type ExistingGateway,
@@ -26,7 +27,7 @@ import {
   type MeshTelemetryArgs,
   type ObservedService,
 } from "../components/index";
-import type { Autoscaler, Settings } from "./settings";
+import type { Settings } from "./config/settings";
 
 type Telemetry = Pick<MeshTelemetryArgs, "tracing" | "accessLogs" | "metrics">;
 
@@ -98,7 +99,7 @@ export function observability(
   const { namespace: gatewayNamespace, labels } = parts.namespaces[0].pods;
   const gatewayLabels = gateway.existing && { gatewayLabels: labels };
   if (o.prometheus) {
-    const { shares, rules, policies } = traffic;
+    const { weights: shares, rules, policies } = traffic;
     new Prometheus("prometheus", {
       ...o.prometheus,
       cluster,
@@ -136,6 +137,12 @@ export function observability(
 }
 
 /** Pods that there are at any time. */
-function podsOf({ replicas = 1, autoscaler }: { replicas?: number; autoscaler?: Autoscaler }): number {
+function podsOf({
+  replicas = 1,
+  autoscaler,
+}: {
+  readonly replicas?: number;
+  readonly autoscaler?: Autoscaler;
+}): number {
   return autoscaler?.minReplicas ?? replicas;
 }

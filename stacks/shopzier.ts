@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import {
+  type Autoscaler,
   CategoryApi,
   categoryDefaults,
   type ClusterAccess,
@@ -18,7 +19,7 @@ import {
 } from "../components/index";
 import { categoryPod } from "./category-workload";
 import { controlPlaneTelemetry, observability, telemetryOf } from "./observability";
-import type { Settings, VersionSettings } from "./settings";
+import type { Settings, VersionSettings } from "./config/settings";
 
 /** What the stack tells its user. */
 export interface ShopzierOutputs {
@@ -69,7 +70,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
     http: g.http,
     ...(g.tls && { tls: g.tls }),
     ...(g.address !== undefined && { address: g.address }),
-    certificateTimeoutSeconds: settings.propagation.wait ? settings.propagation.timeoutSeconds : 0,
+    certificateTimeoutSeconds: settings.propagation.wait ? settings.propagation.timeout : 0,
     cluster,
   };
   const gateway = g.existing
@@ -89,7 +90,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
           networkPolicy,
           ...scale(g),
           ...(g.resources && { resources: g.resources }),
-          drainSeconds: g.drainSeconds,
+          drainSeconds: g.drain,
           ...(g.imagePullPolicy && { imagePullPolicy: g.imagePullPolicy }),
           ...(istio.values.gateway && { values: istio.values.gateway }),
         },
@@ -104,8 +105,8 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       injectionLabels: controlPlane.injectionLabels,
       image: c.profile,
       port: c.port,
-      graceSeconds: c.drainSeconds,
-      ...(c.readyTimeoutSeconds !== undefined && { timeoutSeconds: c.readyTimeoutSeconds }),
+      graceSeconds: c.drain,
+      ...(c.readyTimeout !== undefined && { timeoutSeconds: c.readyTimeout }),
       versions: Object.fromEntries(
         Object.entries(c.versions).map(([name, v]) => [
           name,
@@ -139,7 +140,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
           }),
       },
       traffic: { ...settings.traffic, loadBalancer: settings.loadBalancer },
-      propagation: settings.propagation,
+      propagation: { wait: settings.propagation.wait, timeoutSeconds: settings.propagation.timeout },
       guards,
       cluster,
     },
@@ -214,7 +215,7 @@ function judgesPaths({ security: { access, authentication, services } }: Setting
   return refused.some(({ paths }) => paths !== undefined);
 }
 
-/** Whether clients are told by the address of the connection: then no node may stand in between with its own. */
+/** Whether access or limits go by the address of the peer, which a node in between would hide (externalTrafficPolicy). */
 function judgesPeers({ security: { access, trustedProxies }, traffic }: Settings): boolean {
   const entries = [...(access?.deny ?? []), ...(access?.allow ?? [])];
   const listed = entries.some(({ addresses }) => addresses !== undefined);
@@ -222,13 +223,13 @@ function judgesPeers({ security: { access, trustedProxies }, traffic }: Settings
   return trustedProxies === 0 && (listed || counted);
 }
 
-/** Settings hold `replicas` or `autoscaler` (or, for the control plane, neither); components take one `scale`. */
-function scale(s: { replicas?: number; autoscaler?: VersionSettings["autoscaler"] }): { scale?: Scale } {
+/** Settings hold `replicas` or `autoscaler` or neither; components take one `scale`, and have the default. */
+function scale(s: { readonly replicas?: number; readonly autoscaler?: Autoscaler }): { scale?: Scale } {
   if (s.autoscaler) return { scale: { autoscaler: s.autoscaler } };
   return s.replicas === undefined ? {} : { scale: { replicas: s.replicas } };
 }
 
-function rateLimit(version: Settings["traffic"]["versions"][string] | undefined): { rateLimit?: RateLimit } {
+function rateLimit(version: { readonly rateLimit?: RateLimit } | undefined): { rateLimit?: RateLimit } {
   return version?.rateLimit ? { rateLimit: version.rateLimit } : {};
 }
 

@@ -11,7 +11,7 @@ import type {
   OutlierDetectionSettings,
   RetryBudgetSettings,
 } from "../istio/destination-rule";
-import type { PolicyProblem } from "./policy-problem";
+import { trafficProblem, type TrafficProblem } from "./traffic-messages";
 
 /** Limits without default are off. What is above one is answered 503 at once, with the header `x-envoy-overloaded`. */
 export interface CircuitBreaker {
@@ -105,56 +105,42 @@ export function outlierDetectionSettings(
 }
 
 /** What is wrong with a circuit breaker, by the name `circuitBreaker`; `mostPods` is the largest that the version may grow. */
-export function circuitBreakerProblems(breaker: CircuitBreaker, mostPods?: number): PolicyProblem[] {
-  const problems: PolicyProblem[] = [];
+export function circuitBreakerProblems(
+  breaker: CircuitBreaker,
+  mostPods?: number,
+): readonly TrafficProblem[] {
+  const problems: TrafficProblem[] = [];
+  const at = (...path: string[]): string[] => ["circuitBreaker", ...path];
   if (breaker.maxRetries !== undefined && breaker.retryBudget) {
-    problems.push({
-      path: ["circuitBreaker"],
-      found: "both maxRetries and retryBudget",
-      allowed: "one of the two",
-      hint: "with a budget Envoy ignores maxRetries",
-      repairs: [{ remove: ["circuitBreaker", "maxRetries"] }, { remove: ["circuitBreaker", "retryBudget"] }],
-    });
+    const either = [{ remove: at("maxRetries") }, { remove: at("retryBudget") }];
+    problems.push(trafficProblem("breakerRetriesTwice", at(), {}, ...either));
   }
-  const { consecutive5xxErrors = 5, consecutiveGatewayErrors, ...detection } = breaker.outlierDetection ?? {};
-  const at = ["circuitBreaker", "outlierDetection"];
-  if (consecutive5xxErrors === 0 && (consecutiveGatewayErrors ?? 0) === 0) {
-    problems.push({
-      path: at,
-      found: "no errors that count",
-      allowed: "consecutive5xxErrors or consecutiveGatewayErrors of at least 1",
-      repairs: [
-        { path: [...at, "consecutive5xxErrors"], set: 5 },
-        { path: [...at, "consecutiveGatewayErrors"], set: 5 },
-      ],
-    });
+  const { consecutive5xxErrors: all = 5, consecutiveGatewayErrors: gateway = 0 } =
+    breaker.outlierDetection ?? {};
+  const detection = at("outlierDetection");
+  const [ofAll, ofGateway] = [
+    [...detection, "consecutive5xxErrors"],
+    [...detection, "consecutiveGatewayErrors"],
+  ];
+  if (all === 0 && gateway === 0) {
+    const either = [
+      { at: ofAll, set: 5 },
+      { at: ofGateway, set: 5 },
+    ];
+    problems.push(trafficProblem("outliersNever", detection, {}, ...either));
   }
-  if (consecutive5xxErrors > 0 && (consecutiveGatewayErrors ?? 0) >= consecutive5xxErrors) {
-    problems.push({
-      path: [...at, "consecutiveGatewayErrors"],
-      found: `${consecutiveGatewayErrors ?? 0}, with consecutive5xxErrors ${consecutive5xxErrors}`,
-      allowed: "fewer than consecutive5xxErrors, unless that is 0",
-      hint: "every gateway error is a 5xx too, so the other limit is always reached first",
-      repairs: [
-        ...(consecutive5xxErrors > 1
-          ? [{ path: [...at, "consecutiveGatewayErrors"], set: consecutive5xxErrors - 1 }]
-          : []),
-        { path: [...at, "consecutive5xxErrors"], set: 0 },
-      ],
-    });
+  if (all > 0 && gateway >= all) {
+    const fewer = all > 1 ? [{ at: ofGateway, set: all - 1 }] : [];
+    problems.push(
+      trafficProblem("outliersGatewayUnused", ofGateway, { gateway, all }, ...fewer, { at: ofAll, set: 0 }),
+    );
   }
-  const percent = detection.maxEjectionPercent;
+  const percent = breaker.outlierDetection?.maxEjectionPercent;
   if (percent !== undefined && mostPods !== undefined && mostPods >= 2 && 100 / mostPods > percent) {
-    problems.push({
-      path: [...at, "maxEjectionPercent"],
-      found: `${percent} percent of at most ${mostPods} pods`,
-      allowed: `at least ${maxEjectionPercent(mostPods)}, which is one pod`,
-      hint: "Envoy would never eject a pod",
-      repairs: [
-        { remove: [...at, "maxEjectionPercent"] },
-        { path: [...at, "maxEjectionPercent"], set: maxEjectionPercent(mostPods) },
-      ],
-    });
+    const most = [...detection, "maxEjectionPercent"];
+    const least = maxEjectionPercent(mostPods);
+    const either = [{ remove: most }, { at: most, set: least }];
+    problems.push(trafficProblem("outliersTooFew", most, { percent, pods: mostPods, least }, ...either));
   }
   return problems;
 }

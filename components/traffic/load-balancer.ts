@@ -7,7 +7,8 @@ import { defined } from "../istio/defined";
 import type { LoadBalancerSettings } from "../istio/destination-rule";
 import { duration } from "../istio/duration";
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
-import type { PolicyProblem, PolicyRepair } from "./policy-problem";
+import type { Repair } from "./problem";
+import { trafficProblem, type TrafficProblem } from "./traffic-messages";
 
 /** The algorithms without a key, by Istio's names. LEAST_REQUEST is Istio's default and ours. */
 export const LoadBalancerAlgorithm = {
@@ -148,31 +149,23 @@ export function choiceCountPatch(balancer: LoadBalancer, cluster: string): Envoy
 }
 
 /** What is wrong with a load balancer, by the names `loadBalancer` and, where pods that fail matter, `circuitBreaker`. */
-export function loadBalancerProblems(balancer: LoadBalancer, outlierDetection: boolean): PolicyProblem[] {
+export function loadBalancerProblems(
+  balancer: LoadBalancer,
+  outlierDetection: boolean,
+): readonly TrafficProblem[] {
   const { algorithm, consistentHash, choiceCount, warmup, locality } = tuned(balancer);
   const at = (...path: string[]): string[] => ["loadBalancer", ...path];
   if (algorithm !== undefined && consistentHash) {
-    return [
-      {
-        path: at(),
-        found: "both algorithm and consistentHash",
-        allowed: "one of the two",
-        repairs: [{ remove: at("algorithm") }, { remove: at("consistentHash") }],
-      },
-    ];
+    const either = [{ remove: at("algorithm") }, { remove: at("consistentHash") }];
+    return [trafficProblem("balancerTwice", at(), {}, ...either)];
   }
   const problems = consistentHash ? hashProblems(consistentHash) : [];
   const how = consistentHash ? "a consistent hash" : (algorithm ?? "LEAST_REQUEST");
-  const useless = (key: string, only: readonly string[]): void => {
-    problems.push({
-      path: at(key),
-      found: `${key} with ${how}`,
-      allowed: `${key} with ${only.join(" or ")} only`,
-      repairs: [
-        { remove: at(key) },
-        ...(consistentHash ? [] : [{ path: at("algorithm"), set: only[0] ?? "" }]),
-      ],
-    });
+  const useless = (key: string, only: readonly [string, ...string[]]): void => {
+    const other = consistentHash ? [] : [{ at: at("algorithm"), set: only[0] }];
+    problems.push(
+      trafficProblem("balancerKeyUseless", at(key), { key, how, only }, { remove: at(key) }, ...other),
+    );
   };
   if (choiceCount !== undefined && how !== "LEAST_REQUEST") useless("choiceCount", ["LEAST_REQUEST"]);
   if (warmup && how !== "LEAST_REQUEST" && how !== "ROUND_ROBIN")
@@ -184,102 +177,68 @@ export function loadBalancerProblems(balancer: LoadBalancer, outlierDetection: b
 
 const HASH_KEYS = ["httpHeader", "httpCookie", "sourceIp", "queryParameter"];
 
-function hashProblems(hash: ConsistentHash): PolicyProblem[] {
+function hashProblems(hash: ConsistentHash): TrafficProblem[] {
   const path = ["loadBalancer", "consistentHash"];
   const keys = HASH_KEYS.filter((key) => key in hash);
   const tables = ["ringHash", "maglev"].filter((table) => table in hash);
-  const remove = (key: string): PolicyRepair => ({ remove: [...path, key] });
-  const example: PolicyRepair = { path: [...path, "httpHeader"], set: "x-user", example: true };
+  const remove = (key: string): Repair => ({ remove: [...path, key] });
+  const example: Repair = { at: [...path, "httpHeader"], set: "x-user", example: true };
+  const repairs = keys.length > 1 ? keys.map(remove) : [example];
   return [
     ...(keys.length === 1
       ? []
-      : [
-          {
-            path,
-            found: keys.join(" and ") || "none of them",
-            allowed: `exactly one key: ${HASH_KEYS.join(", ")}`,
-            repairs: keys.length > 1 ? keys.map(remove) : [example],
-            ...(keys.length === 0 && { missing: true as const }),
-          },
-        ]),
+      : [trafficProblem("hashKeys", path, { given: keys, of: HASH_KEYS }, ...repairs)]),
     ...(tables.length < 2
       ? []
-      : [
-          {
-            path,
-            found: tables.join(" and "),
-            allowed: "at most one of ringHash and maglev",
-            repairs: tables.map(remove),
-          },
-        ]),
+      : [trafficProblem("hashTables", path, { given: tables }, ...tables.map(remove))]),
   ];
 }
 
-function localityProblems({ distribute, failover }: Locality, outlierDetection: boolean): PolicyProblem[] {
+function localityProblems({ distribute, failover }: Locality, outlierDetection: boolean): TrafficProblem[] {
   const at = (...path: string[]): string[] => ["loadBalancer", "locality", ...path];
-  const problems: PolicyProblem[] = [];
+  const problems: TrafficProblem[] = [];
   if ((distribute === undefined) === (failover === undefined)) {
-    problems.push({
-      path: at(),
-      found: distribute ? "both distribute and failover" : "neither distribute nor failover",
-      allowed: "one of the two",
-      repairs: distribute ? [{ remove: at("distribute") }, { remove: at("failover") }] : [{ remove: at() }],
-      ...(!distribute && { missing: true }),
-    });
+    const repairs = distribute
+      ? [{ remove: at("distribute") }, { remove: at("failover") }]
+      : [{ remove: at() }];
+    problems.push(trafficProblem("localityKinds", at(), { both: distribute !== undefined }, ...repairs));
   }
   problems.push(...overlaps(Object.keys(distribute ?? {}), at("distribute")));
   for (const [from, to] of Object.entries(distribute ?? {})) {
     const path = at("distribute", from);
     problems.push(...overlaps(Object.keys(to), path));
-    const sum = Object.values(to).reduce((a, b) => a + b, 0);
+    const total = Object.values(to).reduce((a, b) => a + b, 0);
     const last = Object.entries(to).at(-1);
-    if (sum === 100) continue;
-    const fill = 100 - sum + (last?.[1] ?? 0);
-    problems.push({
-      path,
-      found: last ? `a sum of ${sum} percent` : "no locality",
-      allowed: "percentages that sum to 100",
-      repairs: last && fill >= 1 && fill <= 100 ? [{ path: [...path, last[0]], set: fill }] : [],
-    });
+    if (total === 100) continue;
+    const fill = 100 - total + (last?.[1] ?? 0);
+    const repairs = last && fill >= 1 && fill <= 100 ? [{ at: [...path, last[0]], set: fill }] : [];
+    problems.push(trafficProblem("localitySum", path, { sum: last && total }, ...repairs));
   }
   for (const [from, to] of Object.entries(failover ?? {})) {
-    if (from !== to) continue;
-    problems.push({
-      path: at("failover", from),
-      found: "the region itself",
-      allowed: "another region",
-      repairs: [{ remove: at("failover", from) }],
-    });
+    const path = at("failover", from);
+    if (from === to) problems.push(trafficProblem("localityFailoverToItself", path, {}, { remove: path }));
   }
   if (failover && !outlierDetection) {
-    problems.push({
-      path: at("failover"),
-      found: "failover without outlier detection",
-      allowed: "failover with circuitBreaker.outlierDetection",
-      hint: "without it the gateway does not notice that a region fails",
-      repairs: [
-        { path: ["circuitBreaker", "outlierDetection", "consecutive5xxErrors"], set: 5 },
+    problems.push(
+      trafficProblem(
+        "localityFailoverBlind",
+        at("failover"),
+        {},
+        { at: ["circuitBreaker", "outlierDetection", "consecutive5xxErrors"], set: 5 },
         { remove: at("failover") },
-      ],
-    });
+      ),
+    );
   }
   return problems;
 }
 
 /** Istio refuses localities of which one lies in another. */
-function overlaps(localities: readonly string[], path: readonly string[]): PolicyProblem[] {
+function overlaps(localities: readonly string[], path: readonly string[]): TrafficProblem[] {
   return localities.flatMap((inner) => {
     const outer = localities.find((other) => other !== inner && covers(other, inner));
-    return outer === undefined
-      ? []
-      : [
-          {
-            path: [...path, inner],
-            found: `${inner}, which lies in ${outer}`,
-            allowed: "localities that do not overlap",
-            repairs: [{ remove: [...path, inner] }, { remove: [...path, outer] }],
-          },
-        ];
+    if (outer === undefined) return [];
+    const either = [{ remove: [...path, inner] }, { remove: [...path, outer] }];
+    return [trafficProblem("localitiesOverlap", [...path, inner], { inner, outer }, ...either)];
   });
 }
 

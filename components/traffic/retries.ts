@@ -5,7 +5,7 @@
  */
 import { duration } from "../istio/duration";
 import type { HttpRetry, HttpRoute } from "../istio/virtual-service";
-import type { PolicyProblem } from "./policy-problem";
+import { trafficProblem, type TrafficProblem } from "./traffic-messages";
 
 /** Conditions by their Istio names. A status code is one too, and means an answer of the service with that code. */
 export const RetryCondition = {
@@ -88,38 +88,33 @@ export function retriesOfWrites(retries: Retries | undefined): Retries | undefin
   return unseen.length === 0 ? { attempts: 0 } : { attempts, on: unseen };
 }
 
-/** What is wrong between retries and the timeout of the request, by the names `retries` and `timeout`. */
-export function retryProblems(retries: Retries | undefined, timeoutMs: number | undefined): PolicyProblem[] {
+/** What is wrong between retries and the timeout of the request, by the names `retries` and `timeoutMs`. */
+export function retryProblems(
+  retries: Retries | undefined,
+  timeoutMs: number | undefined,
+): readonly TrafficProblem[] {
   const { attempts = 0, perTryTimeoutMs, on = UNSEEN } = retries ?? {};
   if (attempts === 0 || perTryTimeoutMs === undefined) return [];
-  const problems: PolicyProblem[] = [];
+  const ofTry = ["retries", "perTryTimeoutMs"];
+  const problems: TrafficProblem[] = [];
   if (!on.some((condition) => TIMED_OUT.includes(condition))) {
-    problems.push({
-      path: ["retries", "perTryTimeout"],
-      found: `${written(perTryTimeoutMs)}, and no condition that retries a try which took longer`,
-      allowed: `a timeout of a try with one of ${TIMED_OUT.join(", ")} in on`,
-      hint: "a status code is that of an answer: a try without answer has none",
-      repairs: [{ remove: ["retries", "perTryTimeout"] }],
-    });
+    const params = { tryTimeoutMs: perTryTimeoutMs, conditions: TIMED_OUT.map(String) };
+    problems.push(trafficProblem("retryTryTimeoutUnused", ofTry, params, { remove: ofTry }));
   }
   const tries = attempts + 1;
   if (timeoutMs !== undefined && tries * perTryTimeoutMs > timeoutMs) {
     const fewer = Math.floor(timeoutMs / perTryTimeoutMs) - 1;
     const shorter = Math.floor(timeoutMs / tries);
-    problems.push({
-      path: ["retries"],
-      found: `${tries} tries of ${written(perTryTimeoutMs)} each, for a request that may take ${written(timeoutMs)}`,
-      allowed: `(attempts + 1) × perTryTimeout of at most the timeout of the request`,
-      hint: "the last tries would be cut off, or never made",
-      repairs: [
-        ...(fewer >= 1 ? [{ path: ["retries", "attempts"], set: fewer }] : []),
-        ...(shorter >= 1 ? [{ path: ["retries", "perTryTimeout"], set: written(shorter) }] : []),
-        { path: ["timeout"], set: written(tries * perTryTimeoutMs) },
-      ],
-    });
+    problems.push(
+      trafficProblem(
+        "retriesTooLong",
+        ["retries"],
+        { tries, tryTimeoutMs: perTryTimeoutMs, timeoutMs },
+        ...(fewer >= 1 ? [{ at: ["retries", "attempts"], set: fewer }] : []),
+        ...(shorter >= 1 ? [{ at: ofTry, set: shorter }] : []),
+        { at: ["timeoutMs"], set: tries * perTryTimeoutMs },
+      ),
+    );
   }
   return problems;
 }
-
-/** A duration as a user would write it. */
-const written = (ms: number): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);

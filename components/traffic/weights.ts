@@ -4,6 +4,9 @@
  * Pure: plain data in, plain data out.
  */
 
+import type { Repair } from "./problem";
+import { trafficProblem, trafficProblemText, type TrafficProblem } from "./traffic-messages";
+
 /** Share of the traffic in percent (0 to 100, at most two decimals), or "rest": whatever the others leave. */
 export type Weight = number | "rest";
 
@@ -12,16 +15,6 @@ export type Weights = Readonly<Record<string, Weight>>;
 
 /** Version name → its share in percent; the shares sum to 100. */
 export type Shares = Readonly<Record<string, number>>;
-
-/** What is wrong with a set of weights, in words that do not depend on where the weights were written. */
-export interface WeightProblem {
-  /** The version it concerns; absent when it concerns all of them. */
-  readonly version?: string;
-  readonly found: string;
-  readonly allowed: string;
-  /** Weights of which each alone would repair it; none where nothing sensible is near. */
-  readonly repairs: readonly { readonly version: string; readonly weight: Weight }[];
-}
 
 /** One percent is a hundred units: weights have two decimals. */
 const UNITS_PER_PERCENT = 100;
@@ -33,90 +26,79 @@ const percent = (u: number): number => u / UNITS_PER_PERCENT;
 const decimals = (n: number): boolean => Math.abs(n * UNITS_PER_PERCENT - units(n)) < 1e-6;
 
 /**
- * Everything that is wrong with `weights` for the declared `versions`; empty when they can be used.
+ * Everything that is wrong with `weights` for the declared `versions`, by the names of versions; empty when they can be
+ * used. An undefined weight is one that is not known: its version has one, but nothing is said of the sum.
  *
  * Rules: each weight is 0 to 100 with at most two decimals, at most one is "rest", they sum to 100, every weight
  * belongs to a declared version and every declared version has one.
  */
-export function weightProblems(weights: Weights, versions: readonly string[]): WeightProblem[] {
-  const problems: WeightProblem[] = [];
+export function weightProblems(
+  weights: Readonly<Record<string, Weight | undefined>>,
+  versions: readonly string[],
+): readonly TrafficProblem[] {
   const entries = Object.entries(weights);
-  for (const [version, weight] of entries) {
-    if (!versions.includes(version)) {
-      problems.push({
-        version,
-        found: `a weight for version "${version}", which is not declared`,
-        allowed: `declared versions: ${versions.join(", ")}`,
-        repairs: [],
-      });
-    }
-    if (weight === "rest") continue;
-    if (!Number.isFinite(weight) || weight < 0 || weight > 100) {
-      problems.push({
-        version,
-        found: String(weight),
-        allowed: 'a number from 0 to 100, or "rest"',
-        repairs: Number.isNaN(weight) ? [] : [{ version, weight: weight < 0 ? 0 : 100 }],
-      });
-    } else if (!decimals(weight)) {
-      problems.push({
-        version,
-        found: String(weight),
-        allowed: "at most two decimals",
-        repairs: [{ version, weight: percent(units(weight)) }],
-      });
-    }
-  }
+  const problems = entries.flatMap(([version, weight]) => [
+    ...(versions.includes(version)
+      ? []
+      : [
+          trafficProblem(
+            "weightUndeclared",
+            [version],
+            { version, declared: versions },
+            { remove: [version] },
+          ),
+        ]),
+    ...rangeProblems(version, weight),
+  ]);
 
   const rests = entries.filter(([, w]) => w === "rest").map(([version]) => version);
-  const numbers = entries.filter((e): e is [string, number] => e[1] !== "rest");
-  const readable = numbers.every(([, w]) => w >= 0 && w <= 100 && decimals(w));
+  const numbers = entries.filter((e): e is [string, number] => typeof e[1] === "number");
+  const readable =
+    !entries.some(([, w]) => w === undefined) && numbers.every(([v, w]) => rangeProblems(v, w).length === 0);
   const sum = numbers.reduce((s, [, w]) => s + units(w), 0);
   const missing = versions.filter((version) => !Object.hasOwn(weights, version));
   missing.forEach((version, i) => {
     const left = readable && missing.length === 1 && sum <= WHOLE ? percent(WHOLE - sum) : 0;
     const first = i === 0 && rests.length === 0;
-    problems.push({
-      version,
-      found: "no weight for a declared version",
-      allowed: "a weight for every declared version (0 keeps it deployed without traffic)",
-      repairs: [{ version, weight: first ? (missing.length > 1 ? "rest" : left) : 0 }],
-    });
+    const set = first ? (missing.length > 1 ? "rest" : left) : 0;
+    problems.push(trafficProblem("weightMissing", [version], {}, { set }));
   });
 
   if (rests.length > 1) {
-    problems.push({
-      found: `"rest" for ${rests.join(" and ")}`,
-      allowed: 'at most one version may say "rest"',
-      repairs: rests.length === 2 && readable ? rests.map((version) => ({ version, weight: 0 })) : [],
-    });
+    const zero = rests.length === 2 && readable ? rests.map((version) => ({ at: [version], set: 0 })) : [];
+    problems.push(trafficProblem("weightRestTwice", [], { versions: rests }, ...zero));
   }
-  // The sum says something only when every weight is known and counts.
+  // The sum says something only when every weight counts.
   const undeclared = entries.some(([version]) => !versions.includes(version));
   if (!readable || undeclared || rests.length > 1) return problems;
   const [rest] = rests;
+  const repairs = sumRepairs(numbers, sum);
   if (rest === undefined && sum !== WHOLE && (missing.length === 0 || sum > WHOLE)) {
-    problems.push({
-      found: `weights that sum to ${percent(sum)} (${numbers.map(([v, w]) => `${v} ${w}`).join(", ")})`,
-      allowed: "weights that sum to 100",
-      repairs: sumRepairs(numbers, sum),
-    });
+    problems.push(trafficProblem("weightSum", [], { sum: percent(sum), weights: numbers }, ...repairs));
   } else if (rest !== undefined && sum > WHOLE) {
-    problems.push({
-      found: `weights that sum to ${percent(sum)}, which leaves nothing for the rest (${rest})`,
-      allowed: "at most 100 beside a rest",
-      repairs: sumRepairs(numbers, sum),
-    });
+    problems.push(trafficProblem("weightNoRest", [], { sum: percent(sum), rest }, ...repairs));
   }
   return problems;
 }
 
+function rangeProblems(version: string, weight: Weight | undefined): TrafficProblem[] {
+  if (weight === undefined || weight === "rest") return [];
+  if (!Number.isFinite(weight) || weight < 0 || weight > 100) {
+    const nearest = Number.isNaN(weight) ? [] : [{ set: weight < 0 ? 0 : 100 }];
+    return [trafficProblem("weightOutOfRange", [version], { weight }, ...nearest)];
+  }
+  const rounded = percent(units(weight));
+  return decimals(weight)
+    ? []
+    : [trafficProblem("weightTooPrecise", [version], { weight }, { set: rounded })];
+}
+
 /** The weights of which one alone makes the sum 100: of every version when there are two, else of the largest. */
-function sumRepairs(numbers: readonly (readonly [string, number])[], sum: number): WeightProblem["repairs"] {
+function sumRepairs(numbers: readonly (readonly [string, number])[], sum: number): Repair[] {
   return [...numbers]
     .sort(([, a], [, b]) => b - a)
-    .map(([version, w]) => ({ version, weight: percent(WHOLE - sum + units(w)) }))
-    .filter(({ weight }) => weight >= 0 && weight <= 100)
+    .map(([version, w]) => ({ at: [version], set: percent(WHOLE - sum + units(w)) }))
+    .filter(({ set }) => set >= 0 && set <= 100)
     .slice(0, numbers.length === 2 ? 2 : 1);
 }
 
@@ -128,14 +110,7 @@ function sumRepairs(numbers: readonly (readonly [string, number])[], sum: number
 export function effectiveShares(weights: Weights): Shares {
   const problems = weightProblems(weights, Object.keys(weights));
   if (problems.length > 0) {
-    throw new RangeError(
-      problems
-        .map(
-          (p) =>
-            `weights${p.version === undefined ? "" : `.${p.version}`}: found ${p.found}; allowed: ${p.allowed}`,
-        )
-        .join("; "),
-    );
+    throw new RangeError(problems.map((problem) => trafficProblemText(problem, ["weights"])).join("; "));
   }
   const given = Object.values(weights).reduce<number>((sum, w) => (w === "rest" ? sum : sum + units(w)), 0);
   return Object.fromEntries(

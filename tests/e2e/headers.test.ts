@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { request } from "undici";
-import { parseSettings } from "../../stacks/settings";
+import { parseSettings } from "../../stacks/config/settings";
 import { RIGHT_SETTINGS } from "../unit/wrong-settings";
 import { baseline, LIST, outputs } from "./lab";
 

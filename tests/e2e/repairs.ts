@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { stringify } from "yaml";
-import { parseSettings, SettingsError, type Problem } from "../../stacks/settings";
+import { parseSettings, SettingsError, type Reported } from "../../stacks/config/settings";
 import { stackFileConfig, wrongStackFile, WRONG_SETTINGS, type WrongSettings } from "../unit/wrong-settings";
 import { tool } from "./lab";
 
@@ -11,13 +11,13 @@ type Config = Record<PropertyKey, unknown>;
 /** A command of a report; several where they are one line. */
 export interface PrintedRepair {
   readonly entry: WrongSettings;
-  readonly problem: Problem;
+  readonly problem: Reported;
   readonly commands: readonly string[];
 }
 
 const textOf = (entry: WrongSettings): string => stringify(wrongStackFile(entry));
 
-function problemsOf(text: string): readonly Problem[] {
+function problemsOf(text: string): readonly Reported[] {
   try {
     parseSettings(stackFileConfig(text), "lab");
     return [];

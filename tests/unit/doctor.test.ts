@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { parseSettings } from "../../stacks/settings";
+import { parseSettings } from "../../stacks/config/settings";
 import { examine, isWell, namespacesOf, report, rightsOf, type Findings } from "../../stacks/doctor";
 
 const SETTINGS = parseSettings(

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { parseSettings, SettingsError, type Problem, type Settings } from "../../stacks/settings";
+import { parseSettings, SettingsError, type Reported, type Settings } from "../../stacks/config/settings";
 import { BLOCKS, generatedSettings, settingPaths, unquotedText, writtenPaths } from "./generated-settings";
 import { stackFileConfig } from "./wrong-settings";
 
@@ -39,7 +39,7 @@ describe("generated settings", () => {
 
   it("keep text as it is written, or are refused with its place, whatever YAML reads", function () {
     this.timeout("1m");
-    const outcome = (text: string, source: string): Settings | readonly Problem[] => {
+    const outcome = (text: string, source: string): Settings | readonly Reported[] => {
       try {
         return parseSettings(stackFileConfig(text), "dev", source);
       } catch (error) {
@@ -56,7 +56,7 @@ describe("generated settings", () => {
           ["as another file", ""],
         ] as const) {
           const found = outcome(plain, file);
-          const refused = Array.isArray(found) && found.some((problem: Problem) => problem.path === path);
+          const refused = Array.isArray(found) && found.some((problem: Reported) => problem.path === path);
           if (refused) refusals[source]++;
           else assert.deepEqual(found, meantAs, source);
         }

@@ -8,9 +8,10 @@ import fc from "fast-check";
 import { rootCertificates } from "node:tls";
 import { stringify } from "yaml";
 import { documents } from "../../docs/generate";
-import { parseSettings, SettingsError, type Problem, type Settings } from "../../stacks/settings";
-import { configPath, type Path } from "../../stacks/settings/problem";
-import { meant } from "../../stacks/settings/stack-file";
+import { parseSettings, SettingsError, type Reported, type Settings } from "../../stacks/config/settings";
+import type { Path } from "../../stacks/config/report/problem";
+import { configPath } from "../../stacks/config/report/report";
+import { meant } from "../../stacks/config/stack-file";
 import { weights } from "./arbitraries";
 import { RIGHT_SETTINGS } from "./wrong-settings";
 
@@ -221,7 +222,7 @@ function put(config: Config, keys: readonly string[], value: string): void {
 const COMMAND = /pulumi config (set|rm) --stack dev --path '(.+?)'(?: (.+))?$/;
 
 /** Applies a repair of the report. */
-function repair(config: Config, { path, repairs }: Problem): void {
+function repair(config: Config, { path, repairs }: Reported): void {
   const [, what, at = "", value = ""] = COMMAND.exec(repairs[0] ?? "") ?? [];
   if (what === "set") put(config, keysOf(at), value.replaceAll("'", ""));
   else takeOut(config, keysOf(what === "rm" ? at : path));

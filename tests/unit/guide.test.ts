@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { parseSettings } from "../../stacks/settings";
+import { parseSettings } from "../../stacks/config/settings";
 import { wrongConfig } from "./wrong-settings";
 
 describe("the guides", () => {

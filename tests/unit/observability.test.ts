@@ -20,7 +20,7 @@ import { classification, planMetrics, type Operation } from "../../components/ob
 import { ISTIO_QUERIED, promDuration, VersionQueries } from "../../components/observability/queries";
 import { versionRules, type ServiceLevel } from "../../components/observability/rules";
 import { planTracing, type Tracing } from "../../components/observability/tracing";
-import { parseSettings } from "../../stacks/settings";
+import { parseSettings } from "../../stacks/config/settings";
 import { wrongConfig } from "./wrong-settings";
 
 const collector = { host: "collector.tools.svc.cluster.local", port: 4317 };

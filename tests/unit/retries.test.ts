@@ -106,10 +106,10 @@ describe("retries", () => {
         const [problem] = retryProblems(all, timeoutMs).filter(({ path }) => path.length === 1);
         for (const repair of problem?.repairs ?? []) {
           assert.ok("set" in repair);
-          const key = repair.path.at(-1);
-          const ms = Number(/^(\d+)ms$/.exec(String(repair.set))?.[1] ?? parseInt(String(repair.set)) * 1000);
+          const key = repair.at?.at(-1);
+          const ms = Number(repair.set);
           const left =
-            key === "timeout"
+            key === "timeoutMs"
               ? retryProblems(all, ms)
               : retryProblems(
                   key === "attempts"

@@ -11,7 +11,7 @@ import { planServiceAccess, type CallerEntry } from "../../components/security/c
 import { verification } from "../../components/simulator/token";
 import type { RequestCondition } from "../../components/security/request-condition";
 import type { RoutedPath } from "../../components/traffic/paths";
-import { parseSettings } from "../../stacks/settings";
+import { parseSettings } from "../../stacks/config/settings";
 import { RIGHT_SETTINGS } from "./wrong-settings";
 
 const SELECTOR = { matchLabels: { istio: "ingressgateway" } };

@@ -5,8 +5,9 @@ import Ajv from "ajv/dist/2020";
 import fc from "fast-check";
 import { parse } from "yaml";
 import { documents } from "../../docs/generate";
-import { parseSettings, SettingsError, type Problem, type Settings } from "../../stacks/settings";
-import { configuration } from "../../stacks/settings/schema";
+import { parseSettings, SettingsError, type Reported, type Settings } from "../../stacks/config/settings";
+import { effectiveShares } from "../../components/traffic/weights";
+import { configuration } from "../../stacks/config/schema/configuration";
 import { RIGHT_SETTINGS, stackFileConfig, wrongConfig, wrongText, WRONG_SETTINGS } from "./wrong-settings";
 
 const PROJECT = path.join(__dirname, "../..");
@@ -14,7 +15,7 @@ const read = (file: string): string => readFileSync(path.join(PROJECT, file), "u
 
 type Config = Record<string, unknown>;
 
-function problemsOf(config: Config, stack = "dev", file?: string): readonly Problem[] {
+function problemsOf(config: Config, stack = "dev", file?: string): readonly Reported[] {
   try {
     parseSettings(config, stack, file);
     return [];
@@ -94,15 +95,15 @@ describe("settings: reports", function () {
   });
 
   it("number the problems of one path", () => {
-    const problem = { path: "shopzier:a", found: "b", allowed: "c", repairs: ["d"] };
+    const problem = { code: "SM0101", path: "shopzier:a", found: "b", allowed: "c", repairs: ["d"] };
     const { message } = new SettingsError("dev", [
       problem,
       { ...problem, found: "e" },
       { ...problem, path: "f" },
     ]);
-    assert.match(message, /^shopzier:a \(1 of 2\)\n {2}found: {3}b$/m);
-    assert.match(message, /^shopzier:a \(2 of 2\)\n {2}found: {3}e$/m);
-    assert.match(message, /^f\n/m);
+    assert.match(message, /^shopzier:a \(1 of 2\) \[SM0101\]\n {2}found: {3}b$/m);
+    assert.match(message, /^shopzier:a \(2 of 2\) \[SM0101\]\n {2}found: {3}e$/m);
+    assert.match(message, /^f \[SM0101\]\n/m);
   });
 
   it("show examples that are valid at their path", () => {
@@ -230,9 +231,8 @@ describe("settings: parsed values", function () {
         namespace: { name: "istio-ingress", create: true },
         serviceType: "LoadBalancer",
         tlsTermination: "gateway",
-        replicas: 1,
         http: true,
-        drainSeconds: 30,
+        drain: 30,
       },
       category: {
         host: "shop.example.com",
@@ -241,16 +241,17 @@ describe("settings: parsed values", function () {
         port: 8080,
         profile: "category-api",
         versions: {
-          v1: { image: "registry.example.com/category-api:1.0.0", replicas: 1, env: {} },
-          v2: { image: "registry.example.com/category-api:1.0.0", replicas: 1, env: {} },
+          v1: { image: "registry.example.com/category-api:1.0.0", env: {} },
+          v2: { image: "registry.example.com/category-api:1.0.0", env: {} },
         },
-        drainSeconds: 25,
+        drain: 25,
       },
       traffic: {
-        weights: { v1: "rest", v2: 20 },
-        shares: { v1: 80, v2: 20 },
+        weights: { v1: 80, v2: 20 },
         policies: {},
         rules: [],
+        circuitBreaker: undefined,
+        globalRateLimit: undefined,
         versions: {},
       },
       loadBalancer: "LEAST_REQUEST",
@@ -268,7 +269,7 @@ describe("settings: parsed values", function () {
         trustedProxies: 0,
         networkPolicies: { enabled: true, scrapers: ["prometheus"] },
       },
-      propagation: { wait: true, timeoutSeconds: 60 },
+      propagation: { wait: true, timeout: 60 },
       warnings: [],
     };
     assert.deepEqual(parseSettings(small(), "dev"), expected);
@@ -286,7 +287,7 @@ describe("settings: parsed values", function () {
     );
     assert.equal(settings.gateway.replicas, 3);
     assert.deepEqual(settings.traffic.weights, { v1: 79.5, v2: 20.5 });
-    assert.deepEqual(settings.propagation, { wait: false, timeoutSeconds: 90 });
+    assert.deepEqual(settings.propagation, { wait: false, timeout: 90 });
   });
 
   it("accepts objects as JSON text, and a key without value as absent", () => {
@@ -412,19 +413,19 @@ describe("settings: properties", function () {
     fc.assert(
       fc.property(rightConfig(), (config) => {
         const settings = parseSettings(config, "dev");
-        assert.deepEqual(settings.traffic.weights, config.traffic.weights);
+        assert.deepEqual(settings.traffic.weights, effectiveShares(config.traffic.weights));
         assert.equal(settings.category.host, config.category.host);
         for (const [name, version] of Object.entries(config.category.versions)) {
           const kept = settings.category.versions[name];
           assert.equal(kept?.image, version.image);
           assert.deepEqual(kept.env, version.env);
           assert.deepEqual(
-            kept.replicas ?? kept.autoscaler.maxReplicas,
+            kept.replicas ?? kept.autoscaler?.maxReplicas,
             version.replicas ?? version.autoscaler?.maxReplicas,
           );
         }
         assert.equal(
-          Object.values(settings.traffic.shares).reduce((sum, s) => sum + Math.round(s * 100), 0),
+          Object.values(settings.traffic.weights).reduce((sum, s) => sum + Math.round(s * 100), 0),
           10_000,
         );
       }),

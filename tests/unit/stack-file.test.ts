@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { parseSettings, SettingsError, type Problem, type Settings } from "../../stacks/settings";
+import { parseSettings, SettingsError, type Reported, type Settings } from "../../stacks/config/settings";
 import { RIGHT_SETTINGS, stackFileConfig } from "./wrong-settings";
 
 /** Settings of a stack file; `source` is its text, if that is not the file that Pulumi has read. */
-function outcome(text: string, source = text): Settings | readonly Problem[] {
+function outcome(text: string, source = text): Settings | readonly Reported[] {
   try {
     return parseSettings({ ...RIGHT_SETTINGS.dev, ...stackFileConfig(text) }, "dev", source);
   } catch (error) {
@@ -13,9 +13,9 @@ function outcome(text: string, source = text): Settings | readonly Problem[] {
     throw error;
   }
 }
-const problems = (text: string, source?: string): readonly Problem[] => {
+const problems = (text: string, source?: string): readonly Reported[] => {
   const found = outcome(text, source);
-  return Array.isArray(found) ? (found as Problem[]) : [];
+  return Array.isArray(found) ? (found as Reported[]) : [];
 };
 
 describe("scalars of a stack file that Pulumi alters", () => {

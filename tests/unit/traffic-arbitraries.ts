@@ -165,7 +165,9 @@ function withoutProblems(
   paths: RouteRequest["paths"],
 ): readonly TrafficRule[] {
   const context = { service: "category", versions: ["v1", "v2"], hosts, ...(paths && { paths }) };
-  const problems = new Map(ruleProblems(rules, context).map(({ rule, path }) => [rule, path]));
+  const problems = new Map(
+    ruleProblems(rules, context).map(({ path: [rule, ...path] }) => [Number(rule), path]),
+  );
   if (problems.size === 0) return rules;
   const repaired = rules.flatMap((rule, i): TrafficRule[] => {
     const path = problems.get(i);

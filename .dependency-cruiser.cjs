@@ -1,0 +1,36 @@
+/** What may import what: `npx depcruise stacks components`, in `npm test` by tests/unit/imports.test.ts. */
+module.exports = {
+  forbidden: [
+    { name: "no circle", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "a problem is said without knowing the settings",
+      severity: "error",
+      from: { path: "^stacks/config/report" },
+      to: { path: "^stacks", pathNot: "^stacks/config/report" },
+    },
+    {
+      name: "what may be written does not depend on what must hold",
+      severity: "error",
+      from: { path: "^stacks/config/schema" },
+      to: { path: "^stacks", pathNot: "^stacks/config/(schema|report)" },
+    },
+    {
+      name: "a check does not depend on what is made of the settings",
+      severity: "error",
+      from: { path: "^stacks/config/checks" },
+      to: { path: "^stacks", pathNot: "^stacks/config/(checks|schema|report)" },
+    },
+    {
+      name: "the package does not know the program",
+      severity: "error",
+      from: { path: "^components" },
+      to: { path: "^(stacks|tests|lab|docs)/" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "/dist/" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+  },
+};

@@ -1,0 +1,164 @@
+/**
+ * A check between settings names its inputs, and runs only where these were read without a problem: it never has to ask
+ * what is missing because it was wrong.
+ */
+import type { Path, Problem } from "../report/problem";
+import { isObject } from "../schema/fields";
+import type { Configuration } from "../schema/configuration";
+
+/** A value that the schema refuses. */
+export interface Refused {
+  readonly path: Path;
+  /** Whether nothing below the path was read either; else what is below was read, and the value as a whole is not right. */
+  readonly whole: boolean;
+}
+
+/**
+ * What a check needs:
+ *
+ * - `gateway.nodePorts.http`: a value with all that is below it. Undefined where it is not written and has no default.
+ * - `traffic.rules.*.to`: that value of every entry of a list or map, as `[key, value]`. None where there is no list.
+ * - `traffic.rules.*?.to`: the same of those entries of which it was read.
+ * - `keys of gateway`: which keys are written, or have a default, whatever is below them; for an entry `keys of` are its own.
+ * - `written gateway.drain`: what the stack file says, read or not, without a default.
+ */
+type Input = string;
+type Needs = Readonly<Record<string, Input>>;
+
+type Step<T, K> = K extends keyof NonNullable<T> ? NonNullable<T>[K] : never;
+type At<T, P extends string> =
+  (P extends `${infer K}.${infer Rest}` ? At<Step<T, K>, Rest> : Step<T, P>) | Extract<T, undefined>;
+type Entry<T> =
+  NonNullable<T> extends readonly (infer E)[]
+    ? E
+    : NonNullable<T> extends Readonly<Record<string, infer E>>
+      ? E
+      : never;
+type Entries<T, V> = readonly (readonly [NonNullable<T> extends readonly unknown[] ? number : string, V])[];
+
+/** The type of an input below `T`. */
+type Value<T, I extends Input> = I extends `keys of${string}`
+  ? readonly string[]
+  : I extends `written ${string}`
+    ? unknown
+    : I extends `${infer P}.*${"?" | ""}.${infer Rest}`
+      ? Entries<At<T, P>, At<Entry<At<T, P>>, Rest>>
+      : I extends `${infer P}.*${"?" | ""}`
+        ? Entries<At<T, P>, Entry<At<T, P>>>
+        : At<T, I>;
+type Values<T, N extends Needs> = { readonly [K in keyof N]: Value<T, N[K]> };
+
+export interface Check {
+  /** As {@link Input}; `[]` stands for each entry of a list or map. */
+  readonly inputs: readonly Input[];
+  readonly find: (settings: ReadSettings) => Iterable<Problem>;
+}
+
+/** A check that runs once. */
+export const check = <const N extends Needs>(
+  needs: N,
+  find: (values: Values<Configuration, N>) => Iterable<Problem>,
+): Check => ({
+  inputs: Object.values(needs),
+  find: (settings) => {
+    const values = settings.values(needs, []);
+    return values ? find(values as Values<Configuration, N>) : [];
+  },
+});
+
+/** A check that runs for each entry of a list or map: `own` are inputs below the entry, `others` those beside it. */
+export const checkEach = <const P extends string, const N extends Needs, const M extends Needs>(
+  at: P,
+  own: N,
+  others: M,
+  find: (
+    path: Path,
+    own: Values<Entry<At<Configuration, P>>, N>,
+    others: Values<Configuration, M>,
+  ) => Iterable<Problem>,
+): Check => ({
+  inputs: [...Object.values(own).map((input) => below(`${at}.[]`, input)), ...Object.values(others)],
+  find: (settings) => {
+    const beside = settings.values(others, []);
+    if (!beside) return [];
+    return settings.entries(at.split(".")).flatMap((path) => {
+      const values = settings.values(own, path);
+      if (!values) return [];
+      return [
+        ...find(path, values as Values<Entry<At<Configuration, P>>, N>, beside as Values<Configuration, M>),
+      ];
+    });
+  },
+});
+
+const below = (at: string, input: Input): Input =>
+  input === "keys of" ? `keys of ${at}` : input.replace(/^(keys of |written )?/, (kind) => `${kind}${at}.`);
+
+/** A configuration as far as it was read. */
+export class ReadSettings {
+  /**
+   * @param value the configuration; where something is refused, anything may stand in its place.
+   * @param written the same without defaults, as it came.
+   */
+  constructor(
+    private readonly value: unknown,
+    private readonly written: unknown,
+    private readonly refused: readonly Refused[],
+  ) {}
+
+  /** The values of inputs below `at`; undefined where one of them was not read. */
+  values(needs: Needs, at: Path): Readonly<Record<string, unknown>> | undefined {
+    const values: Record<string, unknown> = {};
+    for (const [name, input] of Object.entries(needs)) {
+      const found = this.input(input, at);
+      if (!found) return undefined;
+      values[name] = found.value;
+    }
+    return values;
+  }
+
+  /** Paths of the entries of a list or map; none where it was not read. */
+  entries(at: Path): Path[] {
+    if (!this.isThere(at)) return [];
+    const value = valueAt(this.value, at);
+    if (Array.isArray(value)) return value.map((_, i) => [...at, i]);
+    return isObject(value) ? Object.keys(value).map((key) => [...at, key]) : [];
+  }
+
+  private input(input: Input, at: Path): { readonly value: unknown } | undefined {
+    const [, kind, text = ""] = /^(keys of|written)? ?(.*)$/.exec(input) ?? [];
+    const path = text === "" ? at : [...at, ...text.split(".")];
+    if (kind === "written") return { value: valueAt(this.written, path) };
+    if (kind === "keys of") {
+      return this.isThere(path)
+        ? { value: this.entries(path).map((entry) => String(entry.at(-1))) }
+        : undefined;
+    }
+    const star = path.findIndex((key) => key === "*" || key === "*?");
+    if (star < 0) return this.isRead(path) ? { value: valueAt(this.value, path) } : undefined;
+    const list = path.slice(0, star);
+    if (!this.isThere(list)) return undefined;
+    const all = this.entries(list).map((entry) => [...entry, ...path.slice(star + 1)]);
+    const read = all.filter((entry) => this.isRead(entry));
+    if (path[star] === "*" && read.length < all.length) return undefined;
+    return { value: read.map((entry) => [entry[star], valueAt(this.value, entry)]) };
+  }
+
+  /** Whether nothing at, above or below the path is refused. */
+  private isRead(path: Path): boolean {
+    return this.isThere(path) && !this.refused.some((other) => isBelow(other.path, path));
+  }
+
+  /** Whether what stands at the path is what was meant there, though something below it may be refused. */
+  private isThere(path: Path): boolean {
+    return !this.refused.some((other) => other.whole && isBelow(path, other.path));
+  }
+}
+
+const isBelow = (path: Path, above: Path): boolean => above.every((key, i) => key === path[i]);
+
+const valueAt = (value: unknown, path: Path): unknown =>
+  path.reduce<unknown>((inner, key) => {
+    if (Array.isArray(inner)) return inner[key as number] as unknown;
+    return isObject(inner) && Object.hasOwn(inner, key) ? inner[String(key)] : undefined;
+  }, value);

@@ -1,0 +1,38 @@
+import { problemsBy, type ProblemOf, type Said } from "../../../components/traffic/problem";
+import { TRAFFIC_MESSAGES } from "../../../components/traffic/traffic-messages";
+import { FORM_MESSAGES } from "./form-messages";
+import { OBSERVABILITY_MESSAGES } from "./observability-messages";
+import { PLATFORM_MESSAGES } from "./platform-messages";
+import { POLICY_MESSAGES } from "./policy-messages";
+import { PRODUCTION_MESSAGES } from "./production-messages";
+
+export type { Path, Repair } from "../../../components/traffic/problem";
+
+/**
+ * The words of every problem of a configuration. Codes: SM01 a value by itself, SM02 the service, SM03 gateway and Istio,
+ * SM04 weights, SM05 rules, SM06 policies, SM07 security, SM08 observability, SM09 production, SM10 what others own.
+ */
+export const MESSAGES = {
+  ...FORM_MESSAGES,
+  ...PLATFORM_MESSAGES,
+  ...TRAFFIC_MESSAGES,
+  ...POLICY_MESSAGES,
+  ...OBSERVABILITY_MESSAGES,
+  ...PRODUCTION_MESSAGES,
+};
+
+/** Something wrong with a configuration: where, of which kind, and what its words need. */
+export type Problem = ProblemOf<typeof MESSAGES>;
+
+export const problem = problemsBy<typeof MESSAGES>();
+
+/** A problem of one value that the schema refuses. */
+export const formProblem = problemsBy<FormMessages>();
+export type FormMessages = typeof FORM_MESSAGES;
+export type FormProblem = ProblemOf<FormMessages>;
+
+/** The code of a problem and its words. */
+export function said({ name, params }: Problem): Said & { readonly code: string } {
+  const { code, say } = MESSAGES[name];
+  return { code, ...say(params as never) };
+}

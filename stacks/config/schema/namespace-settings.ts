@@ -1,0 +1,38 @@
+import { z } from "zod";
+import type { NamespaceArgs } from "../../../components/kubernetes/namespace";
+import { LABEL, LABEL_RULE } from "./dns-names";
+import { flag, object, text, withDefault } from "./fields";
+
+/** A namespace as components take it, with nothing left out. */
+export type Namespace = Required<Exclude<NamespaceArgs, string>>;
+
+/** A namespace that this program makes, by its name, or one that exists. */
+export function namespace(description: string, name: string) {
+  const title = `${LABEL_RULE}, or an object with name, create`;
+  const own = text(LABEL, LABEL_RULE, { description, example: name });
+  return withDefault(
+    z
+      .union(
+        [
+          own.transform((written): Namespace => ({ name: written, create: true })).meta(own.meta() ?? {}),
+          object(
+            {
+              name: withDefault(text(LABEL, LABEL_RULE, { description: "Its name.", example: name }), name),
+              create: withDefault(
+                flag({
+                  description:
+                    "Whether this program makes it. With false it must exist, nothing of it is changed, and `destroy` leaves it.",
+                }),
+                true,
+              ),
+            },
+            description,
+          ),
+        ],
+        { error: () => title },
+      )
+      .meta({ description }),
+    { name, create: true },
+    name,
+  );
+}

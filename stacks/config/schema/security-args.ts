@@ -1,0 +1,44 @@
+/** The settings of security, as components take them. */
+import type { z } from "zod";
+import type { MutualTlsArgs } from "../../../components/security/mutual-tls";
+import type { Authentication } from "../../../components/security/authentication";
+import type { AccessLists } from "../../../components/security/access-lists";
+import type { CallerLists } from "../../../components/security/caller-lists";
+import { claims } from "./claims-settings";
+
+import type { security } from "./security-settings";
+
+/** Who may come in and who may talk to whom. */
+export interface SecuritySettings {
+  readonly mtls: Required<Pick<MutualTlsArgs, "mode" | "namespaces">>;
+  /** Proxies in front of the gateway. Default 0. */
+  readonly trustedProxies: number;
+  readonly access?: AccessLists & { readonly dryRun: boolean };
+  /** Other services of the mesh that may, or may not, ask the category API. */
+  readonly services?: CallerLists;
+  readonly authentication?: Authentication;
+  readonly networkPolicies: {
+    /** Default true. */
+    readonly enabled: boolean;
+    /** Namespaces whose pods may fetch metrics. Default the one of our Prometheus. */
+    readonly scrapers: readonly string[];
+  };
+}
+
+/** What is written, as components take it. */
+export function securitySettings(written: z.output<typeof security>): SecuritySettings {
+  const { authentication, ...rest } = written;
+  return {
+    ...rest,
+    ...(authentication && {
+      authentication: {
+        ...authentication,
+        jwt: authentication.jwt.map(({ jwksUri = "", jwks, audiences, claims = {}, ...issuer }) => ({
+          ...issuer,
+          ...(audiences ? { audiences, ...(Object.keys(claims).length > 0 && { claims }) } : { claims }),
+          ...(jwks === undefined ? { jwksUri } : { jwks }),
+        })),
+      },
+    }),
+  };
+}

@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { circuitBreaker } from "./circuit-breaker-settings";
+import { LABEL, LABEL_RULE } from "./dns-names";
+import { loadBalancer } from "./load-balancer-settings";
+import { policies } from "./policies-settings";
+import { globalRateLimit, rateLimit } from "./rate-limit-settings";
+import { trafficRule } from "./rule-settings";
+import { weights } from "./weights-settings";
+import { map, object } from "./fields";
+
+export const traffic = object(
+  {
+    weights: weights(
+      'Version name → share of the requests in percent. One version may say "rest"; the sum is 100; 0 keeps a version deployed without traffic.',
+    ).prefault({}),
+    rules: z
+      .array(trafficRule, { error: () => "a list of rules" })
+      .meta({
+        description:
+          "Rules for some requests, tried in order: the first that matches decides. What none of them matches goes by `weights`.",
+      })
+      .prefault([]),
+    ...policies,
+    globalRateLimit: globalRateLimit.exactOptional(),
+    circuitBreaker: circuitBreaker.exactOptional(),
+    versions: map(
+      { pattern: LABEL, allowed: LABEL_RULE, of: "version" },
+      object(
+        {
+          loadBalancer: loadBalancer.exactOptional(),
+          circuitBreaker: circuitBreaker.exactOptional(),
+          rateLimit: rateLimit.exactOptional(),
+        },
+        "What one version does otherwise: its load balancer replaces shopzier:loadBalancer as a whole, each key of its circuit breaker the one of traffic.circuitBreaker. Its rate limit is one in each of its pods, beside those of the gateway.",
+      ),
+      "Version name → what it does otherwise than all of them.",
+    ).exactOptional(),
+  },
+  "Where requests go, and what is done with them on the way. Policies hold for the requests of every rule that has no block of the same name.",
+).meta({ required: ["weights"] });

@@ -1,0 +1,70 @@
+import { effectivePolicies, type TrafficRule } from "../../components/traffic/rules";
+import { effectiveShares } from "../../components/traffic/weights";
+import { warningsOf } from "./checks/warnings";
+import { readConfiguration } from "./read";
+import type { Configuration } from "./schema/configuration";
+import { observabilitySettings } from "./schema/observability-args";
+import { rulePolicies } from "./schema/policies-settings";
+import { trafficRuleOf } from "./schema/rule-settings";
+import { securitySettings } from "./schema/security-args";
+
+export { SettingsError, type Reported } from "./report/report";
+
+/** The configuration of a stack, checked, with every default filled in. Deeply frozen. Times are numbers in the unit of their field. */
+export type Settings = DeepReadonly<Omit<Made, ComponentArgs>> & Readonly<Pick<Made, ComponentArgs>>;
+type Made = ReturnType<typeof settingsOf>;
+/** What components' own types say. */
+type ComponentArgs = "observability" | "security";
+
+export type CategorySettings = Settings["category"];
+export type VersionSettings = CategorySettings["versions"][string];
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/**
+ * The settings of a stack.
+ *
+ * @param config key without namespace → value as Pulumi gives it: text, or the object that a JSON text stands for.
+ * @param stack name of the stack, for the commands in the report.
+ * @param file text of the stack file, to tell what Pulumi does not give as it is written; empty where there is none.
+ * @throws SettingsError with all problems.
+ */
+export const parseSettings = (
+  config: Readonly<Record<string, unknown>>,
+  stack: string,
+  file?: string,
+): Settings => deepFreeze(settingsOf(readConfiguration(config, stack, file)));
+
+function settingsOf(c: Configuration) {
+  const { weights, rules, circuitBreaker, globalRateLimit, versions = {} } = c.traffic;
+  const { tls, ...gateway } = c.gateway;
+  return {
+    ...c,
+    gateway: { ...gateway, ...(tls && { tls: { redirect: gateway.http, ...tls } }) },
+    /** As CategoryApi takes it. */
+    traffic: {
+      /** Percent per version: "rest" is worked out here, and nowhere else. */
+      weights: effectiveShares(weights),
+      policies: effectivePolicies({}, rulePolicies(c.traffic)),
+      rules: rules.map((rule) => withShares(trafficRuleOf(rule))),
+      circuitBreaker,
+      globalRateLimit,
+      versions,
+    },
+    observability: observabilitySettings(c.observability),
+    security: securitySettings(c.security),
+    /** For the user's eyes; none of them stops an update. */
+    warnings: warningsOf(c),
+  };
+}
+
+const withShares = (rule: TrafficRule): TrafficRule =>
+  "weights" in rule.action ? { ...rule, action: { weights: effectiveShares(rule.action.weights) } } : rule;
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    Object.values(value).forEach(deepFreeze);
+  }
+  return value;
+}
