@@ -67,7 +67,7 @@ export type ChartSource =
 
 /** The Istio installation. */
 export interface IstioSettings {
-  /** Version of charts and images, without a leading "v". Default "1.31.0". */
+  /** Version of charts and images, without a leading "v". Default "1.31.4". */
   readonly version: string;
   /** Image hub and tag; the charts' own when absent. */
   readonly hub?: string;

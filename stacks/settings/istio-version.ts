@@ -9,6 +9,7 @@ interface Minor {
 }
 
 const MINORS: Readonly<Record<string, Minor>> = {
+  "1.32": { from: 0 },
   "1.31": { from: 0 },
   "1.30": { from: 0 },
   // 1.29.0 and 1.29.1 lack base.validationFailurePolicy.
@@ -23,8 +24,8 @@ export const ISTIO_VERSIONS = Object.entries(MINORS)
   })
   .join(", ");
 
-/** Version that stands for a wrong one in repairs. */
-const DEFAULT = "1.31.0";
+/** Version that a stack gets that names none. */
+export const DEFAULT_ISTIO_VERSION = "1.31.4";
 
 function minorOf(version: string): { minor: string; patch: number } | undefined {
   const [, minor, patch] = /^(\d+\.\d+)\.(\d+)$/.exec(version) ?? [];
@@ -43,7 +44,7 @@ export function istioVersionRefusal(version: unknown): Refusal | undefined {
     ...(parts !== undefined && first !== undefined && newer(parts.minor, first)
       ? { hint: "newer than this program knows" }
       : {}),
-    repairs: [{ set: meant ?? DEFAULT }],
+    repairs: [{ set: meant ?? DEFAULT_ISTIO_VERSION }],
   };
 }
 
@@ -69,7 +70,9 @@ export function istioVersionWarnings(
   return [
     ...(ended === undefined
       ? []
-      : [`Istio ${version} has had no support and no security fixes since ${ended}; ${DEFAULT} has.`]),
+      : [
+          `Istio ${version} has had no support and no security fixes since ${ended}; ${DEFAULT_ISTIO_VERSION} has.`,
+        ]),
     ...(tag === undefined || tag === version || tag.startsWith(`${version}-`)
       ? []
       : [

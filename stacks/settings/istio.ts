@@ -2,7 +2,7 @@ import { chartSource } from "./charts";
 import { LABEL, LABEL_RULE } from "./dns";
 import { field, flag, freeForm, integer, object, refuse, text, withDefault } from "./fields";
 import { IMAGE_TAG, imageReference, isImageHub } from "./image";
-import { ISTIO_VERSIONS, istioVersionRefusal } from "./istio-version";
+import { DEFAULT_ISTIO_VERSION, ISTIO_VERSIONS, istioVersionRefusal } from "./istio-version";
 import { namespace } from "./namespace";
 import { autoscaler, resources } from "./pods";
 
@@ -29,7 +29,7 @@ export const istio = object(
           description: "Version of Istio's charts and images.",
         },
       ),
-      "1.31.0",
+      DEFAULT_ISTIO_VERSION,
     ),
     hub: field(
       (value) => {
@@ -46,12 +46,12 @@ export const istio = object(
     ).exactOptional(),
     tag: text(IMAGE_TAG, 'an image tag: letters, digits, "_", "." and "-"', {
       description: "Tag of Istio's images; the charts' own when absent.",
-      example: "1.31.0",
+      example: DEFAULT_ISTIO_VERSION,
     }).exactOptional(),
     charts: withDefault(
-      chartSource("`base`, `istiod` and `gateway`", "https://istio-release.storage.googleapis.com/charts"),
-      { repository: "https://istio-release.storage.googleapis.com/charts" },
-      "https://istio-release.storage.googleapis.com/charts",
+      chartSource("`base`, `istiod` and `gateway`", "https://blob.istio.io/istio-release/charts"),
+      { repository: "https://blob.istio.io/istio-release/charts" },
+      "https://blob.istio.io/istio-release/charts",
     ),
     revision: text(LABEL, LABEL_RULE, {
       description:
