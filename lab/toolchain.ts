@@ -6,7 +6,7 @@ import { folders } from "./folders";
 
 /** Versions of everything that the lab runs; the modules under toolchain/ pin the same. */
 export const versions = {
-  pulumi: "3.246.0",
+  pulumi: "3.276.0",
   pulumiKubernetes: "4.25.0",
   kubernetes: "1.35.4",
   etcd: "3.6.5-0",
@@ -230,6 +230,8 @@ export class Toolchain {
       const file = besideCli.includes(name) ? path.join(cli, name) : this.file(name);
       fs.symlinkSync(file, path.join(folders.bin, name));
     }
+    // Pulumi runs the program by the first `node` on PATH; the machine's own may be too old.
+    fs.symlinkSync(process.execPath, path.join(folders.bin, "node"));
   }
 
   /** The folder with Pulumi's CLI and its language host. */

@@ -6,7 +6,7 @@ exports.create = () => ({
     const { code, map } = transformSync(source, {
       loader: "ts",
       format: "cjs",
-      target: "node20",
+      target: "node22",
       sourcefile: fileName,
       sourcemap: true,
     });

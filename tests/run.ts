@@ -33,8 +33,11 @@ const FAST: readonly Layer[] = [
     command: ["node", "node_modules/typescript-native/bin/tsc", "-p", ".", "--singleThreaded"],
   },
 ];
-/** Only with `--all`, since it installs packages; beside the fast ones, since it needs no lab. */
-const PACKAGE = mocha("package", "--timeout", "5m", "tests/package/**/*.test.ts");
+/** Only with `--all`, since they take long; beside the fast ones, since they need no lab. */
+const LONG: readonly Layer[] = [
+  mocha("package", "--timeout", "5m", "tests/package/**/*.test.ts"),
+  { name: "unused files and packages", command: ["knip"] },
+];
 const SLOW: readonly Layer[] = [
   mocha("lab", "--timeout", "30m", "tests/lab/**/*.test.ts"),
   { name: "lab up", command: ["npm", "run", "-s", "lab", "--", "up"] },
@@ -97,7 +100,7 @@ async function main(all: boolean): Promise<number> {
   const total: Total = { passed: 0, failed: 0, skipped: 0, failures: [] };
   try {
     // On two cores: the category service's tests wait half of their time.
-    const queue = (all ? [PACKAGE, ...FAST] : FAST).values();
+    const queue = (all ? [...LONG, ...FAST] : FAST).values();
     await Promise.all([1, 2, 3].map(() => run(queue, folder, total, false)));
     if (all) await run(SLOW, folder, total, true);
   } finally {

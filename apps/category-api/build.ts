@@ -30,7 +30,7 @@ export async function bundle(entryPoint: string, outfile: string): Promise<void>
     outfile,
     bundle: true,
     platform: "node",
-    target: "node20",
+    target: "node22",
     // PGlite's ES module finds its files by import.meta.url, which a CommonJS bundle does not have.
     alias: { "@electric-sql/pglite": PGLITE },
     minifyWhitespace: true,

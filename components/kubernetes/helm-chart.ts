@@ -4,9 +4,9 @@ export type HelmValues = Readonly<Record<string, unknown>>;
 /** A chart repository by URL, the path of an OCI registry below which the charts are (`oci://`), or a folder that holds one folder for each chart. */
 export type ChartSource = { readonly repository: string } | { readonly directory: string };
 
-/** Istio's release chart repository (Istio docs, "Install with Helm"). */
+/** Istio's release chart repository; the one before gets no charts from 1.31 on (Istio 1.31 upgrade notes). */
 export const ISTIO_CHARTS: ChartSource = {
-  repository: "https://istio-release.storage.googleapis.com/charts",
+  repository: "https://blob.istio.io/istio-release/charts",
 };
 
 /** The arguments by which a Release finds a chart. */

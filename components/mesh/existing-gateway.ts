@@ -110,7 +110,10 @@ function find(name: string, args: ExistingGatewayArgs): Promise<FoundGateway | u
       if (await isOurs(access, namespace)) return { found: undefined, problems: [OURS] };
       const objects = config.makeApiClient(client.CustomObjectsApi);
       const list = async <Object>(plural: string): Promise<readonly Object[]> => {
-        const answer: unknown = await objects.listCustomObjectForAllNamespaces({ ...NETWORKING, plural });
+        const answer: unknown = await objects.listCustomObjectForAllNamespaces({
+          ...NETWORKING,
+          resourcePlural: plural,
+        });
         return (answer as { readonly items: readonly Object[] }).items;
       };
       const own = async <Spec>(plural: string): Promise<readonly FoundObject<Spec>[]> => {

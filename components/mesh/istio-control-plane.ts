@@ -12,7 +12,7 @@ import { injectionLabels, namespaceFor, namespaceName, type NamespaceArgs } from
 export { REVISION_LABEL } from "../kubernetes/namespace";
 
 export interface IstioControlPlaneArgs {
-  /** Istio release of base and istiod alike, such as `1.31.0` (chart versions are Istio versions). */
+  /** Istio release of base and istiod alike, such as `1.31.4` (chart versions are Istio versions). */
   readonly version: string;
   /** Where the charts come from; default: Istio's release chart repository. */
   readonly charts?: ChartSource;

@@ -76,9 +76,13 @@ export function policyLag(
       ? "has no listener yet"
       : servers
           .flatMap((filters) => {
-            const of = (name: string): Tree[] =>
-              filters.filter((f) => f.name === name).map(({ typed_config = {} }) => typed_config);
-            const [rbac, jwt] = [of("envoy.filters.http.rbac"), of("envoy.filters.http.jwt_authn")];
+            const of = (...names: string[]): Tree[] =>
+              filters
+                .filter((f) => names.includes(f.name ?? ""))
+                .map(({ typed_config = {} }) => typed_config);
+            // With ENABLE_GATEWAY_API_HTTPROUTE_AUTH, Istio 1.32 gives what allows a name of its own (its upgrade notes).
+            const rbac = of("envoy.filters.http.rbac", "istio.authorization.allow");
+            const jwt = of("envoy.filters.http.jwt_authn");
             return [
               ...policies.access.map((policy) => accessLag(rbac, policy)),
               ...policies.tokens.map((authentication) => tokenLag(jwt, authentication)),

@@ -1,8 +1,9 @@
 import { execa } from "execa";
 import assert from "node:assert/strict";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { parse } from "yaml";
 
 const ROOT = path.resolve(__dirname, "../..");
 
@@ -14,9 +15,10 @@ interface Manifest {
 const manifest = (folder: string): Manifest =>
   JSON.parse(readFileSync(path.join(ROOT, folder, "package.json"), "utf8")) as Manifest;
 
-/** Runs the README's program against mocks and prints what it registered. */
+/** Runs a program against mocks and prints what it registered. */
 const DRIVER = `
 const pulumi = require("@pulumi/pulumi");
+const [program, config] = process.argv.slice(2);
 const seen = [];
 pulumi.runtime.setMocks({
   newResource: (r) => {
@@ -25,10 +27,11 @@ pulumi.runtime.setMocks({
     return { id: r.name + "-id", state: { ...r.inputs, status } };
   },
   call: (c) => c.inputs,
-}).then(() => {
+}, "shopzier", "dev").then(() => {
+  pulumi.runtime.setAllConfig(JSON.parse(config ?? "{}"));
   // Pulumi's mocks cannot register hooks; the README says so.
   Object.assign(pulumi.runtime.getMonitor(), { registerResourceHook: (_, done) => done(null, {}) });
-  return pulumi.runtime.runInPulumiStack(async () => require("./program.js"));
+  return pulumi.runtime.runInPulumiStack(async () => require(program));
 }).then(async (outputs) => {
   // Waits for every registration.
   await pulumi.runtime.disconnect();
@@ -103,7 +106,7 @@ describe("the npm package shopzier-mesh", () => {
       }),
     );
     await execa("npx", ["--no-install", "tsc", "-p", "."], { cwd: folder });
-    const { stdout } = await execa("node", ["driver.cjs"], { cwd: folder });
+    const { stdout } = await execa("node", ["driver.cjs", "./program.js"], { cwd: folder });
     const { seen, url } = JSON.parse(stdout) as { seen: string[]; url: string };
     assert.equal(url, "http://192.0.2.1");
     for (const resource of [
@@ -114,5 +117,41 @@ describe("the npm package shopzier-mesh", () => {
     ]) {
       assert.ok(seen.includes(resource), `${resource} in\n${seen.join("\n")}`);
     }
+  });
+});
+
+describe("the program", () => {
+  let folder: string;
+  before(() => (folder = mkdtempSync(path.join(tmpdir(), "shopzier-program-"))));
+  after(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it("runs on its runtime dependencies alone", async () => {
+    const isSource = (file: string): boolean => !["node_modules", "dist"].includes(path.basename(file));
+    for (const name of [
+      ...["package.json", "package-lock.json", "apps/category-api/package.json", "Pulumi.yaml"],
+      ...["index.ts", "typescript.mjs", "tsconfig.json", "stacks", "components", "lab"],
+    ])
+      cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true, filter: isSource });
+    await execa("npm", ["ci", "--omit=dev", "--no-audit", "--no-fund", "--prefer-offline"], { cwd: folder });
+
+    writeFileSync(path.join(folder, "driver.cjs"), DRIVER);
+    const yaml = (file: string): unknown => parse(readFileSync(path.join(ROOT, file), "utf8"));
+    const { runtime } = yaml("Pulumi.yaml") as { runtime: { options: { nodeargs: string } } };
+    const { config } = yaml("Pulumi.dev.yaml") as { config: Record<string, unknown> };
+    const text = Object.entries(config).map(([key, value]) => [
+      key,
+      typeof value === "string" ? value : JSON.stringify(value),
+    ]);
+    const program = ["driver.cjs", "./index.ts", JSON.stringify(Object.fromEntries(text))];
+    const { stdout } = await execa("node", [...runtime.options.nodeargs.split(" "), ...program], {
+      cwd: folder,
+    });
+    const { seen } = JSON.parse(stdout) as { seen: string[] };
+    assert.ok(
+      seen.includes("kubernetes:networking.istio.io/v1:VirtualService category-routes-route"),
+      stdout,
+    );
   });
 });

@@ -80,6 +80,8 @@ describe("lab toolchain", () => {
       );
       assert.equal(host, path.join(path.dirname(cli ?? ""), "pulumi-language-nodejs"));
       assert.equal(fs.readFileSync(host, "utf8"), "pulumi-language-nodejs");
+      // The language host runs the program by the `node` of PATH.
+      assert.equal(fs.realpathSync(path.join(folders.bin, "node")), process.execPath);
     } finally {
       Object.assign(folders, { cache, bin });
     }

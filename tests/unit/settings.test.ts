@@ -222,8 +222,8 @@ describe("settings: parsed values", function () {
       istio: {
         install: true,
         namespace: { name: "istio-system", create: true },
-        version: "1.31.0",
-        charts: { repository: "https://istio-release.storage.googleapis.com/charts" },
+        version: "1.31.4",
+        charts: { repository: "https://blob.istio.io/istio-release/charts" },
         controlPlane: {},
         values: {},
       },
@@ -355,7 +355,8 @@ describe("settings: parsed values", function () {
   it("warns of an Istio version without support, and of the ring hash of 1.30.0", () => {
     const warnings = (version: string, loadBalancer: unknown = "RANDOM"): readonly string[] =>
       parseSettings(small({ istio: { version }, loadBalancer }), "dev").warnings;
-    assert.deepEqual(warnings("1.31.0"), []);
+    assert.deepEqual(warnings("1.31.4"), []);
+    assert.deepEqual(warnings("1.32.0"), []);
     assert.deepEqual(warnings("1.30.3"), []);
     assert.match(warnings("1.29.6").join(), /no support and no security fixes since 2026-10-12/);
     assert.match(warnings("1.30.0", { consistentHash: { sourceIp: true } }).join(), /ring/);
@@ -647,7 +648,7 @@ function rightConfig(): fc.Arbitrary<RightConfig> {
             propagation: fc.record({ wait: fc.boolean(), timeout: duration }, { requiredKeys: [] }),
             istio: fc.record(
               {
-                version: fc.constantFrom("1.31.0", "1.30.6", "1.29.2"),
+                version: fc.constantFrom("1.32.0", "1.31.4", "1.30.6", "1.29.2"),
                 charts: fc.constantFrom(".lab/charts", "https://charts.example.com/istio"),
                 controlPlane: fc.oneof(fc.constant({}), scale),
               },

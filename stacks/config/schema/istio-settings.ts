@@ -56,12 +56,12 @@ export const istio = object(
     ).exactOptional(),
     tag: text(IMAGE_TAG, 'an image tag: letters, digits, "_", "." and "-"', {
       description: "Tag of Istio's images; the charts' own when absent.",
-      example: "1.31.0",
+      example: SUPPORTED_ISTIO,
     }).exactOptional(),
     charts: withDefault(
-      chartSource("`base`, `istiod` and `gateway`", "https://istio-release.storage.googleapis.com/charts"),
-      { repository: "https://istio-release.storage.googleapis.com/charts" },
-      "https://istio-release.storage.googleapis.com/charts",
+      chartSource("`base`, `istiod` and `gateway`", "https://blob.istio.io/istio-release/charts"),
+      { repository: "https://blob.istio.io/istio-release/charts" },
+      "https://blob.istio.io/istio-release/charts",
     ),
     revision: text(LABEL, LABEL_RULE, {
       description:

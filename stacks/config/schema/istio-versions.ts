@@ -7,6 +7,7 @@ interface Minor {
 }
 
 const MINORS: Readonly<Record<string, Minor>> = {
+  "1.32": { from: 0 },
   "1.31": { from: 0 },
   "1.30": { from: 0 },
   // 1.29.0 and 1.29.1 lack base.validationFailurePolicy.
@@ -22,7 +23,7 @@ export const ISTIO_VERSIONS = Object.entries(MINORS)
   .join(", ");
 
 /** Version that is installed where none is written, and that stands for a wrong one in repairs. */
-export const SUPPORTED_ISTIO = "1.31.0";
+export const SUPPORTED_ISTIO = "1.31.4";
 
 function minorOf(version: string): { minor: string; patch: number } | undefined {
   const [, minor, patch] = /^(\d+\.\d+)\.(\d+)$/.exec(version) ?? [];
