@@ -6,7 +6,7 @@ import { createSign, generateKeyPairSync } from "node:crypto";
 import { planAuthentication } from "../components/security/authentication";
 import { planRoutes } from "../components/traffic/route-plan";
 import type { RateLimit } from "../components/traffic/rate-limit";
-import type { TrafficRule } from "../components/traffic/rules";
+import type { TrafficRule } from "../components/traffic/traffic-rules";
 import { applyObjects, baseline, deleteObjects, kubectl } from "../tests/e2e/lab";
 import type { Result } from "./measure";
 import {

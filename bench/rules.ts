@@ -5,7 +5,7 @@ import { planAccess, type AccessLists } from "../components/security/access-list
 import { planRoutes } from "../components/traffic/route-plan";
 import { ruleProblems } from "../components/traffic/rule-problems";
 import { trafficProblemText } from "../components/traffic/traffic-messages";
-import type { TrafficRule } from "../components/traffic/rules";
+import type { TrafficRule } from "../components/traffic/traffic-rules";
 import { compile, type SimulatedPlan, type SimulatedRequest } from "../components/simulator/simulator";
 import { atMost, median, type Result } from "./measure";
 

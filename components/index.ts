@@ -31,7 +31,7 @@ export * from "./observability/mesh-telemetry";
 export * from "./observability/metrics";
 export * from "./observability/prometheus";
 export * from "./observability/queries";
-export * from "./observability/rules";
+export * from "./observability/prometheus-rules";
 export * from "./observability/tracing";
 export type { ServiceProbes } from "./service/pod";
 export * from "./security/service-access";
@@ -64,6 +64,6 @@ export type {
   RulePolicies,
   TrafficPolicies,
   TrafficRule,
-} from "./traffic/rules";
+} from "./traffic/traffic-rules";
 export type { VersionPolicies } from "./traffic/version-policies";
 export * from "./traffic/weights";

@@ -103,9 +103,9 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
     {
       namespace: c.namespace,
       injectionLabels: controlPlane.injectionLabels,
-      image: c.profile,
+      profile: c.profile,
       port: c.port,
-      graceSeconds: c.drain,
+      drainSeconds: c.drain,
       ...(c.readyTimeout !== undefined && { timeoutSeconds: c.readyTimeout }),
       versions: Object.fromEntries(
         Object.entries(c.versions).map(([name, v]) => [

@@ -6,7 +6,7 @@ import { ServiceAccess, type ServiceAccessArgs } from "../security/service-acces
 import type { ServiceMetrics, VersionArgs } from "../service/service-version";
 import { VersionedService, type VersionedServiceArgs } from "../service/versioned-service";
 import { VersionRoutes, type VersionRoutesArgs } from "../service/version-routes";
-import { versionsAsked } from "../traffic/rules";
+import { versionsAsked } from "../traffic/traffic-rules";
 import type { Shares } from "../traffic/weights";
 import { CategoryDatabase, type CategoryDatabaseArgs } from "./category-database";
 import { CATEGORY_METRICS, CATEGORY_PATHS } from "./category-paths";
@@ -16,13 +16,13 @@ import { guarded } from "../kubernetes/ownership";
 export { CATEGORY_PATHS } from "./category-paths";
 
 /** Which family of images runs, for the defaults that follow from it. */
-export const CategoryImage = {
+export const CategoryProfile = {
   /** Our own category service: small, starts in seconds, runs as any user. */
   "category-api": "category-api",
   /** The whole Shopizer: a JVM that takes a minute to start and writes to its own file system as root. */
   shopizer: "shopizer",
 } as const;
-export type CategoryImage = (typeof CategoryImage)[keyof typeof CategoryImage];
+export type CategoryProfile = (typeof CategoryProfile)[keyof typeof CategoryProfile];
 
 export interface CategoryApiArgs {
   readonly namespace: VersionedServiceArgs["namespace"];
@@ -30,11 +30,11 @@ export interface CategoryApiArgs {
   /** Version name → what runs; see {@link categoryDefaults} for what the image family fills in. */
   readonly versions: Readonly<Record<string, VersionArgs>>;
   /** Default `category-api`. */
-  readonly image?: CategoryImage;
+  readonly profile?: CategoryProfile;
   /** Default 8080, Shopizer's. */
   readonly port?: number;
   /** Requests in flight when a pod ends have this long, in seconds. Default 25. */
-  readonly graceSeconds?: number;
+  readonly drainSeconds?: number;
   /** A {@link CategoryDatabase} beside the versions, whose pods take the URL from {@link CATEGORY_DATABASE_URL}. Default: none. */
   readonly database?: Pick<CategoryDatabaseArgs, "image" | "volume" | "resources">;
   readonly hosts: readonly string[];
@@ -50,14 +50,14 @@ export interface CategoryApiArgs {
 }
 
 /** What follows from the image family. */
-export function categoryDefaults(image: CategoryImage): {
+export function categoryDefaults(profile: CategoryProfile): {
   readonly probes: ServiceProbes;
   readonly restricted: boolean;
   readonly resources: { readonly requests: Record<string, string>; readonly limits: Record<string, string> };
   readonly timeoutSeconds: number;
   readonly metrics?: ServiceMetrics;
 } {
-  return image === CategoryImage.shopizer
+  return profile === CategoryProfile.shopizer
     ? {
         // Liveness and readiness groups appear by themselves where Spring Boot finds Kubernetes.
         probes: {
@@ -95,7 +95,7 @@ export class CategoryApi extends pulumi.ComponentResource {
       { ...inputs, versions: Object.keys(args.versions) },
       guarded(cluster, opts),
     );
-    const defaults = categoryDefaults(args.image ?? CategoryImage["category-api"]);
+    const defaults = categoryDefaults(args.profile ?? CategoryProfile["category-api"]);
     const port = args.port ?? 8080;
     const asked = versionsAsked(traffic);
     const service = new VersionedService(
@@ -109,7 +109,7 @@ export class CategoryApi extends pulumi.ComponentResource {
         restricted: defaults.restricted,
         timeoutSeconds: args.timeoutSeconds ?? defaults.timeoutSeconds,
         metrics: defaults.metrics,
-        graceSeconds: args.graceSeconds,
+        drainSeconds: args.drainSeconds,
         versions: Object.fromEntries(versions.filter(([version]) => asked.has(version))),
         cluster,
       },

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { HelmValues } from "../kubernetes/helm-chart";
 import { amount } from "../kubernetes/quantity";
 import { chartNamespace, chartRelease, type Chart, type ChartReleaseArgs } from "./chart-release";
-import type { RuleGroup } from "./rules";
+import type { RuleGroup } from "./prometheus-rules";
 import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 /** A persistent volume. */

@@ -56,10 +56,10 @@ function literalsOf({ from, to, when = [] }: AuthorizationRule): Literal[] {
 /** Without those that another one covers: what has fewer conditions matches more. */
 function simplest(negations: readonly Negation[]): readonly Negation[] {
   const kept: Negation[] = [];
-  const covers = (one: Negation, other: Negation): boolean =>
+  const negates = (one: Negation, other: Negation): boolean =>
     [...one].every(([field, values]) => [...values].every((value) => other.get(field)?.has(value)));
   for (const negation of [...negations].sort((a, b) => size(a) - size(b)))
-    if (!kept.some((one) => covers(one, negation))) kept.push(negation);
+    if (!kept.some((one) => negates(one, negation))) kept.push(negation);
   return kept;
 }
 
@@ -67,17 +67,17 @@ const size = (negation: Negation): number =>
   [...negation.values()].reduce((sum, values) => sum + values.size, 0);
 
 function ruleOf(negation: Negation): AuthorizationRule {
-  const of = (field: keyof typeof NEGATED): Record<string, string[]> => {
+  const negated = (field: keyof typeof NEGATED): Record<string, string[]> => {
     const values = negation.get(field);
     return values ? { [NEGATED[field]]: [...values] } : {};
   };
-  const source = of("remoteIpBlocks");
+  const source = negated("remoteIpBlocks");
   const when = [...negation].flatMap(([key, values]): Condition[] =>
     Object.hasOwn(NEGATED, key) ? [] : [{ key, notValues: [...values] }],
   );
   return {
     ...(Object.keys(source).length > 0 && { from: [{ source }] }),
-    ...toOperation({ ...of("methods"), ...of("paths") }),
+    ...toOperation({ ...negated("methods"), ...negated("paths") }),
     ...(when.length > 0 && { when }),
   };
 }

@@ -26,7 +26,7 @@ export interface ServicePodArgs {
    */
   readonly lingerSeconds?: number;
   /** How long requests in flight may take after that, in seconds. Default 25. */
-  readonly graceSeconds?: number;
+  readonly drainSeconds?: number;
   /** Run as a user other than root with a read-only root file system. Default true; an image that needs root says false. */
   readonly restricted?: boolean;
 }
@@ -61,7 +61,7 @@ export function servicePod(spec: PodSpec, args: ServicePodArgs): PodSpec {
     automountServiceAccountToken: spec.automountServiceAccountToken ?? false,
     enableServiceLinks: spec.enableServiceLinks ?? false,
     terminationGracePeriodSeconds:
-      spec.terminationGracePeriodSeconds ?? linger + (args.graceSeconds ?? 25) + 5,
+      spec.terminationGracePeriodSeconds ?? linger + (args.drainSeconds ?? 25) + 5,
     securityContext: spec.securityContext ?? {
       ...(restricted && { runAsNonRoot: true }),
       seccompProfile: { type: "RuntimeDefault" },

@@ -33,7 +33,7 @@ export interface SharedVersionArgs {
   /** Where the pods answer Prometheus, as annotations that scrapers read; the proxy adds its own to them. Default: nowhere. */
   readonly metrics?: ServiceMetrics;
   /** Requests in flight when a pod ends have this long, in seconds. Default 25. */
-  readonly graceSeconds?: number;
+  readonly drainSeconds?: number;
   /** Run as a user other than root with a read-only root file system. Default true. */
   readonly restricted?: boolean;
   /** How long the pods of a version may take to get ready, in seconds. Default 180. */

@@ -4,7 +4,7 @@ import type { FieldMatch, RequestMatch } from "./matches";
 import { confine } from "./paths";
 import { regexStart } from "./regex";
 import { isRouted, type RuleContext } from "./rule-context";
-import type { TrafficRule } from "./rules";
+import type { TrafficRule } from "./traffic-rules";
 import { trafficProblem, type TrafficProblem } from "./traffic-messages";
 
 /** The matches of a rule as they hold at the gateway: within the routed paths, and without a host that every request has. */

@@ -235,7 +235,7 @@ function localityProblems({ distribute, failover }: Locality, outlierDetection: 
 /** Istio refuses localities of which one lies in another. */
 function overlaps(localities: readonly string[], path: readonly string[]): TrafficProblem[] {
   return localities.flatMap((inner) => {
-    const outer = localities.find((other) => other !== inner && covers(other, inner));
+    const outer = localities.find((other) => other !== inner && localityCovers(other, inner));
     if (outer === undefined) return [];
     const either = [{ remove: [...path, inner] }, { remove: [...path, outer] }];
     return [trafficProblem("localitiesOverlap", [...path, inner], { inner, outer }, ...either)];
@@ -243,7 +243,7 @@ function overlaps(localities: readonly string[], path: readonly string[]): Traff
 }
 
 /** "eu" and "eu/*" are the same: all zones of a region. */
-function covers(outer: string, inner: string): boolean {
+function localityCovers(outer: string, inner: string): boolean {
   const parts = (locality: string): string[] => locality.split("/").filter((part) => part !== "*");
   const [a, b] = [parts(outer), parts(inner)];
   if (a.length === b.length && outer > inner) return false;

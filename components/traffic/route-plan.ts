@@ -18,7 +18,7 @@ import {
   withPolicies,
   type TrafficPolicies,
   type TrafficRule,
-} from "./rules";
+} from "./traffic-rules";
 import { refuseOversize } from "./size-limit";
 import { sharedPolicy, subsetPolicy, type VersionPolicies } from "./version-policies";
 import { effectiveShares, integerWeights, type Shares, type Weights } from "./weights";

@@ -1,5 +1,5 @@
 import type { RoutedPath } from "./paths";
-import type { TrafficRule } from "./rules";
+import type { TrafficRule } from "./traffic-rules";
 
 /** What rules are for. */
 export interface RuleContext {

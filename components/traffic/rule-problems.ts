@@ -7,7 +7,7 @@ import { confine, within, type RoutedPath } from "./paths";
 import type { Path, Repair } from "./problem";
 import { REGEX_LIMIT } from "./regex";
 import { isRouted, type RuleContext } from "./rule-context";
-import type { Redirect, TrafficRule } from "./rules";
+import type { Redirect, TrafficRule } from "./traffic-rules";
 import { trafficProblem, type TrafficProblem } from "./traffic-messages";
 import { weightProblems } from "./weights";
 

@@ -1,4 +1,4 @@
-import { effectivePolicies, type TrafficRule } from "../../components/traffic/rules";
+import { effectivePolicies, type TrafficRule } from "../../components/traffic/traffic-rules";
 import { effectiveShares } from "../../components/traffic/weights";
 import { warningsOf } from "./checks/warnings";
 import { readConfiguration } from "./read";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { TrafficPolicies } from "../../components/traffic/rules";
+import type { TrafficPolicies } from "../../components/traffic/traffic-rules";
 import { namedClusters, routedClusters } from "../../components/readiness/propagation";
 import { planRoutes } from "../../components/traffic/route-plan";
 import type { Weights } from "../../components/traffic/weights";

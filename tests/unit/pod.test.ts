@@ -36,7 +36,7 @@ describe("servicePod", () => {
   });
 
   it("serves for some time after SIGTERM, and then leaves time for requests in flight", () => {
-    const spec = pod({}, { lingerSeconds: 7, graceSeconds: 20 });
+    const spec = pod({}, { lingerSeconds: 7, drainSeconds: 20 });
     assert.deepEqual(first(spec).lifecycle, { preStop: { sleep: { seconds: 7 } } });
     assert.ok(Number(spec.terminationGracePeriodSeconds) >= 7 + 20);
   });

@@ -21,7 +21,7 @@ import {
 } from "../../components/readiness/propagation";
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
 import { markPatch, patchesMark } from "../../components/traffic/rule-version";
-import type { TrafficRule } from "../../components/traffic/rules";
+import type { TrafficRule } from "../../components/traffic/traffic-rules";
 import type { Weights } from "../../components/traffic/weights";
 import { weights } from "./arbitraries";
 import { routeRequest } from "./traffic-arbitraries";

@@ -11,7 +11,7 @@ import {
 } from "../../components/traffic/retries";
 import type { RequestMatch } from "../../components/traffic/matches";
 import { planRoutes } from "../../components/traffic/route-plan";
-import type { RulePolicies, TrafficPolicies } from "../../components/traffic/rules";
+import type { RulePolicies, TrafficPolicies } from "../../components/traffic/traffic-rules";
 
 const retries: fc.Arbitrary<Retries> = fc.record(
   {

@@ -4,7 +4,7 @@ import { loadBalancerSettings } from "../../components/traffic/load-balancer";
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
 import { subsetOf } from "../../components/istio/cluster-name";
 import { routedClusters } from "../../components/readiness/propagation";
-import { versionsAsked, type TrafficRule } from "../../components/traffic/rules";
+import { versionsAsked, type TrafficRule } from "../../components/traffic/traffic-rules";
 import { MAX_BYTES } from "../../components/traffic/size-limit";
 import type { Weights } from "../../components/traffic/weights";
 import { weights } from "./arbitraries";

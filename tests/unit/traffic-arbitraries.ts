@@ -4,7 +4,7 @@ import type { FieldMatch, FieldMatches, PathMatch, RequestMatch } from "../../co
 import { CATEGORY_PATHS } from "../../components/category/category-paths";
 import type { RouteRequest } from "../../components/traffic/route-plan";
 import { ruleProblems } from "../../components/traffic/rule-problems";
-import type { RuleAction, TrafficRule } from "../../components/traffic/rules";
+import type { RuleAction, TrafficRule } from "../../components/traffic/traffic-rules";
 import type { SimulatedRequest } from "../../components/simulator/simulator";
 import type { Weights } from "../../components/traffic/weights";
 import { claimValues, forwardedFor, token } from "./access-arbitraries";

@@ -16,7 +16,7 @@ import { embedded, regexProblem, regexStart, wholeMatch } from "../../components
 import { httpsRedirect } from "../../components/security/gateway-servers";
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
 import { ruleProblems } from "../../components/traffic/rule-problems";
-import type { TrafficRule } from "../../components/traffic/rules";
+import type { TrafficRule } from "../../components/traffic/traffic-rules";
 import {
   compile,
   route,

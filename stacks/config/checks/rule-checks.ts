@@ -1,7 +1,7 @@
 /** What holds between the rules of the traffic, and between them and the service. */
 import { CATEGORY_PATHS } from "../../../components/category/category-paths";
 import { ruleProblems } from "../../../components/traffic/rule-problems";
-import type { TrafficRule } from "../../../components/traffic/rules";
+import type { TrafficRule } from "../../../components/traffic/traffic-rules";
 import { problem, type Path } from "../report/problem";
 import { didYouMean } from "../report/words";
 import { trafficRuleOf } from "../schema/rule-settings";

@@ -1,6 +1,6 @@
 /** Policies of requests: the same blocks for all traffic and for each rule. */
 import type { z } from "zod";
-import type { RulePolicies } from "../../../components/traffic/rules";
+import type { RulePolicies } from "../../../components/traffic/traffic-rules";
 import { cors } from "./cors-settings";
 import { fault } from "./fault-settings";
 import { headers } from "./headers-settings";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { RequestMatch } from "../../../components/traffic/matches";
-import type { RuleAction, TrafficRule } from "../../../components/traffic/rules";
+import type { RuleAction, TrafficRule } from "../../../components/traffic/traffic-rules";
 import { LABEL, LABEL_RULE, SUBDOMAIN } from "./dns-names";
 import { PATH, requestMatch } from "./match-settings";
 import { policies, rulePolicies } from "./policies-settings";

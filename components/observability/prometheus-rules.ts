@@ -1,6 +1,6 @@
 /** Prometheus rules about the versions of a service and about the mesh. */
 import type { Mirror } from "../traffic/mirror";
-import type { TrafficRule } from "../traffic/rules";
+import type { TrafficRule } from "../traffic/traffic-rules";
 import type { Shares } from "../traffic/weights";
 import { labelSelector } from "../kubernetes/pods";
 import {
