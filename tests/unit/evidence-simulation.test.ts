@@ -1,6 +1,14 @@
 /** A small part of the simulation that `make proof` runs; with its plan, and the time that takes. */
 import assert from "node:assert/strict";
-import { begin, judge, observe, planShift, stepsTo, type EvidenceSettings } from "../../components/evidence";
+import {
+  begin,
+  judge,
+  observe,
+  planShift,
+  stepsTo,
+  type EvidenceSettings,
+  type Shares,
+} from "../../components/evidence";
 import { binomial, OBJECTIVE, random, SCENARIOS, simulate, type Run } from "./evidence-simulation";
 
 const scenario = (name: string) => {
@@ -63,7 +71,7 @@ describe("the plan of a shift", () => {
       rate: RATE,
     }).steps.entries()) {
       const tick = limit / 40;
-      const shares = share === 100 ? { v2: share } : { v1: 100 - share, v2: share };
+      const shares: Shares = share === 100 ? { v2: share } : { v1: 100 - share, v2: share };
       for (let t = 0; ; t += tick) {
         if (t >= limit) return { end: "held", seconds, step };
         const all = Math.round(RATE * tick);
