@@ -1,6 +1,29 @@
 /** What may import what: `npx depcruise stacks components`, in `npm test` by tests/unit/imports.test.ts. */
+/** The rooms of the package, each of which may import those of the lines above it. */
+const ROOMS = [
+  ["istio", "kubernetes", "evidence"],
+  ["traffic"],
+  ["security"],
+  ["simulator", "readiness"],
+  ["observability"],
+  ["mesh"],
+  ["service"],
+  ["category"],
+];
+const below = (names) => `^components/(${names.join("|")})/`;
+
 module.exports = {
   forbidden: [
+    ...ROOMS.flatMap((line, level) =>
+      line.map((room) => ({
+        name: `${room}/ imports no room beside or below its own`,
+        severity: "error",
+        from: { path: below([room]) },
+        to: {
+          path: below([...line.filter((other) => other !== room), ...ROOMS.slice(level + 1).flat(), "index"]),
+        },
+      })),
+    ),
     { name: "no circle", severity: "error", from: {}, to: { circular: true } },
     {
       name: "a problem is said without knowing the settings",
