@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+import { NEW_SINCE, STATE_CONFIG, stateResources } from "../states/earlier-state";
+import { runProgram, type Registered } from "./program";
+
+describe("a state that an earlier program wrote", () => {
+  it("has each of its resources under the same URN, and each object under the same name", async () => {
+    const { config } = parse(readFileSync(STATE_CONFIG, "utf8")) as { config: Record<string, unknown> };
+    const { resources } = await runProgram(config, { stack: "lab" });
+    const all = new Map(resources.map((r) => [r.name, r]));
+    const types = ({ type, parent }: Registered): string => {
+      const above = parent === undefined ? undefined : all.get(parent);
+      return above ? `${types(above)}$${type}` : type;
+    };
+    const registered = new Map(
+      resources.map((r) => {
+        const { metadata = r.inputs } = r.inputs as {
+          metadata?: { name?: string; namespace?: string };
+        };
+        const { name = "", namespace } = metadata as { name?: string; namespace?: string };
+        const id = namespace === undefined ? name : `${namespace}/${name}`;
+        return [
+          `urn:pulumi:lab::shopzier::${types(r)}::${r.name}`,
+          r.type.startsWith("kubernetes:") ? id : undefined,
+        ];
+      }),
+    );
+    const written = stateResources().filter(({ type }) => !type.startsWith("pulumi:"));
+    assert.ok(written.length > 40);
+    assert.deepEqual(
+      written.map(({ urn }) => [urn, registered.get(urn)]),
+      written.map(({ urn, id }) => [urn, id]),
+    );
+    const added = resources
+      .map(({ name }) => name)
+      .filter((name) => !written.some(({ urn }) => urn.endsWith(`::${name}`)));
+    assert.deepEqual(added.sort(), NEW_SINCE);
+  });
+});
