@@ -71,7 +71,7 @@ const owned = [
   ),
   ...Object.entries(OF_GATEWAY).map(([at, why]) =>
     // Where the value itself is wrong, that is said.
-    check({ ...EXISTING, read: at as string, value: `written ${at}` as const }, (c) =>
+    check({ ...EXISTING, read: at, value: `written ${at}` as const }, (c) =>
       isShared(c) ? unset(at, why, c.value, "gateway.existing") : [],
     ),
   ),
