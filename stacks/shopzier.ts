@@ -59,7 +59,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
     : new ExistingControlPlane("istio", {
         namespace: istio.namespace.name,
         ...(revision !== undefined && { revision }),
-        needs: { pathNormalization: judgesPaths(settings) },
+        needs: { pathNormalization: judgesPaths(settings), since: newerThanOldest(settings) },
         cluster,
       });
   const afterIstio = { dependsOn: [controlPlane, controlPlane.ready] };
@@ -213,6 +213,19 @@ function judgesPaths({ security: { access, authentication, services } }: Setting
     ...(services?.deny ?? []),
   ];
   return refused.some(({ paths }) => paths !== undefined);
+}
+
+/** Minors of Istio before which something in the settings is without effect: a chart's version is checked with the settings. */
+function newerThanOldest({ traffic, loadBalancer }: Settings): Record<string, string> {
+  const own = Object.values(traffic.versions);
+  const budget = [traffic, ...own].some(({ circuitBreaker }) => circuitBreaker?.retryBudget !== undefined);
+  const slow = [loadBalancer, ...own.map((version) => version.loadBalancer)].some(
+    (balancer) => typeof balancer === "object" && (balancer.warmup?.aggression ?? 1) < 1,
+  );
+  return {
+    ...(budget && { "1.30": "a retry budget" }),
+    ...(slow && { "1.31": "warmup.aggression below 1" }),
+  };
 }
 
 /** Whether access or limits go by the address of the peer, which a node in between would hide (externalTrafficPolicy). */

@@ -49,11 +49,14 @@ async function loadKubernetesClient(): Promise<KubernetesClient> {
   return import("@kubernetes/client-node");
 }
 
-/** The Kubernetes client with the ambient kubeconfig, or the one that `access` names. */
-export async function kubernetesAccess(access: ClusterAccess = {}): Promise<{
+/** The Kubernetes client, and the cluster that it asks. */
+export interface KubernetesAccess {
   readonly client: KubernetesClient;
   readonly config: KubeConfig;
-}> {
+}
+
+/** The Kubernetes client with the ambient kubeconfig as it is now, or the one that `access` names. */
+export async function kubernetesAccess(access: ClusterAccess = {}): Promise<KubernetesAccess> {
   const client = await loadKubernetesClient();
   const { kubeconfig, context, cluster } = await resolved(access);
   const config = new client.KubeConfig();

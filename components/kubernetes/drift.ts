@@ -26,17 +26,28 @@ const SHOWN = 5;
  * @param uid of the object that was written: one of the same name and another uid is in another cluster, or was made anew.
  */
 export function drift(live: LiveObject | undefined, written: unknown, uid?: string): string | undefined {
-  if (live === undefined) {
-    return "is not in the cluster that was asked: somebody deleted it, or the component's `cluster` is not that of its provider";
-  }
-  const seen = live.metadata?.uid;
-  if (uid !== undefined && seen !== undefined && seen !== uid) {
-    return `has the uid ${seen} instead of ${uid}: somebody made it anew, or the component's \`cluster\` is not that of its provider`;
-  }
+  const other = otherObject(live, uid);
+  if (live === undefined || other !== undefined) return other;
   const found = differences(live.spec, written, "spec");
   if (found.length === 0) return undefined;
   const more = found.length > SHOWN ? [`and ${found.length - SHOWN} more`] : [];
   return `was changed by ${changedBy(live)}: ${[...found.slice(0, SHOWN), ...more].join("; ")}`;
+}
+
+/**
+ * Why an object in a cluster is not the one that was written, in words; undefined where it is. One of the same name and
+ * another uid is in another cluster, or was made anew. `live` is undefined where there is none.
+ */
+export function otherObject(
+  live: Pick<LiveObject, "metadata"> | undefined,
+  uid: string | undefined,
+): string | undefined {
+  if (live === undefined) {
+    return "is not in the cluster that was asked: somebody deleted it, or the component's `cluster` is not that of its provider";
+  }
+  const seen = live.metadata?.uid;
+  if (uid === undefined || seen === undefined || seen === uid) return undefined;
+  return `has the uid ${seen} instead of ${uid}: somebody made it anew, or the component's \`cluster\` is not that of its provider`;
 }
 
 /** Field managers of the spec other than Pulumi, with the time of their last change. */

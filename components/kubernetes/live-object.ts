@@ -1,8 +1,9 @@
-import type { LiveObject } from "./drift";
-import { endingWith, kubernetesAccess, type ClusterAccess } from "./cluster-access";
+import { endingWith, FinalError, type KubernetesAccess } from "./cluster-access";
+import { otherObject, type LiveObject } from "./drift";
 
 /** Where the API has each kind that the gateways follow. */
 const PLACES = {
+  Gateway: { group: "networking.istio.io", version: "v1", plural: "gateways" },
   VirtualService: { group: "networking.istio.io", version: "v1", plural: "virtualservices" },
   EnvoyFilter: { group: "networking.istio.io", version: "v1alpha3", plural: "envoyfilters" },
   AuthorizationPolicy: { group: "security.istio.io", version: "v1", plural: "authorizationpolicies" },
@@ -21,11 +22,10 @@ export interface ObjectKey {
  * @throws what the API server refuses, or what fails on the way to it.
  */
 export async function readObject(
-  access: ClusterAccess,
+  { client, config }: KubernetesAccess,
   { kind, namespace, name }: ObjectKey,
   signal: AbortSignal,
 ): Promise<{ readonly live?: LiveObject }> {
-  const { client, config } = await kubernetesAccess(access);
   const api = config.makeApiClient(client.CustomObjectsApi);
   try {
     const live: unknown = await api.getNamespacedCustomObject(
@@ -45,14 +45,29 @@ export async function readObject(
  * @throws what the API server refuses, or what fails on the way to it.
  */
 export async function readSpecs<Spec>(
-  access: ClusterAccess,
+  { client, config }: KubernetesAccess,
   kind: ObjectKey["kind"],
   signal: AbortSignal,
 ): Promise<readonly Spec[]> {
-  const { client, config } = await kubernetesAccess(access);
   const api = config.makeApiClient(client.CustomObjectsApi);
   const { items } = (await api.listClusterCustomObject(PLACES[kind], endingWith(client, signal))) as {
     readonly items: readonly { readonly spec: Spec }[];
   };
   return items.map(({ spec }) => spec);
+}
+
+/**
+ * Proves that the cluster that is asked has the very object that was written through a provider: what another cluster says of
+ * objects of the same name is no answer.
+ *
+ * @throws FinalError where the object is not there or has another uid; else as {@link readObject}.
+ */
+export async function proveCluster(
+  access: KubernetesAccess,
+  key: ObjectKey,
+  uid: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const other = otherObject((await readObject(access, key, signal)).live, uid);
+  if (other !== undefined) throw new FinalError(`${key.kind} ${key.namespace}/${key.name} ${other}`);
 }

@@ -85,7 +85,11 @@ export function namespaceFor(
   name: string,
   namespace: NamespaceArgs,
   { parent, labels, injectionLabels, cluster }: NamespaceOptions,
-): { readonly name: pulumi.Output<string>; readonly ready: pulumi.Input<pulumi.Resource[]> } {
+): {
+  readonly name: pulumi.Output<string>;
+  readonly ready: pulumi.Input<pulumi.Resource[]>;
+  readonly created?: k8s.core.v1.Namespace;
+} {
   const own = namespaceName(namespace);
   if (!isCreated(namespace)) {
     const ready = pulumi.output(injectionLabels).apply((wanted) => usable(own, wanted, cluster));
@@ -93,7 +97,7 @@ export function namespaceFor(
   }
   const metadata = { name: own, labels };
   const created = new k8s.core.v1.Namespace(`${name}-namespace`, { metadata }, { parent });
-  return { name: created.metadata.name, ready: [created] };
+  return { name: created.metadata.name, ready: [created], created };
 }
 
 async function usable(

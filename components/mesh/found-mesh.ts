@@ -6,6 +6,8 @@ import { REVISION_LABEL } from "../kubernetes/namespace";
 export interface MeshNeeds {
   /** That paths are read as the service reads them, which policies on paths rest on: `DECODE_AND_MERGE_SLASHES`. */
   readonly pathNormalization?: boolean;
+  /** What older versions of Istio cannot do: minor → what needs it. */
+  readonly since?: Readonly<Record<string, string>>;
 }
 
 export interface FoundMesh {
@@ -58,6 +60,9 @@ export function meshProblems(
         : older(version, OLDEST)
           ? [`it is ${version}; allowed: ${OLDEST} or newer`]
           : []),
+      ...Object.entries(needs.since ?? {})
+        .filter(([minor]) => version !== "" && older(version, minor))
+        .map(([minor, what]) => `it is ${version}; allowed: ${minor} or newer, for ${what}`),
       ...((istiod.status?.availableReplicas ?? 0) === 0
         ? [`no pod of Deployment ${istiod.metadata?.name ?? ""} is available`]
         : []),

@@ -12,6 +12,7 @@ import {
   type NodePorts,
   type TlsTermination,
 } from "../security/gateway-servers";
+import { serversTaken } from "../readiness/gateway-tls";
 import { certificatesHeld } from "../readiness/certificates";
 import { changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
 import type { GatewayPods } from "../kubernetes/pods";
@@ -111,5 +112,8 @@ export function gatewayListeners(
     ...(args.tlsTermination && { tlsTermination: args.tlsTermination }),
   });
   // Last, so that port 80 is never closed on the way.
-  return listener("gateway", servers, [...proof, ...plainHttp]);
+  const written = listener("gateway", servers, [...proof, ...plainHttp]);
+  if (certificates.length > 0 && timeoutSeconds > 0)
+    serversTaken(written, servers, { gateway: pods, cluster: args.cluster, timeoutSeconds });
+  return written;
 }

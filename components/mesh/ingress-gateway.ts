@@ -206,8 +206,8 @@ export class IngressGateway extends pulumi.ComponentResource {
     );
 
     const before = { namespace: gatewayNamespace, labels: { app: RELEASE, ...LABELS } };
-    const labelled = new pulumi.ResourceHook(`${name}-labelled`, ({ oldInputs }) =>
-      everyPodLabelled(oldInputs, before, {
+    const labelled = new pulumi.ResourceHook(`${name}-labelled`, (change) =>
+      everyPodLabelled(change, before, {
         cluster: args.cluster,
         timeoutSeconds: drain + (args.timeoutSeconds ?? 180),
       }),

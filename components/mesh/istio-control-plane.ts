@@ -73,7 +73,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     super("shopzier-mesh:index:IstioControlPlane", name, inputs, guarded(cluster, opts));
     const rootNamespace = namespaceName(args.namespace ?? "istio-system");
     const timeout = args.timeoutSeconds ?? 180;
-    const { ready } = namespaceFor(name, args.namespace ?? "istio-system", {
+    const namespace = namespaceFor(name, args.namespace ?? "istio-system", {
       parent: this,
       labels: RESTRICTED,
       cluster,
@@ -103,7 +103,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
           args.values?.base,
         ),
       },
-      { parent: this, dependsOn: ready },
+      { parent: this, dependsOn: namespace.ready },
     );
 
     const istiod = new k8s.helm.v3.Release(
@@ -146,7 +146,9 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     this.namespace = istiod.status.namespace;
     this.version = istiod.status.version;
     this.ready = webhooksAnswer(istiod, {
-      namespace: rootNamespace,
+      // One that exists is read through the provider: its uid proves which cluster is asked.
+      namespace:
+        namespace.created ?? k8s.core.v1.Namespace.get(`${name}-namespace`, namespace.name, { parent: this }),
       cluster,
     }).apply(() => this);
     // Known in every preview; that what takes them comes after the injector is a matter of dependsOn.

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Gateway } from "../istio/gateway";
 import {
   certificateProblems,
   missingCertificates,
@@ -9,6 +10,7 @@ import {
   type SecretDump,
 } from "../security/tls-secrets";
 import { apiMessage, changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
+import { proveCluster } from "../kubernetes/live-object";
 import type { GatewayPods } from "../kubernetes/pods";
 import { GatewayProxies, lagOfPods } from "./gateway-proxies";
 import { withoutStack } from "../kubernetes/without-stack";
@@ -29,20 +31,24 @@ const HINT_MS = 3000;
  * Resolves once every gateway pod holds the certificates that `listeners` name; rejects beyond the limit, in each `up` until
  * they do. Asks for the Secrets that are missing, and warns of certificates that clients will not take.
  */
-export function certificatesHeld(listeners: pulumi.Resource, args: CertificatesArgs): pulumi.Output<void> {
-  // Its URN, unlike what was written, is known in previews; in an update it is known once that is written.
-  return pulumi.output(listeners.urn).apply(async () => {
-    if (!changesCluster()) return;
-    try {
-      await held(listeners, args);
-    } catch (error) {
-      throw withoutStack(error as Error);
-    }
-  });
+export function certificatesHeld(listeners: Gateway, args: CertificatesArgs): pulumi.Output<unknown> {
+  // Its URN, unlike what was written, is known in previews.
+  return listeners.urn.apply((urn) =>
+    changesCluster()
+      ? listeners.metadata.apply(async (metadata) => {
+          try {
+            await held(listeners, metadata, args);
+          } catch (error) {
+            throw withoutStack(error as Error);
+          }
+        })
+      : pulumi.output<unknown>(urn),
+  );
 }
 
 async function held(
-  listeners: pulumi.Resource,
+  listeners: Gateway,
+  { name, namespace, uid }: { readonly name: string; readonly namespace: string; readonly uid: string },
   { gateway, cluster = {}, tls, timeoutSeconds }: CertificatesArgs,
 ): Promise<void> {
   const proxies = await GatewayProxies.connect(gateway, cluster);
@@ -50,6 +56,8 @@ async function held(
   const commands = new Set<string>();
   let last: SecretDump = {};
   try {
+    const limit = AbortSignal.timeout(timeoutSeconds * 1000);
+    await proveCluster(proxies.access, { kind: "Gateway", namespace, name }, uid, limit);
     const lag = await lagOfPods(proxies, { timeoutSeconds, pollMs: POLL_MS }, async (pod, signal) => {
       const dump = (last = await proxies.admin<SecretDump>(pod, secretsQuestion(tls), signal));
       const missing = missingCertificates(dump, tls);

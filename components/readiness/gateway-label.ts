@@ -2,10 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import {
   apiMessage,
   endingWith,
+  FinalError,
   kubernetesAccess,
   lagAfter,
   type ClusterAccess,
 } from "../kubernetes/cluster-access";
+import { proveCluster } from "../kubernetes/live-object";
 import { labelSelector, type GatewayPods } from "../kubernetes/pods";
 import { withoutStack } from "../kubernetes/without-stack";
 
@@ -21,23 +23,26 @@ const POLL_MS = 250;
  * For what selects the gateway's pods, before its update. Where it selected them without the label, this resolves once every
  * pod has it, also those that are ending: a pod that is not selected any more loses its listeners and policies at once.
  *
- * @param inputs what was written last.
+ * @param before what was written last, and what came of it.
  * @param pods by the labels that they had before.
  * @throws Error naming the pods without the label that are left at the limit.
  */
 export async function everyPodLabelled(
-  inputs: unknown,
+  before: Pick<pulumi.ResourceHookArgs, "oldInputs" | "oldOutputs">,
   pods: GatewayPods,
   { cluster, timeoutSeconds }: { readonly cluster?: ClusterAccess; readonly timeoutSeconds: number },
 ): Promise<void> {
-  if (selectsByLabel(inputs)) return;
+  if (selectsByLabel(before.oldInputs)) return;
+  const { kind, metadata } = (before.oldOutputs ?? {}) as Partial<Selecting>;
   const { namespace } = pods;
   const selector = `${labelSelector(pods)},!${GATEWAY_LABEL}`;
   let left: string | undefined;
   try {
-    const { client, config } = await kubernetesAccess(cluster);
+    const access = await kubernetesAccess(cluster);
+    const { client, config } = access;
     const api = config.makeApiClient(client.CoreV1Api);
     left = await lagAfter({ timeoutSeconds, pollMs: POLL_MS }, async (signal) => {
+      if (kind && metadata) await proveCluster(access, { kind, ...metadata }, metadata.uid, signal);
       const found = await api.listNamespacedPod(
         { namespace, labelSelector: selector },
         endingWith(client, signal),
@@ -45,6 +50,7 @@ export async function everyPodLabelled(
       return found.items.map(({ metadata }) => metadata?.name).join(", ") || undefined;
     });
   } catch (error) {
+    if (error instanceof FinalError) throw withoutStack(error);
     void pulumi.log.warn(
       `Whether old gateway pods still have connections was not seen: ${apiMessage(error)}`,
     );
@@ -58,6 +64,11 @@ export async function everyPodLabelled(
       ),
     );
   }
+}
+
+interface Selecting {
+  readonly kind: "Gateway" | "EnvoyFilter";
+  readonly metadata: { readonly namespace: string; readonly name: string; readonly uid?: string };
 }
 
 /** Whether a Gateway or an EnvoyFilter has the label in its selector. */

@@ -26,6 +26,15 @@ interface Listener {
 }
 
 interface FilterChain {
+  readonly filter_chain_match?: { readonly server_names?: readonly string[] };
+  readonly transport_socket?: {
+    readonly typed_config?: {
+      readonly require_client_certificate?: boolean;
+      readonly common_tls_context?: {
+        readonly tls_params?: { readonly tls_minimum_protocol_version?: string };
+      };
+    };
+  };
   readonly filters?: readonly {
     readonly typed_config?: {
       readonly rds?: { readonly route_config_name?: string };

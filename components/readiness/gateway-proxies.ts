@@ -1,4 +1,4 @@
-import type { ConfigurationOptions, CoreV1Api, PortForward, V1Pod } from "@kubernetes/client-node";
+import type { CoreV1Api, PortForward, V1Pod } from "@kubernetes/client-node";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import {
   apiMessage,
@@ -8,6 +8,7 @@ import {
   kubernetesAccess,
   lagAfter,
   type ClusterAccess,
+  type KubernetesAccess,
 } from "../kubernetes/cluster-access";
 import { labelSelector, type GatewayPods } from "../kubernetes/pods";
 import { notTakenUp } from "./propagation";
@@ -24,24 +25,27 @@ export class GatewayProxies {
   /** Pod → why nothing can be forwarded to it. */
   private readonly refusals = new Map<string, FinalError>();
 
-  private constructor(
+  private readonly api: CoreV1Api;
+  private readonly forward: PortForward;
+
+  constructor(
     readonly pods: GatewayPods,
-    private readonly api: CoreV1Api,
-    private readonly forward: PortForward,
-    private readonly until: (signal: AbortSignal) => ConfigurationOptions,
-  ) {}
+    readonly access: KubernetesAccess,
+  ) {
+    const { client, config } = access;
+    this.api = config.makeApiClient(client.CoreV1Api);
+    this.forward = new client.PortForward(config);
+  }
 
   static async connect(pods: GatewayPods, access: ClusterAccess): Promise<GatewayProxies> {
-    const { client, config } = await kubernetesAccess(access);
-    const api = config.makeApiClient(client.CoreV1Api);
-    return new GatewayProxies(pods, api, new client.PortForward(config), (s) => endingWith(client, s));
+    return new GatewayProxies(pods, await kubernetesAccess(access));
   }
 
   /** Names of the pods that take traffic now: ready and not on their way out. */
   async ready(signal: AbortSignal): Promise<string[]> {
     const { items } = await this.api.listNamespacedPod(
       { namespace: this.pods.namespace, labelSelector: labelSelector(this.pods) },
-      this.until(signal),
+      endingWith(this.access.client, signal),
     );
     return items.filter(isReady).map((pod) => pod.metadata?.name ?? "");
   }

@@ -3,11 +3,18 @@ import type { EnvoyFilter } from "../istio/envoy-filter";
 import { hostOf } from "../istio/cluster-name";
 import type { RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
-import { apiMessage, changesCluster, isFinal, type ClusterAccess } from "../kubernetes/cluster-access";
+import {
+  apiMessage,
+  changesCluster,
+  FinalError,
+  isFinal,
+  type ClusterAccess,
+  type KubernetesAccess,
+} from "../kubernetes/cluster-access";
 import type { GatewayPods } from "../kubernetes/pods";
 import { GatewayProxies, lagOfPods } from "./gateway-proxies";
 import type { GatewayAccess } from "../security/gateway-access";
-import { readObject, readSpecs, type ObjectKey } from "../kubernetes/live-object";
+import { proveCluster, readObject, readSpecs, type ObjectKey } from "../kubernetes/live-object";
 import { pendingLag, policyLag, type ListenerDump } from "./gateway-policies";
 import { drift } from "../kubernetes/drift";
 import {
@@ -51,7 +58,7 @@ const POLL_MS = 50;
 const SIDECARS = { "security.istio.io/tlsMode": "istio" };
 
 interface WrittenVirtualService {
-  readonly metadata: VirtualServiceIdentity;
+  readonly metadata: VirtualServiceIdentity & { readonly uid?: string };
   readonly spec: VirtualServiceSpec;
 }
 
@@ -85,15 +92,19 @@ export class PropagationBarrier {
     if (changesCluster()) this.proxies = GatewayProxies.connect(args.gateway, args.cluster ?? {});
     // While the engine is still comparing. Whoever waits for the connection is told what failed.
     this.proxies?.then((proxies) => proxies.warmUp(AbortSignal.timeout(5000))).catch(() => undefined);
-    this.beforeUpdate = new pulumi.ResourceHook(`${name}-endpoints`, async ({ newInputs, oldInputs }) => {
-      const { spec } = newInputs as WrittenVirtualService;
-      const known = namedHosts((oldInputs as WrittenVirtualService).spec);
-      // A gateway may hold only the services that its routes name already (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
-      const wanted = routedClusters(spec).filter((c) => known.has(hostOf(c)));
-      await this.everyGateway(BEFORE, async (proxies, pod, signal) =>
-        endpointLag(await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal), wanted),
-      );
-    });
+    this.beforeUpdate = new pulumi.ResourceHook(
+      `${name}-endpoints`,
+      async ({ newInputs, oldInputs, oldOutputs }) => {
+        const { spec } = newInputs as WrittenVirtualService;
+        const known = namedHosts((oldInputs as WrittenVirtualService).spec);
+        // A gateway may hold only the services that its routes name already (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
+        const wanted = routedClusters(spec).filter((c) => known.has(hostOf(c)));
+        await this.refuseOtherCluster((oldOutputs as WrittenVirtualService).metadata);
+        await this.everyGateway(BEFORE, async (proxies, pod, signal) =>
+          endpointLag(await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal), wanted),
+        );
+      },
+    );
   }
 
   /**
@@ -156,10 +167,11 @@ export class PropagationBarrier {
     return pulumi.all([route.metadata, route.spec]).apply(async ([metadata, spec]) => {
       if (this.proxies === undefined) return;
       try {
+        const { access } = await this.proxies;
         await this.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid);
         const lags = await Promise.all(
           namespaces.map((namespace) =>
-            this.callersLag(namespace, metadata, spec).catch((error: unknown) => {
+            this.callersLag(access, namespace, metadata, spec).catch((error: unknown) => {
               if (!isFinal(error)) throw error;
               void pulumi.log.warn(
                 `The sidecars in namespace ${namespace} may not be asked for their routes (${apiMessage(error)}): ` +
@@ -179,13 +191,14 @@ export class PropagationBarrier {
   }
 
   private async callersLag(
+    access: KubernetesAccess,
     namespace: string,
     of: VirtualServiceIdentity,
     written: VirtualServiceSpec,
   ): Promise<string | undefined> {
-    const { cluster = {}, timeoutSeconds = PROPAGATION_TIMEOUT_SECONDS } = this.args;
+    const { timeoutSeconds = PROPAGATION_TIMEOUT_SECONDS } = this.args;
     const spec = specFor(written, namespace);
-    const proxies = await GatewayProxies.connect({ namespace, labels: SIDECARS }, cluster);
+    const proxies = new GatewayProxies({ namespace, labels: SIDECARS }, access);
     try {
       return await lagOfPods(
         proxies,
@@ -212,10 +225,7 @@ export class PropagationBarrier {
    * @throws Error where the object in the cluster is not what was written. Without the right to read it, nothing is known.
    */
   private async refuseDrift(key: ObjectKey, written: unknown, uid?: string): Promise<void> {
-    const { cluster = {}, timeoutSeconds = PROPAGATION_TIMEOUT_SECONDS } = this.args;
-    const seen = await readObject(cluster, key, AbortSignal.timeout(timeoutSeconds * 1000)).catch(
-      () => undefined,
-    );
+    const seen = await this.read((access, signal) => readObject(access, key, signal));
     const found = seen && drift(seen.live, written, uid);
     if (found === undefined) return;
     throw new Error(
@@ -225,15 +235,41 @@ export class PropagationBarrier {
     );
   }
 
+  /** Before the write: the pods of another cluster know endpoints of the same names. */
+  private async refuseOtherCluster({ uid, ...key }: WrittenVirtualService["metadata"]): Promise<void> {
+    await this.read((access, signal) =>
+      proveCluster(access, { kind: "VirtualService", ...key }, uid, signal),
+    );
+  }
+
+  /**
+   * What the cluster of the gateways says; undefined where it does not, or the caller may not ask.
+   *
+   * @throws FinalError of `question`.
+   */
+  private async read<Answer>(
+    question: (access: KubernetesAccess, signal: AbortSignal) => Promise<Answer>,
+  ): Promise<Answer | undefined> {
+    try {
+      const access = (await this.proxies)?.access;
+      return (
+        access &&
+        (await question(
+          access,
+          AbortSignal.timeout((this.args.timeoutSeconds ?? PROPAGATION_TIMEOUT_SECONDS) * 1000),
+        ))
+      );
+    } catch (error) {
+      if (error instanceof FinalError) throw error;
+      return undefined;
+    }
+  }
+
   /** Issuers in any RequestAuthentication of the cluster; undefined without the right to read them. */
   private async issuers(): Promise<ReadonlySet<string> | undefined> {
-    const { cluster = {}, timeoutSeconds = PROPAGATION_TIMEOUT_SECONDS } = this.args;
-    const signal = AbortSignal.timeout(timeoutSeconds * 1000);
-    const specs = await readSpecs<Partial<RequestAuthenticationSpec>>(
-      cluster,
-      "RequestAuthentication",
-      signal,
-    ).catch(() => undefined);
+    const specs = await this.read((access, signal) =>
+      readSpecs<Partial<RequestAuthenticationSpec>>(access, "RequestAuthentication", signal),
+    );
     return specs && new Set(specs.flatMap(({ jwtRules = [] }) => jwtRules.map(({ issuer }) => issuer)));
   }
 

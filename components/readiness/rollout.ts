@@ -9,6 +9,7 @@ import {
   lagAfter,
   type ClusterAccess,
 } from "../kubernetes/cluster-access";
+import { otherObject } from "../kubernetes/drift";
 import { labelSelector } from "../kubernetes/pods";
 import { withoutStack } from "../kubernetes/without-stack";
 
@@ -38,9 +39,9 @@ export function rolledOut(deployment: k8s.apps.v1.Deployment, args: RolloutArgs)
     .apply(async ([metadata, spec, status]) => {
       const behind = rolloutLag({ metadata, spec, status }, []) !== undefined;
       if (!behind && args.minReplicas === undefined) return;
-      const { name, namespace } = metadata;
+      const { name, namespace, uid } = metadata;
       try {
-        await settled({ name, namespace, labels: spec.selector.matchLabels, behind }, args);
+        await settled({ name, namespace, uid, labels: spec.selector.matchLabels, behind }, args);
       } catch (error) {
         throw withoutStack(error as Error);
       }
@@ -83,16 +84,19 @@ function isBehind({ metadata, status }: DeploymentState): boolean {
   return (status?.observedGeneration ?? 0) < (metadata?.generation ?? 0);
 }
 
-async function settled(
+/** Exported for tests. */
+export async function settled(
   deployment: {
     readonly name: string;
     readonly namespace: string;
+    /** Of the object that was written: one of the same name in another cluster says nothing of it. */
+    readonly uid: string;
     readonly labels: Readonly<Record<string, string>>;
     readonly behind: boolean;
   },
   { cluster, timeoutSeconds, minReplicas = 0 }: RolloutArgs,
 ): Promise<void> {
-  const { name, namespace, labels } = deployment;
+  const { name, namespace, uid, labels } = deployment;
   const failure = `Deployment ${namespace}/${name} was not seen rolled out`;
   let waiting = deployment.behind;
   let lag: string | undefined;
@@ -106,8 +110,11 @@ async function settled(
         .readNamespacedDeployment({ name, namespace }, options)
         .catch((error: unknown) => {
           if ((error as { code?: unknown }).code !== 404) throw error;
-          throw new FinalError("it is not in the cluster; `pulumi refresh` takes it out of the state");
+          return undefined;
         });
+      const other = otherObject(state, uid);
+      if (state === undefined || other !== undefined)
+        throw new FinalError(`it ${other ?? ""}; \`pulumi refresh\` reads anew what is there`);
       // Pods that fail after the autoscaler made them must not hold up a shift away from them.
       waiting ||= (state.spec?.replicas ?? 1) < minReplicas;
       if (!waiting) return undefined;

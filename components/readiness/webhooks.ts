@@ -1,13 +1,16 @@
-import type * as pulumi from "@pulumi/pulumi";
+import type * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
 import {
   apiMessage,
   changesCluster,
   endingWith,
+  FinalError,
   isFinal,
   kubernetesAccess,
   lagAfter,
   type ClusterAccess,
 } from "../kubernetes/cluster-access";
+import { otherObject } from "../kubernetes/drift";
 import { withoutStack } from "../kubernetes/without-stack";
 
 /** How often the webhook is asked again. */
@@ -27,45 +30,63 @@ const VERDICT = /admission webhook "(\S+\.)?validation\.istio\.io" denied the re
  */
 export function webhooksAnswer(
   istiod: pulumi.Resource,
-  { namespace, cluster }: { readonly namespace: string; readonly cluster?: ClusterAccess },
-): pulumi.Output<void> {
+  { namespace, cluster }: { readonly namespace: k8s.core.v1.Namespace; readonly cluster?: ClusterAccess },
+): pulumi.Output<unknown> {
   // Its URN, unlike its status, is known in previews.
-  return istiod.urn.apply(async () => {
-    if (!changesCluster()) return;
-    try {
-      const { client, config } = await kubernetesAccess(cluster);
-      const api = config.makeApiClient(client.CustomObjectsApi);
-      const lag = await lagAfter({ timeoutSeconds: TIMEOUT_SECONDS, pollMs: POLL_MS }, async (signal) => {
-        try {
-          await api.createNamespacedCustomObject(
-            { ...GATEWAYS, namespace, body: invalidGateway(namespace), dryRun: "All" },
-            endingWith(client, signal),
-          );
-          return "it is not called yet: an invalid Gateway is accepted";
-        } catch (error) {
-          const answer = apiMessage(error);
-          if (VERDICT.test(answer)) return undefined;
-          if (isFinal(error) && !answer.includes("admission webhook")) throw error;
-          return answer;
-        }
+  return istiod.urn.apply((urn) =>
+    changesCluster()
+      ? namespace.metadata.apply((metadata) => verdictGiven(metadata, cluster))
+      : pulumi.output<unknown>(urn),
+  );
+}
+
+/** Exported for tests. */
+export async function verdictGiven(
+  { name: namespace, uid }: { readonly name: string; readonly uid: string },
+  cluster?: ClusterAccess,
+): Promise<void> {
+  try {
+    const { client, config } = await kubernetesAccess(cluster);
+    const api = config.makeApiClient(client.CustomObjectsApi);
+    const core = config.makeApiClient(client.CoreV1Api);
+    const lag = await lagAfter({ timeoutSeconds: TIMEOUT_SECONDS, pollMs: POLL_MS }, async (signal) => {
+      const until = endingWith(client, signal);
+      const live = await core.readNamespace({ name: namespace }, until).catch((error: unknown) => {
+        if ((error as { code?: number }).code === 404) return undefined;
+        throw error;
       });
-      if (lag !== undefined) {
-        throw new Error(
-          `istiod's validation webhook did not answer within ${TIMEOUT_SECONDS} s: ${lag}\n` +
-            `Look at the pods of istiod in namespace ${namespace}, then run the same command again.`,
+      const other = otherObject(live, uid);
+      if (other !== undefined) throw new FinalError(`Namespace ${namespace} ${other}`);
+      try {
+        await api.createNamespacedCustomObject(
+          { ...GATEWAYS, namespace, body: invalidGateway(namespace), dryRun: "All" },
+          until,
         );
+        return "it is not called yet: an invalid Gateway is accepted";
+      } catch (error) {
+        const said = apiMessage(error);
+        if (VERDICT.test(said)) return undefined;
+        if (isFinal(error) && !said.includes("admission webhook")) throw error;
+        return said;
       }
-    } catch (error) {
-      throw withoutStack(
-        isFinal(error)
-          ? new Error(
-              `istiod's validation webhook could not be asked: ${apiMessage(error)}\n` +
-                `Waiting needs the right to create Gateways (dry run) in namespace ${namespace}.`,
-            )
-          : (error as Error),
+    });
+    if (lag !== undefined) {
+      throw new Error(
+        `istiod's validation webhook did not answer within ${TIMEOUT_SECONDS} s: ${lag}\n` +
+          `Look at the pods of istiod in namespace ${namespace}, then run the same command again.`,
       );
     }
-  });
+  } catch (error) {
+    const rights = `get namespace ${namespace}, and to create Gateways (dry run) in it`;
+    throw withoutStack(
+      isFinal(error)
+        ? new Error(
+            `istiod's validation webhook could not be asked: ${apiMessage(error)}` +
+              (error instanceof FinalError ? "" : `\nWaiting needs the rights to ${rights}.`),
+          )
+        : (error as Error),
+    );
+  }
 }
 
 const GATEWAYS = { group: "networking.istio.io", version: "v1", plural: "gateways" };

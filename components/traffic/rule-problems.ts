@@ -207,6 +207,8 @@ function policyProblems(rule: TrafficRule): TrafficProblem[] {
       [m.headers, m.cookies, m.without, m.claims, m.sourceNamespace].some((c) => c !== undefined) ||
       (m.method !== undefined && ![m.method].flat().includes("OPTIONS")),
   );
+  if (cors === "none" && match.some(({ claims }) => claims !== undefined))
+    problems.push(trafficProblem("ruleCorsClaims", at("cors"), {}, removed));
   if (cors !== "none" && conditions)
     problems.push(trafficProblem("ruleCorsUnreachable", at("cors"), {}, removed));
   return problems;

@@ -160,6 +160,11 @@ const rules = {
     allowed: "cors in a rule that matches by host, path and query alone, or for all traffic",
     hint: "a browser asks by OPTIONS, without cookies and without the page's headers, whether it may send them",
   })),
+  ruleCorsClaims: message("SM0521", () => ({
+    found: "cors: none in a rule by claims",
+    allowed: "cors: none in a rule without claims",
+    hint: "the gateway applies CORS before it verifies the token: the answers have the headers of traffic.cors all the same",
+  })),
 };
 
 const policies = {

@@ -26,6 +26,8 @@ export interface Run {
   /** In the order of registration. */
   readonly resources: readonly Registered[];
   readonly outputs: Record<string, unknown>;
+  /** Logical name → logical names of the parents in its aliases. */
+  readonly formerParents: ReadonlyMap<string, readonly string[]>;
 }
 
 /** The value of `config:` in the stack file. */
@@ -88,10 +90,17 @@ async function run(
       Object.entries(config).map(([k, v]) => [k, typeof v === "string" ? v : JSON.stringify(v)]),
     ),
   );
+  const formerParents = new Map<string, string[]>();
   const registered: (Omit<Registered, "inputs" | "dependsOn"> & { dependsOn: Promise<string[]> })[] = [];
   const outputs = await pulumi.runtime.runInPulumiStack(() => {
     pulumi.runtime.registerStackTransformation(({ type, name, opts }) => {
       if (type !== "pulumi:pulumi:Stack") {
+        const { aliases = [] } = opts;
+        for (const alias of Array.isArray(aliases) ? aliases : []) {
+          const parent = typeof alias === "object" && "parent" in alias ? alias.parent : undefined;
+          if (pulumi.Resource.isInstance(parent))
+            formerParents.set(name, [...(formerParents.get(name) ?? []), nameOf(parent)]);
+        }
         const hooks = (opts as pulumi.CustomResourceOptions).hooks ?? {};
         registered.push({
           type,
@@ -118,6 +127,7 @@ async function run(
   return {
     resources: await Promise.all(resources),
     outputs: (await resolved(outputs)) as Record<string, unknown>,
+    formerParents,
   };
 }
 

@@ -4,7 +4,10 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import * as pulumi from "@pulumi/pulumi";
 import { kubernetesAccess, lagAfter } from "../../components/kubernetes/cluster-access";
+import { everyPodLabelled } from "../../components/readiness/gateway-label";
 import { GatewayProxies } from "../../components/readiness/gateway-proxies";
+import { settled } from "../../components/readiness/rollout";
+import { verdictGiven } from "../../components/readiness/webhooks";
 
 /** Answer of the API server while etcd elects a leader. */
 const BUSY = { kind: "Status", message: "etcdserver: leader changed", code: 503 };
@@ -117,6 +120,77 @@ describe("waiting for the cluster", () => {
     assert.equal(lag, "gateway-1 does not answer");
     await proxies.close();
     for (const socket of sockets) socket.destroy();
+  });
+});
+
+describe("another cluster than the one that was written to", () => {
+  const OTHER = "00000000-0000-0000-0000-00000000000b";
+  const WRITTEN = "00000000-0000-0000-0000-00000000000a";
+  /** A cluster that has everything, and in which all is well. */
+  const DEPLOYMENT = {
+    metadata: { name: "category-v2", generation: 1 },
+    spec: { replicas: 1 },
+    status: { observedGeneration: 1, replicas: 1, updatedReplicas: 1, availableReplicas: 1 },
+  };
+  const REFUSED = 'admission webhook "validation.istio.io" denied the request: hosts may not be empty';
+  let server: Server;
+  let asked: string[];
+  let cluster: { kubeconfig: string };
+  let uid: string;
+  beforeEach(async () => {
+    asked = [];
+    uid = OTHER;
+    server = createServer(({ method = "", url = "" }, response) => {
+      asked.push(`${method} ${url.replace(/\?.*/, "")}`);
+      const [status, body] =
+        method === "POST"
+          ? [400, { kind: "Status", message: REFUSED }]
+          : [200, { ...DEPLOYMENT, metadata: { ...DEPLOYMENT.metadata, uid }, items: [] }];
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cluster = { kubeconfig: kubeconfig((server.address() as AddressInfo).port) };
+  });
+  afterEach(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  const seenRolledOut = (): Promise<void> =>
+    settled(
+      { name: "category-v2", namespace: "category", uid: WRITTEN, labels: {}, behind: true },
+      { cluster, timeoutSeconds: 5 },
+    );
+  const webhooks = (): Promise<void> => verdictGiven({ name: "istio-system", uid: WRITTEN }, cluster);
+  const labelled = (): Promise<void> =>
+    everyPodLabelled(
+      {
+        oldInputs: { spec: { selector: {} } },
+        oldOutputs: { kind: "Gateway", metadata: { namespace: "istio-ingress", name: "shop", uid: WRITTEN } },
+      },
+      { namespace: "istio-ingress", labels: {} },
+      { cluster, timeoutSeconds: 5 },
+    );
+
+  it("is not believed in what it says of rollouts, webhooks and pods", async () => {
+    for (const [wait, object] of [
+      [seenRolledOut, /^Deployment category\/category-v2 was not seen rolled out: it has the uid/],
+      [webhooks, /could not be asked: Namespace istio-system has the uid/],
+      [labelled, /^Gateway istio-ingress\/shop has the uid/],
+    ] as const) {
+      asked = [];
+      await assert.rejects(wait(), (error: Error) => {
+        assert.match(error.message, object);
+        assert.match(error.message, /`cluster` is not that of its provider/);
+        return true;
+      });
+      assert.equal(asked.length, 1, "nothing else is asked");
+    }
+  });
+
+  it("is told by the uid alone", async () => {
+    uid = WRITTEN;
+    for (const wait of [seenRolledOut, webhooks, labelled]) await wait();
   });
 });
 

@@ -36,6 +36,16 @@ describe("an existing Istio", () => {
     assert.match(problems(undefined), /revisions there: default/);
   });
 
+  it("is new enough for what is asked of it", () => {
+    const needs = { since: { "1.30": "a retry budget", "1.31": "warmup.aggression below 1" } };
+    assert.equal(problems(istiod("1.31.0"), {}, needs), "");
+    assert.equal(
+      problems(istiod("1.30.4"), {}, needs),
+      "it is 1.30.4; allowed: 1.31 or newer, for warmup.aggression below 1",
+    );
+    assert.match(problems(istiod("1.29.2"), {}, needs), /1\.30 or newer, for a retry budget\n/);
+  });
+
   it("has to normalize paths as the service does, if a policy names paths", () => {
     const needs = { pathNormalization: true };
     assert.match(problems(istiod("1.31.0"), {}, needs), /by BASE/);

@@ -34,7 +34,7 @@ describe("the update of a selector to a label that old gateway pods lack", () =>
     });
     const pods = { namespace: "istio-ingress", labels: OLD };
     try {
-      await everyPodLabelled(inputs, pods, { cluster: { kubeconfig }, timeoutSeconds });
+      await everyPodLabelled({ oldInputs: inputs }, pods, { cluster: { kubeconfig }, timeoutSeconds });
     } finally {
       server.closeAllConnections();
       server.close();

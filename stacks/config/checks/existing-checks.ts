@@ -70,7 +70,8 @@ const owned = [
         : [],
   ),
   ...Object.entries(OF_GATEWAY).map(([at, why]) =>
-    check({ ...EXISTING, value: `written ${at}` }, (c) =>
+    // Where the value itself is wrong, that is said.
+    check({ ...EXISTING, read: at, value: `written ${at}` as const }, (c) =>
       isShared(c) ? unset(at, why, c.value, "gateway.existing") : [],
     ),
   ),

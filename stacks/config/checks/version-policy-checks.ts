@@ -133,8 +133,11 @@ function* gentle(at: Path, balancer: LoadBalancer | undefined, version: string):
   yield problem("istioWithoutAggression", place, { version, aggression }, { set: 1 });
 }
 
+/** Of an Istio of others only the cluster knows the version. */
+const OF_ISTIO = { version: "istio.version", install: "istio.install" } as const;
 const ofIstio = [
-  check({ ...BREAKERS, version: "istio.version" }, function* (c) {
+  check({ ...BREAKERS, ...OF_ISTIO }, function* (c) {
+    if (!c.install) return;
     const path = ["circuitBreaker", "retryBudget"];
     for (const { breaker, at } of breakersOf(c)) {
       if (!breaker.retryBudget || !istioIsOlder(c.version, "1.30")) continue;
@@ -142,11 +145,11 @@ const ofIstio = [
       yield problem("istioWithoutBudget", place, { version: c.version }, { remove: place });
     }
   }),
-  checkEach("traffic.versions", OWN, { version: "istio.version" }, (at, { balancer }, { version }) =>
-    gentle(at, balancer, version),
+  checkEach("traffic.versions", OWN, OF_ISTIO, (at, { balancer }, { version, install }) =>
+    install ? gentle(at, balancer, version) : [],
   ),
-  check({ ...SHARED, version: "istio.version" }, (c) =>
-    sharing(c).length > 0 ? gentle([], c.balancer, c.version) : [],
+  check({ ...SHARED, ...OF_ISTIO }, (c) =>
+    c.install && sharing(c).length > 0 ? gentle([], c.balancer, c.version) : [],
   ),
 ];
 

@@ -1,0 +1,81 @@
+/** Do the gateways' proxies serve HTTPS as it was written: for these hosts, from this version of TLS on, with clients' certificates or without? */
+import * as pulumi from "@pulumi/pulumi";
+import type { Gateway, Server } from "../istio/gateway";
+import { apiMessage, changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
+import { proveCluster } from "../kubernetes/live-object";
+import type { GatewayPods } from "../kubernetes/pods";
+import { withoutStack } from "../kubernetes/without-stack";
+import type { ListenerDump } from "./gateway-policies";
+import { GatewayProxies, lagOfPods } from "./gateway-proxies";
+
+const POLL_MS = 100;
+
+/**
+ * What a proxy's listeners still lack of the HTTPS servers among `servers`, in words; undefined once they lack nothing (Istio:
+ * pilot/pkg/networking/core/gateway.go).
+ */
+export function serverLag(dump: ListenerDump, servers: readonly Server[]): string | undefined {
+  const chains = (dump.configs ?? []).flatMap(
+    ({ active_state }) => active_state?.listener?.filter_chains ?? [],
+  );
+  for (const { port, hosts, tls } of servers) {
+    if (port.protocol !== "HTTPS") continue;
+    const wanted = told(tls?.minProtocolVersion, tls?.mode === "MUTUAL");
+    for (const host of hosts.map((bound) => bound.slice(bound.indexOf("/") + 1))) {
+      const [chain] = chains
+        .filter(({ transport_socket }) => transport_socket)
+        .filter(({ filter_chain_match: { server_names = ["*"] } = {} }) => server_names.includes(host));
+      if (!chain) return `does not serve ${host} by HTTPS`;
+      const { require_client_certificate = false, common_tls_context } =
+        chain.transport_socket?.typed_config ?? {};
+      const held = told(
+        common_tls_context?.tls_params?.tls_minimum_protocol_version,
+        require_client_certificate,
+      );
+      if (held !== wanted) return `serves ${host} by ${held} instead of ${wanted}`;
+    }
+  }
+  return undefined;
+}
+
+const told = (version = "any TLS", mutual: boolean): string =>
+  `${version.toUpperCase()} and newer, ${mutual ? "with" : "without"} certificates of clients`;
+
+/** Resolves once every gateway pod serves HTTPS as the Gateway was written; rejects beyond the limit. Leave the rejection to Pulumi. */
+export function serversTaken(
+  written: Gateway,
+  servers: readonly Server[],
+  args: {
+    readonly gateway: GatewayPods;
+    readonly cluster: ClusterAccess | undefined;
+    readonly timeoutSeconds: number;
+  },
+): pulumi.Output<void> {
+  return written.metadata.apply(async ({ name, namespace, uid }) => {
+    if (!changesCluster()) return;
+    const { gateway, cluster, timeoutSeconds } = args;
+    try {
+      const proxies = await GatewayProxies.connect(gateway, cluster ?? {});
+      try {
+        const limit = AbortSignal.timeout(timeoutSeconds * 1000);
+        await proveCluster(proxies.access, { kind: "Gateway", namespace, name }, uid, limit);
+        const lag = await lagOfPods(proxies, { timeoutSeconds, pollMs: POLL_MS }, async (pod, signal) =>
+          serverLag(
+            await proxies.admin<ListenerDump>(pod, "config_dump?resource=dynamic_listeners", signal),
+            servers,
+          ),
+        );
+        if (lag !== undefined) {
+          throw new Error(
+            `The gateways do not serve HTTPS as written within ${timeoutSeconds} s:\n${lag}\n` +
+              "Nothing was deleted. Once the reason is gone, run the same command again.",
+          );
+        }
+      } finally {
+        await proxies.close();
+      }
+    } catch (error) {
+      throw withoutStack(new Error(apiMessage(error), { cause: error }));
+    }
+  });
+}
