@@ -2,6 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { HelmValues } from "../kubernetes/helm-chart";
 import { amount } from "../kubernetes/quantity";
+import { SCRAPE_INTERVAL_SECONDS } from "./queries";
 import { chartNamespace, chartRelease, type Chart, type ChartReleaseArgs } from "./chart-release";
 import type { RuleGroup } from "./prometheus-rules";
 import { guarded, withoutCluster } from "../kubernetes/ownership";
@@ -19,7 +20,7 @@ export interface PrometheusArgs extends ChartReleaseArgs {
   readonly retention?: string;
   /** Default: none; what was measured is lost with the pod. The oldest samples go before four fifths of it are used. */
   readonly storage?: Storage;
-  /** Seconds between two scrapes of a target and two evaluations of a rule. Default 15. */
+  /** Seconds between two scrapes of a target and two evaluations of a rule. Default {@link SCRAPE_INTERVAL_SECONDS}. */
   readonly intervalSeconds?: number;
   readonly rules?: readonly RuleGroup[];
 }
@@ -67,7 +68,7 @@ export class Prometheus extends pulumi.ComponentResource {
 }
 
 function prometheusValues(args: PrometheusArgs): HelmValues {
-  const { storage, intervalSeconds: interval = 15 } = args;
+  const { storage, intervalSeconds: interval = SCRAPE_INTERVAL_SECONDS } = args;
   return {
     // What else the chart brings: pages, metrics of nodes and of Kubernetes objects, a gateway for batch jobs.
     alertmanager: { enabled: false },

@@ -7,6 +7,9 @@
  * {@link ENVOY_REQUEST_STATS} admitted.
  */
 
+/** Seconds between two scrapes of a target and two evaluations of a rule, if nothing else is said. */
+export const SCRAPE_INTERVAL_SECONDS = 15;
+
 /** Which series requests are counted by. */
 export type MetricsSource = "istio" | "envoy";
 

@@ -27,6 +27,7 @@ import {
   specFor,
   type ClusterStatuses,
   type RouteConfigDump,
+  PROPAGATION_TIMEOUT_SECONDS,
   type VirtualServiceIdentity,
 } from "./propagation";
 import type { PatchesMark } from "../traffic/rule-version";
@@ -36,7 +37,7 @@ export interface PropagationBarrierArgs {
   /** Pods that must have the routes. */
   readonly gateway: GatewayPods;
   readonly cluster?: ClusterAccess;
-  /** After so many seconds the update fails. Default 60. */
+  /** After so many seconds the update fails. Default {@link PROPAGATION_TIMEOUT_SECONDS}. */
   readonly timeoutSeconds?: number;
 }
 
@@ -182,7 +183,7 @@ export class PropagationBarrier {
     of: VirtualServiceIdentity,
     written: VirtualServiceSpec,
   ): Promise<string | undefined> {
-    const { cluster = {}, timeoutSeconds = 60 } = this.args;
+    const { cluster = {}, timeoutSeconds = PROPAGATION_TIMEOUT_SECONDS } = this.args;
     const spec = specFor(written, namespace);
     const proxies = await GatewayProxies.connect({ namespace, labels: SIDECARS }, cluster);
     try {
@@ -211,7 +212,7 @@ export class PropagationBarrier {
    * @throws Error where the object in the cluster is not what was written. Without the right to read it, nothing is known.
    */
   private async refuseDrift(key: ObjectKey, written: unknown, uid?: string): Promise<void> {
-    const { cluster = {}, timeoutSeconds = 60 } = this.args;
+    const { cluster = {}, timeoutSeconds = PROPAGATION_TIMEOUT_SECONDS } = this.args;
     const seen = await readObject(cluster, key, AbortSignal.timeout(timeoutSeconds * 1000)).catch(
       () => undefined,
     );
@@ -226,7 +227,7 @@ export class PropagationBarrier {
 
   /** Issuers in any RequestAuthentication of the cluster; undefined without the right to read them. */
   private async issuers(): Promise<ReadonlySet<string> | undefined> {
-    const { cluster = {}, timeoutSeconds = 60 } = this.args;
+    const { cluster = {}, timeoutSeconds = PROPAGATION_TIMEOUT_SECONDS } = this.args;
     const signal = AbortSignal.timeout(timeoutSeconds * 1000);
     const specs = await readSpecs<Partial<RequestAuthenticationSpec>>(
       cluster,
@@ -244,12 +245,12 @@ export class PropagationBarrier {
    */
   private async everyGateway(side: Side, lagOf: LagOf): Promise<void> {
     const { state } = side;
-    const { gateway, timeoutSeconds = 60 } = this.args;
+    const { gateway, timeoutSeconds = PROPAGATION_TIMEOUT_SECONDS } = this.args;
     const refused = (error: unknown): Error =>
       new Error(
         `The gateways could not be asked for their routes: ${apiMessage(error)}\n${state} ` +
           `Waiting needs the rights to list pods, and to get and create pods/portforward, in namespace ${gateway.namespace}. ` +
-          "Where that cannot be had, switch it off: shopzier:propagation: { wait: false }.",
+          "Without these rights, do not wait: propagation: { wait: false }.",
         { cause: error },
       );
     const proxies = await this.proxies;
@@ -264,7 +265,7 @@ export class PropagationBarrier {
   }
 
   private lagging(who: string, { lack, state }: Side, lag: string): Error {
-    const { timeoutSeconds = 60 } = this.args;
+    const { timeoutSeconds = PROPAGATION_TIMEOUT_SECONDS } = this.args;
     return new Error(
       `The ${who} ${lack} within ${timeoutSeconds} s:\n${lag}\n` +
         `${state} Once the reason is gone, run the same command again.`,

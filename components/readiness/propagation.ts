@@ -6,8 +6,12 @@
  */
 import type { Destination, HttpMatchRequest, VirtualServiceSpec } from "../istio/virtual-service";
 import { clusterName, hostOf, subsetOf } from "../istio/cluster-name";
+import { PERCENT_DECIMALS } from "../traffic/percent";
 import { literal } from "../traffic/regex";
 import { ruleVersion, type PatchesMark } from "../traffic/rule-version";
+
+/** How long `up` waits for the proxies if nothing else is said. */
+export const PROPAGATION_TIMEOUT_SECONDS = 60;
 
 /** What a rule of a VirtualService comes to in a proxy, in the order of the rules. */
 export interface ExpectedRoute {
@@ -322,5 +326,7 @@ function sameRatios(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, numbe
 function describe(weights: ReadonlyMap<string, number>): string {
   if (weights.size === 0) return "to no version";
   const sum = total(weights);
-  return [...weights].map(([c, w]) => `${subsetOf(c)} ${Number(((100 * w) / sum).toFixed(2))} %`).join(", ");
+  return [...weights]
+    .map(([c, w]) => `${subsetOf(c)} ${Number(((100 * w) / sum).toFixed(PERCENT_DECIMALS))} %`)
+    .join(", ");
 }

@@ -1,5 +1,6 @@
 /** The words of what is wrong with weights, rules and policies. They do not depend on where these were written. */
 import { message, problemsBy, type Path, type ProblemOf } from "./problem";
+import { PERCENT_DECIMALS } from "./percent";
 import { REGEX_LIMIT } from "./regex";
 
 const list = (items: readonly string[]): string => items.join(", ");
@@ -18,7 +19,7 @@ const weights = {
   })),
   weightTooPrecise: message("SM0403", (p: { weight: number }) => ({
     found: String(p.weight),
-    allowed: "at most two decimals",
+    allowed: `at most ${PERCENT_DECIMALS} decimals`,
   })),
   weightMissing: message("SM0404", () => ({
     found: "no weight for a declared version",

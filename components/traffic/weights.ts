@@ -4,6 +4,7 @@
  * Pure: plain data in, plain data out.
  */
 
+import { isExactPercent, percentUnits, roundedPercent, UNITS_PER_PERCENT } from "./percent";
 import type { Repair } from "./problem";
 import { trafficProblem, trafficProblemText, type TrafficProblem } from "./traffic-messages";
 
@@ -16,14 +17,9 @@ export type Weights = Readonly<Record<string, Weight>>;
 /** Version name → its share in percent; the shares sum to 100. */
 export type Shares = Readonly<Record<string, number>>;
 
-/** One percent is a hundred units: weights have two decimals. */
-const UNITS_PER_PERCENT = 100;
 const WHOLE = 100 * UNITS_PER_PERCENT;
 
-/** Decimal arithmetic on units: 0.29 * 100 is 28.999999999999996 in binary. */
-const units = (percent: number): number => Math.round(percent * UNITS_PER_PERCENT);
 const percent = (u: number): number => u / UNITS_PER_PERCENT;
-const decimals = (n: number): boolean => Math.abs(n * UNITS_PER_PERCENT - units(n)) < 1e-6;
 
 /**
  * Everything that is wrong with `weights` for the declared `versions`, by the names of versions; empty when they can be
@@ -55,7 +51,7 @@ export function weightProblems(
   const numbers = entries.filter((e): e is [string, number] => typeof e[1] === "number");
   const readable =
     !entries.some(([, w]) => w === undefined) && numbers.every(([v, w]) => rangeProblems(v, w).length === 0);
-  const sum = numbers.reduce((s, [, w]) => s + units(w), 0);
+  const sum = numbers.reduce((s, [, w]) => s + percentUnits(w), 0);
   const missing = versions.filter((version) => !Object.hasOwn(weights, version));
   missing.forEach((version, i) => {
     const left = readable && missing.length === 1 && sum <= WHOLE ? percent(WHOLE - sum) : 0;
@@ -87,8 +83,8 @@ function rangeProblems(version: string, weight: Weight | undefined): TrafficProb
     const nearest = Number.isNaN(weight) ? [] : [{ set: weight < 0 ? 0 : 100 }];
     return [trafficProblem("weightOutOfRange", [version], { weight }, ...nearest)];
   }
-  const rounded = percent(units(weight));
-  return decimals(weight)
+  const rounded = roundedPercent(weight);
+  return isExactPercent(weight)
     ? []
     : [trafficProblem("weightTooPrecise", [version], { weight }, { set: rounded })];
 }
@@ -97,7 +93,7 @@ function rangeProblems(version: string, weight: Weight | undefined): TrafficProb
 function sumRepairs(numbers: readonly (readonly [string, number])[], sum: number): Repair[] {
   return [...numbers]
     .sort(([, a], [, b]) => b - a)
-    .map(([version, w]) => ({ at: [version], set: percent(WHOLE - sum + units(w)) }))
+    .map(([version, w]) => ({ at: [version], set: percent(WHOLE - sum + percentUnits(w)) }))
     .filter(({ set }) => set >= 0 && set <= 100)
     .slice(0, numbers.length === 2 ? 2 : 1);
 }
@@ -112,11 +108,14 @@ export function effectiveShares(weights: Weights): Shares {
   if (problems.length > 0) {
     throw new RangeError(problems.map((problem) => trafficProblemText(problem, ["weights"])).join("; "));
   }
-  const given = Object.values(weights).reduce<number>((sum, w) => (w === "rest" ? sum : sum + units(w)), 0);
+  const given = Object.values(weights).reduce<number>(
+    (sum, w) => (w === "rest" ? sum : sum + percentUnits(w)),
+    0,
+  );
   return Object.fromEntries(
     Object.entries(weights).map(([version, w]) => [
       version,
-      percent(w === "rest" ? WHOLE - given : units(w)),
+      percent(w === "rest" ? WHOLE - given : percentUnits(w)),
     ]),
   );
 }
@@ -127,8 +126,11 @@ export function effectiveShares(weights: Weights): Shares {
  * Istio's weights are int32 and relative (istio/istio #39544): they need not sum to 100.
  */
 export function integerWeights(shares: Shares): Readonly<Record<string, number>> {
-  const whole = Object.values(shares).every((s) => units(s) % UNITS_PER_PERCENT === 0);
+  const whole = Object.values(shares).every((s) => percentUnits(s) % UNITS_PER_PERCENT === 0);
   return Object.fromEntries(
-    Object.entries(shares).map(([v, s]) => [v, whole ? units(s) / UNITS_PER_PERCENT : units(s)]),
+    Object.entries(shares).map(([v, s]) => [
+      v,
+      whole ? percentUnits(s) / UNITS_PER_PERCENT : percentUnits(s),
+    ]),
   );
 }

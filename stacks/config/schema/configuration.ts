@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { PROPAGATION_TIMEOUT_SECONDS } from "../../../components/readiness/propagation";
 import { category } from "./category-settings";
 import { gateway } from "./gateway-settings";
 import { istio } from "./istio-settings";
@@ -40,10 +41,10 @@ export const configuration = object(
           duration("seconds", 1000, 3_600_000, {
             description: "Longest wait; then the update fails and deletes nothing.",
             range: 'from "1s" to "1h"',
-            example: "60s",
+            example: `${PROPAGATION_TIMEOUT_SECONDS}s`,
           }),
-          60,
-          "60s",
+          PROPAGATION_TIMEOUT_SECONDS,
+          `${PROPAGATION_TIMEOUT_SECONDS}s`,
         ),
       },
       "The barrier between a traffic shift and the deletion of what it replaces.",

@@ -1,4 +1,10 @@
 /** Fields of numbers, shares, times and amounts. */
+import {
+  isExactPercent,
+  PERCENT_DECIMALS,
+  PERCENT_TEXT,
+  roundedPercent,
+} from "../../../components/traffic/percent";
 import { field, refuse, refuseAs, type FieldMeta } from "./fields";
 
 const NUMBER = /^-?\d+(\.\d+)?$/;
@@ -27,7 +33,7 @@ export function integer(minimum: number, maximum: number, meta: FieldMeta) {
   );
 }
 
-/** A share of requests: 0 to 100 percent, at most two decimals. */
+/** A share of requests: 0 to 100 percent. */
 export function percent(meta: FieldMeta) {
   return field(
     (value) => {
@@ -35,12 +41,12 @@ export function percent(meta: FieldMeta) {
       const n = numeric(bare);
       if (n === undefined || n < 0 || n > 100) return refuse();
       if (bare !== value) return refuseAs("percentSign", {}, { set: n });
-      return Math.abs(n * 100 - Math.round(n * 100)) < 1e-6 ? n : refuse(Math.round(n * 100) / 100);
+      return isExactPercent(n) ? n : refuse(roundedPercent(n));
     },
     {
-      title: "a number from 0 to 100, at most two decimals",
+      title: `a number from 0 to 100, at most ${PERCENT_DECIMALS} decimals`,
       type: ["number", "string"],
-      pattern: "^\\d+(\\.\\d{1,2})?$",
+      pattern: PERCENT_TEXT,
       minimum: 0,
       maximum: 100,
       ...meta,

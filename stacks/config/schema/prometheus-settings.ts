@@ -1,3 +1,4 @@
+import { SCRAPE_INTERVAL_SECONDS } from "../../../components/observability/queries";
 import { installed, volume } from "./chart-settings";
 import { object, text, withDefault } from "./fields";
 import { duration } from "./number-fields";
@@ -20,10 +21,10 @@ export const prometheus = object(
       duration("seconds", 1000, 300_000, {
         description: "Time between two scrapes of a target and two evaluations of a rule.",
         range: 'from "1s" to "5m"',
-        example: "15s",
+        example: `${SCRAPE_INTERVAL_SECONDS}s`,
       }),
-      15,
-      "15s",
+      SCRAPE_INTERVAL_SECONDS,
+      `${SCRAPE_INTERVAL_SECONDS}s`,
     ),
   },
   "Prometheus, with recording rules and alerts for every version; not installed when absent.",

@@ -1,3 +1,4 @@
+import { PERCENT_DECIMALS, PERCENT_TEXT } from "../../../components/traffic/percent";
 import type { Weight } from "../../../components/traffic/weights";
 import { LABEL, LABEL_RULE } from "./dns-names";
 import { didYouMean } from "../report/words";
@@ -22,9 +23,9 @@ export const weights = (description: string) =>
         anyOf: [
           { type: "number", minimum: 0, maximum: 100 },
           { const: "rest" },
-          { type: "string", pattern: "^\\d+(\\.\\d{1,2})?$" },
+          { type: "string", pattern: PERCENT_TEXT },
         ],
-        description: 'Percent, at most two decimals, or "rest".',
+        description: `Percent, at most ${PERCENT_DECIMALS} decimals, or "rest".`,
         example: 20,
       },
     ),
