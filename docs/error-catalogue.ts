@@ -1,5 +1,5 @@
 /** docs/errors.md, from the wrong stack files of the tests and the words of the report. */
-import { MESSAGES } from "../stacks/config/report/problem";
+import { MESSAGES } from "../stacks/config/report/catalogue";
 import { schemasAt } from "../stacks/config/schema/json-schema";
 import { parseSettings, SettingsError, type Reported } from "../stacks/config/settings";
 import { WRONG_SETTINGS, wrongConfig, wrongText, type WrongSettings } from "../tests/unit/wrong-settings";

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { checked } from "./checks/all-checks";
 import { ReadSettings, type Refused } from "./checks/check";
-import { formProblem, type FormProblem, type Path, type Problem, type Repair } from "./report/problem";
+import { formProblem, type FormProblem, type Path, type Problem, type Repair } from "./report/catalogue";
 import { configPath, reported, SettingsError } from "./report/report";
 import { didYouMean } from "./report/words";
 import { configuration, type Configuration } from "./schema/configuration";

@@ -1,7 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, parseDocument, type Document, type Scalar } from "yaml";
 import { isObject } from "./schema/fields";
 import { schemasAt } from "./schema/json-schema";
-import { problem, type Path, type Problem } from "./report/problem";
+import { problem, type Path, type Problem } from "./report/catalogue";
 
 /** Plain scalars that YAML readers take for something else than they are written as, or than each other. */
 const ALTERED: readonly RegExp[] = [

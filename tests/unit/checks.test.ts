@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { CHECKS } from "../../stacks/config/checks/all-checks";
 import { check, ReadSettings } from "../../stacks/config/checks/check";
-import { MESSAGES, problem } from "../../stacks/config/report/problem";
+import { MESSAGES, problem } from "../../stacks/config/report/catalogue";
 import { schemasAt } from "../../stacks/config/schema/json-schema";
 
 describe("problems", () => {

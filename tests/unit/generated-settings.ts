@@ -9,7 +9,7 @@ import { rootCertificates } from "node:tls";
 import { stringify } from "yaml";
 import { documents } from "../../docs/generate";
 import { parseSettings, SettingsError, type Reported, type Settings } from "../../stacks/config/settings";
-import type { Path } from "../../stacks/config/report/problem";
+import type { Path } from "../../stacks/config/report/catalogue";
 import { configPath } from "../../stacks/config/report/report";
 import { meant } from "../../stacks/config/stack-file";
 import { weights } from "./arbitraries";

@@ -1,4 +1,4 @@
-import type { Problem } from "../report/problem";
+import type { Problem } from "../report/catalogue";
 import { CATEGORY_CHECKS } from "./category-checks";
 import type { Check, ReadSettings } from "./check";
 import { EXISTING_CHECKS } from "./existing-checks";

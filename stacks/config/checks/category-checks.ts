@@ -2,7 +2,7 @@
 import { DATABASE_CONNECTIONS, POOL_SIZE } from "../../../components/category/database-connections";
 import { CATEGORY_METRICS } from "../../../components/category/category-paths";
 import { RESERVED_VARIABLES } from "../report/platform-messages";
-import { problem, type Repair } from "../report/problem";
+import { problem, type Repair } from "../report/catalogue";
 import { check, checkEach, type Check } from "./check";
 
 /** Namespaces of Kubernetes, of the mesh and of what observes it. */

@@ -2,7 +2,7 @@
  * A check between settings names its inputs, and runs only where these were read without a problem: it never has to ask
  * what is missing because it was wrong.
  */
-import type { Path, Problem } from "../report/problem";
+import type { Path, Problem } from "../report/catalogue";
 import { isObject } from "../schema/fields";
 import type { Configuration } from "../schema/configuration";
 

@@ -1,6 +1,6 @@
 /** What does not go with an Istio or a gateway that somebody else runs. */
 import { planAccess } from "../../../components/security/access-lists";
-import { problem, type Problem } from "../report/problem";
+import { problem, type Problem } from "../report/catalogue";
 import type { OwnersReason } from "../report/production-messages";
 import { isObject } from "../schema/fields";
 import { check, checkEach, type Check } from "./check";

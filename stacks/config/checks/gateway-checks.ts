@@ -1,6 +1,6 @@
 /** What holds between the settings of the gateway, and between them and the hosts that it serves. */
 import { NODE_PORTS } from "../../../components/security/gateway-servers";
-import { problem } from "../report/problem";
+import { problem } from "../report/catalogue";
 import { check, type Check } from "./check";
 
 const PROTOCOLS = [

@@ -1,5 +1,5 @@
 import { durationText, type TrafficProblem } from "../../../components/traffic/traffic-messages";
-import type { Path, Problem, Repair } from "../report/problem";
+import type { Path, Problem, Repair } from "../report/catalogue";
 
 /** How the package calls what a stack file calls otherwise. */
 const WRITTEN: Readonly<Record<string, string>> = { perTryTimeoutMs: "perTryTimeout", timeoutMs: "timeout" };

@@ -1,6 +1,6 @@
 /** What holds between the settings of observability, but for those of tracing. */
 import { ISTIO_QUERIED } from "../../../components/observability/queries";
-import { problem, type Problem } from "../report/problem";
+import { problem, type Problem } from "../report/catalogue";
 import { check, checkEach, type Check } from "./check";
 
 const at = (...path: PropertyKey[]): PropertyKey[] => ["observability", ...path];

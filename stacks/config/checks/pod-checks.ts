@@ -1,6 +1,6 @@
 /** What holds between the settings of pods: how many there are, and what they may use. */
 import { amount } from "../../../components/kubernetes/quantity";
-import { problem, type Path, type Problem } from "../report/problem";
+import { problem, type Path, type Problem } from "../report/catalogue";
 import { check, checkEach, type Check } from "./check";
 
 const SCALED = ["istio.controlPlane", "gateway"] as const;

@@ -2,7 +2,7 @@
 import { mayRead } from "../../../components/traffic/methods";
 import type { Mirror } from "../../../components/traffic/mirror";
 import { retriesOfWrites, retryProblems, type Retries } from "../../../components/traffic/retries";
-import { problem, type Path, type Problem } from "../report/problem";
+import { problem, type Path, type Problem } from "../report/catalogue";
 import { didYouMean } from "../report/words";
 import type { WrittenRule } from "../schema/rule-settings";
 import { check, checkEach, type Check } from "./check";

@@ -1,5 +1,5 @@
 /** What production refuses. */
-import { problem, type Path, type Problem } from "../report/problem";
+import { problem, type Path, type Problem } from "../report/catalogue";
 import { imageReference } from "../schema/image-reference";
 import { check, checkEach, type Check } from "./check";
 import { checkLoaded, type Autoscaler } from "./version-checks";

@@ -2,7 +2,7 @@
 import { CATEGORY_PATHS } from "../../../components/category/category-paths";
 import { ruleProblems } from "../../../components/traffic/rule-problems";
 import type { TrafficRule } from "../../../components/traffic/traffic-rules";
-import { problem, type Path } from "../report/problem";
+import { problem, type Path } from "../report/catalogue";
 import { didYouMean } from "../report/words";
 import { trafficRuleOf } from "../schema/rule-settings";
 import { check, type Check } from "./check";

@@ -1,5 +1,5 @@
 /** What holds between the settings of security. */
-import { problem, type Path } from "../report/problem";
+import { problem, type Path } from "../report/catalogue";
 import { check, type Check } from "./check";
 
 const namespaces = check({ namespaces: "keys of security.mtls.namespaces" }, function* ({ namespaces }) {

@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { TRACING_PORTS } from "../../../components/observability/tracing";
 import { isClusterService } from "../../../components/traffic/outside-host";
-import { problem, type Path, type Problem } from "../report/problem";
+import { problem, type Path, type Problem } from "../report/catalogue";
 import { check, checkEach, type Check } from "./check";
 
 const at = (...path: PropertyKey[]): PropertyKey[] => ["observability", ...path];

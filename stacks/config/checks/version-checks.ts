@@ -1,7 +1,7 @@
 /** What holds between versions and what they get: weights, rules, mirrors. */
 import { effectiveShares, weightProblems, type Weights } from "../../../components/traffic/weights";
 import { didYouMean } from "../report/words";
-import { problem, type Path, type Problem } from "../report/problem";
+import { problem, type Path, type Problem } from "../report/catalogue";
 import { check, checkEach, type Check } from "./check";
 import { located } from "./located";
 

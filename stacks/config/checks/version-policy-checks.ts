@@ -5,7 +5,7 @@ import {
   type CircuitBreaker,
 } from "../../../components/traffic/circuit-breaker";
 import { loadBalancerProblems, type LoadBalancer } from "../../../components/traffic/load-balancer";
-import { problem, type Path, type Problem } from "../report/problem";
+import { problem, type Path, type Problem } from "../report/catalogue";
 import { istioIsOlder } from "../schema/istio-versions";
 import { check, checkEach, type Check } from "./check";
 import { located } from "./located";

@@ -1,7 +1,7 @@
 /** What a user should know of settings that are right. */
 import { effectiveShares, type Shares } from "../../../components/traffic/weights";
 import { configPath } from "../report/report";
-import type { Path } from "../report/problem";
+import type { Path } from "../report/catalogue";
 import { WARNINGS } from "../report/warning-messages";
 import type { Configuration } from "../schema/configuration";
 import { istioSupportEnded, SUPPORTED_ISTIO } from "../schema/istio-versions";

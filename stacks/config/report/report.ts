@@ -1,4 +1,4 @@
-import { said, type Path, type Problem, type Repair } from "./problem";
+import { said, type Path, type Problem, type Repair } from "./catalogue";
 
 /** One thing that is wrong with a stack's configuration, as a person reads it. */
 export interface Reported {

@@ -5,7 +5,7 @@ import { claims } from "./claims-settings";
 import { LABEL, SUBDOMAIN } from "./dns-names";
 import { PATH } from "./match-settings";
 import { namespace } from "./namespace-settings";
-import { formProblem } from "../report/problem";
+import { formProblem } from "../report/catalogue";
 import { z } from "zod";
 import { addProblem, field, flag, list, object, refuse, type Refused, withDefault } from "./fields";
 import { method } from "./http-names";

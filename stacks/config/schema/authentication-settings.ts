@@ -1,7 +1,7 @@
 import { condition, ENTRIES, paths, someCondition } from "./access-settings";
 import { createPublicKey } from "node:crypto";
 import { claims } from "./claims-settings";
-import { formProblem } from "../report/problem";
+import { formProblem } from "../report/catalogue";
 import {
   exactlyOne,
   field,

@@ -1,5 +1,5 @@
 import { SUBDOMAIN } from "./dns-names";
-import { formProblem } from "../report/problem";
+import { formProblem } from "../report/catalogue";
 import { choice, flag, list, object, refined, text, WHEN_OBJECT } from "./fields";
 import { headerName } from "./http-names";
 import { duration } from "./number-fields";

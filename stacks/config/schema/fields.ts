@@ -8,7 +8,7 @@
 import { z } from "zod";
 import { didYouMean } from "../report/words";
 import type { KnownElsewhere } from "../report/form-messages";
-import { formProblem, said, type FormMessages, type FormProblem, type Repair } from "../report/problem";
+import { formProblem, said, type FormMessages, type FormProblem, type Repair } from "../report/catalogue";
 
 /** Documentation of a field and its JSON Schema. */
 export interface FieldMeta {

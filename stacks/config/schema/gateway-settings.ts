@@ -1,7 +1,7 @@
 import { HOST_NAME, HOST_OR_ADDRESS, hostOf, LABEL, LABEL_RULE, SUBDOMAIN } from "./dns-names";
 import { namespace } from "./namespace-settings";
 import { autoscaler, resources } from "./pod-settings";
-import { formProblem } from "../report/problem";
+import { formProblem } from "../report/catalogue";
 import { choice, flag, map, object, refined, text, withDefault } from "./fields";
 import { duration, integer } from "./number-fields";
 

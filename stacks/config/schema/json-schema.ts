@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { stringify } from "yaml";
 import { isObject } from "./fields";
-import type { Path } from "../report/problem";
+import type { Path } from "../report/catalogue";
 import { configuration } from "./configuration";
 
 export type Schema = z.core.JSONSchema.JSONSchema;
