@@ -57,5 +57,4 @@ export const problemsBy =
     path: Path,
     params: ParamsOf<M, N>,
     ...repairs: readonly Repair[]
-  ): ProblemOf<M> =>
-    ({ name, path, params, repairs }) as ProblemOf<M>;
+  ): ProblemOf<M> => ({ name, path, params, repairs });

@@ -38,11 +38,12 @@ describe("checks", () => {
     };
     const runs = (input: string, refused: { path: (string | number)[]; whole: boolean }[]): unknown => {
       let seen: unknown = "did not run";
-      const one = check({ input } as Record<"input", string>, (values) => {
+      const one = check({ input }, (values) => {
         seen = values.input;
         return [problem("weightsNone", [], {})];
       });
-      void [...one.find(new ReadSettings(value, { gateway: { drain: 1 } }, refused))];
+      const found = [...one.find(new ReadSettings(value, { gateway: { drain: 1 } }, refused))];
+      assert.equal(found.length, seen === "did not run" ? 0 : 1);
       return seen;
     };
 

@@ -58,13 +58,16 @@ export interface Check {
 export const check = <const N extends Needs>(
   needs: N,
   find: (values: Values<Configuration, N>) => Iterable<Problem>,
-): Check => ({
-  inputs: Object.values(needs),
-  find: (settings) => {
-    const values = settings.values(needs, []);
-    return values ? find(values as Values<Configuration, N>) : [];
-  },
-});
+): Check => {
+  const wanted = parsedNeeds(needs);
+  return {
+    inputs: Object.values(needs),
+    find: (settings) => {
+      const values = settings.values(wanted, []);
+      return values ? find(values as Values<Configuration, N>) : [];
+    },
+  };
+};
 
 /** A check that runs for each entry of a list or map: `own` are inputs below the entry, `others` those beside it. */
 export const checkEach = <const P extends string, const N extends Needs, const M extends Needs>(
@@ -76,20 +79,40 @@ export const checkEach = <const P extends string, const N extends Needs, const M
     own: Values<Entry<At<Configuration, P>>, N>,
     others: Values<Configuration, M>,
   ) => Iterable<Problem>,
-): Check => ({
-  inputs: [...Object.values(own).map((input) => below(`${at}.[]`, input)), ...Object.values(others)],
-  find: (settings) => {
-    const beside = settings.values(others, []);
-    if (!beside) return [];
-    return settings.entries(at.split(".")).flatMap((path) => {
-      const values = settings.values(own, path);
-      if (!values) return [];
-      return [
-        ...find(path, values as Values<Entry<At<Configuration, P>>, N>, beside as Values<Configuration, M>),
-      ];
-    });
-  },
-});
+): Check => {
+  const [list, wanted, wantedBeside] = [at.split("."), parsedNeeds(own), parsedNeeds(others)];
+  return {
+    inputs: [...Object.values(own).map((input) => below(`${at}.[]`, input)), ...Object.values(others)],
+    find: (settings) => {
+      const beside = settings.values(wantedBeside, []);
+      if (!beside) return [];
+      return settings.entries(list).flatMap((path) => {
+        const values = settings.values(wanted, path);
+        if (!values) return [];
+        return [
+          ...find(path, values as Values<Entry<At<Configuration, P>>, N>, beside as Values<Configuration, M>),
+        ];
+      });
+    },
+  };
+};
+
+/** A need, parsed once: the same checks run for every configuration. */
+interface Wanted {
+  readonly name: string;
+  readonly kind: "value" | "keys of" | "written";
+  readonly path: Path;
+  /** Place of the `*` or `*?` in the path; -1 where there is none. */
+  readonly star: number;
+}
+
+const parsedNeeds = (needs: Needs): readonly Wanted[] =>
+  Object.entries(needs).map(([name, input]) => {
+    const [, kind = "value", text = ""] = /^(keys of|written)? ?(.*)$/.exec(input) ?? [];
+    const path = text === "" ? [] : text.split(".");
+    const star = path.findIndex((key) => key === "*" || key === "*?");
+    return { name, kind: kind as Wanted["kind"], path, star };
+  });
 
 const below = (at: string, input: Input): Input =>
   input === "keys of" ? `keys of ${at}` : input.replace(/^(keys of |written )?/, (kind) => `${kind}${at}.`);
@@ -107,12 +130,12 @@ export class ReadSettings {
   ) {}
 
   /** The values of inputs below `at`; undefined where one of them was not read. */
-  values(needs: Needs, at: Path): Readonly<Record<string, unknown>> | undefined {
+  values(needs: readonly Wanted[], at: Path): Readonly<Record<string, unknown>> | undefined {
     const values: Record<string, unknown> = {};
-    for (const [name, input] of Object.entries(needs)) {
-      const found = this.input(input, at);
+    for (const wanted of needs) {
+      const found = this.input(wanted, at);
       if (!found) return undefined;
-      values[name] = found.value;
+      values[wanted.name] = found.value;
     }
     return values;
   }
@@ -125,16 +148,14 @@ export class ReadSettings {
     return isObject(value) ? Object.keys(value).map((key) => [...at, key]) : [];
   }
 
-  private input(input: Input, at: Path): { readonly value: unknown } | undefined {
-    const [, kind, text = ""] = /^(keys of|written)? ?(.*)$/.exec(input) ?? [];
-    const path = text === "" ? at : [...at, ...text.split(".")];
+  private input({ kind, path: own, star: place }: Wanted, at: Path): { readonly value: unknown } | undefined {
+    const path = at.length === 0 ? own : [...at, ...own];
     if (kind === "written") return { value: valueAt(this.written, path) };
-    if (kind === "keys of") {
+    if (kind === "keys of")
       return this.isThere(path)
         ? { value: this.entries(path).map((entry) => String(entry.at(-1))) }
         : undefined;
-    }
-    const star = path.findIndex((key) => key === "*" || key === "*?");
+    const star = place < 0 ? place : at.length + place;
     if (star < 0) return this.isRead(path) ? { value: valueAt(this.value, path) } : undefined;
     const list = path.slice(0, star);
     if (!this.isThere(list)) return undefined;
@@ -157,8 +178,11 @@ export class ReadSettings {
 
 const isBelow = (path: Path, above: Path): boolean => above.every((key, i) => key === path[i]);
 
-const valueAt = (value: unknown, path: Path): unknown =>
-  path.reduce<unknown>((inner, key) => {
-    if (Array.isArray(inner)) return inner[key as number] as unknown;
-    return isObject(inner) && Object.hasOwn(inner, key) ? inner[String(key)] : undefined;
-  }, value);
+function valueAt(value: unknown, path: Path): unknown {
+  let inner = value;
+  for (const key of path) {
+    if (typeof inner !== "object" || inner === null || !Object.hasOwn(inner, key)) return undefined;
+    inner = (inner as Readonly<Record<PropertyKey, unknown>>)[key];
+  }
+  return inner;
+}

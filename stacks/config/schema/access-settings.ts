@@ -4,7 +4,6 @@ import type { ServiceIdentity } from "../../../components/security/identity";
 import { claims } from "./claims-settings";
 import { LABEL, SUBDOMAIN } from "./dns-names";
 import { PATH } from "./match-settings";
-import { namespace } from "./namespace-settings";
 import { formProblem } from "../report/catalogue";
 import { z } from "zod";
 import { addProblem, field, flag, list, object, refuse, type Refused, withDefault } from "./fields";

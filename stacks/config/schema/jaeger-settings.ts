@@ -1,7 +1,6 @@
 import { installed, volume } from "./chart-settings";
 import { SUBDOMAIN } from "./dns-names";
 import { authorities } from "./certificate-field";
-import { z } from "zod";
 import { field, object, refuse, refuseAs, text, withDefault } from "./fields";
 import { duration, integer } from "./number-fields";
 

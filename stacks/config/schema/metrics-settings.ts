@@ -1,8 +1,7 @@
 import { ISTIO_METRICS } from "../../../components/observability/metrics";
 import { SECRET_HEADERS } from "../../../components/observability/tracing";
 import { LABEL, LABEL_RULE } from "./dns-names";
-import { choice, field, list, map, object, path, refuse, refuseAs, text, withDefault } from "./fields";
-import { duration } from "./number-fields";
+import { choice, field, list, map, object, refuse, refuseAs, text, withDefault } from "./fields";
 
 /** A CEL expression with its literals blanked, and `a['b']` as `a.b`. */
 const bare = (expression: string): string =>

@@ -14,7 +14,6 @@ import {
   TRACING_PORTS,
   TracingProvider,
 } from "../../../components/observability/tracing";
-import { object } from "./fields";
 
 import type { observability } from "./observability-settings";
 

@@ -4,7 +4,6 @@ import type { MutualTlsArgs } from "../../../components/security/mutual-tls";
 import type { Authentication } from "../../../components/security/authentication";
 import type { AccessLists } from "../../../components/security/access-lists";
 import type { CallerLists } from "../../../components/security/caller-lists";
-import { claims } from "./claims-settings";
 
 import type { security } from "./security-settings";
 
