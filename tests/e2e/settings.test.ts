@@ -28,7 +28,7 @@ describe("a wrong stack file", () => {
       const result = await pulumi(...command);
       assert.notEqual(result.exitCode, 0, result.all);
       assert.match(result.all, /has 3 problems/);
-      assert.match(result.all, /shopzier:traffic\.weights\n\s+found: +weights that sum to 99/);
+      assert.match(result.all, /shopzier:traffic\.weights \[SM0406\]\n\s+found: +weights that sum to 99/);
       assert.match(result.all, /pulumi config set --stack lab --path 'shopzier:traffic\.weights\.v2' 20/);
       assert.match(result.all, /LEAST_REQUEST/);
       assert.match(result.all, /did you mean category\?/);
