@@ -24,7 +24,7 @@ import {
   SELECTOR,
 } from "../unit/access-arbitraries";
 import { routeRequest, simulatedRequest } from "../unit/traffic-arbitraries";
-import { applyObjects, envoyAdmin, get, kubectl, readyPods, until } from "./lab";
+import { applyObjects, baseline, envoyAdmin, get, kubectl, readyPods, until } from "./lab";
 import { forgeries, issuer } from "./tokens";
 
 const NAMESPACE = "agreement";
@@ -159,6 +159,7 @@ describe("the simulator", function () {
   const foreign = issuer(ISSUERS[0], AUDIENCE);
 
   before(async () => {
+    await baseline();
     const drawn = Array.from({ length: PLANS }, (_, i) => {
       const both = fc.tuple(routeRequest(hostOf(i)), fc.option(guard, { nil: undefined, freq: 2 }));
       const [one] = fc.sample(fc.noBias(both), { numRuns: 1, seed: seed + i });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect, type ConnectionOptions, type SecureVersion } from "node:tls";
 import { request } from "undici";
 import { Certificates } from "./certificates";
-import { baseline, editStackFile, kubectl, LIST, must, pulumi, stackFile, tool, up } from "./lab";
+import { baseline, editStackFile, kubectl, LIST, must, outputs, pulumi, stackFile, tool, up } from "./lab";
 
 const NODE = "10.88.0.1";
 /** A host with the gateway's own certificate, and one with its own and a certificate asked of clients. */
@@ -72,7 +72,9 @@ describe("several hosts, each with TLS of its own", () => {
     }
     stackFile((config) => {
       config["shopzier:category"].aliases = [API];
-      Object.assign(config["shopzier:gateway"] as object, {
+      const gateway = config["shopzier:gateway"] as { nodePorts: object };
+      Object.assign(gateway.nodePorts, { status: 30021 });
+      Object.assign(gateway, {
         tls: {
           credentialName: "shop-tls",
           hosts: { [API]: { credentialName: "api-tls", mode: "MUTUAL", minVersion: "TLSV1_3" } },
@@ -99,7 +101,6 @@ describe("several hosts, each with TLS of its own", () => {
     ]);
   });
   after(async () => {
-    await baseline();
     for (const name of secrets) await tool("kubectl", "-n", "istio-ingress", "delete", "secret", name);
     certificates.remove();
   });
@@ -186,13 +187,25 @@ describe("several hosts, each with TLS of its own", () => {
   });
 
   it("sends plain HTTP of every host to HTTPS", async () => {
-    for (const host of [SHOP, API]) {
+    for (const [host, location] of [
+      [SHOP, SHOP],
+      [API, API],
+      [`${SHOP}:30080`, `${SHOP}:30443`],
+      [`${SHOP}:8080`, SHOP],
+    ] as const) {
       const { statusCode, headers, body } = await request(`http://${NODE}:30080${LIST}`, {
         headers: { host },
       });
       await body.dump();
-      assert.deepEqual([statusCode, headers.location], [301, `https://${host}${LIST}`]);
+      assert.deepEqual([statusCode, headers.location], [301, `https://${location}${LIST}`]);
     }
     await must("istioctl", "analyze", "-n", "istio-ingress", "--failure-threshold", "Warning");
+  });
+
+  it("is HTTPS in the stack's address, and keeps a plain port for health checks", async () => {
+    assert.equal((await outputs()).gatewayUrl, `https://${NODE}:30443`);
+    const health = await request(`http://${NODE}:30021/healthz/ready`);
+    await health.body.dump();
+    assert.equal(health.statusCode, 200);
   });
 });

@@ -12,6 +12,8 @@ import { stackEnvironment } from "../../lab/stack";
 export const ROOT = path.resolve(__dirname, "../..");
 export const NAMESPACE = "category";
 export const LIST = "/api/v1/category";
+/** A frame of a stack trace. */
+export const STACK = /\n\s+at .*:\d+:\d+\)?/;
 
 /** A copy of the stack file: tests edit it as a user edits the original. */
 const STACK_FILE = path.join(ROOT, ".lab", "e2e", "Pulumi.lab.yaml");
@@ -23,8 +25,13 @@ interface Finished {
   readonly all: string;
 }
 
+/** What this process has done to stack lab: the stack file of the last command, if that was an update that succeeded. */
+let deployed: { readonly file?: string } | undefined;
+
 /** Runs a program of the lab's toolchain; never throws for an exit code. */
 export async function tool(file: string, ...args: string[]): Promise<Finished> {
+  const changes = args.some((arg) => ["up", "destroy", "refresh", "import"].includes(arg));
+  if (file === "pulumi" && args.includes("lab") && changes) deployed = {};
   const { exitCode, stdout, all } = await execa(file, args, {
     cwd: ROOT,
     env: stackEnvironment(),
@@ -91,6 +98,7 @@ export async function pulumi(...args: string[]): Promise<Finished> {
 export async function up(...args: string[]): Promise<string> {
   const result = await pulumi("up", "--yes", "--skip-preview", ...args);
   assert.equal(result.exitCode, 0, result.all);
+  deployed = { file: readFileSync(STACK_FILE, "utf8") };
   return result.all;
 }
 
@@ -135,11 +143,16 @@ export function editStackFile(
   writeFileSync(STACK_FILE, stringify(file));
 }
 
-/** The lab as committed, deployed. */
+/** The lab as committed, deployed unless it is so already; with an edit, as {@link stackFile}. */
 export async function baseline(edit?: Parameters<typeof stackFile>[0]): Promise<void> {
   stackFile(edit);
-  await up();
+  if (readFileSync(STACK_FILE, "utf8") !== deployed?.file) await up();
 }
+
+// Each file of tests starts from its own settings, whatever the one before has left. The benchmarks have no hooks.
+(globalThis as { after?: Mocha.HookFunction }).after?.(async () => {
+  if (deployed) await baseline();
+});
 
 interface Outputs {
   readonly gatewayUrl: string;

@@ -5,7 +5,6 @@ import { endpoints, liveCluster } from "./gateway-envoy";
 import {
   assertCount,
   assertSplit,
-  baseline,
   Client,
   editStackFile,
   failures,
@@ -13,6 +12,7 @@ import {
   kubectl,
   must,
   readyPods,
+  stackFile,
   until,
   up,
 } from "./lab";
@@ -36,18 +36,24 @@ interface EnvoyRouteConfig {
     }[];
   }[];
 }
-/** The cluster of v1 and the hash policy of its route, as the gateway's Envoy has them. */
-async function live(): Promise<{ cluster: EnvoyCluster; hash: readonly HashPolicy[] }> {
+/** Who asks v2 alone; all others ask v1. */
+const trial = { "x-trial": "v2" };
+/** Names of the routes that lead to one version alone. */
+const ROUTES = { v1: "category", v2: "trial" };
+type Version = keyof typeof ROUTES;
+
+/** The cluster of a version and the hash policy of its route, as the gateway's Envoy has them. */
+async function live(version: Version): Promise<{ cluster: EnvoyCluster; hash: readonly HashPolicy[] }> {
   const [pod] = await gatewayPods();
   assert.ok(pod, "a gateway pod is ready");
-  const cluster = await liveCluster("v1");
+  const cluster = await liveCluster(version);
   const routes = await must(
     ...["istioctl", "proxy-config", "route", `${pod.metadata.name}.istio-ingress`, "-o", "json"],
   );
   const route = (JSON.parse(routes) as EnvoyRouteConfig[])
     .flatMap((r) => r.virtualHosts ?? [])
     .flatMap((h) => h.routes ?? [])
-    .find((r) => r.name === "category");
+    .find((r) => r.name === ROUTES[version]);
   return { cluster, hash: route?.route?.hashPolicy ?? [] };
 }
 
@@ -70,52 +76,61 @@ const addressOf = ({ metadata, status }: Pod): string => {
 
 describe("load balancing", () => {
   let client: Client;
-  const settings = async (loadBalancer: unknown) => {
+  /** v1 has what holds for all versions, v2 its own. */
+  const settings = async (loadBalancer: unknown, own: unknown) => {
     editStackFile((config) => {
       config["shopzier:loadBalancer"] = loadBalancer;
+      config["shopzier:traffic"] = {
+        weights: { v1: 100, v2: 0 },
+        versions: { v2: { loadBalancer: own } },
+        rules: [{ name: "trial", match: { headers: { "x-trial": { exact: "v2" } } }, to: "v2" }],
+      };
     });
     await up();
   };
 
   before(async () => {
-    await baseline((config) => {
-      const { v1 } = config["shopzier:category"].versions;
-      assert.ok(v1);
-      v1.replicas = 3;
-      config["shopzier:traffic"] = { weights: { v1: 100, v2: 0 } };
+    stackFile((config) => {
+      const { v1, v2 } = config["shopzier:category"].versions;
+      assert.ok(v1 && v2);
+      Object.assign(v1, { replicas: 3 });
+      Object.assign(v2, { replicas: 2 });
     });
-    await until(
-      "three pods of v1 are ready",
-      async () => (await readyPods("category", "version=v1")).length === 3,
-    );
+    await settings("ROUND_ROBIN", "LEAST_REQUEST");
+    for (const [version, count] of [
+      ["v1", 3],
+      ["v2", 2],
+    ] as const)
+      await until(
+        `${count} pods of ${version} are ready`,
+        async () => (await readyPods("category", `version=${version}`)).length === count,
+      );
     client = await Client.open();
   });
-  after(async () => {
-    await client.close();
-    await baseline();
+  after(() => client.close());
+
+  /** Envoy's JSON leaves out its default, ROUND_ROBIN. */
+  const becomes = async (version: Version, policy: string | undefined): Promise<void> => {
+    await until(
+      `lbPolicy ${policy ?? "ROUND_ROBIN"} of ${version}`,
+      async () => (await live(version)).cluster.lbPolicy === policy,
+      10,
+    );
+    assert.deepEqual((await live(version)).hash, []);
+  };
+
+  it("ROUND_ROBIN, and for one version LEAST_REQUEST, is what the gateway's Envoy does", async () => {
+    await becomes("v1", undefined);
+    await becomes("v2", "LEAST_REQUEST");
   });
 
-  for (const [setting, policy] of [
-    ["ROUND_ROBIN", undefined],
-    ["LEAST_REQUEST", "LEAST_REQUEST"],
-    ["RANDOM", "RANDOM"],
-    ["PASSTHROUGH", "CLUSTER_PROVIDED"],
-  ] as const) {
-    it(`${setting} is what the gateway's Envoy does`, async () => {
-      await settings(setting);
-      // Envoy's JSON leaves out its default, ROUND_ROBIN.
-      await until(
-        `lbPolicy ${policy ?? "ROUND_ROBIN"}`,
-        async () => (await live()).cluster.lbPolicy === policy,
-        10,
-      );
-      assert.deepEqual((await live()).hash, []);
-    });
-  }
+  it("RANDOM, and for one version PASSTHROUGH, is what the gateway's Envoy does", async () => {
+    await settings("RANDOM", "PASSTHROUGH");
+    await becomes("v1", "RANDOM");
+    await becomes("v2", "CLUSTER_PROVIDED");
+  });
 
   it("RANDOM spreads one client over the pods", async () => {
-    await settings("RANDOM");
-    await until("lbPolicy RANDOM", async () => (await live()).cluster.lbPolicy === "RANDOM", 10);
     const spread = Object.values(
       await sentDuring("v1", () => client.sample(500, { headers: { "x-user": "ada", cookie: "shop=ada" } })),
     );
@@ -126,59 +141,67 @@ describe("load balancing", () => {
     );
   });
 
-  for (const { name, hash, policy, request, table } of [
-    {
-      name: "a header",
-      hash: { httpHeader: "x-user", ringHash: { minimumRingSize: 2048 } },
-      policy: { header: { headerName: "x-user" } },
-      request: { headers: { "x-user": "ada" } },
-      table: { ringHashLbConfig: { minimumRingSize: "2048" } },
-    },
-    {
-      name: "a cookie",
-      hash: { httpCookie: { name: "shop", path: "/", ttl: "1h" } },
-      policy: { cookie: { name: "shop", path: "/", ttl: "3600s" } },
-      request: { headers: { cookie: "shop=ada" } },
-      table: {},
-    },
-    {
-      name: "the source address",
-      hash: { sourceIp: true },
-      policy: { connectionProperties: { sourceIp: true } },
-      request: {},
-      table: {},
-    },
-    {
-      name: "a query parameter, by maglev",
-      hash: { queryParameter: "user", maglev: { tableSize: 4099 } },
-      policy: { queryParameter: { name: "user" } },
-      request: { path: "/api/v1/category?user=ada" },
-      table: { maglevLbConfig: { tableSize: "4099" } },
-    },
-  ]) {
-    it(`consistent hash by ${name} keeps a client on one pod`, async () => {
-      await settings({ consistentHash: hash });
-      const kind = "maglev" in hash ? "MAGLEV" : "RING_HASH";
-      // Clusters and routes come in pushes of their own.
-      const isLive = async (): Promise<boolean> => {
-        const now = await live();
-        return (
-          now.cluster.lbPolicy === kind &&
-          isDeepStrictEqual({ ...now.hash[0], terminal: undefined }, { ...policy, terminal: undefined })
-        );
-      };
-      await until(`lbPolicy ${kind} and its hash policy`, isLive, 10);
-      const { cluster } = await live();
-      for (const [key, value] of Object.entries(table)) {
-        assert.deepEqual((cluster as Record<string, unknown>)[key], value);
+  const header = {
+    name: "a header",
+    hash: { httpHeader: "x-user", ringHash: { minimumRingSize: 2048 } },
+    policy: { header: { headerName: "x-user" } },
+    request: { headers: { "x-user": "ada" } },
+    table: { ringHashLbConfig: { minimumRingSize: "2048" } },
+  };
+  const cookie = {
+    name: "a cookie",
+    hash: { httpCookie: { name: "shop", path: "/", ttl: "1h" } },
+    policy: { cookie: { name: "shop", path: "/", ttl: "3600s" } },
+    request: { headers: { cookie: "shop=ada" } },
+    table: {},
+  };
+  const address = {
+    name: "the source address",
+    hash: { sourceIp: true },
+    policy: { connectionProperties: { sourceIp: true } },
+    request: {},
+    table: {},
+  };
+  const query = {
+    name: "a query parameter, by maglev",
+    hash: { queryParameter: "user", maglev: { tableSize: 4099 } },
+    policy: { queryParameter: { name: "user" } },
+    request: { path: "/api/v1/category?user=ada" },
+    table: { maglevLbConfig: { tableSize: "4099" } },
+  };
+  for (const [all, own] of [
+    [header, cookie],
+    [query, address],
+  ] as const) {
+    it(`consistent hash by ${all.name}, and for one version by ${own.name}, keeps a client on one pod`, async () => {
+      await settings({ consistentHash: all.hash }, { consistentHash: own.hash });
+      for (const [version, { hash, policy, request, table }] of [
+        ["v1", all],
+        ["v2", own],
+      ] as const) {
+        const kind = "maglev" in hash ? "MAGLEV" : "RING_HASH";
+        // Clusters and routes come in pushes of their own.
+        const isLive = async (): Promise<boolean> => {
+          const now = await live(version);
+          return (
+            now.cluster.lbPolicy === kind &&
+            isDeepStrictEqual({ ...now.hash[0], terminal: undefined }, { ...policy, terminal: undefined })
+          );
+        };
+        await until(`lbPolicy ${kind} of ${version} and its hash policy`, isLive, 10);
+        const { cluster } = await live(version);
+        for (const [key, value] of Object.entries(table)) {
+          assert.deepEqual((cluster as Record<string, unknown>)[key], value);
+        }
+        const headers = { ...("headers" in request && request.headers), ...(version === "v2" && trial) };
+        const ask = () => client.sample(500, { ...request, headers });
+        assert.deepEqual(Object.values(await sentDuring(version, ask)), [500]);
       }
-      assert.deepEqual(Object.values(await sentDuring("v1", () => client.sample(500, request))), [500]);
     });
   }
 
   describe("by place and by age", () => {
     const WINDOW_SECONDS = 15;
-    const trial = { headers: { "x-trial": "v2" } };
     let pods: readonly [Pod, Pod, Pod];
     let changed: number;
 
@@ -206,6 +229,9 @@ describe("load balancing", () => {
       await place("category", two.metadata.name, "eu.b");
       await place("category", three.metadata.name, "us.a");
       editStackFile((config) => {
+        const { v2 } = config["shopzier:category"].versions;
+        assert.ok(v2);
+        delete v2.replicas;
         config["shopzier:loadBalancer"] = {
           choiceCount: 5,
           warmup: { duration: "60s", aggression: 0.5, minimumPercent: 20 },
@@ -226,6 +252,7 @@ describe("load balancing", () => {
         };
       });
       await up();
+      await until("the gateway knows one pod of v2", async () => (await endpoints("v2")).length === 1);
       changed = performance.now();
     });
     after(async () => {
@@ -283,7 +310,7 @@ describe("load balancing", () => {
       const known = (await endpoints("v2")).map(({ address }) => address);
       const toNew = async () => {
         const sent = await sentDuring("v2", async () => {
-          assert.deepEqual(failures(await client.sample(600, trial)), {});
+          assert.deepEqual(failures(await client.sample(600, { headers: trial })), {});
         });
         return Object.entries(sent).find(([address]) => !known.includes(address))?.[1] ?? 0;
       };

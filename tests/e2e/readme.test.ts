@@ -4,7 +4,7 @@ import { copyFileSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { stackEnvironment } from "../../lab/stack";
 import { commands } from "./documents";
-import { assertSplit, baseline, Client, ROOT, until } from "./lab";
+import { assertSplit, baseline, Client, ROOT, stackFile, until, up } from "./lab";
 import { JaegerClient, PrometheusClient } from "./prometheus";
 
 describe("the README and the guide", () => {
@@ -16,7 +16,8 @@ describe("the README and the guide", () => {
   });
   after(async () => {
     copyFileSync(kept, stack);
-    await baseline();
+    stackFile();
+    await up();
   });
 
   it("shifts the canary by the commands that it shows, and the edit is one line of the stack file", async () => {

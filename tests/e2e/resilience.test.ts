@@ -207,10 +207,7 @@ describe("circuit breaking", () => {
     await up();
     client = await Client.open();
   });
-  after(async () => {
-    await client.close();
-    await baseline();
-  });
+  after(() => client.close());
 
   it("is what the gateway's Envoy does, by the pods of each version", async () => {
     await until(

@@ -6,18 +6,7 @@ import { importImage, inNode } from "../../lab/node";
 import { Toolchain } from "../../lab/toolchain";
 import { Certificates } from "./certificates";
 import { freezeService, resetConnections } from "./faults";
-import {
-  applyObjects,
-  baseline,
-  Client,
-  failures,
-  kubectl,
-  must,
-  readyPods,
-  stackFile,
-  until,
-  up,
-} from "./lab";
+import { applyObjects, Client, failures, kubectl, must, readyPods, stackFile, until, up } from "./lab";
 import { JAEGER, JaegerClient, observing, restart, underLoad } from "./prometheus";
 
 /** The namespace of OpenSearch, and the name of all that is in it. */
@@ -64,10 +53,7 @@ describe("traces in OpenSearch", function () {
   });
   after(async () => {
     await client.close();
-    await Promise.all([
-      baseline(),
-      kubectl("delete", "namespace", STORE, "--ignore-not-found", "--timeout=60s"),
-    ]);
+    await kubectl("delete", "namespace", STORE, "--ignore-not-found", "--timeout=60s");
     await inNode(["ctr", "--namespace=k8s.io", "images", "rm", image]);
     certificates.remove();
   });

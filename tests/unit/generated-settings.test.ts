@@ -8,26 +8,17 @@ import {
   settingPaths,
   UNQUOTED,
   unquotedText,
-  writtenPaths,
+  unwritten,
 } from "./generated-settings";
 import { RIGHT_SETTINGS, stackFileConfig } from "./wrong-settings";
 
 describe("generated settings", () => {
-  it("contain every setting of the schema", function () {
-    this.timeout("3m");
-    const { seed = 0 } = fc.readConfigureGlobal();
-    let missing = BLOCKS.flatMap((block) => {
-      const paths = settingPaths(block);
-      assert.ok(paths.length > 10, block);
-      return paths;
-    });
-    // Settings that few checks allow are rare; the number of cases does not matter.
-    for (let round = 0; missing.length > 0 && round < 100; round++) {
-      const sample = fc.sample(generatedSettings, { numRuns: 100, seed: seed + round });
-      const written = new Set(sample.flatMap(({ config }) => writtenPaths(config, missing)));
-      missing = missing.filter((path) => !written.has(path));
-    }
-    assert.deepEqual(missing, []);
+  it("contain almost every setting of the schema", () => {
+    for (const block of BLOCKS) assert.ok(settingPaths(block).length > 10, block);
+    const all = BLOCKS.flatMap(settingPaths);
+    // Settings that few checks allow are rare: tests/proof/generated-settings.test.ts draws until none is missing.
+    const missing = unwritten(all, 0);
+    assert.ok(missing.length < all.length / 8, missing.join("\n"));
   });
 
   it("have the same meaning in every notation", () => {

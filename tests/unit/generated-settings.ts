@@ -305,7 +305,7 @@ export function settingPaths(root: string): string[] {
 }
 
 /** Those of `paths` that a configuration has. */
-export function writtenPaths(config: Config, paths: readonly string[]): string[] {
+function writtenPaths(config: Config, paths: readonly string[]): string[] {
   const has = (value: unknown, keys: readonly string[]): boolean => {
     const [key, ...rest] = keys;
     if (key === undefined) return value !== undefined;
@@ -318,6 +318,14 @@ export function writtenPaths(config: Config, paths: readonly string[]): string[]
     return !Array.isArray(value) && has((value as Config)[key], rest);
   };
   return paths.filter((path) => has(config, path.replaceAll("[]", ".[]").split(".")));
+}
+
+/** Those of `paths` that none of a hundred generated settings has; each round draws others. */
+export function unwritten(paths: readonly string[], round: number): string[] {
+  const { seed = 0 } = fc.readConfigureGlobal();
+  const sample = fc.sample(generatedSettings, { numRuns: 100, seed: seed + round });
+  const written = new Set(sample.flatMap(({ config }) => writtenPaths(config, paths)));
+  return paths.filter((path) => !written.has(path));
 }
 
 /** Scalars that a user means as text but that YAML reads as something else. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import path from "node:path";
-import { assertSplit, baseline, Client, failures, must, outputs, ROOT, until } from "./lab";
+import { assertSplit, baseline, Client, failures, must, outputs, ROOT, until } from "../e2e/lab";
 
-const FOLDER = path.join(ROOT, "tests/e2e/single-rule");
+const FOLDER = path.join(ROOT, "tests/proof/single-rule");
 const pulumi = (...args: string[]): Promise<string> =>
   must("pulumi", "--cwd", FOLDER, ...args, "--stack", "single", "--non-interactive", "--color", "never");
 
@@ -21,7 +21,7 @@ async function deploy(weights: Record<string, number>): Promise<void> {
   );
 }
 
-describe("all subsets in one DestinationRule", () => {
+describe("proof: all subsets in one DestinationRule", () => {
   let client: Client;
   before(async () => {
     await baseline();

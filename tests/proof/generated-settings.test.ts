@@ -1,0 +1,13 @@
+import assert from "node:assert/strict";
+import { describeGeneratedSettings } from "../e2e/generated-settings";
+import { BLOCKS, settingPaths, unwritten } from "../unit/generated-settings";
+
+describe("proof: generated settings", () => {
+  it("have every setting that a stack file may have", () => {
+    let missing = BLOCKS.flatMap(settingPaths);
+    for (let round = 0; missing.length > 0 && round < 100; round++) missing = unwritten(missing, round);
+    assert.deepEqual(missing, []);
+  });
+});
+
+describeGeneratedSettings("proof: generated settings", 500, 32);
