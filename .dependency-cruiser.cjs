@@ -1,4 +1,4 @@
-/** What may import what: `npx depcruise stacks components`, in `npm test` by tests/unit/imports.test.ts. */
+/** What may import what: `npx depcruise stacks components lab docs bench`, in `npm test` by tests/unit/imports.test.ts. */
 /** The rooms of the package, each of which may import those of the lines above it. */
 const ROOMS = [
   ["istio", "kubernetes", "evidence"],
@@ -42,6 +42,12 @@ module.exports = {
       severity: "error",
       from: { path: "^stacks/config/checks" },
       to: { path: "^stacks", pathNot: "^stacks/config/(checks|schema|report)" },
+    },
+    {
+      name: "nothing outside of tests imports from tests",
+      severity: "error",
+      from: { pathNot: "^tests/|^apps/[^/]+/tests/" },
+      to: { path: "^tests/" },
     },
     {
       name: "the package does not know the program",

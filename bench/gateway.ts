@@ -7,7 +7,7 @@ import { planAuthentication } from "../components/security/authentication";
 import { planRoutes } from "../components/traffic/route-plan";
 import type { RateLimit } from "../components/traffic/rate-limit";
 import type { TrafficRule } from "../components/traffic/traffic-rules";
-import { applyObjects, baseline, deleteObjects, kubectl } from "../tests/e2e/lab";
+import { applyObjects, baseline, deleteObjects, kubectl } from "../lab/harness";
 import type { Result } from "./measure";
 import {
   HOST,

@@ -8,8 +8,8 @@ import {
   stackFile,
   until,
   up,
-} from "../tests/e2e/lab";
-import { JAEGER, OBSERVED, observing, PrometheusClient } from "../tests/e2e/prometheus";
+} from "../lab/harness";
+import { JAEGER, OBSERVED, observing, PrometheusClient } from "../lab/prometheus";
 import { GATEWAYS, istioObjects } from "./gateway";
 import { median, type Result } from "./measure";
 import { imageOf, NAMESPACE, pod, podAddress, PORT, rate, type Rate, shown, startUpstream } from "./upstream";

@@ -17,7 +17,7 @@ import {
   tool,
   until,
   up,
-} from "../tests/e2e/lab";
+} from "../lab/harness";
 import { gatewayRates } from "./gateway";
 import { helmProgram } from "./helm";
 import { atMost, inTurn, median, ratio, timed, type Result } from "./measure";

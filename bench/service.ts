@@ -2,7 +2,7 @@ import autocannon from "autocannon";
 import { execa } from "execa";
 import path from "node:path";
 import { buildService } from "../apps/category-api/build";
-import { until } from "../tests/e2e/lab";
+import { until } from "../lab/harness";
 import type { Result } from "./measure";
 
 const ROOT = path.resolve(__dirname, "..");

@@ -1,6 +1,6 @@
 /** A minimal service behind a gateway, in its own namespace, and how fast it answers. */
 import autocannon from "autocannon";
-import { applyObjects, get, kubectl, until } from "../tests/e2e/lab";
+import { applyObjects, get, kubectl, until } from "../lab/harness";
 
 export const NAMESPACE = "bench";
 export const HOST = "bench.lab.internal";

@@ -2,7 +2,7 @@
 import { MESSAGES } from "../stacks/config/report/catalogue";
 import { schemasAt } from "../stacks/config/schema/json-schema";
 import { parseSettings, SettingsError, type Reported } from "../stacks/config/settings";
-import { WRONG_SETTINGS, wrongConfig, wrongText, type WrongSettings } from "../tests/unit/wrong-settings";
+import { WRONG_SETTINGS, wrongConfig, wrongText, type WrongSettings } from "./wrong-settings";
 
 interface Shown {
   readonly title: string;
@@ -96,7 +96,7 @@ export function errorCatalogue(): string {
       ),
     ].join("\n"),
   );
-  return `<!-- Written by \`npm run docs\` from tests/unit/wrong-settings/; edit there. -->
+  return `<!-- Written by \`npm run docs\` from docs/wrong-settings/; edit there. -->
 
 # Errors in a stack file
 

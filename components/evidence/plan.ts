@@ -2,7 +2,7 @@
 import { BETTER, ownership, REDEALT, WORSE, type EvidenceSettings } from "./evidence";
 import { needed } from "./verdict";
 import { redeal, repetitionsUntil, untested, update, type Tosses } from "./test-martingale";
-import { about, duration } from "./words";
+import { about, duration } from "./verdict-words";
 
 export interface PlanSettings {
   /** Shares of the candidate in percent, in order: {@link stepsTo}. */

@@ -3,7 +3,7 @@ import { serves, type Count } from "./counts";
 import { BETTER, DEFAULT_ALPHA, ownership, WORSE, worseTosses } from "./evidence";
 import type { CriterionEvidence, Evidence, EvidenceSettings, Tally } from "./evidence";
 import { repetitionsUntil, type Bets, type TestMartingale, type Tosses } from "./test-martingale";
-import { about, count, duration, percent } from "./words";
+import { about, count, duration, percent } from "./verdict-words";
 
 /** How strong evidence is, and what a verdict takes. Without evidence it is 1. */
 export interface Strength {

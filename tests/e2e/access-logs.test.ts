@@ -11,10 +11,10 @@ import {
   stackFile,
   up,
   until,
-} from "./lab";
-import { meshClient, remove } from "./mesh-client";
-import { observing } from "./prometheus";
-import { RECEIVER, startReceiver, stopReceiver } from "./telemetry-receiver";
+} from "../../lab/harness";
+import { meshClient, remove } from "../support/mesh-client";
+import { observing } from "../../lab/prometheus";
+import { RECEIVER, startReceiver, stopReceiver } from "../support/telemetry-receiver";
 
 type Line = Readonly<Record<string, unknown>>;
 

@@ -15,11 +15,11 @@ import {
   tool,
   until,
   up,
-} from "./lab";
-import { cutOffFromIstiod } from "./faults";
-import { echoUrl, meshClient, remove, type MeshClient } from "./mesh-client";
-import { spelling } from "./spellings";
-import { forgeries, issuer } from "./tokens";
+} from "../../lab/harness";
+import { cutOffFromIstiod } from "../support/faults";
+import { echoUrl, meshClient, remove, type MeshClient } from "../support/mesh-client";
+import { spelling } from "../support/spellings";
+import { forgeries, issuer } from "../support/tokens";
 
 const ISSUER = "https://id.example.com/";
 const PRIVATE = "/api/v1/private/category";

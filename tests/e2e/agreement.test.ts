@@ -22,10 +22,10 @@ import {
   OPEN,
   requestAuthentication,
   SELECTOR,
-} from "../unit/access-arbitraries";
-import { routeRequest, simulatedRequest } from "../unit/traffic-arbitraries";
-import { applyObjects, baseline, envoyAdmin, get, kubectl, readyPods, until } from "./lab";
-import { forgeries, issuer } from "./tokens";
+} from "../support/access-arbitraries";
+import { routeRequest, simulatedRequest } from "../support/traffic-arbitraries";
+import { applyObjects, baseline, envoyAdmin, get, kubectl, readyPods, until } from "../../lab/harness";
+import { forgeries, issuer } from "../support/tokens";
 
 const NAMESPACE = "agreement";
 const INGRESS = "istio-ingress";

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { stackEnvironment } from "../../lab/stack";
-import { commands } from "./documents";
+import { commands } from "../support/documents";
 import {
   applyObjects,
   baseline,
@@ -22,10 +22,10 @@ import {
   tool,
   until,
   up,
-} from "./lab";
-import { openNetwork } from "./mesh-client";
-import { JAEGER, JaegerClient, observing, type Trace } from "./prometheus";
-import { Volume, VOLUME_SIZE } from "./volume";
+} from "../../lab/harness";
+import { openNetwork } from "../support/mesh-client";
+import { JAEGER, JaegerClient, observing, type Trace } from "../../lab/prometheus";
+import { Volume, VOLUME_SIZE } from "../support/volume";
 
 const SECRET = "category-admin";
 const PASSWORD = randomBytes(12).toString("hex");

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { stackEnvironment } from "../../lab/stack";
 import { nameOf, NEW_SINCE, STATE, STATE_CONFIG } from "../states/earlier-state";
-import { ROOT } from "./lab";
+import { ROOT } from "../../lab/harness";
 
 /** A cluster that does not answer: what a preview shows then is by the state and the program alone. */
 const NOWHERE = JSON.stringify({

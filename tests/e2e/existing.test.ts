@@ -2,8 +2,19 @@ import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { stringify } from "yaml";
-import { assertSplit, Client, failures, get, kubectl, LIST, ROOT, tool, until, type Answer } from "./lab";
-import { issuer } from "./tokens";
+import {
+  assertSplit,
+  Client,
+  failures,
+  get,
+  kubectl,
+  LIST,
+  ROOT,
+  tool,
+  until,
+  type Answer,
+} from "../../lab/harness";
+import { issuer } from "../support/tokens";
 
 const FOREIGN = path.join(ROOT, "tests/e2e/foreign-mesh");
 const STACK_FILE = path.join(ROOT, ".lab/e2e/Pulumi.guest.yaml");

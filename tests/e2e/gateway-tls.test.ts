@@ -1,8 +1,19 @@
 import assert from "node:assert/strict";
 import { connect, type ConnectionOptions, type SecureVersion } from "node:tls";
 import { request } from "undici";
-import { Certificates } from "./certificates";
-import { baseline, editStackFile, kubectl, LIST, must, outputs, pulumi, stackFile, tool, up } from "./lab";
+import { Certificates } from "../support/certificates";
+import {
+  baseline,
+  editStackFile,
+  kubectl,
+  LIST,
+  must,
+  outputs,
+  pulumi,
+  stackFile,
+  tool,
+  up,
+} from "../../lab/harness";
 
 const NODE = "10.88.0.1";
 /** A host with the gateway's own certificate, and one with its own and a certificate asked of clients. */

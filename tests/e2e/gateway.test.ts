@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { request } from "undici";
-import { baseline, LIST, outputs } from "./lab";
+import { baseline, LIST, outputs } from "../../lab/harness";
 
 const HOST = "shop.lab.internal";
 const NODE = "10.88.0.1";

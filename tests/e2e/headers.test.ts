@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { request } from "undici";
 import { parseSettings } from "../../stacks/config/settings";
-import { RIGHT_SETTINGS } from "../unit/wrong-settings";
-import { baseline, LIST, outputs } from "./lab";
+import { RIGHT_SETTINGS } from "../../docs/wrong-settings";
+import { baseline, LIST, outputs } from "../../lab/harness";
 
 /** Answers below /echo with the headers of the request, and with a header of each name that the query lists. */
 const ECHO = `

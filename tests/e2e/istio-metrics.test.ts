@@ -1,6 +1,23 @@
 import assert from "node:assert/strict";
-import { baseline, Client, countByVersion, failures, kubectl, NAMESPACE, stackFile, up, until } from "./lab";
-import { emptyPanels, OBSERVED, observing, PrometheusClient, scale, standingStill } from "./prometheus";
+import {
+  baseline,
+  Client,
+  countByVersion,
+  failures,
+  kubectl,
+  NAMESPACE,
+  stackFile,
+  up,
+  until,
+} from "../../lab/harness";
+import {
+  emptyPanels,
+  OBSERVED,
+  observing,
+  PrometheusClient,
+  scale,
+  standingStill,
+} from "../../lab/prometheus";
 
 /** Counts by Envoy's own access logger what Istio's proxies count by a filter that the lab's lacks. */
 const STAND_IN = "lab/istio-metrics.yaml";

@@ -20,7 +20,7 @@ import {
   tool,
   until,
   up,
-} from "./lab";
+} from "../../lab/harness";
 
 interface Pod {
   readonly metadata: {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { resetConnections } from "./faults";
-import { endpoints, liveCluster } from "./gateway-envoy";
+import { resetConnections } from "../support/faults";
+import { endpoints, liveCluster } from "../support/gateway-envoy";
 import {
   assertCount,
   assertSplit,
@@ -15,7 +15,7 @@ import {
   stackFile,
   until,
   up,
-} from "./lab";
+} from "../../lab/harness";
 
 interface EnvoyCluster {
   readonly lbPolicy?: string;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { planMetrics, type MetricCustomization } from "../../components/index";
-import { applyObjects, kubectl, until } from "./lab";
+import { applyObjects, kubectl, until } from "../../lab/harness";
 
 const NAMESPACE = "metric-customization";
 

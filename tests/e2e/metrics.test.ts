@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { Certificates } from "./certificates";
+import { Certificates } from "../support/certificates";
 import {
   baseline,
   Client,
@@ -16,8 +16,8 @@ import {
   stackFile,
   up,
   until,
-} from "./lab";
-import { freezeService } from "./faults";
+} from "../../lab/harness";
+import { freezeService } from "../support/faults";
 import {
   emptyPanels,
   OBSERVED,
@@ -27,8 +27,8 @@ import {
   scale,
   standingStill,
   underLoad,
-} from "./prometheus";
-import { Volume, VOLUME_SIZE } from "./volume";
+} from "../../lab/prometheus";
+import { Volume, VOLUME_SIZE } from "../support/volume";
 
 const CALLER =
   'sum by (version) (label_replace(envoy_cluster_upstream_rq{app="istio-ingressgateway",cluster_name=~"outbound.8080.v[0-9]+.category.*",response_code!=""}, "version", "$1", "cluster_name", "outbound.8080.([^|]+).*"))';

@@ -1,8 +1,18 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { baseline, Client, failures, gatewayPods, NAMESPACE, readyPods, setConfig, until, up } from "./lab";
-import { meshClient, remove, type MeshClient } from "./mesh-client";
-import { JAEGER, JaegerClient, OBSERVED, observing, PrometheusClient } from "./prometheus";
+import {
+  baseline,
+  Client,
+  failures,
+  gatewayPods,
+  NAMESPACE,
+  readyPods,
+  setConfig,
+  until,
+  up,
+} from "../../lab/harness";
+import { meshClient, remove, type MeshClient } from "../support/mesh-client";
+import { JAEGER, JaegerClient, OBSERVED, observing, PrometheusClient } from "../../lab/prometheus";
 
 const STRANGER = "network-stranger";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { stackEnvironment } from "../../lab/stack";
 import type { Findings } from "../../stacks/doctor";
-import { kubectl, ROOT, tool } from "./lab";
+import { kubectl, ROOT, tool } from "../../lab/harness";
 
 const FOLDER = path.join(ROOT, "tests/e2e/ownership");
 const pulumi = (...args: string[]) =>

@@ -11,7 +11,7 @@ import {
   type RuleGroup,
   type VersionRulesArgs,
 } from "../../components/index";
-import { must } from "./lab";
+import { must } from "../../lab/harness";
 
 const SERVICE: ObservedService = {
   name: "category",

@@ -12,10 +12,10 @@ import {
   readyPods,
   until,
   up,
-} from "./lab";
-import { restart } from "./prometheus";
-import { RateLimitService } from "./rate-limit-service";
-import { rejectedSince, rejections } from "./rejections";
+} from "../../lab/harness";
+import { restart } from "../../lab/prometheus";
+import { RateLimitService } from "../support/rate-limit-service";
+import { rejectedSince, rejections } from "../support/rejections";
 
 /** The machine's own end of the link to the node: pods reach it, and nothing else does. */
 const SERVICE = "10.88.0.254:18090";

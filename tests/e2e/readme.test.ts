@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { copyFileSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { stackEnvironment } from "../../lab/stack";
-import { commands } from "./documents";
-import { assertSplit, baseline, Client, ROOT, stackFile, until, up } from "./lab";
-import { JaegerClient, PrometheusClient } from "./prometheus";
+import { commands } from "../support/documents";
+import { assertSplit, baseline, Client, ROOT, stackFile, until, up } from "../../lab/harness";
+import { JaegerClient, PrometheusClient } from "../../lab/prometheus";
 
 describe("the README and the guide", () => {
   const stack = path.join(ROOT, "Pulumi.lab.yaml");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { freezeService, resetConnections, type Thaw } from "./faults";
-import { endpoints, liveCluster, loggedRequests, refusedBy, requestsTo } from "./gateway-envoy";
+import { freezeService, resetConnections, type Thaw } from "../support/faults";
+import { endpoints, liveCluster, loggedRequests, refusedBy, requestsTo } from "../support/gateway-envoy";
 import {
   assertCount,
   assertSplit,
@@ -14,7 +14,7 @@ import {
   until,
   up,
   type Answer,
-} from "./lab";
+} from "../../lab/harness";
 
 const v = (version: string) => readyPods("category", `version=${version}`);
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { assertSplit, baseline, Client, countByVersion, failures, LIST } from "./lab";
+import { assertSplit, baseline, Client, countByVersion, failures, LIST } from "../../lab/harness";
 
 const OTHER = "pos.lab.internal";
 const SHOP = "https://shop.example.com";

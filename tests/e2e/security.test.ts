@@ -14,8 +14,8 @@ import {
   setConfig,
   until,
   up,
-} from "./lab";
-import { meshClient, openNetwork, remove, type MeshClient } from "./mesh-client";
+} from "../../lab/harness";
+import { meshClient, openNetwork, remove, type MeshClient } from "../support/mesh-client";
 
 const SERVICE = "http://category.category.svc.cluster.local:8080";
 

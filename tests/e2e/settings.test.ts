@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { UNQUOTED } from "../unit/generated-settings";
-import { stackFileConfig } from "../unit/wrong-settings";
-import { editStackFile, must, pulumi, stackFile, tool } from "./lab";
-import { kindOf, printedRepairs, tryRepair, type PrintedRepair } from "./repairs";
+import { UNQUOTED } from "../support/generated-settings";
+import { stackFileConfig } from "../../docs/wrong-settings";
+import { editStackFile, must, pulumi, stackFile, tool } from "../../lab/harness";
+import { kindOf, printedRepairs, tryRepair, type PrintedRepair } from "../support/repairs";
 
 describe("a wrong stack file", () => {
   before(() => {

@@ -1,4 +1,13 @@
-import { assertSplit, baseline, Client, countByVersion, failures, setConfig, STRICT_DOUBT, up } from "./lab";
+import {
+  assertSplit,
+  baseline,
+  Client,
+  countByVersion,
+  failures,
+  setConfig,
+  STRICT_DOUBT,
+  up,
+} from "../../lab/harness";
 import assert from "node:assert/strict";
 
 describe("traffic between versions", () => {

@@ -4,10 +4,20 @@ import { Agent, request } from "undici";
 import { Images } from "../../lab/images";
 import { importImage, inNode } from "../../lab/node";
 import { Toolchain } from "../../lab/toolchain";
-import { Certificates } from "./certificates";
-import { freezeService, resetConnections } from "./faults";
-import { applyObjects, Client, failures, kubectl, must, readyPods, stackFile, until, up } from "./lab";
-import { JAEGER, JaegerClient, observing, restart, underLoad } from "./prometheus";
+import { Certificates } from "../support/certificates";
+import { freezeService, resetConnections } from "../support/faults";
+import {
+  applyObjects,
+  Client,
+  failures,
+  kubectl,
+  must,
+  readyPods,
+  stackFile,
+  until,
+  up,
+} from "../../lab/harness";
+import { JAEGER, JaegerClient, observing, restart, underLoad } from "../../lab/prometheus";
 
 /** The namespace of OpenSearch, and the name of all that is in it. */
 const STORE = "opensearch";

@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
 import { execa } from "execa";
 import { stackEnvironment } from "../../lab/stack";
-import { Certificates } from "./certificates";
-import { applyObjects, baseline, Client, failures, kubectl, NAMESPACE, stackFile, up } from "./lab";
-import { restart } from "./prometheus";
+import { Certificates } from "../support/certificates";
+import {
+  applyObjects,
+  baseline,
+  Client,
+  failures,
+  kubectl,
+  NAMESPACE,
+  stackFile,
+  up,
+} from "../../lab/harness";
+import { restart } from "../../lab/prometheus";
 import {
   OUTSIDE,
   OUTSIDE_NAME,
@@ -12,7 +21,7 @@ import {
   startReceiverOutside,
   stopReceiver,
   type TelemetryReceiver,
-} from "./telemetry-receiver";
+} from "../support/telemetry-receiver";
 
 const TOKEN = "token-of-the-tracing-test";
 const SECRET = "tracing-token";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { freezeService } from "./faults";
+import { freezeService } from "../support/faults";
 import {
   assertCount,
   baseline,
@@ -11,7 +11,7 @@ import {
   stackFile,
   up,
   until,
-} from "./lab";
+} from "../../lab/harness";
 import {
   JAEGER,
   JaegerClient,
@@ -22,8 +22,8 @@ import {
   underLoad,
   type Span,
   type Trace,
-} from "./prometheus";
-import { Volume, VOLUME_SIZE } from "./volume";
+} from "../../lab/prometheus";
+import { Volume, VOLUME_SIZE } from "../support/volume";
 
 const TAG = "tenant";
 

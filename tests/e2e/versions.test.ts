@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cutOffFromIstiod, freezeService } from "./faults";
+import { cutOffFromIstiod, freezeService } from "../support/faults";
 import {
   assertSplit,
   baseline,
@@ -18,7 +18,7 @@ import {
   until,
   up,
   type Answer,
-} from "./lab";
+} from "../../lab/harness";
 
 interface Named {
   readonly items: readonly { readonly metadata: { readonly name: string } }[];

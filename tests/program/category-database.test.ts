@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import assert from "node:assert/strict";
 import { parseSettings } from "../../apps/category-api/src/settings";
 import { POOL_SIZE } from "../../components/category/database-connections";
-import { runProgram, stackConfig, type Registered, type Run } from "./program";
+import { runProgram, stackConfig, type Registered, type Run } from "../support/program";
 
 interface Variable {
   readonly name: string;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { NEW_SINCE, STATE_CONFIG, stateResources } from "../states/earlier-state";
-import { runProgram, type Registered } from "./program";
+import { runProgram, type Registered } from "../support/program";
 
 describe("a state that an earlier program wrote", () => {
   it("has each of its resources under the same URN or an alias, and each object under the same name", async () => {

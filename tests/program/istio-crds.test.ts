@@ -3,8 +3,8 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { generatedSettings, inQuotes } from "../unit/generated-settings";
-import { runProgram, STACKS, stackConfig, type Run } from "./program";
+import { generatedSettings, inQuotes } from "../support/generated-settings";
+import { runProgram, STACKS, stackConfig, type Run } from "../support/program";
 
 const FOLDER = path.join(__dirname, "istio-crds");
 

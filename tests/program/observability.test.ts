@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { rootCertificates } from "node:tls";
 import { planMetrics } from "../../components/index";
-import { ROOT, runProgram, stackConfig, type Registered, type Run } from "./program";
+import { ROOT, runProgram, stackConfig, type Registered, type Run } from "../support/program";
 
 const EVERYTHING = {
   prometheus: {

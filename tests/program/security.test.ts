@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { route, type SimulatedPlan, type SimulatedRequest } from "../../components/simulator/simulator";
-import { runProgram, stackConfig, type Registered, type Run } from "./program";
+import { runProgram, stackConfig, type Registered, type Run } from "../support/program";
 
 async function program(config: Record<string, unknown>): Promise<Map<string, Registered>> {
   const run: Run = await runProgram({ ...stackConfig("dev"), ...config });

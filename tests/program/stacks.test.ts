@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { stringify } from "yaml";
-import { runProgram, stackConfig, STACKS, type Registered, type Run } from "./program";
+import { runProgram, stackConfig, STACKS, type Registered, type Run } from "../support/program";
 
 const GOLDEN = path.join(__dirname, "golden");
 

@@ -7,8 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { WebSocket } from "undici";
-import { baseline, LIST, must, until } from "../e2e/lab";
-import { issuer } from "../e2e/tokens";
+import { baseline, LIST, must, until } from "../../lab/harness";
+import { issuer } from "../support/tokens";
 
 const CHROMIUM = "@sparticuz/chromium@153.0.0";
 const [PAGES, GATEWAY] = [18_094, "http://shop.lab.internal:30080"];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { baseline, pulumi, stackFile } from "../e2e/lab";
+import { baseline, pulumi, stackFile } from "../../lab/harness";
 
 /** As many as are promised; a round takes a minute. tests/e2e/lifecycle.test.ts has one. */
 const ROUNDS = 10;

@@ -13,7 +13,7 @@ import {
   type Run,
   type Said,
   type Scenario,
-} from "../unit/evidence-simulation";
+} from "../support/evidence-simulation";
 import { plot, type Panel } from "./evidence-plot";
 
 /** Three times as many where the median is held to a limit: that of 1,000 is off by some 10 seconds. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { describeGeneratedSettings } from "../e2e/generated-settings";
-import { BLOCKS, settingPaths, unwritten } from "../unit/generated-settings";
+import { describeGeneratedSettings } from "../support/generated-settings-on-lab";
+import { BLOCKS, settingPaths, unwritten } from "../support/generated-settings";
 
 describe("proof: generated settings", () => {
   it("have every setting that a stack file may have", () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import assert from "node:assert/strict";
-import { printedRepairs, tryRepair } from "../e2e/repairs";
+import { printedRepairs, tryRepair } from "../support/repairs";
 
 describe("proof: the repairs that are printed", () => {
   const folder = mkdtempSync(path.join(tmpdir(), "repairs-"));

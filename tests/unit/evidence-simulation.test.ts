@@ -9,7 +9,7 @@ import {
   type EvidenceSettings,
   type Shares,
 } from "../../components/evidence";
-import { binomial, OBJECTIVE, random, SCENARIOS, simulate, type Run } from "./evidence-simulation";
+import { binomial, OBJECTIVE, random, SCENARIOS, simulate, type Run } from "../support/evidence-simulation";
 
 const scenario = (name: string) => {
   const found = SCENARIOS.find((s) => s.name === name);

@@ -9,8 +9,8 @@ import {
   UNQUOTED,
   unquotedText,
   unwritten,
-} from "./generated-settings";
-import { RIGHT_SETTINGS, stackFileConfig } from "./wrong-settings";
+} from "../support/generated-settings";
+import { RIGHT_SETTINGS, stackFileConfig } from "../../docs/wrong-settings";
 
 describe("generated settings", () => {
   it("contain almost every setting of the schema", () => {

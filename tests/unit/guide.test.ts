@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { parseSettings } from "../../stacks/config/settings";
-import { wrongConfig } from "./wrong-settings";
+import { wrongConfig } from "../../docs/wrong-settings";
 
 describe("the guides", () => {
   for (const [file, count] of [

@@ -21,7 +21,7 @@ import { ISTIO_QUERIED, promDuration, VersionQueries } from "../../components/ob
 import { versionRules, type ServiceLevel } from "../../components/observability/prometheus-rules";
 import { planTracing, type Tracing } from "../../components/observability/tracing";
 import { parseSettings } from "../../stacks/config/settings";
-import { wrongConfig } from "./wrong-settings";
+import { wrongConfig } from "../../docs/wrong-settings";
 
 const collector = { host: "collector.tools.svc.cluster.local", port: 4317 };
 

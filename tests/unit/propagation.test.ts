@@ -23,8 +23,8 @@ import { planRoutes, type RouteRequest } from "../../components/traffic/route-pl
 import { markPatch, patchesMark } from "../../components/traffic/rule-version";
 import type { TrafficRule } from "../../components/traffic/traffic-rules";
 import type { Weights } from "../../components/traffic/weights";
-import { weights } from "./arbitraries";
-import { routeRequest } from "./traffic-arbitraries";
+import { weights } from "../support/arbitraries";
+import { routeRequest } from "../support/traffic-arbitraries";
 
 const HOST = "category.shop.svc.cluster.local";
 const IDENTITY = { namespace: "shop", name: "category" };

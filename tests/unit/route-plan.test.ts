@@ -7,8 +7,8 @@ import { routedClusters } from "../../components/readiness/propagation";
 import { versionsAsked, type TrafficRule } from "../../components/traffic/traffic-rules";
 import { MAX_BYTES } from "../../components/traffic/size-limit";
 import type { Weights } from "../../components/traffic/weights";
-import { weights } from "./arbitraries";
-import { routeRequest } from "./traffic-arbitraries";
+import { weights } from "../support/arbitraries";
+import { routeRequest } from "../support/traffic-arbitraries";
 
 const request = (over: Partial<RouteRequest> = {}): RouteRequest => ({
   service: { name: "category", namespace: "shop", port: 8080 },

@@ -12,7 +12,7 @@ import { verification } from "../../components/simulator/token";
 import type { RequestCondition } from "../../components/security/request-condition";
 import type { RoutedPath } from "../../components/traffic/paths";
 import { parseSettings } from "../../stacks/config/settings";
-import { RIGHT_SETTINGS } from "./wrong-settings";
+import { RIGHT_SETTINGS } from "../../docs/wrong-settings";
 
 const SELECTOR = { matchLabels: { istio: "ingressgateway" } };
 

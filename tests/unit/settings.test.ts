@@ -8,7 +8,13 @@ import { documents } from "../../docs/generate";
 import { parseSettings, SettingsError, type Reported, type Settings } from "../../stacks/config/settings";
 import { effectiveShares } from "../../components/traffic/weights";
 import { configuration } from "../../stacks/config/schema/configuration";
-import { RIGHT_SETTINGS, stackFileConfig, wrongConfig, wrongText, WRONG_SETTINGS } from "./wrong-settings";
+import {
+  RIGHT_SETTINGS,
+  stackFileConfig,
+  wrongConfig,
+  wrongText,
+  WRONG_SETTINGS,
+} from "../../docs/wrong-settings";
 
 const PROJECT = path.join(__dirname, "../..");
 const read = (file: string): string => readFileSync(path.join(PROJECT, file), "utf8");

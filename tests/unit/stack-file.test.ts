@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parseSettings, SettingsError, type Reported, type Settings } from "../../stacks/config/settings";
-import { RIGHT_SETTINGS, stackFileConfig } from "./wrong-settings";
+import { RIGHT_SETTINGS, stackFileConfig } from "../../docs/wrong-settings";
 
 /** Settings of a stack file; `source` is its text, if that is not the file that Pulumi has read. */
 function outcome(text: string, source = text): Settings | readonly Reported[] {

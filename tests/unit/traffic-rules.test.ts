@@ -24,8 +24,14 @@ import {
   type SimulatedPlan,
   type SimulatedRequest,
 } from "../../components/simulator/simulator";
-import { AUDIENCE, guard, guardPolicies, ISSUERS, requestAuthentication } from "./access-arbitraries";
-import { requestMatch, routeRequest, simulatedRequest } from "./traffic-arbitraries";
+import {
+  AUDIENCE,
+  guard,
+  guardPolicies,
+  ISSUERS,
+  requestAuthentication,
+} from "../support/access-arbitraries";
+import { requestMatch, routeRequest, simulatedRequest } from "../support/traffic-arbitraries";
 
 const HOST = "shop.example.com";
 const SERVICE = { name: "category", namespace: "category", port: 8080 };

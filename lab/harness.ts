@@ -6,10 +6,10 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Pool, type Dispatcher } from "undici";
 import { parse, stringify } from "yaml";
-import { until as untilWithin } from "../../lab/command";
-import { stackEnvironment } from "../../lab/stack";
+import { until as untilWithin } from "./command";
+import { stackEnvironment } from "./stack";
 
-export const ROOT = path.resolve(__dirname, "../..");
+export const ROOT = path.resolve(__dirname, "..");
 export const NAMESPACE = "category";
 export const LIST = "/api/v1/category";
 /** A frame of a stack trace. */

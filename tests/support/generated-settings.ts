@@ -13,7 +13,7 @@ import type { Path } from "../../stacks/config/report/catalogue";
 import { configPath } from "../../stacks/config/report/report";
 import { meant } from "../../stacks/config/stack-file";
 import { weights } from "./arbitraries";
-import { RIGHT_SETTINGS } from "./wrong-settings";
+import { RIGHT_SETTINGS } from "../../docs/wrong-settings";
 
 export type Config = Record<string, unknown>;
 

@@ -3,7 +3,7 @@ import { execa } from "execa";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { request } from "undici";
-import { applyObjects, kubectl, ROOT, until } from "./lab";
+import { applyObjects, kubectl, ROOT, until } from "../../lab/harness";
 
 /** A request that came. */
 export interface Received {

@@ -1,4 +1,4 @@
-import { applyObjects, kubectl, readyPods, tool, until } from "./lab";
+import { applyObjects, kubectl, readyPods, tool, until } from "../../lab/harness";
 
 /** A pod that asks within the cluster: with a sidecar it has an identity of the mesh, without one it has none. */
 export interface MeshClient {

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { runProgram } from "../program/program";
-import { generatedSettings, inQuotes, JWKS, type Generated } from "../unit/generated-settings";
+import { runProgram } from "./program";
+import { generatedSettings, inQuotes, JWKS, type Generated } from "./generated-settings";
 import { Certificates } from "./certificates";
-import { baseline, envoyAdmin, gatewayPods, kubectl, tool, until } from "./lab";
+import { baseline, envoyAdmin, gatewayPods, kubectl, tool, until } from "../../lab/harness";
 import { rejectedSince, rejections } from "./rejections";
 
 interface IstioObject {

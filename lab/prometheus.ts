@@ -1,9 +1,9 @@
 /** The lab's Prometheus and Jaeger as the tests ask them. */
 import assert from "node:assert/strict";
 import { request } from "undici";
-import { dashboards } from "../../components/observability/dashboards";
-import type { MetricsSource } from "../../components/observability/queries";
-import { failures, kubectl, NAMESPACE, readyPods, until, type Client, type stackFile } from "./lab";
+import { dashboards } from "../components/observability/dashboards";
+import type { MetricsSource } from "../components/observability/queries";
+import { failures, kubectl, NAMESPACE, readyPods, until, type Client, type stackFile } from "./harness";
 
 /** Settings that put both into the lab; windows short enough for a test. */
 export const OBSERVED = {

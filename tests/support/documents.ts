@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { ROOT } from "./lab";
+import { ROOT } from "../../lab/harness";
 
 /** The commands of a document, from the block that stands first below a heading. */
 export function commands(document: string, heading: string): string {

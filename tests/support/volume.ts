@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { inNode, nodePid } from "../../lab/node";
 import type { Thaw } from "./faults";
-import { applyObjects, kubectl } from "./lab";
+import { applyObjects, kubectl } from "../../lab/harness";
 
 const MEBIBYTES = 256;
 /** Size of a {@link Volume}, as settings write it. */

@@ -1,4 +1,4 @@
-import { envoyAdmin, gatewayPods, get, kubectl } from "./lab";
+import { envoyAdmin, gatewayPods, get, kubectl } from "../../lab/harness";
 
 /** What proxies have refused so far, by name of the statistic: nothing of it may ever count up. */
 export async function rejections(): Promise<ReadonlyMap<string, number>> {

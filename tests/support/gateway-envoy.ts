@@ -1,6 +1,6 @@
 /** What the Envoys of the gateway's pods say about the versions of the category API. */
 import assert from "node:assert/strict";
-import { envoyAdmin, gatewayPods, must } from "./lab";
+import { envoyAdmin, gatewayPods, must } from "../../lab/harness";
 
 const FQDN = "category.category.svc.cluster.local";
 

@@ -3,8 +3,13 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { stringify } from "yaml";
 import { parseSettings, SettingsError, type Reported } from "../../stacks/config/settings";
-import { stackFileConfig, wrongStackFile, WRONG_SETTINGS, type WrongSettings } from "../unit/wrong-settings";
-import { tool } from "./lab";
+import {
+  stackFileConfig,
+  wrongStackFile,
+  WRONG_SETTINGS,
+  type WrongSettings,
+} from "../../docs/wrong-settings";
+import { tool } from "../../lab/harness";
 
 type Config = Record<PropertyKey, unknown>;
 
@@ -27,7 +32,7 @@ function problemsOf(text: string): readonly Reported[] {
   }
 }
 
-/** Every command that the reports of `tests/unit/wrong-settings` print, alternatives too. */
+/** Every command that the reports of `docs/wrong-settings` print, alternatives too. */
 export const printedRepairs = (): PrintedRepair[] =>
   WRONG_SETTINGS.flatMap(({ entries }) => entries).flatMap((entry) =>
     problemsOf(textOf(entry)).flatMap((problem) =>
