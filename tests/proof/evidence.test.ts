@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { format } from "prettier";
 import { planShift, stepsTo, type Needs } from "../../components/evidence";
-import { about, duration } from "../../components/evidence/words";
+import { about, duration } from "../../components/evidence/verdict-words";
 import {
   OBJECTIVE,
   RULES,
