@@ -2,6 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import {
   type Autoscaler,
   CategoryApi,
+  type CategoryApiArgs,
   categoryDefaults,
   type ClusterAccess,
   ExistingControlPlane,
@@ -11,11 +12,9 @@ import {
   IstioControlPlane,
   MutualTls,
   namespaceName,
-  type RateLimit,
   type Scale,
   type ServiceProbes,
   ServiceType,
-  TlsTermination,
 } from "../components/index";
 import { categoryPod } from "./category-workload";
 import { controlPlaneTelemetry, observability, telemetryOf } from "./observability";
@@ -35,134 +34,33 @@ export interface ShopzierOutputs {
 
 /** Istio, the gateway and the category API as `settings` say, in the cluster that `cluster` names. */
 export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOutputs {
-  const { istio, gateway: g, category: c, security } = settings;
-  const { prometheus } = settings.observability;
-  const { version, charts, revision } = istio;
-  const release = { version, charts, ...(revision !== undefined && { revision }) };
-  const networkPolicy = security.networkPolicies.enabled;
-  const hosts = [c.host, ...c.aliases];
-
+  const { istio, category: c, security } = settings;
   const telemetry = telemetryOf(settings);
-  const controlPlane = istio.install
-    ? new IstioControlPlane("istio", {
-        ...release,
-        ...controlPlaneTelemetry(settings, telemetry),
-        ...(istio.hub !== undefined && { hub: istio.hub }),
-        ...(istio.tag !== undefined && { tag: istio.tag }),
-        ...scale(istio.controlPlane),
-        ...(istio.controlPlane.resources && { resources: istio.controlPlane.resources }),
-        networkPolicy,
-        values: istio.values,
-        namespace: istio.namespace,
-        cluster,
-      })
-    : new ExistingControlPlane("istio", {
-        namespace: istio.namespace.name,
-        ...(revision !== undefined && { revision }),
-        needs: { pathNormalization: judgesPaths(settings), since: newerThanOldest(settings) },
-        cluster,
-      });
-  const afterIstio = { dependsOn: [controlPlane, controlPlane.ready] };
-
-  const listeners = {
-    hosts,
-    routeNamespaces: [c.namespace.name],
-    http: g.http,
-    ...(g.tls && { tls: g.tls }),
-    ...(g.address !== undefined && { address: g.address }),
-    certificateTimeoutSeconds: settings.propagation.wait ? settings.propagation.timeout : 0,
-    cluster,
-  };
-  const gateway = g.existing
-    ? new ExistingGateway(`${c.namespace.name}-shop`, { ...g.existing, ...listeners }, afterIstio)
-    : new IngressGateway(
-        "shop",
-        {
-          ...release,
-          ...listeners,
-          ...(g.tlsTermination === TlsTermination.LoadBalancer && { tlsTermination: g.tlsTermination }),
-          namespace: g.namespace,
-          serviceType: g.serviceType,
-          ...(g.nodePorts && { nodePorts: g.nodePorts }),
-          trustedProxies: security.trustedProxies,
-          ...(judgesPeers(settings) &&
-            g.serviceType !== ServiceType.ClusterIP && { externalTrafficPolicy: "Local" as const }),
-          networkPolicy,
-          ...scale(g),
-          ...(g.resources && { resources: g.resources }),
-          drainSeconds: g.drain,
-          ...(g.imagePullPolicy && { imagePullPolicy: g.imagePullPolicy }),
-          ...(istio.values.gateway && { values: istio.values.gateway }),
-        },
-        afterIstio,
-      );
-
-  const guards = gatewayGuards(settings, gateway, controlPlane, cluster);
+  const controlPlane = istioControlPlane(settings, telemetry, cluster);
+  const istioAnswers = [controlPlane, controlPlane.ready];
+  const gateway = ingressGateway(settings, cluster, { dependsOn: istioAnswers });
+  const guards = gatewayGuards(settings, gateway, { dependsOn: [...istioAnswers, gateway] }, cluster);
   const category = new CategoryApi(
     "category",
     {
-      namespace: c.namespace,
+      ...categoryArgs(settings, gateway),
       injectionLabels: controlPlane.injectionLabels,
-      profile: c.profile,
-      port: c.port,
-      drainSeconds: c.drain,
-      ...(c.readyTimeout !== undefined && { timeoutSeconds: c.readyTimeout }),
-      versions: Object.fromEntries(
-        Object.entries(c.versions).map(([name, v]) => [
-          name,
-          {
-            pod: categoryPod(name, v, settings),
-            ...scale(v),
-            probes: probes(v, c),
-            ...rateLimit(settings.traffic.versions[name]),
-          },
-        ]),
-      ),
-      ...(c.database?.server && { database: c.database.server }),
-      hosts,
       gateway,
-      access: {
-        from: [gateway.identity],
-        ...(security.services && { services: security.services }),
-        // The Prometheus of this program is one of them, whoever else is named.
-        scrapers: [
-          ...new Set([
-            ...security.networkPolicies.scrapers,
-            ...(prometheus ? [namespaceName(prometheus.namespace ?? "prometheus")] : []),
-          ]),
-        ],
-        networkPolicy,
-        // What holds for the whole mesh, or for a whole gateway, is its owner's: here it holds for the service.
-        ...(!istio.install && { mutualTls: security.mtls.mode }),
-        ...(g.existing &&
-          security.authentication && {
-            authentication: security.authentication,
-          }),
-      },
-      traffic: { ...settings.traffic, loadBalancer: settings.loadBalancer },
-      propagation: { wait: settings.propagation.wait, timeoutSeconds: settings.propagation.timeout },
       guards,
       cluster,
     },
-    { dependsOn: [controlPlane, controlPlane.ready, ...guards] },
+    { dependsOn: [...istioAnswers, ...guards] },
   );
-
-  const { mode, namespaces } = security.mtls;
   if (istio.install) {
+    const { mode, namespaces } = security.mtls;
+    const exempt = Object.hasOwn(namespaces, c.namespace.name);
     new MutualTls(
       "mtls",
       { mode, namespaces, rootNamespace: istio.namespace.name, cluster },
-      {
-        dependsOn: [
-          ...afterIstio.dependsOn,
-          ...(Object.hasOwn(namespaces, c.namespace.name) ? [category] : []),
-        ],
-      },
+      { dependsOn: [...istioAnswers, ...(exempt ? [category] : [])] },
     );
   }
-
   observability(settings, telemetry, { controlPlane, namespaces: [gateway, category], cluster });
-
   return {
     gatewayUrl: gateway.url,
     host: c.host,
@@ -172,29 +70,148 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
   };
 }
 
+type ControlPlane = IstioControlPlane | ExistingControlPlane;
+type Gateway = IngressGateway | ExistingGateway;
+
+function istioControlPlane(
+  settings: Settings,
+  telemetry: ReturnType<typeof telemetryOf>,
+  cluster: ClusterAccess,
+): ControlPlane {
+  const { istio, security } = settings;
+  const { version, charts, revision, hub, tag, values, namespace } = istio;
+  if (!istio.install) {
+    const needs = { pathNormalization: judgesPaths(settings), since: newerThanOldest(settings) };
+    return new ExistingControlPlane("istio", { namespace: namespace.name, revision, needs, cluster });
+  }
+  return new IstioControlPlane("istio", {
+    ...controlPlaneTelemetry(settings, telemetry),
+    version,
+    charts,
+    revision,
+    hub,
+    tag,
+    scale: scale(istio.controlPlane),
+    resources: istio.controlPlane.resources,
+    networkPolicy: security.networkPolicies.enabled,
+    values,
+    namespace,
+    cluster,
+  });
+}
+
+function ingressGateway(
+  settings: Settings,
+  cluster: ClusterAccess,
+  opts: pulumi.ComponentResourceOptions,
+): Gateway {
+  const { istio, gateway: g, category: c, security, propagation } = settings;
+  const listeners = {
+    hosts: hosts(settings),
+    routeNamespaces: [c.namespace.name],
+    http: g.http,
+    tls: g.tls,
+    address: g.address,
+    certificateTimeoutSeconds: propagation.wait ? propagation.timeout : 0,
+    cluster,
+  };
+  if (g.existing)
+    return new ExistingGateway(`${c.namespace.name}-shop`, { ...g.existing, ...listeners }, opts);
+  const { version, charts, revision } = istio;
+  const keepsAddresses = judgesPeers(settings) && g.serviceType !== ServiceType.ClusterIP;
+  return new IngressGateway(
+    "shop",
+    {
+      ...listeners,
+      version,
+      charts,
+      revision,
+      tlsTermination: g.tlsTermination,
+      namespace: g.namespace,
+      serviceType: g.serviceType,
+      nodePorts: g.nodePorts,
+      trustedProxies: security.trustedProxies,
+      externalTrafficPolicy: keepsAddresses ? "Local" : undefined,
+      networkPolicy: security.networkPolicies.enabled,
+      scale: scale(g),
+      resources: g.resources,
+      drainSeconds: g.drain,
+      imagePullPolicy: g.imagePullPolicy,
+      values: istio.values.gateway,
+    },
+    opts,
+  );
+}
+
+function categoryArgs(
+  settings: Settings,
+  gateway: Gateway,
+): Omit<CategoryApiArgs, "injectionLabels" | "gateway"> {
+  const { istio, gateway: g, category: c, security, traffic, loadBalancer, propagation } = settings;
+  const { prometheus } = settings.observability;
+  return {
+    namespace: c.namespace,
+    profile: c.profile,
+    port: c.port,
+    drainSeconds: c.drain,
+    timeoutSeconds: c.readyTimeout,
+    versions: Object.fromEntries(
+      Object.entries(c.versions).map(([name, v]) => [
+        name,
+        {
+          pod: categoryPod(name, v, settings),
+          scale: scale(v),
+          probes: probes(v, c),
+          rateLimit: traffic.versions[name]?.rateLimit,
+        },
+      ]),
+    ),
+    database: c.database?.server,
+    hosts: hosts(settings),
+    access: {
+      from: [gateway.identity],
+      services: security.services,
+      // The Prometheus of this program is one of them, whoever else is named.
+      scrapers: [
+        ...new Set([
+          ...security.networkPolicies.scrapers,
+          ...(prometheus ? [namespaceName(prometheus.namespace ?? "prometheus")] : []),
+        ]),
+      ],
+      networkPolicy: security.networkPolicies.enabled,
+      // The owner of a whole mesh, or of a whole gateway, decides about it: here the service has its own.
+      mutualTls: istio.install ? undefined : security.mtls.mode,
+      authentication: g.existing && security.authentication,
+    },
+    traffic: { ...traffic, loadBalancer },
+    propagation: { wait: propagation.wait, timeoutSeconds: propagation.timeout },
+  };
+}
+
+const hosts = ({ category: { host, aliases } }: Settings): string[] => [host, ...aliases];
+
 /** What stands before the routes: they are written once it is. */
 function gatewayGuards(
   settings: Settings,
-  gateway: IngressGateway | ExistingGateway,
-  controlPlane: IstioControlPlane | ExistingControlPlane,
+  gateway: Gateway,
+  opts: pulumi.ComponentResourceOptions,
   cluster: ClusterAccess,
 ): GatewayAccess[] {
   const { access, authentication, trustedProxies } = settings.security;
   const { existing } = settings.gateway;
-  const { host, aliases, namespace } = settings.category;
   if (!access && (!authentication || existing)) return [];
+  const shared = existing && { hosts: hosts(settings), preflights: hasCors(settings) };
   return [
     new GatewayAccess(
-      existing ? `${namespace.name}-access` : "shop-access",
+      existing ? `${settings.category.namespace.name}-access` : "shop-access",
       {
         gateway: gateway.pods,
-        ...(access && { lists: access }),
-        ...(existing ? { hosts: [host, ...aliases] } : authentication && { authentication }),
+        lists: access,
+        ...(shared ?? { authentication }),
         trustedProxies,
-        ...(existing && { preflights: hasCors(settings) }),
         cluster,
       },
-      { dependsOn: [controlPlane, controlPlane.ready, gateway] },
+      opts,
     ),
   ];
 }
@@ -237,21 +254,17 @@ function judgesPeers({ security: { access, trustedProxies }, traffic }: Settings
 }
 
 /** Settings hold `replicas` or `autoscaler` or neither; components take one `scale`, and have the default. */
-function scale(s: { readonly replicas?: number; readonly autoscaler?: Autoscaler }): { scale?: Scale } {
-  if (s.autoscaler) return { scale: { autoscaler: s.autoscaler } };
-  return s.replicas === undefined ? {} : { scale: { replicas: s.replicas } };
+function scale(s: { readonly replicas?: number; readonly autoscaler?: Autoscaler }): Scale | undefined {
+  if (s.autoscaler) return { autoscaler: s.autoscaler };
+  return s.replicas === undefined ? undefined : { replicas: s.replicas };
 }
 
-function rateLimit(version: { readonly rateLimit?: RateLimit } | undefined): { rateLimit?: RateLimit } {
-  return version?.rateLimit ? { rateLimit: version.rateLimit } : {};
-}
-
-function probes(v: VersionSettings, c: Settings["category"]): ServiceProbes {
+function probes({ readinessPath, livenessPath }: VersionSettings, c: Settings["category"]): ServiceProbes {
+  const usual = categoryDefaults(c.profile).probes;
   return {
-    ...categoryDefaults(c.profile).probes,
+    readinessPath: readinessPath ?? usual.readinessPath,
+    livenessPath: livenessPath ?? usual.livenessPath,
     // The pods wait for the database, which on the first day has to be fetched and made.
-    ...(c.database && { startupSeconds: 300 }),
-    ...(v.readinessPath !== undefined && { readinessPath: v.readinessPath }),
-    ...(v.livenessPath !== undefined && { livenessPath: v.livenessPath }),
+    startupSeconds: c.database ? 300 : usual.startupSeconds,
   };
 }

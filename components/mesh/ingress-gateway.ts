@@ -1,3 +1,4 @@
+import { defined } from "../istio/defined";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { EnvoyFilter } from "../istio/envoy-filter";
@@ -140,7 +141,7 @@ export class IngressGateway extends pulumi.ComponentResource {
     const drain = args.drainSeconds ?? 30;
     const nodePorts: NonNullable<IngressGatewayArgs["nodePorts"]> = {
       ...(serviceType === ServiceType.NodePort && NODE_PORTS),
-      ...args.nodePorts,
+      ...(args.nodePorts && defined(args.nodePorts)),
     };
     const plain = args.http ?? true;
     const { tls, routeNamespaces } = args;

@@ -1,4 +1,5 @@
 /** Which tracing a mesh has, worked out as Istio's extension provider and Telemetry spec. */
+import { defined } from "../istio/defined";
 import type { Tracing as TracingSpec } from "../istio/telemetry";
 import { collectorAccess, collectorAddress, type Collector, type CollectorAccess } from "./collector";
 
@@ -132,7 +133,10 @@ export function planTracing(tracing: Tracing): TracingPlan | undefined {
         ]
       : [],
     access,
-    mesh: { providers: [{ name: PROVIDER_NAME }], ...sampled({ sampling: 1, tags: {}, ...tracing }) },
+    mesh: {
+      providers: [{ name: PROVIDER_NAME }],
+      ...sampled({ sampling: 1, tags: {}, ...defined(tracing) }),
+    },
     namespaces: Object.fromEntries(
       Object.entries(tracing.namespaces ?? {}).map(([namespace, own]) => [namespace, sampled(own)]),
     ),

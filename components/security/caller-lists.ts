@@ -57,7 +57,7 @@ export function planServiceAccess(request: ServiceAccessRequest): ServiceAccessP
               },
             ]
           : []),
-        ...(services.allow ?? []).map((entry) => rule({ paths, ...entry })),
+        ...(services.allow ?? []).map((entry) => rule({ ...entry, paths: entry.paths ?? paths })),
       ],
     },
     ...(services.deny && { deny: { selector, action: "DENY", rules: services.deny.map(rule) } }),
