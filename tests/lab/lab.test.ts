@@ -81,12 +81,14 @@ describe("lab", function () {
 
         const full = lab(["up"], { env });
         await full.line(/programs: building pulumi,/);
-        // What it writes meanwhile may take the room first.
-        await until("A disk with 20 MB left", 20, async () => {
+        // What it writes meanwhile may take the room first, since gigabytes of memory take seconds: most goes first, the rest at once.
+        const fill = async (left: number, file: string): Promise<boolean> => {
           const { bavail, bsize } = fs.statfsSync(disk.folder);
-          const filler = ["--length", String(bavail * bsize - 20e6), path.join(disk.folder, "filler")];
+          const filler = ["--length", String(bavail * bsize - left), path.join(disk.folder, file)];
           return (await execa("fallocate", filler, { reject: false })).exitCode === 0;
-        });
+        };
+        await until("A disk with 1 GB left", 60, () => fill(1e9, "most"));
+        await until("A disk with 20 MB left", 20, () => fill(20e6, "rest"));
         const { exitCode, output } = await full.end();
         assert.equal(exitCode, 1, output);
         assert.match(output, /"programs" failed: [^]*A disk is full/);
