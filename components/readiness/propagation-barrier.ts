@@ -1,12 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { EnvoyFilter } from "../istio/envoy-filter";
 import { hostOf } from "../istio/cluster-name";
-import type { RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
 import {
   apiMessage,
   changesCluster,
-  FinalError,
   isFinal,
   type ClusterAccess,
   type KubernetesAccess,
@@ -14,15 +12,10 @@ import {
 import type { GatewayPods } from "../kubernetes/pods";
 import { GatewayProxies, lagOfPods } from "./gateway-proxies";
 import type { GatewayAccess } from "../security/gateway-access";
-import { proveCluster, readObject, readSpecs, type ObjectKey } from "../kubernetes/live-object";
 import { pendingLag, policyLag, type ListenerDump } from "./gateway-policies";
-import { drift } from "../kubernetes/drift";
+import { LiveState } from "./live-state";
 import {
-  clustersQuestion,
-  endpointLag,
   expectedRoutes,
-  flightLag,
-  inFlightToUnrouted,
   knowsHost,
   namedHosts,
   notTakenUp,
@@ -32,11 +25,17 @@ import {
   routeLag,
   routesQuestion,
   specFor,
-  type ClusterStatuses,
   type RouteConfigDump,
   PROPAGATION_TIMEOUT_SECONDS,
   type VirtualServiceIdentity,
 } from "./propagation";
+import {
+  clustersQuestion,
+  endpointLag,
+  flightLag,
+  inFlightToUnrouted,
+  type ClusterStatuses,
+} from "./proxy-endpoints";
 import type { PatchesMark } from "../traffic/rule-version";
 import { withoutStack } from "../kubernetes/without-stack";
 
@@ -84,12 +83,14 @@ export class PropagationBarrier {
   /** For the VirtualService, before its update: what is about to get traffic has a healthy endpoint in every gateway. */
   readonly beforeUpdate: pulumi.ResourceHook;
   private readonly proxies: Promise<GatewayProxies> | undefined;
+  private readonly live: LiveState;
 
   constructor(
     name: string,
     private readonly args: PropagationBarrierArgs,
   ) {
     if (changesCluster()) this.proxies = GatewayProxies.connect(args.gateway, args.cluster ?? {});
+    this.live = new LiveState(this.proxies, args.timeoutSeconds ?? PROPAGATION_TIMEOUT_SECONDS);
     // While the engine is still comparing. Whoever waits for the connection is told what failed.
     this.proxies?.then((proxies) => proxies.warmUp(AbortSignal.timeout(5000))).catch(() => undefined);
     this.beforeUpdate = new pulumi.ResourceHook(
@@ -99,7 +100,10 @@ export class PropagationBarrier {
         const known = namedHosts((oldInputs as WrittenVirtualService).spec);
         // A gateway may hold only the services that its routes name already (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
         const wanted = routedClusters(spec).filter((c) => known.has(hostOf(c)));
-        await this.refuseOtherCluster((oldOutputs as WrittenVirtualService).metadata);
+        await this.live.refuseOtherCluster({
+          kind: "VirtualService",
+          ...(oldOutputs as WrittenVirtualService).metadata,
+        });
         await this.everyGateway(BEFORE, async (proxies, pod, signal) =>
           endpointLag(await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal), wanted),
         );
@@ -128,12 +132,14 @@ export class PropagationBarrier {
         const access = policies.flatMap((p) => p.access);
         const tokens = policies.flatMap((p) => p.tokens);
         await Promise.all([
-          this.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid),
-          ...access.map((p) => this.refuseDrift({ kind: "AuthorizationPolicy", ...p.metadata }, p.spec)),
-          ...tokens.map((p) => this.refuseDrift({ kind: "RequestAuthentication", ...p.metadata }, p.spec)),
-          patched && this.refuseDrift({ kind: "EnvoyFilter", ...patched[0] }, patched[1]),
+          this.live.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid),
+          ...access.map((p) => this.live.refuseDrift({ kind: "AuthorizationPolicy", ...p.metadata }, p.spec)),
+          ...tokens.map((p) =>
+            this.live.refuseDrift({ kind: "RequestAuthentication", ...p.metadata }, p.spec),
+          ),
+          patched && this.live.refuseDrift({ kind: "EnvoyFilter", ...patched[0] }, patched[1]),
         ]);
-        const issuers = tokens.length > 0 ? await this.issuers() : undefined;
+        const issuers = tokens.length > 0 ? await this.live.issuers() : undefined;
         await this.everyGateway(AFTER, async (proxies, pod, signal) => {
           const routes = await proxies.admin<RouteConfigDump>(pod, ROUTES, signal);
           const lags = [
@@ -168,7 +174,7 @@ export class PropagationBarrier {
       if (this.proxies === undefined) return;
       try {
         const { access } = await this.proxies;
-        await this.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid);
+        await this.live.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid);
         const lags = await Promise.all(
           namespaces.map((namespace) =>
             this.callersLag(access, namespace, metadata, spec).catch((error: unknown) => {
@@ -216,61 +222,6 @@ export class PropagationBarrier {
     } finally {
       await proxies.close();
     }
-  }
-
-  /**
-   * A gateway follows what is in the cluster. Pulumi compares with its state and does not see that somebody else has
-   * changed it, so the gateways would be waited for in vain.
-   *
-   * @throws Error where the object in the cluster is not what was written. Without the right to read it, nothing is known.
-   */
-  private async refuseDrift(key: ObjectKey, written: unknown, uid?: string): Promise<void> {
-    const seen = await this.read((access, signal) => readObject(access, key, signal));
-    const found = seen && drift(seen.live, written, uid);
-    if (found === undefined) return;
-    throw new Error(
-      `${key.kind} ${key.namespace}/${key.name} ${found}\n` +
-        "The state of the stack says otherwise, so an update without an edit does not put it back. Nothing was deleted. " +
-        "To put back what the stack file says: pulumi up --refresh",
-    );
-  }
-
-  /** Before the write: the pods of another cluster know endpoints of the same names. */
-  private async refuseOtherCluster({ uid, ...key }: WrittenVirtualService["metadata"]): Promise<void> {
-    await this.read((access, signal) =>
-      proveCluster(access, { kind: "VirtualService", ...key }, uid, signal),
-    );
-  }
-
-  /**
-   * What the cluster of the gateways says; undefined where it does not, or the caller may not ask.
-   *
-   * @throws FinalError of `question`.
-   */
-  private async read<Answer>(
-    question: (access: KubernetesAccess, signal: AbortSignal) => Promise<Answer>,
-  ): Promise<Answer | undefined> {
-    try {
-      const access = (await this.proxies)?.access;
-      return (
-        access &&
-        (await question(
-          access,
-          AbortSignal.timeout((this.args.timeoutSeconds ?? PROPAGATION_TIMEOUT_SECONDS) * 1000),
-        ))
-      );
-    } catch (error) {
-      if (error instanceof FinalError) throw error;
-      return undefined;
-    }
-  }
-
-  /** Issuers in any RequestAuthentication of the cluster; undefined without the right to read them. */
-  private async issuers(): Promise<ReadonlySet<string> | undefined> {
-    const specs = await this.read((access, signal) =>
-      readSpecs<Partial<RequestAuthenticationSpec>>(access, "RequestAuthentication", signal),
-    );
-    return specs && new Set(specs.flatMap(({ jwtRules = [] }) => jwtRules.map(({ issuer }) => issuer)));
   }
 
   /**

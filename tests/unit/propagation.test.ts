@@ -3,12 +3,7 @@ import fc from "fast-check";
 import { isDeepStrictEqual } from "node:util";
 import type { VirtualServiceSpec } from "../../components/istio/virtual-service";
 import {
-  clustersQuestion,
-  clustersWithoutEndpoint,
-  endpointLag,
   expectedRoutes,
-  flightLag,
-  inFlightToUnrouted,
   knowsHost,
   namedClusters,
   notTakenUp,
@@ -19,6 +14,13 @@ import {
   specFor,
   type RouteConfigDump,
 } from "../../components/readiness/propagation";
+import {
+  clustersQuestion,
+  clustersWithoutEndpoint,
+  endpointLag,
+  flightLag,
+  inFlightToUnrouted,
+} from "../../components/readiness/proxy-endpoints";
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
 import { markPatch, patchesMark } from "../../components/traffic/rule-version";
 import type { TrafficRule } from "../../components/traffic/traffic-rules";
