@@ -1,7 +1,7 @@
 /** Installs the objects of the lab's stack by Helm and kubectl, to be compared with `pulumi up`. */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { must, tool, until } from "../tests/e2e/lab";
+import { must, tool, until } from "../lab/harness";
 
 interface Exported {
   readonly deployment: {

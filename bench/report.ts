@@ -3,7 +3,7 @@ import { execa } from "execa";
 import { writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { must, ROOT } from "../tests/e2e/lab";
+import { must, ROOT } from "../lab/harness";
 import type { Result } from "./measure";
 
 /** The reason for each missed target, which is printed below the table. */
