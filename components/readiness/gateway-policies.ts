@@ -1,21 +1,21 @@
 /**
- * Has a gateway proxy taken up the policies that were written for it? Compares the objects with Envoy's own answer.
+ * Compares the policies that a gateway proxy has with the objects that were written for it.
  *
- * Pure: takes the specs and the parsed body of Envoy's `config_dump?resource=dynamic_listeners`. What Envoy gets of a
- * policy is in Istio's pilot/pkg/security/authz/model and authn.
+ * Pure: the input is the specs and the parsed body of Envoy's `config_dump?resource=dynamic_listeners`. Istio translates a
+ * policy for Envoy in pilot/pkg/security/authz/model and authn.
  */
 import type { AuthorizationPolicySpec } from "../istio/authorization-policy";
 import type { JwtRuleSpec, RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { GatewayPolicies, Written } from "../security/written-policies";
 import { heldConditions, writtenConditions, type Tree } from "./policy-conditions";
 
-/** `GET config_dump?resource=dynamic_listeners`, the part that is read. */
+/** The part that is read of `GET config_dump?resource=dynamic_listeners`. */
 export interface ListenerDump {
   readonly configs?: readonly {
     readonly active_state?: { readonly listener?: Listener };
-    /** There while a change waits for what it needs. */
+    /** Set while a change waits for its secrets or routes. */
     readonly warming_state?: { readonly listener?: Listener };
-    /** There while Envoy refuses what it was sent last. */
+    /** Set while Envoy refuses the configuration that it was sent last. */
     readonly error_state?: { readonly details?: string };
   }[];
 }
@@ -43,14 +43,16 @@ interface FilterChain {
   }[];
 }
 
-/** The servers of a listener. */
+/** The HTTP connection managers of a listener that belong to a Gateway object. */
 const serversOf = (listener: Listener | undefined) =>
   [...(listener?.filter_chains ?? []), listener?.default_filter_chain ?? {}]
     .flatMap(({ filters = [] }) => filters.map(({ typed_config }) => typed_config))
-    // Of a Gateway object; a proxy has listeners of its own beside these.
+    // A proxy also has listeners of its own, with other names.
     .filter((config) => /^https?\./.test(config?.rds?.route_config_name ?? ""));
 
-/** Why the listeners before some route configurations are not as istiod sent them, in words; undefined where they are. */
+/**
+ * Why a listener that uses one of `routeConfigs` is not as istiod sent it, in words; undefined where all are.
+ */
 export function pendingLag(dump: ListenerDump, routeConfigs: ReadonlySet<string>): string | undefined {
   const [pending] = (dump.configs ?? []).filter(
     ({ active_state, warming_state, error_state }) =>
@@ -65,9 +67,10 @@ export function pendingLag(dump: ListenerDump, routeConfigs: ReadonlySet<string>
 }
 
 /**
- * What a proxy's listeners still lack of `policies`, in words; undefined once every server of every listener has them.
+ * How a proxy's listeners differ from `policies`, in words; undefined once every server of every listener has them.
  *
- * @param issuers of all RequestAuthentications in the cluster: no other may be believed. Left out, nothing is known of others.
+ * @param issuers of all RequestAuthentications in the cluster; tokens of other issuers may not be accepted. Default: other
+ *   issuers are not compared.
  */
 export function policyLag(
   dump: ListenerDump,
@@ -82,13 +85,13 @@ export function policyLag(
       ? "has no listener yet"
       : servers
           .flatMap((filters) => {
-            const of = (...names: string[]): Tree[] =>
+            const configsOf = (...names: string[]): Tree[] =>
               filters
                 .filter((f) => names.includes(f.name ?? ""))
                 .map(({ typed_config = {} }) => typed_config);
-            // With ENABLE_GATEWAY_API_HTTPROUTE_AUTH, Istio 1.32 gives what allows a name of its own (its upgrade notes).
-            const rbac = of("envoy.filters.http.rbac", "istio.authorization.allow");
-            const jwt = of("envoy.filters.http.jwt_authn");
+            // With ENABLE_GATEWAY_API_HTTPROUTE_AUTH, Istio 1.32 gives the filter of ALLOW policies another name (upgrade notes).
+            const rbac = configsOf("envoy.filters.http.rbac", "istio.authorization.allow");
+            const jwt = configsOf("envoy.filters.http.jwt_authn");
             return [
               ...policies.access.map((policy) => accessLag(rbac, policy)),
               ...policies.tokens.map((authentication) => tokenLag(jwt, authentication)),
@@ -150,17 +153,17 @@ function tokenLag(
 ): string | undefined {
   const providers = providersOf(filters);
   for (const rule of spec.jwtRules) {
-    const of = `RequestAuthentication ${name}, issuer ${rule.issuer}`;
+    const subject = `RequestAuthentication ${name}, issuer ${rule.issuer}`;
     const provider = providers.find(({ issuer }) => issuer === rule.issuer);
-    if (provider === undefined) return `lacks ${of}`;
+    if (provider === undefined) return `lacks ${subject}`;
     const held = heldTokens(provider);
     const differs = Object.entries(writtenTokens(rule)).find(([key, value]) => held[key] !== value);
-    if (differs) return `has other ${differs[0]} for ${of}`;
+    if (differs) return `has other ${differs[0]} for ${subject}`;
   }
   return undefined;
 }
 
-/** Keys that istiod fetches are its own affair. */
+/** The fields of a rule as texts. Keys that istiod fetches are not in the object, so they are not compared. */
 function writtenTokens(rule: JwtRuleSpec): Readonly<Record<string, string>> {
   return {
     audiences: JSON.stringify(rule.audiences ?? []),

@@ -8,11 +8,11 @@ import type { AuthorizationRule } from "../istio/authorization-policy";
 /** Parsed JSON below a key. */
 export type Tree = Readonly<Record<string, unknown>>;
 
-/** The conditions of a rule as sorted texts, each once: `not header x-a exact "b"`. */
+/** The conditions of a rule as sorted texts without repetition, such as `not header x-a exact "b"`. */
 export function writtenConditions({ from = [], to = [], when = [] }: AuthorizationRule): readonly string[] {
   const all: string[] = [];
-  const add = (values: readonly string[] | undefined, of: (value: string) => string): void => {
-    for (const value of values ?? []) all.push(of(value));
+  const add = (values: readonly string[] | undefined, condition: (value: string) => string): void => {
+    for (const value of values ?? []) all.push(condition(value));
   };
   for (const { source } of from) {
     add(source.ipBlocks, (block) => `peer ${network(block)}`);
@@ -58,7 +58,7 @@ function textTest(text: string): string {
 const pathTest = (path: string): string =>
   path.includes("{*") ? `template ${path.replaceAll(/\{(\*+)\}/g, "$1")}` : textTest(path);
 
-/** What Envoy judges by a policy, in the same texts. */
+/** The conditions of a policy in Envoy's RBAC filter, as texts of the same form. */
 export function heldConditions(policy: unknown): readonly string[] {
   const all: string[] = [];
   walk(policy, "", (text) => all.push(text));
@@ -83,14 +83,14 @@ function walk(node: unknown, not: string, add: (text: string) => void): void {
     else if (key === "destination_port") add(`${not}port ${String(value)}`);
     else if (key === "metadata") {
       const path = at.path as readonly { readonly key: string }[];
-      // Of the token's payload.
+      // The first part of the path is the token's payload.
       const claim = path.slice(1).map((part) => part.key);
       for (const test of stringMatches(at.value)) add(`${not}claim ${claim.join(".")} ${test}`);
     } else walk(value, not, add);
   }
 }
 
-/** A claim is matched as text and as list, by the same values. */
+/** The tests of a claim. Istio writes each value twice, for a claim that is a text and for one that is a list. */
 function stringMatches(node: unknown): string[] {
   if (typeof node !== "object" || node === null) return [];
   if ("string_match" in node) return [heldTest(node.string_match)];
@@ -107,7 +107,7 @@ function heldTest(matcher: unknown): string {
     readonly safe_regex?: { readonly regex?: string };
   };
   if (string_match !== undefined) return heldTest(string_match);
-  // What stands for any text.
+  // Istio writes `*` in one of these two forms.
   if (test.present_match === true || test.safe_regex?.regex === ".+") return "present";
   for (const kind of ["exact", "prefix", "suffix"] as const) {
     if (test[kind] !== undefined) return `${kind} ${JSON.stringify(test[kind])}`;
@@ -118,7 +118,7 @@ function heldTest(matcher: unknown): string {
 const heldNetwork = ({ address_prefix, prefix_len }: Tree): string =>
   network(`${address_prefix as string}/${Number(prefix_len ?? 0)}`);
 
-/** An address or a CIDR block in one spelling, without bits beyond its length. */
+/** An address or a CIDR block in one spelling; bits beyond the length of the block are 0. */
 function network(block: string): string {
   const [address = "", length] = block.split("/");
   const v4 = isIPv4(address);

@@ -16,9 +16,9 @@ import { pendingLag, policyLag, type ListenerDump } from "./gateway-policies";
 import { LiveState } from "./live-state";
 import {
   expectedRoutes,
-  knowsHost,
+  hasHost,
   namedHosts,
-  notTakenUp,
+  withHint,
   patchesLag,
   routeConfigsOf,
   routedClusters,
@@ -40,20 +40,20 @@ import type { PatchesMark } from "../traffic/rule-version";
 import { withoutStack } from "../kubernetes/without-stack";
 
 export interface PropagationBarrierArgs {
-  /** Pods that must have the routes. */
+  /** Gateway pods that must have the routes. */
   readonly gateway: GatewayPods;
   readonly cluster?: ClusterAccess;
-  /** After so many seconds the update fails. Default {@link PROPAGATION_TIMEOUT_SECONDS}. */
+  /** The update fails after this time. Default {@link PROPAGATION_TIMEOUT_SECONDS}. */
   readonly timeoutSeconds?: number;
 }
 
 const ROUTES = "config_dump?resource=dynamic_route_configs";
 const LISTENERS = "config_dump?resource=dynamic_listeners";
 
-/** How soon Envoy is asked again at first. */
+/** Wait before the second question to Envoy. */
 const POLL_MS = 50;
 
-/** Istio's injector puts it on pods that get a sidecar. */
+/** Istio's injector sets this label on pods with a sidecar. */
 const SIDECARS = { "security.istio.io/tlsMode": "istio" };
 
 interface WrittenVirtualService {
@@ -61,7 +61,7 @@ interface WrittenVirtualService {
   readonly spec: VirtualServiceSpec;
 }
 
-/** A side of the write: what the gateways did not do when the limit is reached, and how things are then. */
+/** What a message says when the time limit is reached, before or after the write: the failure, and the state of the cluster. */
 interface Side {
   readonly lack: string;
   readonly state: string;
@@ -69,18 +69,19 @@ interface Side {
 const BEFORE: Side = { lack: "did not find the versions' pods", state: "The route was not changed." };
 const AFTER: Side = { lack: "did not take up what was written", state: "Nothing was deleted." };
 
-/** What one gateway pod still lacks, in words; undefined once it lacks nothing. */
+/** What one gateway pod lacks, in words; undefined where it lacks nothing. */
 type LagOf = (proxies: GatewayProxies, pod: string, signal: AbortSignal) => Promise<string | undefined>;
 
 /**
- * Makes `pulumi up` wait for the gateways, on both sides of the write of a VirtualService.
+ * Makes `pulumi up` wait for the gateways before and after the write of a VirtualService.
  *
- * Pulumi deletes only after the program has ended well, so what {@link routed} holds up or refuses holds every
- * deletion, in each run until the gateways have the routes. (A hook after the update would hold it once: the engine
- * keeps a resource whose after-hook failed as updated and sees no change in the next run.) In a preview nothing is asked.
+ * Pulumi deletes objects only after the program has ended without an error. If {@link routed} rejects, nothing is deleted,
+ * in this run and in each later one until the gateways have the routes. A hook after the update would prevent deletion only
+ * once: the engine records a resource whose after-hook failed as updated, and sees no change in the next run.
+ * In a preview nothing is asked.
  */
 export class PropagationBarrier {
-  /** For the VirtualService, before its update: what is about to get traffic has a healthy endpoint in every gateway. */
+  /** Hook for the VirtualService, before its update: each version that gets requests has a healthy endpoint in every gateway. */
   readonly beforeUpdate: pulumi.ResourceHook;
   private readonly proxies: Promise<GatewayProxies> | undefined;
   private readonly live: LiveState;
@@ -91,14 +92,14 @@ export class PropagationBarrier {
   ) {
     if (changesCluster()) this.proxies = GatewayProxies.connect(args.gateway, args.cluster ?? {});
     this.live = new LiveState(this.proxies, args.timeoutSeconds ?? PROPAGATION_TIMEOUT_SECONDS);
-    // While the engine is still comparing. Whoever waits for the connection is told what failed.
+    // Saves time while the engine still compares. A failed connection is reported by the first question.
     this.proxies?.then((proxies) => proxies.warmUp(AbortSignal.timeout(5000))).catch(() => undefined);
     this.beforeUpdate = new pulumi.ResourceHook(
       `${name}-endpoints`,
       async ({ newInputs, oldInputs, oldOutputs }) => {
         const { spec } = newInputs as WrittenVirtualService;
         const known = namedHosts((oldInputs as WrittenVirtualService).spec);
-        // A gateway may hold only the services that its routes name already (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
+        // A gateway may have only the services that its routes already name (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
         const wanted = routedClusters(spec).filter((c) => known.has(hostOf(c)));
         await this.live.refuseOtherCluster({
           kind: "VirtualService",
@@ -112,9 +113,13 @@ export class PropagationBarrier {
   }
 
   /**
-   * Resolves once every ready gateway pod has the policies of `guards` and the `patches` of its proxy, and routes as `route`
-   * was written, to healthy endpoints, and requests in flight to versions that no route names any more have ended; rejects beyond the limit, naming the pods that lag. Leave the
-   * rejection to Pulumi, which ends the program with it: within an output it would be worded as a fault of that output.
+   * Resolves once every ready gateway pod has
+   * - the policies of `guards` and the `patches` of its proxy,
+   * - the routes of `route`, to healthy endpoints,
+   * - and no request in flight to a version that no route names.
+   *
+   * It rejects after the time limit with the pods that lag. Do not use the result as an input of a resource: Pulumi would
+   * report the rejection as a fault of that input. Left alone, it ends the program.
    */
   routed(
     route: VirtualService,
@@ -154,7 +159,7 @@ export class PropagationBarrier {
             );
           }
           const lag = lags.filter((l) => l !== undefined).join("; ");
-          if (lag !== "") return notTakenUp(lag);
+          if (lag !== "") return withHint(lag);
           const statuses = await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal);
           return endpointLag(statuses, wanted) ?? flightLag(inFlightToUnrouted(routes, statuses, spec));
         });
@@ -166,8 +171,8 @@ export class PropagationBarrier {
   }
 
   /**
-   * Resolves once the sidecars of all callers in `namespaces` route as `route`, for the mesh, was written, as
-   * {@link routed} does. Namespaces whose sidecars may not be asked are named in a warning.
+   * As {@link routed}, for the sidecars of all callers in `namespaces` and a `route` of the mesh. A namespace is named in a
+   * warning if the caller may not ask its sidecars.
    */
   callersRouted(route: VirtualService, namespaces: readonly string[]): pulumi.Output<void> {
     return pulumi.all([route.metadata, route.spec]).apply(async ([metadata, spec]) => {
@@ -199,7 +204,7 @@ export class PropagationBarrier {
   private async callersLag(
     access: KubernetesAccess,
     namespace: string,
-    of: VirtualServiceIdentity,
+    identity: VirtualServiceIdentity,
     written: VirtualServiceSpec,
   ): Promise<string | undefined> {
     const { timeoutSeconds = PROPAGATION_TIMEOUT_SECONDS } = this.args;
@@ -211,9 +216,9 @@ export class PropagationBarrier {
         { timeoutSeconds, pollMs: POLL_MS },
         async (pod, signal) => {
           const routes = await proxies.admin<RouteConfigDump>(pod, routesQuestion(spec), signal);
-          if (!knowsHost(routes, spec.hosts)) return undefined;
-          const lag = routeLag(routes, of, expectedRoutes(spec));
-          if (lag !== undefined) return notTakenUp(lag);
+          if (!hasHost(routes, spec.hosts)) return undefined;
+          const lag = routeLag(routes, identity, expectedRoutes(spec));
+          if (lag !== undefined) return withHint(lag);
           const statuses = await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal);
           return flightLag(inFlightToUnrouted(routes, statuses, spec));
         },
@@ -225,10 +230,9 @@ export class PropagationBarrier {
   }
 
   /**
-   * Asks every ready gateway pod until each has nothing left to say.
+   * Asks every ready gateway pod until none lacks anything.
    *
-   * @throws Error naming each pod that lags and what it lacks, when the limit is reached; at once where the pods may not
-   *   be asked for.
+   * @throws Error with each pod that lags and what it lacks, after the time limit; at once if the caller may not ask the pods.
    */
   private async everyGateway(side: Side, lagOf: LagOf): Promise<void> {
     const { state } = side;

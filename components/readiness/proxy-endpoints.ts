@@ -8,11 +8,11 @@ import type { VirtualServiceSpec } from "../istio/virtual-service";
 import { literal } from "../traffic/regex";
 import { clustersInRoutes, namedClusters, namedHosts, type RouteConfigDump } from "./propagation";
 
-/** `GET` {@link clustersQuestion}, the part that is read. */
+/** The part that is read of `GET` {@link clustersQuestion}. */
 export interface ClusterStatuses {
   readonly cluster_statuses?: readonly {
     readonly name?: string;
-    /** There when istiod tells the proxy the cluster's endpoints; PASSTHROUGH has none. */
+    /** Set if istiod sends the cluster's endpoints, so not for PASSTHROUGH. */
     readonly eds_service_name?: string;
     readonly host_statuses?: readonly {
       readonly stats?: readonly { readonly name?: string; readonly value?: string | number }[];
@@ -25,15 +25,15 @@ export interface ClusterStatuses {
 }
 
 /**
- * Asks Envoy for the clusters of the services that `spec` names: those of a large mesh are many megabytes. Envoy before 1.38
- * does not know the filter and answers all.
+ * Path on the admin port of Envoy: the clusters of the services that `spec` names. Without the filter, the answer of a
+ * large mesh has many megabytes. Envoy before 1.38 ignores the filter.
  */
 export function clustersQuestion(spec: VirtualServiceSpec): string {
   const hosts = [...namedHosts(spec)].map(literal).join("|");
   return `clusters?format=json&filter=${encodeURIComponent(`\\|(${hosts})$`)}`;
 }
 
-/** Which of `clusters` have no healthy endpoint in the proxy yet. */
+/** Those of `clusters` that have no healthy endpoint in the proxy. */
 export function clustersWithoutEndpoint(statuses: ClusterStatuses, clusters: Iterable<string>): string[] {
   const ready = new Set(
     (statuses.cluster_statuses ?? [])
@@ -47,7 +47,7 @@ export function clustersWithoutEndpoint(statuses: ClusterStatuses, clusters: Ite
   return [...clusters].filter((c) => !ready.has(c));
 }
 
-/** Versions among `wanted` without a healthy endpoint, in words. */
+/** Versions among the clusters `wanted` that have no healthy endpoint, in words; undefined where each has one. */
 export function endpointLag(statuses: ClusterStatuses, wanted: readonly string[]): string | undefined {
   const missing = clustersWithoutEndpoint(statuses, wanted).map(subsetOf).join(", ");
   return missing === ""
@@ -55,7 +55,7 @@ export function endpointLag(statuses: ClusterStatuses, wanted: readonly string[]
     : `knows no healthy endpoint of ${missing}: are the pods of ${missing} ready, and known to istiod?`;
 }
 
-/** Requests in flight to versions that get no others, in words. */
+/** Requests in flight to versions that get no new ones, in words; undefined where there are none. */
 export function flightLag(busy: ReadonlyMap<string, number>): string | undefined {
   if (busy.size === 0) return undefined;
   const requests = [...busy]
@@ -65,8 +65,8 @@ export function flightLag(busy: ReadonlyMap<string, number>): string | undefined
 }
 
 /**
- * Versions that neither `spec` nor any route of the proxy names any more, with how many requests the proxy still has in
- * flight to each: what was routed away and may be deleted once they have ended.
+ * Versions that neither `spec` nor a route of the proxy names, and the number of requests that the proxy has in flight to
+ * each. Such a version may be deleted once its number is 0, so versions without requests are left out.
  */
 export function inFlightToUnrouted(
   dump: RouteConfigDump,

@@ -4,9 +4,9 @@ import { isDeepStrictEqual } from "node:util";
 import type { VirtualServiceSpec } from "../../components/istio/virtual-service";
 import {
   expectedRoutes,
-  knowsHost,
+  hasHost,
   namedClusters,
-  notTakenUp,
+  withHint,
   patchesLag,
   routedClusters,
   routeLag,
@@ -237,8 +237,8 @@ describe("routes of callers within the mesh", () => {
     const knowing = (domain: string): RouteConfigDump => ({
       configs: [{ route_config: { virtual_hosts: [{ domains: [domain] }] } }],
     });
-    assert.ok(knowsHost(knowing(HOST), mesh.hosts));
-    assert.ok(!knowsHost(knowing("other"), mesh.hosts));
+    assert.ok(hasHost(knowing(HOST), mesh.hosts));
+    assert.ok(!hasHost(knowing("other"), mesh.hosts));
   });
 });
 
@@ -340,6 +340,6 @@ describe("clusters of a route", () => {
     assert.match(busy, /^still has 3 requests in flight to v1: nothing is wrong with the pods/);
     assert.doesNotMatch(busy, /istiod/);
     assert.equal(flightLag(new Map()), undefined);
-    assert.match(notTakenUp("has no route"), /^has no route: look at this pod and at istiod/);
+    assert.match(withHint("has no route"), /^has no route: look at this pod and at istiod/);
   });
 });
