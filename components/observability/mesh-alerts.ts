@@ -4,21 +4,25 @@ import type { Rule, RuleGroup } from "./prometheus-rules";
 import { gatewayUp } from "./queries";
 
 export interface MeshRulesArgs {
-  /** Pods of istiod that there are at any time. Default 1. */
+  /** Lowest number of istiod's pods. Default 1. */
   readonly istiodPods?: number;
-  /** Pods of the ingress gateway that there are at any time. Default 1. */
+  /** Lowest number of the ingress gateway's pods. Default 1. */
   readonly gatewayPods?: number;
   /** Default `istio-ingress`. */
   readonly gatewayNamespace?: string;
-  /** Labels of its pods. Default `istio: ingressgateway`. */
+  /** Labels of the gateway's pods. Default `istio: ingressgateway`. */
   readonly gatewayLabels?: Readonly<Record<string, string>>;
 }
 
 /**
- * Events of the last five minutes. A counter of istiod and of the API server has no series before its first event, which
- * is no increase then: a series that is new counts too, as long as something was watched before. It also looks new five
- * minutes after a scrape that failed, which the target's own `up` of then tells. A process that has started since has no
- * such `up`, and all its events are new; half a minute is for its first scrape.
+ * PromQL for events of the last five minutes.
+ *
+ * Counters of istiod and of the API server have no series before their first event, so `increase` misses that event. For this
+ * reason a new series counts as an event, with two conditions:
+ * - Prometheus scraped the target five minutes ago (its `up` was 1). After a failed scrape, an old series looks new.
+ * - Or the process started since then, so that all its events are new. 30 s are added for the first scrape.
+ *
+ * If nothing has an `up` of five minutes ago, Prometheus itself is new, and no new series counts.
  */
 function events(by: string, series: string): string {
   return [
@@ -31,12 +35,12 @@ function events(by: string, series: string): string {
   ].join("\n");
 }
 
-/** Some answer, but fewer than there are, or than there have to be. */
+/** PromQL: some targets answer, but fewer than exist, or than `pods`. The value is the number that answer. */
 function tooFew(up: string, pods: number): string {
   return `sum(${up}) > 0 < clamp_min(count(${up}), ${pods})`;
 }
 
-/** Alert rules of the mesh itself, whatever runs in it. */
+/** Alert rules of the mesh, independent of its services. */
 export function meshRules({
   istiodPods = 1,
   gatewayPods = 1,
@@ -148,7 +152,7 @@ export function meshRules({
         "GatewayCertificateExpires",
         "ticket",
         "1h",
-        // Envoy has the name of the Secret in that of the series.
+        // Envoy's name of the series contains the name of the Secret.
         'min by (certificate) (label_replace({__name__=~"envoy_listener_ssl_certificate_kubernetes_.+_expiration_unix_time_seconds"}, "certificate", "$1", "__name__", "envoy_listener_ssl_certificate_kubernetes_+(.+)_expiration_unix_time_seconds")) - time() < 14 * 86400',
         "The gateway's certificate {{ $labels.certificate }} ends in {{ $value | humanizeDuration }}",
         "Clients refuse it then: renew it in its Secret, which the gateway takes up by itself.",

@@ -1,4 +1,4 @@
-/** A rule as Prometheus takes it (Prometheus docs, "Recording rules" and "Alerting rules"). */
+/** A recording rule or an alert rule of Prometheus (Prometheus docs, "Recording rules" and "Alerting rules"). */
 export type Rule =
   | { readonly record: string; readonly expr: string; readonly labels?: Readonly<Record<string, string>> }
   | {

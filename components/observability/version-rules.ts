@@ -12,15 +12,15 @@ import {
 } from "./queries";
 import type { Rule, RuleGroup } from "./prometheus-rules";
 
-/** What a service promises. */
+/** The objectives of a service. */
 export interface ServiceLevel {
-  /** Percent of the requests that do not fail (no status of 500 and more). Default 99.9. */
+  /** Percent of the requests with a status below 500. Default 99.9. */
   readonly availability?: number;
-  /** Percent of the requests within a time; the time is one of {@link LATENCY_BUCKETS_MS}. Default 99 percent within 500 ms. */
+  /** Percent of the requests within a time, which is one of {@link LATENCY_BUCKETS_MS}. Default: 99 percent within 500 ms. */
   readonly latency?: { readonly withinMs: number; readonly percent: number };
 }
 
-/** Two windows in seconds that must both have burned their share of the error budget. */
+/** Two windows in seconds. The alert fires if the burn rate is too high in both. */
 export interface BurnRateWindows {
   readonly long: number;
   readonly short: number;
@@ -30,29 +30,29 @@ export interface VersionRulesArgs {
   readonly service: ObservedService;
   readonly source: MetricsSource;
   readonly objective?: ServiceLevel;
-  /** Burns 14.4 times as fast as the budget lasts: wakes somebody. Default 1 h and 5 min. */
+  /** Windows for a burn rate of 14.4, whose alert has severity `page`. Default: 1 h and 5 min. */
   readonly fast?: BurnRateWindows;
-  /** Burns 6 times as fast: a ticket. Default 6 h and 30 min. */
+  /** Windows for a burn rate of 6, whose alert has severity `ticket`. Default: 6 h and 30 min. */
   readonly slow?: BurnRateWindows;
-  /** Version → percent that the weights give it. Default: shares are neither recorded nor watched. */
+  /** Version → percent by its weight. Default: there are no rules about shares. */
   readonly shares?: Shares;
-  /** What changes the measured shares beside the weights, and so what of them is watched. */
+  /** Traffic rules and mirror. They change the measured shares, so alerts about shares are left out where they apply. */
   readonly rules?: readonly TrafficRule[];
   readonly mirror?: Mirror;
 }
 
-/** The two burn rates of the SRE workbook (Google, "Alerting on SLOs"): 2 percent of a month's budget in 1 h, 5 percent in 6 h. */
+/** Burn rates of Google's SRE workbook ("Alerting on SLOs"): 2 percent of a month's budget in 1 h, and 5 percent in 6 h. */
 const BURN_RATES = { fast: 14.4, slow: 6 } as const;
-/** Bound of a right split: beyond it in one of ten thousand looks, both sides together. */
+/** Bound of the deviation of a correct split in standard deviations: about one false alarm in 10,000 evaluations. */
 const SHARE_SIGMAS = 3.9;
-/** Fewer requests than this in a window say nothing. */
+/** Lowest number of requests in a window for an alert. */
 const MINIMUM_REQUESTS = { ratio: 10, share: 100, besideRules: 100 };
 
 /**
  * Recording and alert rules of a service.
  *
- * @throws RangeError when the histogram has no bound at the time of the objective, or an objective allows so many failures
- * that not even all requests would burn its budget as fast as an alert asks for.
+ * @throws RangeError if the histogram has no bound at the time of the objective, or if an objective allows so many failures
+ * that its alert could not fire even if all requests failed.
  */
 export function versionRules(args: VersionRulesArgs): RuleGroup[] {
   const { service, fast = { long: 3600, short: 300 }, slow = { long: 21_600, short: 1800 } } = args;
@@ -103,7 +103,7 @@ export function versionRules(args: VersionRulesArgs): RuleGroup[] {
     what: string,
   ): Rule => {
     const { long, short } = speed === "fast" ? fast : slow;
-    // Rounded: 1 - 0.999 is not quite a thousandth.
+    // Rounded, since 1 - 0.999 is not exactly 0.001.
     const limit = Number((BURN_RATES[speed] * (1 - percent / 100)).toPrecision(6));
     if (limit >= 1) throw new RangeError(`${alert} could never fire with an objective of ${percent} percent`);
     return {
@@ -113,7 +113,7 @@ export function versionRules(args: VersionRulesArgs): RuleGroup[] {
         `and version:${ratio}:ratio_rate${at(short)}${matcher} > ${limit}`,
         `and version:requests:rate${at(short)}${matcher} * ${short} >= ${MINIMUM_REQUESTS.ratio}`,
       ].join("\n"),
-      // What holds over two windows needs no further wait.
+      // There is no `for`, since the two windows already are a wait.
       labels: { severity: speed === "fast" ? "page" : "ticket", speed },
       annotations: {
         summary: `${service.name} {{ $labels.version }}: ${what}`,
@@ -154,15 +154,15 @@ function shareRules(
   const measured = `version:measured_share:ratio_rate${window}${matcher}`;
   const requests = `version:requests:rate${window}${matcher}`;
   const total = `scalar(sum(${requests}) * ${seconds})`;
-  // Right after a shift the window has seen both splits.
+  // After a shift, the window contains requests of both splits at first.
   const settled = `(${configured} == ${configured} offset ${window})`;
-  // What the gateway answers itself is no request to a version.
+  // Requests that the gateway answers itself do not count for a version.
   const routing = rules.filter(({ action }) => "to" in action || "weights" in action);
-  // A path, a method, a host or a namespace may be that of all requests; what only some clients send singles those out.
+  // All requests may have the same path, method, host or namespace. Headers, cookies, queries and claims differ by client.
   const forSome = routing.every(({ match }) =>
     match.every((m) => [m.headers, m.cookies, m.query, m.claims].some((fields) => fields !== undefined)),
   );
-  // So many that the alert is right as long as rules take less than nine tenths of the requests.
+  // With rules, the alert is correct as long as they match less than 90 percent of the requests.
   const expected = routing.length === 0 ? MINIMUM_REQUESTS.ratio : MINIMUM_REQUESTS.besideRules;
   const shareOff: Rule = {
     alert: "VersionShareOff",
