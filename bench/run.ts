@@ -1,8 +1,7 @@
 /** `npm run bench [name ...]`: measures on the lab, both sides in one run; writes docs/benchmarks.md when all were run. */
-import Table from "cli-table3";
 import { execa } from "execa";
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import {
@@ -14,14 +13,14 @@ import {
   ROOT,
   setConfig,
   stackFile,
-  tool,
-  until,
   up,
 } from "../lab/harness";
 import { gatewayRates } from "./gateway";
 import { helmProgram } from "./helm";
 import { atMost, inTurn, median, ratio, timed, type Result } from "./measure";
 import { observabilityCost } from "./observability";
+import { helmInstall } from "./plain-install";
+import { report } from "./report";
 import { plannerTime, simulatorRates } from "./rules";
 import { serviceRate } from "./service";
 
@@ -199,90 +198,6 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
   },
 };
 
-/** The reason for each missed target, which is printed below the table. */
-const REASONS: Readonly<Record<string, string>> = {
-  "`pulumi up` after a weight edit, against `up` of an empty program":
-    "An empty program starts no provider and has no resources. The difference is the start of the Kubernetes provider (about 0.4 s), the checks of 30 resources one after the other, the loading of this program, and the barrier.",
-  "no-change `preview`, against `preview` of an empty program": "As above, without the barrier.",
-  "install everything, against `helm install --wait` three times, `kubectl apply`, `rollout status`":
-    "Pulumi's own start, and what the other side leaves out: waiting until istiod's webhook refuses what is wrong and until every gateway pod has the route with healthy endpoints.",
-  "`preview` with 50 versions, against 2":
-    "48 versions are 144 more resources, each checked by the provider in about 25 ms.",
-};
-
-interface Exported {
-  readonly deployment: {
-    readonly resources: readonly { readonly type: string; readonly inputs?: Record<string, unknown> }[];
-  };
-}
-
-/** The same objects as the stack's, for Helm and kubectl. */
-async function helmInstall(
-  helm: string,
-  folder: string,
-): Promise<{ install: () => Promise<void>; remove: () => Promise<void> }> {
-  const exported = await must("pulumi", "stack", "export", "--stack", "lab");
-  const resources = (JSON.parse(exported) as Exported).deployment.resources.filter((r) =>
-    r.type.startsWith("kubernetes:"),
-  );
-  const objects = resources
-    .filter((r) => r.type !== "kubernetes:helm.sh/v3:Release")
-    .map((r) => Object.fromEntries(Object.entries(r.inputs ?? {}).filter(([key]) => !key.startsWith("__"))));
-  const manifest = (name: string, items: unknown[]): string => {
-    const file = path.join(folder, name);
-    writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
-    return file;
-  };
-  const namespaces = manifest(
-    "namespaces.json",
-    objects.filter((o) => o.kind === "Namespace"),
-  );
-  const others = manifest(
-    "objects.json",
-    objects.filter((o) => o.kind !== "Namespace"),
-  );
-  const releases = resources
-    .filter((r) => r.type === "kubernetes:helm.sh/v3:Release")
-    .map(({ inputs = {} }) => {
-      const file = path.join(folder, `${String(inputs.name)}.json`);
-      writeFileSync(file, JSON.stringify(inputs.values));
-      return {
-        name: String(inputs.name),
-        namespace: String(inputs.namespace),
-        chart: String(inputs.chart),
-        file,
-      };
-    })
-    .sort((a, b) => order(a.name) - order(b.name));
-  const deployments = objects
-    .filter((o) => o.kind === "Deployment")
-    .map((o) => o.metadata as { name: string; namespace: string });
-  return {
-    install: async () => {
-      await must("kubectl", "apply", "-f", namespaces);
-      for (const { name, namespace, chart, file } of releases) {
-        await must(helm, "install", name, chart, "-n", namespace, "-f", file, "--wait");
-      }
-      await must("kubectl", "apply", "-f", others);
-      for (const { name, namespace } of deployments) {
-        await must("kubectl", "rollout", "status", `deployment/${name}`, "-n", namespace);
-      }
-    },
-    remove: async () => {
-      await must("kubectl", "delete", "-f", others, "--ignore-not-found");
-      for (const { name, namespace } of [...releases].reverse())
-        await must(helm, "uninstall", name, "-n", namespace, "--wait");
-      await must("kubectl", "delete", "-f", namespaces);
-      await until(
-        "the namespaces are gone",
-        async () => (await tool("kubectl", "get", "-f", namespaces)).exitCode !== 0,
-      );
-    },
-  };
-}
-
-const order = (release: string): number => ["istio-base", "istiod", "istio-ingressgateway"].indexOf(release);
-
 async function main(wanted: readonly string[]): Promise<void> {
   const unknown = wanted.filter((name) => !(name in measures));
   if (unknown.length > 0) {
@@ -297,37 +212,7 @@ async function main(wanted: readonly string[]): Promise<void> {
     const took = await timed(async () => results.push(...[await measure()].flat()));
     process.stderr.write(`measure ${index + 1} of ${names.length}: ${name}, ${took.toFixed(0)} s\n`);
   }
-  const rows = results.map((r) => [
-    r.name,
-    r.ours,
-    r.against,
-    r.ratio,
-    r.target,
-    r.met === undefined ? "-" : r.met ? "met" : "missed",
-  ]);
-  const head = ["measure", "ours", "against", "ratio", "target", ""];
-  const table = new Table({ head, style: { head: [], border: [] } });
-  table.push(...rows);
-  console.log(table.toString());
-  if (wanted.length === 0) {
-    const markdown = [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
-    const istio = await must("pulumi", "config", "get", "--path", "shopzier:istio.version", "--stack", "lab");
-    const versions = `Node ${process.version}, Pulumi ${(await must("pulumi", "version")).trim()}, Istio ${istio.trim()}`;
-    const missed = results.filter((r) => r.met === false);
-    const reasons = missed
-      .map((r) => `- ${r.name}: ${REASONS[r.name] ?? "no reason is known yet."}`)
-      .join("\n");
-    writeFileSync(
-      path.join(ROOT, "docs/benchmarks.md"),
-      `# Benchmarks\n\nWritten by \`npm run bench\` on the lab: both sides of a ratio in one run. ` +
-        `Times of a ratio are medians, both sides in turn. A rate of requests is that of one load of eight seconds, ` +
-        `one side after the other; the rate without observability is the median of three.\n\n` +
-        `Machine: ${os.cpus().length} cores (${os.cpus()[0]?.model ?? "unknown"}), ` +
-        `${Math.round(os.totalmem() / 2 ** 30)} GiB; ${versions}.\n\n${markdown}\n` +
-        (missed.length > 0 ? `\nTargets that are missed, and why:\n\n${reasons}\n` : ""),
-    );
-    await execa("prettier", ["--write", "docs/benchmarks.md"], { cwd: ROOT, preferLocal: true });
-  }
+  await report(results, { write: wanted.length === 0 });
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

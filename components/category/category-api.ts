@@ -15,11 +15,11 @@ import { guarded } from "../kubernetes/ownership";
 
 export { CATEGORY_PATHS } from "./category-paths";
 
-/** Which family of images runs, for the defaults that follow from it. */
+/** The family of images, which determines defaults. */
 export const CategoryProfile = {
-  /** Our own category service: small, starts in seconds, runs as any user. */
+  /** This project's category service. It starts in seconds and runs as any user. */
   "category-api": "category-api",
-  /** The whole Shopizer: a JVM that takes a minute to start and writes to its own file system as root. */
+  /** The whole Shopizer. Its JVM takes a minute to start, and it writes to its file system as root. */
   shopizer: "shopizer",
 } as const;
 export type CategoryProfile = (typeof CategoryProfile)[keyof typeof CategoryProfile];
@@ -27,29 +27,29 @@ export type CategoryProfile = (typeof CategoryProfile)[keyof typeof CategoryProf
 export interface CategoryApiArgs {
   readonly namespace: VersionedServiceArgs["namespace"];
   readonly injectionLabels: pulumi.Input<Record<string, string>>;
-  /** Version name → what runs; see {@link categoryDefaults} for what the image family fills in. */
+  /** Version name → its arguments, with defaults of the image family ({@link categoryDefaults}). */
   readonly versions: Readonly<Record<string, VersionArgs>>;
   /** Default `category-api`. */
   readonly profile?: CategoryProfile;
-  /** Default 8080, Shopizer's. */
+  /** Default 8080, the port of Shopizer. */
   readonly port?: number;
-  /** Requests in flight when a pod ends have this long, in seconds. Default 25. */
+  /** Time limit for requests in flight when a pod terminates, in seconds. Default 25. */
   readonly drainSeconds?: number;
-  /** A {@link CategoryDatabase} beside the versions, whose pods take the URL from {@link CATEGORY_DATABASE_URL}. Default: none. */
+  /** A {@link CategoryDatabase} for the versions, whose pods read its URL from {@link CATEGORY_DATABASE_URL}. Default: none. */
   readonly database?: Pick<CategoryDatabaseArgs, "image" | "volume" | "resources">;
   readonly hosts: readonly string[];
   readonly gateway: VersionRoutesArgs["gateway"];
-  /** Who may reach the pods: the gateway on the routed paths, and whom `services` names. Nobody else. */
+  /** Access to the pods. Only the gateway, on the routed paths, and the identities in `services` are allowed. */
   readonly access: Omit<ServiceAccessArgs, "service" | "namespace" | "port" | "paths">;
   readonly traffic: VersionRoutesArgs["traffic"];
   readonly propagation?: VersionRoutesArgs["propagation"];
   readonly guards?: VersionRoutesArgs["guards"];
   readonly cluster?: VersionRoutesArgs["cluster"];
-  /** How long the pods of a version may take to get ready, in seconds. Default 180; 600 for `shopizer`. */
+  /** Time limit for the pods of a version to get ready, in seconds. Default 180; 600 for `shopizer`. */
   readonly timeoutSeconds?: number;
 }
 
-/** What follows from the image family. */
+/** The defaults of an image family. */
 export function categoryDefaults(profile: CategoryProfile): {
   readonly probes: ServiceProbes;
   readonly restricted: boolean;
@@ -59,7 +59,7 @@ export function categoryDefaults(profile: CategoryProfile): {
 } {
   return profile === CategoryProfile.shopizer
     ? {
-        // Liveness and readiness groups appear by themselves where Spring Boot finds Kubernetes.
+        // Spring Boot adds the groups liveness and readiness if it runs in Kubernetes.
         probes: {
           readinessPath: "/actuator/health/readiness",
           livenessPath: "/actuator/health/liveness",
@@ -80,13 +80,13 @@ export function categoryDefaults(profile: CategoryProfile): {
 
 /** The Shopizer category API: a {@link VersionedService} and its {@link VersionRoutes} with Shopizer's defaults. */
 export class CategoryApi extends pulumi.ComponentResource {
-  /** What each version gets, in percent. */
+  /** Version → share of the requests in percent. */
   readonly shares: pulumi.Output<Shares>;
   readonly versions: pulumi.Output<string[]>;
 
   constructor(name: string, args: CategoryApiArgs, opts?: pulumi.ComponentResourceOptions) {
-    // Component inputs are kept in the state: a kubeconfig may not be among them. And the component waits for them: the pods
-    // start beside the gateway, which only the routes need.
+    // The state stores a component's inputs, so these contain no kubeconfig. They contain no gateway either, since a component
+    // waits for its inputs, and the pods may start at the same time as the gateway.
     const { cluster, gateway, guards, traffic, ...inputs } = args;
     const versions = Object.entries(args.versions);
     super(
@@ -128,14 +128,14 @@ export class CategoryApi extends pulumi.ComponentResource {
           ...args.database,
           namespace: service.namespace,
           ...(!isCreated(args.namespace) && { podLabels: sidecarLabels(args.injectionLabels) }),
-          // Every account: a version that goes would lose the database before its last request if it were named.
+          // All accounts of the namespace. With a list of accounts, a deleted version would lose the database before its last request.
           clients: [{ namespace: namespaceName(args.namespace), serviceAccount: "*" }],
           scrapers: args.access.scrapers,
           networkPolicy: args.access.networkPolicy,
         },
         { parent: this },
       );
-    // Where others live too, only what is ours is closed, by the policies that say who may reach it.
+    // In a namespace with other users, only the pods of this service are closed, by their own policies.
     if (isCreated(args.namespace)) {
       new DefaultDeny(
         `${name}-default-deny`,
@@ -172,7 +172,7 @@ export class CategoryApi extends pulumi.ComponentResource {
   }
 }
 
-/** Namespaces of the services that may ask; "*" in a name stands for no namespace that could be asked. */
+/** Namespaces of the allowed services. A name with "*" is left out, since it names no single namespace. */
 const callersOf = ({ services }: Pick<ServiceAccessArgs, "services">): string[] => [
   ...new Set(
     (services?.allow ?? [])

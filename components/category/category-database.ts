@@ -10,55 +10,55 @@ import { guarded, withoutCluster } from "../kubernetes/ownership";
 export interface CategoryDatabaseArgs {
   /** Namespace of the category service, which must exist. */
   readonly namespace: pulumi.Input<string>;
-  /** Further labels of the pods. Default: none. */
+  /** Additional labels of the pods. Default: none. */
   readonly podLabels?: pulumi.Input<Record<string, string>>;
   /** Identities that may connect. */
   readonly clients: readonly ServiceIdentity[];
   /** An image with the interface of Docker's official `postgres`, Debian variant (user 999). Default `docker.io/library/postgres:17.6`. */
   readonly image?: string;
-  /** Default: none, so that the data end with the pod. */
+  /** Volume of the data. Default: none, so that the data are lost with the pod. */
   readonly volume?: {
     /** A Kubernetes quantity, such as "10Gi". */
     readonly size: string;
-    /** Default: the cluster's. */
+    /** Default: the default storage class of the cluster. */
     readonly storageClass?: string;
   };
-  /** Default: a tenth of a CPU and 256Mi requested, 512Mi at most. */
+  /** Default: requests of 100m CPU and 256Mi memory, a limit of 512Mi memory. */
   readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
   /** Namespaces whose pods may fetch metrics from the proxy. Default: none. */
   readonly scrapers?: readonly string[];
-  /** Write a NetworkPolicy as well. Default true. */
+  /** Whether to write a NetworkPolicy too. Default true. */
   readonly networkPolicy?: boolean;
-  /** How long it may take to get ready, in seconds. Default 300. */
+  /** Time limit to get ready, in seconds. Default 300. */
   readonly timeoutSeconds?: number;
-  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
 const NAME = "category-database";
 const PORT = 5432;
-/** User and database; the password is generated. */
+/** Name of the user and of the database. */
 const LOGIN = "category";
-/** `postgres` in Docker's official images that stand on Debian. */
+/** User id of `postgres` in the Debian variant of Docker's official images. */
 const USER = 999;
 const PASSWORD_KEY = "password";
 const FOLDER = "/var/lib/postgresql/data";
 
-/** Where the category service finds the URL of a {@link CategoryDatabase}. */
+/** Environment variable of the category service with the URL of a {@link CategoryDatabase}. */
 export const CATEGORY_DATABASE_URL = { secret: NAME, key: "url" } as const;
 
 /**
- * One PostgreSQL for all versions of the category service: a StatefulSet of one pod, its Service, the Secret with its
- * password and URL, and who may connect, by mutual TLS.
+ * One PostgreSQL for all versions of the category service: a StatefulSet of one pod, its Service, a Secret with password
+ * and URL, and the policies that allow connections by mutual TLS.
  *
- * Data and write-ahead log are on one volume, so that a snapshot of it is a backup. The volume claim
- * `data-category-database-0` stays when the StatefulSet goes; it ends with the namespace.
+ * Data and write-ahead log are on one volume, so that a snapshot of it is a backup. If the StatefulSet is deleted, the volume
+ * claim `data-category-database-0` stays; it is deleted with the namespace.
  *
- * The password is made once and kept in the state, encrypted: a later update does not change it. The Secret decides: each
- * start of the pod gives the user the password that is there, also where data of an earlier one are on the volume.
+ * The password is generated once and stored in the state, encrypted, so that a later update does not change it. Each start of
+ * the pod sets the user's password to that of the Secret, even if the volume has data with an older password.
  */
 export class CategoryDatabase extends pulumi.ComponentResource {
-  /** Secret. */
+  /** URL with the password, as a Pulumi secret. */
   readonly password: pulumi.Output<string>;
 
   constructor(name: string, args: CategoryDatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -79,7 +79,7 @@ export class CategoryDatabase extends pulumi.ComponentResource {
         type: "Opaque",
         data: { [PASSWORD_KEY]: encoded(generated), [CATEGORY_DATABASE_URL.key]: encoded(url) },
       },
-      // What is generated anew with every run is not what the database was made with.
+      // Each run generates another password, but the first one stays in use.
       { parent: this, ignoreChanges: ["data"] },
     );
     this.password = pulumi.secret(
@@ -149,8 +149,8 @@ export class CategoryDatabase extends pulumi.ComponentResource {
 }
 
 /**
- * A volume keeps the password of the Secret that it was made with. Before the server is there, one backend of its own
- * can change it, which asks for none. On an error it says nothing of its statement, which has the password.
+ * Sets the password before the server starts, since a volume keeps the password of its first start. A single-user backend
+ * needs no password. Its errors do not show the statement, which contains the password.
  */
 const SET_PASSWORD = `[ ! -s "$PGDATA/PG_VERSION" ] ||
   printf 'alter role "%s" password $secret$%s$secret$\\n' "$PGUSER" "$PGPASSWORD" |
@@ -164,12 +164,12 @@ function podSpec({ image, volume, resources }: CategoryDatabaseArgs): k8s.types.
       { name: "POSTGRES_USER", value: LOGIN },
       { name: "POSTGRES_DB", value: LOGIN },
       { name: "POSTGRES_PASSWORD", valueFrom: password },
-      // For pg_dump and psql in the pod.
+      // Used by pg_dump and psql in the pod.
       { name: "PGUSER", value: LOGIN },
       { name: "PGDATABASE", value: LOGIN },
       { name: "PGPASSWORD", valueFrom: password },
       { name: "POSTGRES_INITDB_ARGS", value: "--data-checksums" },
-      // Below the volume's root, where a file system keeps folders of its own.
+      // A folder below the volume's root, since the file system has its own folders in the root.
       { name: "PGDATA", value: `${FOLDER}/pgdata` },
     ],
     resources: resources ?? {
@@ -191,7 +191,7 @@ function podSpec({ image, volume, resources }: CategoryDatabaseArgs): k8s.types.
     serviceAccountName: NAME,
     automountServiceAccountToken: false,
     enableServiceLinks: false,
-    // It writes out all that is in memory before it ends.
+    // The server writes its memory to disk before it ends.
     terminationGracePeriodSeconds: 60,
     securityContext: {
       runAsNonRoot: true,
@@ -210,7 +210,7 @@ function podSpec({ image, volume, resources }: CategoryDatabaseArgs): k8s.types.
         name: "postgres",
         args: ["-c", `max_connections=${DATABASE_CONNECTIONS}`],
         ports: [{ name: "tcp-postgres", containerPort: PORT }],
-        // No liveness probe: a restart makes a slow recovery slower.
+        // There is no liveness probe, because a restart would make a slow recovery slower.
         readinessProbe: {
           exec: { command: ["pg_isready", "--host=127.0.0.1"] },
           periodSeconds: 2,

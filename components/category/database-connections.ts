@@ -1,4 +1,4 @@
-/** Most connections that the category service's own database takes. */
+/** Largest number of connections that the {@link CategoryDatabase} accepts. */
 export const DATABASE_CONNECTIONS = 400;
-/** Most connections of one pod of the category service that has no DATABASE_POOL_SIZE. */
+/** Largest number of connections of a pod of the category service without DATABASE_POOL_SIZE. */
 export const POOL_SIZE = 10;

@@ -1,26 +1,26 @@
 import { istioObject } from "./custom-resource";
 
-/** Who asks; all that is given must hold (Istio: Source). Never empty. */
+/** The caller; all given fields must hold (Istio: Source). Never empty. */
 export interface Source {
   /** Service identities without `spiffe://`: `cluster.local/ns/<namespace>/sa/<account>`; `*` at one end. */
   readonly principals?: readonly string[];
-  /** `<issuer>/<subject>` of a token that was verified; `*` for any. */
+  /** `<issuer>/<subject>` of a verified token; `*` for any. */
   readonly requestPrincipals?: readonly string[];
   readonly notRequestPrincipals?: readonly string[];
   /** Address of the peer. */
   readonly ipBlocks?: readonly string[];
-  /** Address of the client, by `X-Forwarded-For` as far as proxies are trusted. */
+  /** Address of the client, from `X-Forwarded-For` if there are trusted proxies. */
   readonly remoteIpBlocks?: readonly string[];
   readonly notRemoteIpBlocks?: readonly string[];
 }
 
-/** What is asked for; all that is given must hold (Istio: Operation). Never empty. */
+/** The requested operation; all given fields must hold (Istio: Operation). Never empty. */
 export interface Operation {
-  /** With the port, where the client sends one; in any case, with `*` at one end. */
+  /** Includes the port if the client sends one; case-insensitive, with `*` at one end. */
   readonly hosts?: readonly string[];
   readonly methods?: readonly string[];
   readonly notMethods?: readonly string[];
-  /** Without the query; `*` at one end. */
+  /** Without the query, with `*` at one end. */
   readonly paths?: readonly string[];
   readonly notPaths?: readonly string[];
   readonly ports?: readonly string[];
@@ -33,7 +33,7 @@ export interface Condition {
   readonly notValues?: readonly string[];
 }
 
-/** A request matches when one of `from`, one of `to` and all of `when` do; what is left out matches everything. */
+/** A request matches if one of `from`, one of `to` and all of `when` match. A field that is left out matches every request. */
 export interface AuthorizationRule {
   readonly from?: readonly { readonly source: Source }[];
   readonly to?: readonly { readonly operation: Operation }[];
@@ -42,15 +42,15 @@ export interface AuthorizationRule {
 
 /** security.istio.io/v1 AuthorizationPolicySpec, the part that we write. */
 export interface AuthorizationPolicySpec {
-  /** The namespace's workloads with these labels; default: all of them. */
+  /** The namespace's workloads with these labels. Default: all. */
   readonly selector?: { readonly matchLabels: Readonly<Record<string, string>> };
-  /** Default ALLOW. DENY is judged first. */
+  /** Default ALLOW. DENY has priority. */
   readonly action?: "ALLOW" | "DENY";
   /** ALLOW without rules allows nothing. */
   readonly rules?: readonly AuthorizationRule[];
 }
 
-/** Which requests a proxy lets pass (Istio: AuthorizationPolicy). */
+/** The requests that a proxy allows or denies (Istio: AuthorizationPolicy). */
 export class AuthorizationPolicy extends istioObject<AuthorizationPolicySpec>(
   "security.istio.io/v1",
   "AuthorizationPolicy",

@@ -3,7 +3,7 @@ export function clusterName(host: string, port: number | undefined, subset: stri
   return `outbound|${port ?? ""}|${subset ?? ""}|${host}`;
 }
 
-/** `outbound|8080|v2|host` → `v2`: what a reader knows the cluster by. */
+/** `outbound|8080|v2|host` → `v2`; the whole name if there is no subset. */
 export function subsetOf(cluster: string): string {
   return cluster.split("|")[2] || cluster;
 }

@@ -1,13 +1,13 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
-/** What an Istio object is made from: metadata and a typed spec. */
+/** Arguments of an Istio object: metadata and a typed spec. */
 export interface IstioObjectArgs<Spec> {
   readonly metadata: pulumi.Input<k8s.types.input.meta.v1.ObjectMeta>;
   readonly spec: pulumi.Input<Spec>;
 }
 
-/** What makes an Istio object. */
+/** The class of an Istio object. */
 type IstioObjectClass<Spec> = new (
   name: string,
   args: IstioObjectArgs<Spec>,
@@ -15,8 +15,8 @@ type IstioObjectClass<Spec> = new (
 ) => k8s.apiextensions.CustomResource & { readonly spec: pulumi.Output<Spec> };
 
 /**
- * The class of an Istio custom resource under the stock token `kubernetes:<apiVersion>:<Kind>`, so that a program may later move
- * to a generated SDK without replacing the object.
+ * Makes the class of an Istio custom resource. Its type token is the standard one, `kubernetes:<apiVersion>:<Kind>`, so that a
+ * program may later use a generated SDK without a replacement of the object.
  */
 export function istioObject<Spec>(apiVersion: string, kind: string): IstioObjectClass<Spec> {
   return class extends k8s.apiextensions.CustomResource {

@@ -1,5 +1,5 @@
 /**
- * The fields that have a value: what is written to the cluster has no others, and two specs that say the same are equal.
+ * The fields that have a value. Without undefined fields, equal specs compare as equal, and the state has no empty fields.
  *
  * @returns a shallow copy.
  */

@@ -25,12 +25,12 @@ export interface LoadBalancerSettings {
   };
 }
 
-/** Istio reads a 0 as no limit. */
+/** Limits of connections and requests. Istio reads 0 as no limit. */
 export interface ConnectionPoolSettings {
   readonly tcp?: { readonly maxConnections?: number };
   readonly http?: {
     readonly http1MaxPendingRequests?: number;
-    /** Of HTTP/1.1 too. */
+    /** Applies to HTTP/1.1 too. */
     readonly http2MaxRequests?: number;
     readonly maxRequestsPerConnection?: number;
     readonly maxRetries?: number;
@@ -50,17 +50,17 @@ export interface RetryBudgetSettings {
   readonly minRetryConcurrency: number;
 }
 
-/** A subset's block replaces the rule's block of the same name as a whole; what it leaves out it inherits. */
+/** A block of a subset replaces the rule's block of the same name as a whole. Blocks that it leaves out are inherited. */
 export interface TrafficPolicy {
-  /** TLS that proxies originate towards a host outside the mesh, by port. */
+  /** TLS from the proxies to a host outside the mesh, by port. */
   readonly portLevelSettings?: readonly {
     readonly port: { readonly number: number };
     readonly tls: {
       readonly mode: "SIMPLE";
       readonly sni: string;
-      /** Names of which the certificate must have one; with a `sni` and without them it may have any. */
+      /** The certificate must have one of these names. With `sni` and without these names, any name is accepted. */
       readonly subjectAltNames: readonly string[];
-      /** `configmap://namespace/name` with the roots in key `ca.crt`; the proxy's own, which are the public ones, when absent. */
+      /** `configmap://namespace/name` with the root certificates in key `ca.crt`. Default: the public ones of the proxy. */
       readonly credentialName?: string;
     };
   }[];
@@ -84,7 +84,7 @@ export interface DestinationRuleSpec {
   readonly subsets?: readonly Subset[];
 }
 
-/** What a client does with the endpoints of a service once a route chose it (Istio: DestinationRule). */
+/** Policies for requests to a service after routing (Istio: DestinationRule). */
 export class DestinationRule extends istioObject<DestinationRuleSpec>(
   "networking.istio.io/v1",
   "DestinationRule",

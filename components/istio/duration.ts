@@ -1,2 +1,2 @@
-/** Milliseconds as Istio takes a duration. */
+/** Milliseconds in Istio's format of a duration. */
 export const duration = (ms: number): string => `${ms / 1000}s`;

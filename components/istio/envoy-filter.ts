@@ -1,6 +1,6 @@
 import { istioObject } from "./custom-resource";
 
-/** What a patch changes, found by its place in Envoy's configuration. */
+/** A patch, with its place in Envoy's configuration. */
 export interface EnvoyPatchMatch {
   readonly context: "GATEWAY" | "SIDECAR_INBOUND";
   readonly listener?: {
@@ -20,7 +20,7 @@ export interface EnvoyConfigPatch {
   readonly match: EnvoyPatchMatch;
   readonly patch: {
     readonly operation: "INSERT_FIRST" | "INSERT_BEFORE" | "MERGE";
-    /** A piece of Envoy's configuration, of the type that `applyTo` says. */
+    /** A part of Envoy's configuration of the type `applyTo`. */
     readonly value: Readonly<Record<string, unknown>>;
   };
 }
@@ -31,7 +31,7 @@ export interface EnvoyFilterSpec {
   readonly configPatches: readonly EnvoyConfigPatch[];
 }
 
-/** Changes to what istiod generates for the proxies of some pods of its own namespace (Istio: EnvoyFilter). */
+/** Patches of the configuration that istiod generates for pods of the object's namespace (Istio: EnvoyFilter). */
 export class EnvoyFilter extends istioObject<EnvoyFilterSpec>(
   "networking.istio.io/v1alpha3",
   "EnvoyFilter",

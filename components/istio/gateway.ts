@@ -17,5 +17,5 @@ export interface GatewaySpec {
   readonly servers: readonly Server[];
 }
 
-/** The ports and hosts on which a gateway deployment listens (Istio: Gateway). */
+/** The ports, hosts and certificates of an ingress gateway (Istio: Gateway). */
 export class Gateway extends istioObject<GatewaySpec>("networking.istio.io/v1", "Gateway") {}

@@ -3,12 +3,12 @@ import { istioObject } from "./custom-resource";
 /** Istio: JWTRule. */
 export interface JwtRuleSpec {
   readonly issuer: string;
-  /** Any when absent. */
+  /** Default: any. */
   readonly audiences?: readonly string[];
   /** Exactly one of the two. */
   readonly jwksUri?: string;
   readonly jwks?: string;
-  /** Without any place Istio also looks into the query parameter `access_token`. */
+  /** Without any place, Istio also reads the query parameter `access_token`. */
   readonly fromHeaders?: readonly { readonly name: string; readonly prefix?: string }[];
   readonly fromParams?: readonly string[];
   readonly fromCookies?: readonly string[];
@@ -21,7 +21,7 @@ export interface RequestAuthenticationSpec {
   readonly jwtRules: readonly JwtRuleSpec[];
 }
 
-/** Which tokens a proxy verifies; a request without one passes (Istio: RequestAuthentication). */
+/** The tokens that a proxy verifies. A request without a token passes (Istio: RequestAuthentication). */
 export class RequestAuthentication extends istioObject<RequestAuthenticationSpec>(
   "security.istio.io/v1",
   "RequestAuthentication",

@@ -5,7 +5,7 @@ export interface ProviderRef {
   readonly name: string;
 }
 
-/** Which spans proxies report, and to whom. */
+/** The spans that proxies report, and their collectors. */
 export interface Tracing {
   readonly providers?: readonly ProviderRef[];
   /** Percent, 0 to 100. */
@@ -22,10 +22,10 @@ export interface Tracing {
   >;
 }
 
-/** Which requests proxies log, and where. */
+/** The requests that proxies log, and the places of the logs. */
 export interface AccessLogging {
   readonly providers: readonly ProviderRef[];
-  /** Logged is what this CEL expression is true for; everything without it. */
+  /** CEL expression; requests for which it is true are logged. Default: all. */
   readonly filter?: { readonly expression: string };
 }
 
@@ -54,5 +54,5 @@ export interface TelemetrySpec {
   readonly metrics?: readonly Metrics[];
 }
 
-/** What proxies report, of a mesh (in its root namespace), a namespace or a workload (Istio: Telemetry). */
+/** The telemetry of the proxies of a mesh (in its root namespace), a namespace or a workload (Istio: Telemetry). */
 export class Telemetry extends istioObject<TelemetrySpec>("telemetry.istio.io/v1", "Telemetry") {}

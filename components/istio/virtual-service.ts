@@ -1,6 +1,6 @@
 import { istioObject } from "./custom-resource";
 
-/** Matches a value as a whole: exactly one of the three. A regex is RE2, at most 1024 characters. */
+/** Exactly one of the three. A regex is RE2, has at most 1024 characters, and must match the whole value. */
 export interface StringMatch {
   readonly exact?: string;
   readonly prefix?: string;
@@ -12,22 +12,22 @@ export interface HttpMatchRequest {
   readonly name?: string;
   readonly uri?: StringMatch;
   readonly method?: StringMatch;
-  /** With the port, when the client sends one. */
+  /** Includes the port if the client sends one. */
   readonly authority?: StringMatch;
-  /** Header name, in lowercase → match; an empty match asks for presence alone. */
+  /** Header name in lowercase → match. An empty match requires only presence. */
   readonly headers?: Readonly<Record<string, StringMatch>>;
-  /** Not this value; an empty match asks for absence. */
+  /** Header name → excluded values. An empty match requires absence. */
   readonly withoutHeaders?: Readonly<Record<string, StringMatch>>;
-  /** An empty match asks for presence alone. */
+  /** An empty match requires only presence. */
   readonly queryParams?: Readonly<Record<string, StringMatch>>;
-  /** Namespace of the calling proxy: at a gateway that of the gateway itself. */
+  /** Namespace of the calling proxy. At a gateway it is the gateway's namespace. */
   readonly sourceNamespace?: string;
   /** Port of the listener. */
   readonly port?: number;
 }
 
 export interface Destination {
-  /** Fully qualified service name: short names resolve in the namespace of the rule, not of the service. */
+  /** Fully qualified service name, since short names resolve in the namespace of the rule and not of the service. */
   readonly host: string;
   readonly subset?: string;
   readonly port?: { readonly number: number };
@@ -35,7 +35,7 @@ export interface Destination {
 
 export interface HttpRouteDestination {
   readonly destination: Destination;
-  /** Relative integer weight; left out for a lone destination, for which Istio ignores it. */
+  /** Relative integer weight. Istio ignores it for a single destination, which has none here. */
   readonly weight?: number;
 }
 
@@ -54,7 +54,7 @@ export interface HttpDirectResponse {
   readonly body?: { readonly string: string };
 }
 
-/** Istio: HTTPRewrite. `uri` replaces what the match matched: the prefix, or the whole path. */
+/** Istio: HTTPRewrite. `uri` replaces the matched part of the path: the prefix, or the whole path. */
 export interface HttpRewrite {
   readonly uri?: string;
   readonly uriRegexRewrite?: { readonly match: string; readonly rewrite: string };
@@ -110,7 +110,7 @@ export interface HttpMirror {
   readonly percentage?: Percent;
 }
 
-/** One rule: requests that match go to `route`, or are answered by `redirect` or `directResponse` (exactly one). */
+/** One rule: exactly one of `route`, `redirect` and `directResponse` for the requests that match. */
 export interface HttpRoute {
   readonly name?: string;
   readonly match?: readonly HttpMatchRequest[];
@@ -129,12 +129,12 @@ export interface HttpRoute {
 /** networking.istio.io/v1 VirtualServiceSpec, the part that we write. */
 export interface VirtualServiceSpec {
   readonly hosts: readonly string[];
-  /** Default: the mesh, which is every sidecar and no gateway. */
+  /** Gateways as `namespace/name`. Default: the mesh, which is every sidecar and no gateway. */
   readonly gateways?: readonly string[];
   readonly http: readonly HttpRoute[];
 }
 
-/** Which requests to a host go where (Istio: VirtualService). */
+/** The routes of a host (Istio: VirtualService). */
 export class VirtualService extends istioObject<VirtualServiceSpec>(
   "networking.istio.io/v1",
   "VirtualService",

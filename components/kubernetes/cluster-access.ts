@@ -5,8 +5,8 @@ import { createRequire } from "node:module";
 import { setTimeout } from "node:timers/promises";
 
 /**
- * Which cluster, when it is not the one of the ambient kubeconfig (`KUBECONFIG`, `~/.kube/config`, in-cluster). Give what
- * the provider of the objects was given: its class does not show it.
+ * The cluster that a component asks. Default: that of the ambient kubeconfig (`KUBECONFIG`, `~/.kube/config`, in-cluster).
+ * Repeat the arguments of the provider of the objects, because a provider object does not expose them.
  */
 export interface ClusterAccess {
   /** Contents of a kubeconfig, or a path to one. */
@@ -21,7 +21,7 @@ type KubernetesClient = typeof import("./kubernetes-client");
 
 const BUNDLE = "shopzier-mesh/dist/kubernetes-client.cjs";
 
-/** What the bundle must have; the compiler knows that nothing is left out. */
+/** Names that the bundle must export. The type makes the compiler check that the list is complete. */
 const EXPORTS: Readonly<Record<keyof KubernetesClient, true>> = {
   AdmissionregistrationV1Api: true,
   AppsV1Api: true,
@@ -35,27 +35,27 @@ const EXPORTS: Readonly<Record<keyof KubernetesClient, true>> = {
 };
 
 /**
- * The Kubernetes client. Not imported at the top of a file: a preview never needs it, and its nine hundred files take as
- * long to load as Pulumi's own SDK. As one file, where that is built, they take a sixth; an older one may lack what a newer
- * program needs.
+ * The Kubernetes client. It is not imported at the top of a file, because most previews do not need it, and its 900 files take
+ * as long to load as Pulumi's SDK. The bundle in one file takes a sixth of that time. An old bundle may lack an export, and
+ * is not used then.
  */
 async function loadKubernetesClient(): Promise<KubernetesClient> {
   try {
     const bundle = createRequire(__filename)(BUNDLE) as KubernetesClient;
     if (Object.keys(EXPORTS).every((name) => name in bundle)) return bundle;
   } catch {
-    // Not built, or half.
+    // The bundle is not built, or incomplete.
   }
   return import("@kubernetes/client-node");
 }
 
-/** The Kubernetes client, and the cluster that it asks. */
+/** The Kubernetes client and the cluster that it connects to. */
 export interface KubernetesAccess {
   readonly client: KubernetesClient;
   readonly config: KubeConfig;
 }
 
-/** The Kubernetes client with the ambient kubeconfig as it is now, or the one that `access` names. */
+/** The Kubernetes client with the kubeconfig of `access`, or with the ambient one. */
 export async function kubernetesAccess(access: ClusterAccess = {}): Promise<KubernetesAccess> {
   const client = await loadKubernetesClient();
   const { kubeconfig, context, cluster } = await resolved(access);
@@ -72,24 +72,24 @@ export async function kubernetesAccess(access: ClusterAccess = {}): Promise<Kube
 }
 
 /**
- * The values of an access whose parts another resource may have to make first.
+ * The values of an access, parts of which may be outputs of another resource.
  *
- * @throws Error in a preview that does not know them yet.
+ * @throws Error in a preview if an output is unknown.
  */
 async function resolved(access: ClusterAccess): Promise<pulumi.Unwrap<ClusterAccess>> {
   const output = pulumi.output(access);
-  // Pulumi never calls back for what is not known.
+  // Pulumi never calls back for an unknown output.
   if (!(await (output as unknown as { readonly isKnown: Promise<boolean> }).isKnown))
     throw new Error("the kubeconfig is not known before the update");
   return new Promise((resolve) => output.apply(resolve));
 }
 
-/** Whether the program runs to change a cluster: neither in a preview nor with Pulumi's mocks, which have no engine. */
+/** Whether this run changes a cluster. False in a preview and with Pulumi's mocks, which have no engine. */
 export function changesCluster(): boolean {
   return !pulumi.runtime.isDryRun() && pulumi.runtime.getEngine() !== undefined;
 }
 
-/** The options of a call to the API server that ends with `signal`: by itself it waits for an answer without a limit. */
+/** Options of a call to the API server that `signal` ends. Without them the client waits for an answer without a limit. */
 export function endingWith(client: KubernetesClient, signal: AbortSignal): ConfigurationOptions {
   return {
     middleware: [
@@ -104,26 +104,27 @@ export function endingWith(client: KubernetesClient, signal: AbortSignal): Confi
   };
 }
 
-/** An answer that will be the same later. */
+/** An error that retrying cannot fix. */
 export class FinalError extends Error {}
 
-/** Whether the API server will not say anything else later: it does not know the caller, or refuses what it asks. */
+/** Whether retrying cannot fix an error: a {@link FinalError}, or a caller who is unknown (401) or has no right (403). */
 export function isFinal(error: unknown): boolean {
   if (error instanceof FinalError) return true;
   const { code } = error as Partial<ApiException<unknown>>;
   return code === 401 || code === 403;
 }
 
-/** What takes long is asked for less and less often, down to this. */
+/** Longest wait between two questions. */
 const SLOWEST_POLL_MS = 1000;
 
 /**
- * Asks until nothing is lacking, and gives what is still lacking at the limit.
+ * Asks until nothing is lacking or the time limit is reached.
  *
- * @param pollMs until the second question; each later one waits longer, so that an answer is seen late by half of its time at most.
- * @param ask says in words what is lacking, undefined when nothing is. An error of the way to the cluster is one more
- *   thing that is lacking, since the next answer may be a good one.
- * @throws what `ask` throws when it is final ({@link isFinal}).
+ * @param pollMs wait before the second question. Each later wait is 1.5 times as long, up to {@link SLOWEST_POLL_MS}.
+ * @param ask returns what is lacking, in words; undefined where nothing is. If it throws an error that is not final, the
+ *   error counts as lacking, since the next question may succeed.
+ * @returns what is lacking at the limit; undefined once nothing is.
+ * @throws the error of `ask` if it is final ({@link isFinal}).
  */
 export async function lagAfter(
   { timeoutSeconds, pollMs }: { readonly timeoutSeconds: number; readonly pollMs: number },
@@ -142,14 +143,14 @@ export async function lagAfter(
         ? "the cluster has not answered"
         : `the cluster does not answer: ${apiMessage(error)}`;
     }
-    // What the limit broke off says less than what was seen before.
+    // An answer that the limit cut off says less than the one before.
     if (signal.aborted) return lag ?? seen;
     lag = seen;
     await setTimeout(wait, undefined, { signal }).catch(() => undefined);
   }
 }
 
-/** What the API server, or whatever failed on the way to it, has to say. */
+/** The message of an error of the API server, or of the connection to it. */
 export function apiMessage(error: unknown): string {
   const body = (error as ApiException<{ message?: string } | string>).body as
     { message?: string } | string | undefined;
@@ -162,6 +163,6 @@ export function apiMessage(error: unknown): string {
   }
   if (body?.message !== undefined) return body.message;
   if (!(error instanceof Error)) return String(error);
-  // What fetch has to say is in the cause.
+  // The message of fetch is "fetch failed"; the reason is in the cause.
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }

@@ -1,14 +1,12 @@
-/**
- * Is an object in the cluster what was written? Pure: compares two specs and reads who changed the live one.
- */
+/** Compares an object in the cluster with the one that was written, and names who changed it. Pure. */
 
-/** Of an object in the cluster, what tells whose its fields are. */
+/** The fields of an object in the cluster that are compared, and those that name its writers. */
 export interface LiveObject {
   readonly metadata?: {
     readonly uid?: string;
     readonly managedFields?: readonly {
       readonly manager?: string;
-      /** The client makes a Date of it. */
+      /** The client parses it to a Date. */
       readonly time?: string | Date;
       readonly fieldsV1?: object;
     }[];
@@ -16,14 +14,14 @@ export interface LiveObject {
   readonly spec?: unknown;
 }
 
-/** Beyond so many places a message says how many more there are. */
+/** Number of differences in a message; of the others it gives only the number. */
 const SHOWN = 5;
 
 /**
- * How the live spec differs from the written one, in words; undefined where it does not. `live` is undefined where the
- * object is gone.
+ * How the live spec differs from the written one, in words; undefined where it does not.
  *
- * @param uid of the object that was written: one of the same name and another uid is in another cluster, or was made anew.
+ * @param live undefined where the object does not exist.
+ * @param uid of the object that was written ({@link otherObject}).
  */
 export function drift(live: LiveObject | undefined, written: unknown, uid?: string): string | undefined {
   const other = otherObject(live, uid);
@@ -35,8 +33,10 @@ export function drift(live: LiveObject | undefined, written: unknown, uid?: stri
 }
 
 /**
- * Why an object in a cluster is not the one that was written, in words; undefined where it is. One of the same name and
- * another uid is in another cluster, or was made anew. `live` is undefined where there is none.
+ * Why an object in a cluster is not the one that was written, in words; undefined where it is. An object of the same name
+ * with another uid is in another cluster, or was created again.
+ *
+ * @param live undefined where there is no object of that name.
  */
 export function otherObject(
   live: Pick<LiveObject, "metadata"> | undefined,
@@ -50,7 +50,7 @@ export function otherObject(
   return `has the uid ${seen} instead of ${uid}: somebody made it anew, or the component's \`cluster\` is not that of its provider`;
 }
 
-/** Field managers of the spec other than Pulumi, with the time of their last change. */
+/** Field managers of the spec except Pulumi, with the time of their last change. */
 function changedBy({ metadata }: LiveObject): string {
   const others = (metadata?.managedFields ?? [])
     .filter(({ manager = "", fieldsV1 = {} }) => !manager.startsWith("pulumi") && "f:spec" in fieldsV1)
@@ -80,7 +80,7 @@ interface Destined {
   readonly destination?: { readonly subset?: unknown } | null;
 }
 
-/** A VirtualService's rule has its split in one sentence: that is what is changed in an incident. */
+/** The weights of a VirtualService's rule in one text, since these are what people change in an incident. */
 function split(value: unknown): string | undefined {
   if (!Array.isArray(value) || value.length === 0) return undefined;
   const parts = (value as (Destined | null)[]).map((part) => {
@@ -93,7 +93,7 @@ function split(value: unknown): string | undefined {
 
 function same(a: unknown, b: unknown): boolean {
   if (!isObject(a) || !isObject(b)) return a === b;
-  // A field without a value is not there.
+  // A field with the value undefined counts as missing.
   const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
   return Array.isArray(a) === Array.isArray(b) && keys.every((key) => same(a[key], b[key]));
 }

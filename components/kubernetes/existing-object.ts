@@ -3,35 +3,36 @@ import { apiMessage, isFinal, kubernetesAccess, type ClusterAccess } from "./clu
 import { OWNER_MARK, stackOf } from "./owner";
 import { withoutStack } from "./without-stack";
 
-/** Organization, project and stack, as marks name them. */
+/** Organization, project and stack, in the form of {@link stackOf}. */
 export const thisStack = (): string =>
   `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
 
-/** Said of what a stack has installed and then calls somebody else's. */
+/** Problem of an object that this stack has installed and that the settings call an existing one. */
 export const OURS =
   "this stack has installed it, and would now delete it; allowed: what somebody else, or another stack, has installed";
 
-/** Whether this stack has made the namespace: what is in it would then be deleted, and not somebody else's. */
+/** Whether this stack created the namespace. If so, its objects are in the state and an update would delete them. */
 export async function isOurs({ client, config }: Access, namespace: string): Promise<boolean> {
   const live = await config
     .makeApiClient(client.CoreV1Api)
     .readNamespace({ name: namespace })
-    // Whoever may not read it has not made it.
+    // A caller who may not read the namespace did not create it.
     .catch(() => undefined);
   return stackOf(live?.metadata?.annotations?.[OWNER_MARK] ?? "") === thisStack();
 }
 
-/** How long the API server may take to tell what is there. */
+/** Time limit for the API server. */
 const TIMEOUT_MS = 10_000;
 
 type Access = Awaited<ReturnType<typeof kubernetesAccess>>;
 
 /**
- * What `look` finds in the cluster, in previews too; nothing with Pulumi's mocks, and nothing but a warning where the cluster
- * does not answer or the caller may not ask.
+ * What `look` finds in the cluster, in previews too; undefined with Pulumi's mocks. If the cluster does not answer, or the
+ * caller may not ask, the result is undefined too, and there is a warning.
  *
- * @param what is looked at, and `rights` what it takes, both in words.
- * @throws RunError with the problems that `look` reports.
+ * @param what the object, for messages.
+ * @param rights the rights that `look` needs, for messages.
+ * @throws RunError with the problems that `look` returns.
  */
 export async function lookAt<Found>(
   {

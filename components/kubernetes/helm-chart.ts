@@ -1,15 +1,18 @@
-/** Values of a Helm chart. Plain, never an Output: one unknown value hides the whole release in a preview. */
+/** Values of a Helm chart. They are plain and never an Output, because one unknown value hides the whole release in a preview. */
 export type HelmValues = Readonly<Record<string, unknown>>;
 
-/** A chart repository by URL, the path of an OCI registry below which the charts are (`oci://`), or a folder that holds one folder for each chart. */
+/**
+ * Where charts are: the URL of a chart repository, the path of an OCI registry (`oci://`) with a repository for each chart, or
+ * a folder with a folder for each chart.
+ */
 export type ChartSource = { readonly repository: string } | { readonly directory: string };
 
-/** Istio's release chart repository; the one before gets no charts from 1.31 on (Istio 1.31 upgrade notes). */
+/** Istio's release chart repository. The former repository has no charts from 1.31 on (Istio 1.31 upgrade notes). */
 export const ISTIO_CHARTS: ChartSource = {
   repository: "https://blob.istio.io/istio-release/charts",
 };
 
-/** The arguments by which a Release finds a chart. */
+/** The arguments of a Release that name a chart. */
 export function chart(
   name: string,
   version: string,
@@ -22,7 +25,7 @@ export function chart(
     : { chart: name, version, repositoryOpts: { repo: repository } };
 }
 
-/** Merges from left to right as Helm merges value files: maps key by key, everything else as a whole. */
+/** Merges from left to right as Helm merges value files: maps key by key, other values as a whole. */
 export function mergeValues(...layers: readonly (HelmValues | undefined)[]): HelmValues {
   const merged: Record<string, unknown> = {};
   for (const layer of layers) {

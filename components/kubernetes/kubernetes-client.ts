@@ -1,4 +1,4 @@
-/** The part of the Kubernetes client that waits use; `npm run bundle` makes one file of it. */
+/** The part of the Kubernetes client that this package uses. `npm run bundle` makes one file of it. */
 export {
   AdmissionregistrationV1Api,
   AppsV1Api,

@@ -1,7 +1,7 @@
 import { endingWith, FinalError, type KubernetesAccess } from "./cluster-access";
 import { otherObject, type LiveObject } from "./drift";
 
-/** Where the API has each kind that the gateways follow. */
+/** Group, version and plural of each kind that a gateway follows. */
 const PLACES = {
   Gateway: { group: "networking.istio.io", version: "v1", plural: "gateways" },
   VirtualService: { group: "networking.istio.io", version: "v1", plural: "virtualservices" },
@@ -17,9 +17,9 @@ export interface ObjectKey {
 }
 
 /**
- * The object as it is in the cluster; without `live` where there is none.
+ * The object in the cluster; without `live` where it does not exist.
  *
- * @throws what the API server refuses, or what fails on the way to it.
+ * @throws the error of the API server, except 404, or of the connection to it.
  */
 export async function readObject(
   { client, config }: KubernetesAccess,
@@ -42,7 +42,7 @@ export async function readObject(
 /**
  * The specs of all objects of a kind in the cluster.
  *
- * @throws what the API server refuses, or what fails on the way to it.
+ * @throws the error of the API server or of the connection to it.
  */
 export async function readSpecs<Spec>(
   { client, config }: KubernetesAccess,
@@ -57,10 +57,10 @@ export async function readSpecs<Spec>(
 }
 
 /**
- * Proves that the cluster that is asked has the very object that was written through a provider: what another cluster says of
- * objects of the same name is no answer.
+ * Proves that the cluster has the object that was written through a provider. Another cluster may have an object of the same
+ * name, whose answers do not count.
  *
- * @throws FinalError where the object is not there or has another uid; else as {@link readObject}.
+ * @throws FinalError if the object does not exist or has another uid; otherwise as {@link readObject}.
  */
 export async function proveCluster(
   access: KubernetesAccess,

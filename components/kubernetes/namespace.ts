@@ -4,14 +4,14 @@ import type { ClusterAccess } from "./cluster-access";
 import { lookAt, thisStack } from "./existing-object";
 import { OWNER_MARK, stackOf } from "./owner";
 
-/** A namespace that the component makes, by its name, or with `create: false` one that exists and stays as it is. */
+/** Name of a namespace that the component creates. With `create: false` the namespace exists and is not changed. Default true. */
 export type NamespaceArgs = string | { readonly name: string; readonly create?: boolean };
 
-/** Label by which a namespace or a pod chooses a revision of the control plane. */
+/** Label with which a namespace or a pod selects a revision of the control plane. */
 export const REVISION_LABEL = "istio.io/rev";
-/** Label by which a namespace chooses the default revision, or no sidecars. */
+/** Label with which a namespace selects the default revision, or no sidecars. */
 const INJECTION_LABEL = "istio-injection";
-/** Label by which a pod asks for a sidecar, whatever its namespace says. */
+/** Label with which a pod asks for a sidecar; it has priority over the labels of the namespace. */
 const INJECT_LABEL = "sidecar.istio.io/inject";
 
 export const namespaceName = (namespace: NamespaceArgs): string =>
@@ -20,11 +20,11 @@ export const namespaceName = (namespace: NamespaceArgs): string =>
 export const isCreated = (namespace: NamespaceArgs): boolean =>
   typeof namespace === "string" || (namespace.create ?? true);
 
-/** Labels by which a namespace opts in to the sidecars of a revision; default: of the default revision. */
+/** Labels with which a namespace asks for the sidecars of a revision. Default: the default revision. */
 export const injectionLabels = (revision: string | undefined): Record<string, string> =>
   revision === undefined ? { [INJECTION_LABEL]: "enabled" } : { [REVISION_LABEL]: revision };
 
-/** Labels by which pods ask for sidecars themselves, where their namespace is somebody else's. */
+/** Labels with which pods ask for sidecars themselves. They are needed where another owner has labelled the namespace. */
 export const sidecarLabels = (
   injectionLabels: pulumi.Input<Record<string, string>>,
 ): pulumi.Output<Record<string, string>> =>
@@ -41,9 +41,9 @@ interface LiveNamespace {
 }
 
 /**
- * Why a namespace cannot be used as it is: there is none, it is in the state of `stack` (organization/project/stack), or its
- * pods would get no sidecars by `injectionLabels`. Its own label is looked at before those of its pods (Istio: "Installing the
- * Sidecar", "Controlling the injection policy").
+ * Why a namespace cannot be used without a change: it does not exist, it is in the state of `stack`
+ * (organization/project/stack), or its labels keep pods with `injectionLabels` from sidecars. Labels of the namespace have
+ * priority over those of pods (Istio: "Installing the Sidecar", "Controlling the injection policy").
  */
 export function namespaceProblems(
   live: LiveNamespace | undefined,
@@ -61,7 +61,7 @@ export function namespaceProblems(
   }
   const { [INJECTION_LABEL]: injection, [REVISION_LABEL]: revision } = live.metadata?.labels ?? {};
   if (!injectionLabels) return [];
-  // `default` is the revision of who names none.
+  // The revision `default` is that of an injection label without a revision.
   const wanted = injectionLabels[REVISION_LABEL] === "default" ? undefined : injectionLabels[REVISION_LABEL];
   const says = (label: string, value: string): string[] => [
     `its label ${label}=${value} keeps the pods from the sidecars of ${wanted === undefined ? "the default revision" : `revision ${wanted}`}`,
@@ -73,14 +73,16 @@ export function namespaceProblems(
 
 export interface NamespaceOptions {
   readonly parent: pulumi.Resource;
-  /** Of a namespace that is made. */
+  /** Labels of a namespace that is created. Default: none. */
   readonly labels?: pulumi.Input<Record<string, string>>;
-  /** By which pods get sidecars. Default: they get none. */
+  /** Labels with which pods ask for sidecars. Default: pods have none, and no sidecars. */
   readonly injectionLabels?: pulumi.Input<Record<string, string>>;
   readonly cluster?: ClusterAccess | undefined;
 }
 
-/** The Namespace, where it is made. What goes into it depends on `ready`, or on the name: one that exists is looked at before. */
+/**
+ * Creates a namespace, or checks one that exists. Objects in it depend on `ready`, or on the name, so that the check comes first.
+ */
 export function namespaceFor(
   name: string,
   namespace: NamespaceArgs,

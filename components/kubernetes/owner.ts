@@ -1,7 +1,7 @@
-/** Annotation by which a stack knows what it has made: the organization and the URN, which names project and stack. */
+/** Annotation that names the owner of an object: the organization and the URN, which contains project and stack. */
 export const OWNER_MARK = "shopzier-mesh/owner";
 
-/** What the API server keeps about an object. */
+/** Metadata of an object in the cluster. */
 export interface LiveMetadata {
   readonly creationTimestamp?: string | Date;
   readonly labels?: Readonly<Record<string, string>>;
@@ -10,15 +10,20 @@ export interface LiveMetadata {
 }
 
 export type Verdict =
-  /** Nobody's, or what an interrupted update of this stack had made. */
+  /** There is no object of that name, or an interrupted update of this stack created it. */
   | { readonly kind: "free" }
-  /** This stack's under another URN. */
+  /** This stack created the object under another URN. */
   | { readonly kind: "renamed"; readonly urn: string }
   | { readonly kind: "foreign"; readonly owner: string };
 
 export const ownerMark = (organization: string, urn: string): string => `${organization} ${urn}`;
 
-/** Whether an object that is about to be created may be: `live` is what has its name now, `mark` what it will be marked with. */
+/**
+ * Whether an object may be created.
+ *
+ * @param live metadata of the object that has its name now; undefined where there is none.
+ * @param mark the {@link OWNER_MARK} of the object to be created.
+ */
 export function verdictOn(live: LiveMetadata | undefined, mark: string): Verdict {
   if (live === undefined) return { kind: "free" };
   const found = live.annotations?.[OWNER_MARK];
@@ -36,7 +41,7 @@ export function stackOf(mark: string): string {
   return `${organization}/${project}/${stack}`;
 }
 
-/** Who made an object, as far as its metadata tell. */
+/** The owner of an object, as far as its metadata shows it. */
 function ownerOf({
   labels = {},
   annotations = {},
@@ -46,11 +51,11 @@ function ownerOf({
   const mark = annotations[OWNER_MARK];
   const release = annotations["meta.helm.sh/release-name"];
   const manager = labels["app.kubernetes.io/managed-by"];
-  // Who writes a status owns nothing.
+  // A writer of the status is not an owner.
   const writers = managedFields.flatMap(({ manager: by, subresource }) =>
     by !== undefined && subresource === undefined ? [by] : [],
   );
-  const told = [
+  const signs = [
     ...(mark === undefined ? [] : [`Pulumi stack ${stackOf(mark)}`]),
     ...(release === undefined
       ? []
@@ -59,24 +64,24 @@ function ownerOf({
     ...(writers.length > 0 ? [`written by ${[...new Set(writers)].join(", ")}`] : []),
     ...(creationTimestamp === undefined ? [] : [`since ${new Date(creationTimestamp).toISOString()}`]),
   ];
-  return told.join("; ") || "an owner that left no trace";
+  return signs.join("; ") || "an owner that left no trace";
 }
 
-/** A component or an object, as `pulumi import` names it; the outermost comes first. */
+/** An object and the components above it, as `pulumi import` names them; the outermost comes first. */
 export type Lineage = readonly { readonly type: string; readonly name: string }[];
 
-/** An object that is there and not in the state. */
+/** An object that exists in the cluster and not in the state. */
 export interface Conflict {
   readonly kind: string;
   readonly name: string;
   readonly namespace?: string;
   readonly urn: string;
-  /** From below the stack to the object. */
+  /** From the outermost component to the object. */
   readonly lineage: Lineage;
   readonly verdict: Exclude<Verdict, { kind: "free" }>;
 }
 
-/** One message for all of them. */
+/** One message for all conflicts. */
 export function conflictReport(conflicts: readonly Conflict[]): string {
   const foreign = conflicts.filter(({ verdict }) => verdict.kind === "foreign");
   const lines = conflicts.map(({ kind, name, namespace, verdict, urn }) => {
@@ -104,7 +109,7 @@ export function conflictReport(conflicts: readonly Conflict[]): string {
   ].join("\n");
 }
 
-/** What `pulumi import --file` takes: the components above the objects, too. */
+/** The contents of a file for `pulumi import --file`. They include the components above the objects. */
 export function importFile(conflicts: readonly Conflict[]): { readonly resources: readonly object[] } {
   const resources = new Map<string, object>();
   for (const { lineage, namespace, name } of conflicts) {

@@ -5,12 +5,12 @@ import { apiMessage, kubernetesAccess, type ClusterAccess } from "./cluster-acce
 import { conflictReport, OWNER_MARK, ownerMark, verdictOn, type Conflict, type Lineage } from "./owner";
 import { withoutStack } from "./without-stack";
 
-/** How long the API server may take to say whether an object is there. */
+/** Time limit for the API server's answer whether an object exists. */
 const TIMEOUT_MS = 10_000;
 
-/** What Kubernetes makes of a part of a program. */
+/** Types of resources that are single Kubernetes objects. */
 const OBJECT = /^kubernetes:(?!helm\.sh\/|kustomize|yaml)/;
-/** A change of their data replaces these: in a preview the old one is still there. */
+/** A kind whose objects Pulumi replaces if their data changes. In a preview the old object still exists. */
 const REPLACED = "ConfigMap";
 
 interface Written {
@@ -33,7 +33,7 @@ const registrations: Promise<void>[] = [];
 let reporting: Promise<void> | undefined;
 let warned = false;
 
-/** What a component keeps in the state of its arguments: a kubeconfig may not be among them. */
+/** The arguments of a component without its kubeconfig, which may not be stored in the state. */
 export function withoutCluster<Args extends { readonly cluster?: ClusterAccess }>({
   cluster: _,
   ...inputs
@@ -42,10 +42,11 @@ export function withoutCluster<Args extends { readonly cluster?: ClusterAccess }
 }
 
 /**
- * The options of a component that takes over nothing: every Kubernetes object below it is marked as this stack's and, before it
- * is created, looked for in the cluster. (Pulumi's provider writes over what has the same name, and deletes it at the end.)
+ * Options of a component that takes over no existing object. Every Kubernetes object below it gets the {@link OWNER_MARK} of this
+ * stack, and is refused if the cluster has an object of that name and another owner. Without this check, Pulumi's provider up
+ * to 4.28 writes over such an object, and `destroy` deletes it.
  *
- * Charts are left to Helm, which refuses what another release or nobody's hand owns. With Pulumi's mocks nothing is done.
+ * Objects of charts are not checked, since Helm refuses those that its release does not own. With Pulumi's mocks nothing is checked.
  */
 export function guarded(
   cluster: ClusterAccess | undefined,
@@ -76,8 +77,8 @@ function guard(cluster: ClusterAccess | undefined): pulumi.ResourceTransformatio
     const urn = new Promise<string>((resolve) => {
       pulumi.createUrn(name, type, parent).apply(resolve);
     });
-    void urn.then((its) => lineageOf.set(its, lineage));
-    const mark = urn.then((its) => ownerMark(pulumi.getOrganization(), its));
+    void urn.then((known) => lineageOf.set(known, lineage));
+    const mark = urn.then((known) => ownerMark(pulumi.getOrganization(), known));
     if (hook && pulumi.runtime.isDryRun()) reportAfter(resource);
     return {
       props: { ...props, metadata: marked((props as { metadata?: pulumi.Input<Metadata> }).metadata, mark) },
@@ -98,17 +99,17 @@ interface Metadata {
   readonly annotations?: pulumi.Input<Annotations>;
 }
 
-/** Only what is an output itself becomes one: a preview shows an object whole. */
+/** Adds the mark to an object's metadata. Plain metadata stays plain, so that a preview shows the object as a whole. */
 function marked(metadata: pulumi.Input<Metadata> = {}, mark: Promise<string>): pulumi.Input<Metadata> {
   if (isLater(metadata))
     return pulumi
       .output(metadata)
-      .apply((its) => ({ ...its, annotations: { ...its.annotations, [OWNER_MARK]: mark } }));
+      .apply((known) => ({ ...known, annotations: { ...known.annotations, [OWNER_MARK]: mark } }));
   const { annotations = {} } = metadata;
   return {
     ...metadata,
     annotations: isLater(annotations)
-      ? pulumi.output(annotations).apply((its) => ({ ...its, [OWNER_MARK]: mark }))
+      ? pulumi.output(annotations).apply((known) => ({ ...known, [OWNER_MARK]: mark }))
       : { ...annotations, [OWNER_MARK]: mark },
   };
 }
@@ -139,10 +140,10 @@ function beforeCreate(name: string, cluster: ClusterAccess): pulumi.ResourceHook
       const { kind, metadata } = written;
       const preview = pulumi.runtime.isDryRun();
       if (verdict.kind === "free") {
-        if (live && !preview) goesOn(kind, metadata.name ?? "");
+        if (live && !preview) noteInterrupted(kind, metadata.name ?? "");
         return;
       }
-      if (preview && kind === REPLACED && ofPulumi(live?.metadata)) return;
+      if (preview && kind === REPLACED && isUnmarked(live?.metadata)) return;
       const conflict: Conflict = {
         kind,
         name: written.metadata.name,
@@ -158,16 +159,16 @@ function beforeCreate(name: string, cluster: ClusterAccess): pulumi.ResourceHook
   );
 }
 
-/** Said beforehand, since the provider's own refusal would not name the way on. */
-function goesOn(kind: string, name: string): void {
+/** Names the setting before the provider refuses the object, since the provider's message does not. */
+function noteInterrupted(kind: string, name: string): void {
   void pulumi.log.info(
     `${kind} ${name} is what an interrupted update of this stack has made, and is gone on with. ` +
       "A provider from 4.29 on refuses it (already exists) unless kubernetes:upsertExistingObjects is true.",
   );
 }
 
-/** Written by Pulumi before objects were marked. */
-function ofPulumi(live: KubernetesObject["metadata"]): boolean {
+/** Whether Pulumi wrote an object before objects had a mark. */
+function isUnmarked(live: KubernetesObject["metadata"]): boolean {
   return (
     live?.annotations?.[OWNER_MARK] === undefined &&
     live?.managedFields?.some(({ manager }) => manager?.startsWith("pulumi-kubernetes")) === true
@@ -187,7 +188,7 @@ async function find(
       }),
     ]);
   } catch (error) {
-    // Neither is there what has no kind yet (a chart brings it), nor what has no namespace.
+    // If a chart has yet to install the kind, there is no object of it. A missing namespace is a 404.
     const { code, message } = error as { code?: number; message: string };
     if (code === 404 || message.includes("Unrecognized API version and kind")) return undefined;
     throw error;
@@ -202,10 +203,10 @@ function unchecked(why: string): void {
   void pulumi.log.warn(`Whether what is about to be created is somebody else's could not be checked: ${why}`);
 }
 
-/** A preview goes through all objects before it fails. */
+/** A preview checks all objects before it fails. */
 function reportAfter(resource: pulumi.Resource): void {
   registrations.push(
-    // The URN comes with the constructor, which has not ended, and is known once the hooks have run.
+    // The constructor, which has not ended, sets the URN. It resolves after the hooks.
     Promise.resolve().then(
       () =>
         new Promise((resolve) => {
@@ -224,6 +225,6 @@ async function report(): Promise<void> {
     await Promise.all(registrations);
   }
   reporting = undefined;
-  // Left to Pulumi, which ends the program with it.
+  // Nothing catches this rejection, so Pulumi ends the program with it.
   if (conflicts.length > 0) throw withoutStack(new Error(conflictReport(conflicts.splice(0))));
 }

@@ -1,2 +1,2 @@
-/** Labels of a namespace that takes only pods of the Pod Security level "restricted" (Kubernetes: Pod Security Standards). */
+/** Labels of a namespace that admits only pods of the level "restricted" (Kubernetes: Pod Security Standards). */
 export const RESTRICTED = { "pod-security.kubernetes.io/enforce": "restricted" } as const;

@@ -1,8 +1,7 @@
 /**
- * The number that a Kubernetes quantity stands for: bytes of memory and storage, cores of CPU (resource.Quantity: suffixes m,
- * k, M, G, T, P, E and Ki to Ei).
+ * The value of a Kubernetes quantity in bytes or in cores of CPU (resource.Quantity: suffixes m, k, M, G, T, P, E and Ki to Ei).
  *
- * @throws RangeError when it is none.
+ * @throws RangeError if the text is not a quantity.
  */
 export function amount(quantity: string): number {
   const [, number, unit = "", binary] = /^([\d.]+)(?:([mkKMGTPE])(i)?)?$/.exec(quantity) ?? [];

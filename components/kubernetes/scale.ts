@@ -1,6 +1,6 @@
 import type { HelmValues } from "./helm-chart";
 
-/** A horizontal autoscaler by CPU (Kubernetes: HorizontalPodAutoscaler). */
+/** A horizontal autoscaler by CPU use (Kubernetes: HorizontalPodAutoscaler). */
 export interface Autoscaler {
   readonly minReplicas: number;
   readonly maxReplicas: number;
@@ -8,15 +8,15 @@ export interface Autoscaler {
   readonly targetCpuPercent?: number;
 }
 
-/** How many pods: a fixed number, or what the autoscaler decides. */
+/** The number of pods: fixed, or set by an autoscaler. */
 export type Scale = { readonly replicas: number } | { readonly autoscaler: Autoscaler };
 
-/** Pods that there are at any time. */
+/** The lowest number of pods. */
 export function minimumReplicas(scale: Scale): number {
   return "replicas" in scale ? scale.replicas : scale.autoscaler.minReplicas;
 }
 
-/** The scale in the words of Istio's charts, which have two dialects. */
+/** The scale as values of an Istio chart. The charts `istiod` and `gateway` name the same values differently. */
 export function scaleValues(scale: Scale, dialect: "istiod" | "gateway"): HelmValues {
   const auto = "autoscaler" in scale ? scale.autoscaler : undefined;
   if (dialect === "istiod") {

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
-/** For what the program itself finds out about the cluster: Pulumi shows the message alone and ends with a failure. */
+/** Makes an error that Pulumi shows without a stack trace, for problems of the cluster and not of the program. */
 export function withoutStack({ message }: Error): pulumi.RunError {
-  // A RunError is shown without its stack only while the program is still making resources.
+  // Once the program has registered its resources, Pulumi shows the stack of a RunError too.
   return Object.assign(new pulumi.RunError(message), { stack: "" });
 }

@@ -7,27 +7,27 @@ import { injectionLabels, REVISION_LABEL } from "../kubernetes/namespace";
 import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 export interface ExistingControlPlaneArgs {
-  /** Where istiod runs. Default `istio-system`. */
+  /** Namespace of istiod. Default `istio-system`. */
   readonly namespace?: string;
   /** Revision, or revision tag, that injects the sidecars. Default: the default revision. */
   readonly revision?: string;
-  /** What the mesh must have, since nobody but its owner may set it. Default: nothing. */
+  /** Settings that the mesh must have, and that only its owner may change. Default: none. */
   readonly needs?: MeshNeeds;
-  /** The cluster that is asked; default: that of the ambient kubeconfig. */
+  /** The cluster that is asked. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
 /**
- * An Istio that somebody else runs: nothing of it is written. Its version and what is needed of its mesh are read in each
- * preview and update, and what does not fit ends them.
+ * An Istio with another owner. This component writes nothing. Each preview and update reads the version and the needed
+ * settings of the mesh, and fails if they do not fit.
  */
 export class ExistingControlPlane extends pulumi.ComponentResource {
   readonly namespace: pulumi.Output<string>;
   /** Version of istiod; empty where it could not be read. */
   readonly version: pulumi.Output<string>;
-  /** This component, once the control plane was looked at. */
+  /** This component, once the control plane was checked. */
   readonly ready: pulumi.Output<pulumi.Resource>;
-  /** Labels by which a namespace opts in to sidecar injection. */
+  /** Labels with which a namespace asks for sidecars. */
   readonly injectionLabels: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: ExistingControlPlaneArgs = {}, opts?: pulumi.ComponentResourceOptions) {
@@ -60,7 +60,7 @@ function find(namespace: string, args: ExistingControlPlaneArgs): Promise<FoundM
       if (await isOurs(access, namespace)) return { found: undefined, problems: [OURS] };
       const apps = config.makeApiClient(client.AppsV1Api);
       const { items } = await apps.listNamespacedDeployment({ namespace, labelSelector: "app=istiod" });
-      const named = (of: string): V1Deployment | undefined => istiodOf(items, of);
+      const named = (name: string): V1Deployment | undefined => istiodOf(items, name);
       let istiod = named(revision);
       if (!istiod) {
         const hooks = config.makeApiClient(client.AdmissionregistrationV1Api);

@@ -17,49 +17,49 @@ import { guarded, withoutCluster } from "../kubernetes/ownership";
 import { urlHost } from "./url-host";
 
 export interface ExistingGatewayArgs {
-  /** Where the gateway's pods run. */
+  /** Namespace of the gateway's pods. */
   readonly namespace: string;
-  /** Labels by which they are found. */
+  /** Labels that select the gateway's pods. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Account of the pods, by which services know them. Default: any account of the namespace. */
+  /** Service account of the pods, which is part of their identity. Default: any account of the namespace. */
   readonly serviceAccount?: string;
   /**
-   * A Gateway object, as `namespace/name`, that serves the hosts. Default: one is written beside the pods, under the name of
-   * this component, with the hosts, `http` and `tls`.
+   * A Gateway object, as `namespace/name`, that serves the hosts. Default: the component writes one in the namespace of the
+   * pods, with its own name, from the hosts, `http` and `tls`.
    */
   readonly gateway?: string;
-  /** Hosts that clients may ask for. Not `*`: the gateway has other users. */
+  /** Hosts of the service. Not `*`, since the gateway has other users. */
   readonly hosts: readonly string[];
   /** Namespaces whose VirtualServices may bind to the hosts. Default: any. */
   readonly routeNamespaces?: readonly string[];
-  /** Serve plain HTTP, or redirect it to HTTPS. Default true. */
+  /** Whether to serve plain HTTP, or to redirect it to HTTPS. Default true. */
   readonly http?: boolean;
-  /** HTTPS; Secrets are in the namespace of the pods. Default: no HTTPS. */
+  /** HTTPS, with Secrets in the namespace of the pods. Default: no HTTPS. */
   readonly tls?: GatewayTls;
   /**
-   * After so many seconds without the certificates of `tls` in every pod `pulumi up` fails, before plain HTTP is redirected. 0
-   * waits for none. Default 60.
+   * Time limit in seconds until every pod has the certificates of `tls`. After it `pulumi up` fails, before plain HTTP is
+   * redirected. 0 does not wait. Default 60.
    */
   readonly certificateTimeoutSeconds?: number;
-  /** Host name or address by which clients come. Default: the first of the hosts. */
+  /** Host name or address that clients connect to. Default: the first of the hosts. */
   readonly address?: string;
-  /** The cluster that is asked; default: that of the ambient kubeconfig. */
+  /** The cluster that is asked. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
 /**
- * A gateway that somebody else runs and others use too. Nothing of theirs is written: beside the pods there is one Gateway
- * object for our hosts, or not even that. Each preview and update looks whether the pods are there, whether a Gateway object
- * that is named serves the hosts, and whether somebody else routes one of them already.
+ * A gateway with another owner and other users. The component writes at most one Gateway object for its hosts, in the
+ * namespace of the pods. Each preview and update checks that the pods exist, that a named Gateway object serves the hosts,
+ * and that no other VirtualService routes one of them.
  */
 export class ExistingGateway extends pulumi.ComponentResource {
-  /** URL by which a client reaches the gateway, as far as the arguments tell. */
+  /** URL of the gateway for clients, from the arguments. */
   readonly url: pulumi.Output<string>;
   /** The Gateway object as `namespace/name`, for a VirtualService. */
   readonly gateway: pulumi.Output<string>;
-  /** Where the gateway's pods run; plain, since hooks need it. */
+  /** The gateway's pods. The value is plain, since hooks need it. */
   readonly pods: GatewayPods;
-  /** By which services know the gateway; plain, since policies are planned from it. */
+  /** The gateway's identity. The value is plain, since the plan of policies needs it. */
   readonly identity: ServiceIdentity;
 
   constructor(name: string, args: ExistingGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -67,7 +67,7 @@ export class ExistingGateway extends pulumi.ComponentResource {
     const { namespace, labels, hosts, routeNamespaces, tls } = args;
     this.pods = { namespace, labels };
     this.identity = { namespace, serviceAccount: args.serviceAccount ?? "*" };
-    // What is wrong ends the program before anything is written.
+    // A problem ends the program before an object is written.
     const found = find(name, args);
     const checked = pulumi.output(found).apply((): pulumi.Resource[] => []);
     this.gateway =
@@ -89,7 +89,7 @@ export class ExistingGateway extends pulumi.ComponentResource {
     const host = urlHost(args.address ?? hosts[0] ?? "");
     this.url = pulumi
       .output(found)
-      .apply((its) => `${(args.gateway === undefined ? tls : its?.https) ? "https" : "http"}://${host}`);
+      .apply((found) => `${(args.gateway === undefined ? tls : found?.https) ? "https" : "http"}://${host}`);
     this.registerOutputs({ url: this.url, gateway: this.gateway, pods: this.pods, identity: this.identity });
   }
 }

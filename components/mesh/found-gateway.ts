@@ -1,10 +1,10 @@
-/** Whether a gateway that somebody else runs will do, and whether its hosts are free. Pure. */
+/** Checks a gateway with another owner, and whether another VirtualService routes its hosts. Pure. */
 import type { V1Pod, V1Service } from "@kubernetes/client-node";
 import type { AuthorizationPolicySpec } from "../istio/authorization-policy";
 import { hostSuffix } from "../security/gateway-servers";
 import type { LiveMetadata } from "../kubernetes/owner";
 
-/** An Istio object of anybody, the part that is read. */
+/** The part that is read of an Istio object. */
 export interface FoundObject<Spec> {
   readonly metadata: LiveMetadata & { readonly name: string; readonly namespace: string };
   readonly spec: Spec;
@@ -21,12 +21,12 @@ export interface FoundGatewaySpec {
 
 export interface FoundRoutesSpec {
   readonly hosts?: readonly string[];
-  /** Names without namespace are of the object's own. Default: the mesh alone. */
+  /** A name without namespace is in the object's namespace. Default: only the mesh. */
   readonly gateways?: readonly string[];
 }
 
 export interface GatewayAsked {
-  /** Of the component: its redirects are called after it. */
+  /** Name of the component, which is the prefix of the names of its redirects. */
   readonly name: string;
   readonly http?: boolean;
   readonly tls?: object;
@@ -39,7 +39,7 @@ export interface GatewayAsked {
 }
 
 export interface FoundGateway {
-  /** Whether the Gateway object that is named serves HTTPS. */
+  /** Whether the named Gateway object serves HTTPS. */
   readonly https: boolean;
 }
 
@@ -55,7 +55,7 @@ export function foundGateway(
     readonly pods: readonly V1Pod[];
     readonly gateways: readonly FoundObject<FoundGatewaySpec>[];
     readonly virtualServices: readonly FoundObject<FoundRoutesSpec>[];
-    /** Of the gateway's namespace. */
+    /** Objects in the gateway's namespace. */
     readonly policies: readonly FoundObject<Pick<AuthorizationPolicySpec, "action" | "selector" | "rules">>[];
     readonly services: readonly V1Service[];
   },
@@ -81,7 +81,7 @@ export function foundGateway(
   const fits = (selector: Readonly<Record<string, string>> = {}): boolean =>
     Object.entries(selector).every(([key, value]) => pod.metadata?.labels?.[key] === value);
   const selecting = gateways.filter(({ spec }) => fits(spec.selector));
-  // What this stack writes is guarded when it is created, and may have the mark of a stack that was renamed.
+  // The objects of this stack are checked when they are created, and may have the mark of the stack's former name.
   const redirects = asked.hosts.map((host) => `${asked.namespace}/${asked.name}-http-${hostSuffix(host)}`);
   const foreign = virtualServices.filter(
     (routes) =>
@@ -159,7 +159,7 @@ export function foundGateway(
   };
 }
 
-/** Whether a rule may be about one of the hosts. */
+/** Whether a rule may match one of the hosts. */
 const speaksOf = (
   { to = [] }: NonNullable<AuthorizationPolicySpec["rules"]>[number],
   hosts: readonly string[],

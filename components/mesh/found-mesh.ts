@@ -1,12 +1,12 @@
-/** What is read of an Istio that somebody else runs, and whether it will do. Pure. */
+/** Checks an Istio with another owner. Pure. */
 import type { V1Deployment } from "@kubernetes/client-node";
 import { REVISION_LABEL } from "../kubernetes/namespace";
 
-/** What only the owner of a mesh may set (Istio: MeshConfig). */
+/** Settings that only the owner of a mesh may change (Istio: MeshConfig). */
 export interface MeshNeeds {
-  /** That paths are read as the service reads them, which policies on paths rest on: `DECODE_AND_MERGE_SLASHES`. */
+  /** Whether paths must be normalised as services read them (`DECODE_AND_MERGE_SLASHES`), which policies on paths need. */
   readonly pathNormalization?: boolean;
-  /** What older versions of Istio cannot do: minor → what needs it. */
+  /** Minor version of Istio → the feature that needs it or a newer one. */
   readonly since?: Readonly<Record<string, string>>;
 }
 
@@ -15,14 +15,14 @@ export interface FoundMesh {
   readonly settings: { readonly pathNormalization?: { readonly normalization?: string } };
 }
 
-/** Oldest minor that these components were tested with. */
+/** Oldest minor that these components are tested with. */
 const OLDEST = "1.29";
 
-/** The Deployment of istiod that has a revision. */
+/** The Deployment of istiod for a revision. */
 export const istiodOf = (deployments: readonly V1Deployment[], revision: string): V1Deployment | undefined =>
   deployments.find(({ metadata }) => (metadata?.labels?.[REVISION_LABEL] ?? "default") === revision);
 
-/** Chart and operator label it; else the image has it. */
+/** Version of istiod, from the label that chart and operator set, or else from the image. */
 function versionOf({ metadata, spec }: V1Deployment): string | undefined {
   const images = (spec?.template.spec?.containers ?? []).map(({ image }) => image ?? "");
   return [

@@ -25,9 +25,11 @@ const connectionManager = (config: Readonly<Record<string, unknown>>): EnvoyConf
 });
 
 /**
- * Serves usual clients that Envoy turns away: HTTP/1.0 with a Host (426), and an offer to upgrade to TLS (403), which a server
- * may ignore (RFC 9110, 7.8). Other upgrades stay as they are; `h2c` Envoy ignores by itself. And a host with a dot at its end, which
- * is the same name, fully qualified (404); the version gets it without the dot.
+ * Serves common requests that Envoy refuses by default:
+ * - HTTP/1.0 with a Host (426),
+ * - an offer to upgrade to TLS (403), which a server may ignore (RFC 9110, 7.8); other upgrades are not changed, and Envoy
+ *   ignores `h2c` itself,
+ * - a host with a dot at its end (404), which is the fully qualified form of the same name; the version gets it without the dot.
  */
 const USUAL_CLIENTS = connectionManager({
   strip_trailing_host_dot: true,
@@ -38,9 +40,9 @@ const USUAL_CLIENTS = connectionManager({
 });
 
 /**
- * CORS before tokens and lists, as Istio's own filter stands behind them: preflights, which never have a token, are answered where
- * a route has `cors` and are ordinary requests elsewhere, and pages that may see an answer see why they are refused. Both
- * filters have one name, by which the route sets them alike.
+ * A CORS filter before tokens and access lists, since Istio's own filter comes after them. It answers preflights, which never
+ * have a token, on routes with `cors`; on other routes they are ordinary requests. It also lets allowed pages read a refusal.
+ * Both filters have the same name, so that one setting of the route applies to both.
  */
 const CORS_FIRST: EnvoyConfigPatch = {
   applyTo: "HTTP_FILTER",
@@ -54,7 +56,7 @@ const CORS_FIRST: EnvoyConfigPatch = {
   },
 };
 
-/** How a gateway behind `trustedProxies` proxies takes requests, beyond what Istio has fields for. */
+/** Patches for the requests to a gateway behind `trustedProxies` proxies, for settings that Istio has no field for. */
 export const clientPatches = (trustedProxies: number): EnvoyConfigPatch[] => [
   USUAL_CLIENTS,
   CORS_FIRST,

@@ -17,7 +17,7 @@ import { certificatesHeld } from "../readiness/certificates";
 import { changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
 import type { GatewayPods } from "../kubernetes/pods";
 
-/** What gateway pods listen to. */
+/** Ports, hosts and certificates of gateway pods. */
 export interface GatewayListenersArgs {
   readonly pods: GatewayPods;
   readonly hosts: readonly string[];
@@ -27,17 +27,17 @@ export interface GatewayListenersArgs {
   readonly http: boolean;
   /** Listen for HTTPS on port 443. Default: no HTTPS. */
   readonly tls?: GatewayTls;
-  /** Default: the gateway. */
+  /** Where the TLS of clients ends. Default: in the gateway. */
   readonly tlsTermination?: TlsTermination;
   readonly nodePorts?: NodePorts;
-  /** How long each pod may take to hold the certificates of `tls`, in seconds. 0 waits for none. Default 60. */
+  /** Time limit until each pod has the certificates of `tls`, in seconds. 0 does not wait. Default 60. */
   readonly certificateTimeoutSeconds?: number;
   readonly cluster?: ClusterAccess;
 }
 
 type After = pulumi.Input<pulumi.Input<pulumi.Resource>[]>;
 
-/** Writes the Gateway objects of `args.hosts`, and what redirects HTTP to HTTPS; gives the one that routes bind to. */
+/** Writes the Gateway objects of `args.hosts` and the redirect from HTTP to HTTPS. Returns the Gateway that routes bind to. */
 export function gatewayListeners(
   name: string,
   args: GatewayListenersArgs,
@@ -57,7 +57,7 @@ export function gatewayListeners(
         metadata: {
           name: child === "gateway" ? name : `${name}-${child}`,
           namespace,
-          // `istioctl analyze` looks for a Secret of the full name; the other Gateway has the short one.
+          // `istioctl analyze` reports the full name of the Secret as missing; it checks the short name in the other Gateway.
           ...(child === "certificates" && { annotations: { "galley.istio.io/analyze-suppress": "IST0101" } }),
         },
         spec: { selector: labels, servers },
@@ -84,7 +84,7 @@ export function gatewayListeners(
     proof.push(done.apply((): pulumi.Resource => fetched));
   }
   const redirects = http && tls !== undefined && (tls.redirect ?? true);
-  // Only the redirect binds to the Gateway of plain HTTP; a route that must answer there by HTTP may bind to it too.
+  // The redirect binds to the Gateway of plain HTTP. Other routes may bind to it if they must answer by HTTP.
   const redirect = (): VirtualService[] => {
     const plain = listener(
       "http",
@@ -111,7 +111,7 @@ export function gatewayListeners(
     tls,
     ...(args.tlsTermination && { tlsTermination: args.tlsTermination }),
   });
-  // Last, so that port 80 is never closed on the way.
+  // Written last, so that port 80 is open at any time.
   const written = listener("gateway", servers, [...proof, ...plainHttp]);
   if (certificates.length > 0 && timeoutSeconds > 0)
     serversTaken(written, servers, { gateway: pods, cluster: args.cluster, timeoutSeconds });

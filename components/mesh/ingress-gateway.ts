@@ -16,29 +16,29 @@ import { injectionLabels, namespaceFor, namespaceName, type NamespaceArgs } from
 import { guarded, withoutCluster } from "../kubernetes/ownership";
 import { urlHost } from "./url-host";
 
-/** How clients reach the gateway (Kubernetes: Service type). */
+/** Type of the gateway's Service (Kubernetes: Service type). */
 export const ServiceType = {
-  /** By an address that the cloud assigns. */
+  /** Clients use an address that the cloud assigns. */
   LoadBalancer: "LoadBalancer",
-  /** By a port of every node. */
+  /** Clients use a port of any node. */
   NodePort: "NodePort",
-  /** From within the cluster only. */
+  /** Clients are within the cluster only. */
   ClusterIP: "ClusterIP",
 } as const;
 export type ServiceType = (typeof ServiceType)[keyof typeof ServiceType];
 
 export interface IngressGatewayArgs {
-  /** Istio release of the chart; the same as the control plane's. */
+  /** Istio release of the chart, which must be that of the control plane. */
   readonly version: string;
-  /** Where the chart comes from; default: Istio's release chart repository. */
+  /** Source of the chart. Default: Istio's release chart repository. */
   readonly charts?: ChartSource;
   /** Revision of the control plane that injects the proxy. Default: none. */
   readonly revision?: string;
-  /** Hosts that clients may ask for; `*` for any. */
+  /** Hosts that the gateway serves; `*` for any. */
   readonly hosts: readonly string[];
   /**
-   * Namespaces whose VirtualServices may bind to the hosts. Default: any, so whoever may write a VirtualService anywhere may
-   * answer under these hosts and their certificates.
+   * Namespaces whose VirtualServices may bind to the hosts. Default: any. Then a user who may write a VirtualService in any
+   * namespace can serve these hosts with their certificates.
    */
   readonly routeNamespaces?: readonly string[];
   /** Listen for plain HTTP on port 80. Default true. */
@@ -46,57 +46,61 @@ export interface IngressGatewayArgs {
   /** Listen for HTTPS on port 443. Default: no HTTPS. */
   readonly tls?: GatewayTls;
   /**
-   * Where the TLS of clients ends, default `gateway`. With `load-balancer` the gateway speaks HTTP alone and sends to HTTPS what
-   * `X-Forwarded-Proto` does not call `https`: it needs `trustedProxies`, and whoever reaches the gateway beside the proxy is believed.
+   * Where the TLS of clients ends. Default `gateway`. With `load-balancer` the gateway serves only HTTP, and redirects requests
+   * to HTTPS unless `X-Forwarded-Proto` is `https`. This needs `trustedProxies`. A client that reaches the gateway without
+   * the load balancer can set the header itself.
    */
   readonly tlsTermination?: TlsTermination;
   /** Default `LoadBalancer`. */
   readonly serviceType?: ServiceType;
   /**
-   * Ports of the nodes. Default for type NodePort {@link NODE_PORTS}; for LoadBalancer Kubernetes chooses. Not with ClusterIP.
-   * `status` is for health checks (`/healthz/ready`); with NodePort it is closed by default.
+   * Node ports. Default for type NodePort: {@link NODE_PORTS}; for LoadBalancer Kubernetes chooses them. Not with ClusterIP.
+   * `status` is for health checks (`/healthz/ready`). With NodePort its default is none.
    */
   readonly nodePorts?: NodePorts & { readonly status?: number };
-  /** Host name or IP address of a node by which clients come, for type NodePort. */
+  /** Host name or IP address of a node that clients connect to, for type NodePort. */
   readonly address?: string;
   /**
-   * Proxies in front of the gateway, each of which appends its client's address to `X-Forwarded-For`. What the header says
-   * beyond them is not believed. Default 0: the client is the peer.
+   * Number of proxies in front of the gateway, each of which appends its client's address to `X-Forwarded-For`. Earlier entries
+   * of the header do not count. Default 0: the client is the peer of the connection.
    */
   readonly trustedProxies?: number;
   /**
-   * Whether nodes without a gateway pod pass connections on (Kubernetes: externalTrafficPolicy). `Local` keeps the address of
-   * the client, which `Cluster` replaces by that of a node. Default `Cluster`.
+   * Whether nodes without a gateway pod forward connections (Kubernetes: externalTrafficPolicy). `Local` keeps the address of
+   * the client. `Cluster` replaces it by that of a node. Default `Cluster`.
    */
   readonly externalTrafficPolicy?: "Cluster" | "Local";
-  /** Write a NetworkPolicy that opens the ports of the gateway alone. Default true. */
+  /** Whether to write a NetworkPolicy that opens only the ports of the gateway. Default true. */
   readonly networkPolicy?: boolean;
-  /** Default: one replica, without autoscaling. With two or more a disruption budget keeps one at least. */
+  /** Default: one replica without an autoscaler. With two or more, a disruption budget keeps at least one. */
   readonly scale?: Scale;
   readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
-  /** How long a pod that ends may go on serving open connections, in seconds: at least 5. Default 30. */
+  /** Time for which a terminating pod serves open connections, in seconds, at least 5. Default 30. */
   readonly drainSeconds?: number;
   readonly imagePullPolicy?: "Always" | "IfNotPresent" | "Never";
-  /** Helm values of the chart, merged last over ours. */
+  /** Helm values of the chart, which replace those of this component. */
   readonly values?: HelmValues;
-  /** Default `istio-ingress`: apart from the control plane, as Istio advises ("Installing Gateways"). */
+  /** Default `istio-ingress`. Istio advises a namespace other than that of the control plane ("Installing Gateways"). */
   readonly namespace?: NamespaceArgs;
-  /** How long the release may take to get ready, in seconds. Default 180. */
+  /** Time limit for the release to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
   /**
-   * After so many seconds without the certificates of `tls` in every pod `pulumi up` fails, before plain HTTP is redirected. 0
-   * waits for none. Default 60.
+   * Time limit in seconds until every pod has the certificates of `tls`. After it `pulumi up` fails, before plain HTTP is
+   * redirected. 0 does not wait. Default 60.
    */
   readonly certificateTimeoutSeconds?: number;
-  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
-/** The chart's own names: one gateway in a namespace. */
+/** Names that the chart sets, so that a namespace has at most one gateway. */
 const RELEASE = "istio-ingressgateway";
 const LABELS = { istio: "ingressgateway" };
 
-/** What "restricted" asks for beside what the chart sets; the chart's sysctl for ports below 1024 goes with its default. */
+/**
+ * Fields that the level "restricted" requires and the chart does not set. They replace the chart's default, and with it the
+ * sysctl for ports below 1024.
+ */
 const POD_SECURITY = {
   seccompProfile: { type: "RuntimeDefault" },
   sysctls: [{ name: "net.ipv4.ip_unprivileged_port_start", value: "0" }],
@@ -104,20 +108,20 @@ const POD_SECURITY = {
 
 /**
  * An Istio ingress gateway: the chart `gateway` under the fixed name `istio-ingressgateway`, and the Gateway object
- * for its hosts. Make it depend on the control plane: the injector fills in the pod's image, and a pod created too
- * early stays broken.
+ * for its hosts. Make it depend on the control plane, since the injector sets the pod's image: a pod that is created before
+ * the injector answers never works.
  */
 export class IngressGateway extends pulumi.ComponentResource {
   /**
-   * URL by which a client reaches the gateway; for a named host send that host (`curl -H "Host: ..."` or DNS). Where a load
-   * balancer has no address yet, text that says how to ask for it.
+   * URL of the gateway for clients. For a named host, send that host (`curl -H "Host: ..."` or DNS). If a load balancer has no
+   * address yet, a text with the command that reads it.
    */
   readonly url: pulumi.Output<string>;
   /** The Gateway object as `namespace/name`, for a VirtualService. */
   readonly gateway: pulumi.Output<string>;
-  /** Where the gateway's pods run; plain, since hooks need it. */
+  /** The gateway's pods. The value is plain, since hooks need it. */
   readonly pods: GatewayPods;
-  /** By which services know the gateway; plain, since policies are planned from it. */
+  /** The gateway's identity. The value is plain, since the plan of policies needs it. */
   readonly identity: ServiceIdentity;
 
   constructor(name: string, args: IngressGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -185,13 +189,13 @@ export class IngressGateway extends pulumi.ComponentResource {
               ports: [
                 ...(plain ? [port("http2", 80, nodePorts.http)] : []),
                 ...(tls ? [port("https", 443, nodePorts.https)] : []),
-                // Load balancers ask here whether a node may get traffic.
+                // Load balancers use this port for the health checks of nodes.
                 ...(serviceType === ServiceType.LoadBalancer || nodePorts.status !== undefined
                   ? [port("status-port", 15021, nodePorts.status)]
                   : []),
               ],
             },
-            // The proxy ends once it has no open connection left; when its time is over, the kubelet ends it.
+            // The proxy ends once it has no open connection. After the grace period the kubelet ends it.
             podAnnotations: {
               "proxy.istio.io/config": JSON.stringify({
                 proxyMetadata: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true" },
@@ -220,7 +224,7 @@ export class IngressGateway extends pulumi.ComponentResource {
         metadata: {
           name: `${name}-clients`,
           namespace: gatewayNamespace,
-          // `istioctl analyze` warns of each EnvoyFilter; no other API has what these are.
+          // `istioctl analyze` warns of each EnvoyFilter, but no other API has these settings.
           annotations: { "galley.istio.io/analyze-suppress": "IST0133" },
         },
         spec: { workloadSelector: { labels }, configPatches: clientPatches(args.trustedProxies ?? 0) },

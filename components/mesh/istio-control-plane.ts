@@ -12,63 +12,63 @@ import { injectionLabels, namespaceFor, namespaceName, type NamespaceArgs } from
 export { REVISION_LABEL } from "../kubernetes/namespace";
 
 export interface IstioControlPlaneArgs {
-  /** Istio release of base and istiod alike, such as `1.31.4` (chart versions are Istio versions). */
+  /** Istio release of the charts base and istiod, such as `1.31.4` (chart versions are Istio versions). */
   readonly version: string;
-  /** Where the charts come from; default: Istio's release chart repository. */
+  /** Source of the charts. Default: Istio's release chart repository. */
   readonly charts?: ChartSource;
-  /** Registry and tag of Istio's images, where they differ from the chart's. */
+  /** Registry and tag of Istio's images. Default: those of the chart. */
   readonly hub?: string;
   readonly tag?: string;
-  /** Revision name; namespaces then opt in by `istio.io/rev`. Default: none. */
+  /** Revision name, which namespaces select by the label `istio.io/rev`. Default: none. */
   readonly revision?: string;
-  /** Default: one replica, without autoscaling. */
+  /** Default: one replica without an autoscaler. */
   readonly scale?: Scale;
   readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
-  /** Providers that Telemetry and AuthorizationPolicy objects name. One of the same name in `values` replaces its like. */
+  /** Providers that Telemetry and AuthorizationPolicy objects name. A provider of the same name in `values` replaces one here. */
   readonly extensionProviders?: readonly ExtensionProvider[];
-  /** Envoy statistics beyond Istio's own choice, as regular expressions. Pods take up a change when they are made anew. */
+  /** Envoy statistics in addition to Istio's, as regular expressions. A change applies to pods that are created after it. */
   readonly proxyStats?: readonly string[];
   /** Environment variables of istiod that come from Secrets. */
   readonly secretVariables?: readonly SecretVariable[];
-  /** Write a NetworkPolicy that opens the ports of istiod alone. Default true. */
+  /** Whether to write a NetworkPolicy that opens only the ports of istiod. Default true. */
   readonly networkPolicy?: boolean;
-  /** Helm values merged last over ours, by chart. */
+  /** Helm values by chart, which replace those of this component. */
   readonly values?: { readonly base?: HelmValues; readonly istiod?: HelmValues };
   /** Default `istio-system`. */
   readonly namespace?: NamespaceArgs;
-  /** How long each release may take to get ready, in seconds. Default 180. */
+  /** Time limit for each release to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
-  /** The cluster whose webhooks are asked; default: that of the ambient kubeconfig. */
+  /** The cluster of the webhooks. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
 /**
- * How proxies read a path before routes and policies judge it, and what the service gets: without dot segments, `//` as `/`,
- * and `%2F` and `%5C` as slashes. Anything less lets a client write a path that a policy and the service read differently
+ * Normalisation of a path in proxies, before routes and policies are applied and for the service: no dot segments, `//` as
+ * `/`, and `%2F` and `%5C` as slashes. With less, a client can send a path that a policy and the service read differently
  * (Istio: "Security best practices, path normalization").
  */
 const PATH_NORMALIZATION = "DECODE_AND_MERGE_SLASHES";
 
-/** istiod fetches keys from URLs that users write: never from itself or from a cloud's metadata service. */
+/** Addresses from which istiod fetches no keys: its own, and the metadata services of clouds. Users write the URLs of keys. */
 const BLOCKED_KEY_ADDRESSES = ["127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10"];
 
 /**
  * Istio's control plane: the charts `base` (CRDs, default validator) and `istiod`.
  *
- * Releases have fixed names, `istio-base` and `istiod`: Helm owns the CRDs by release name and leaves them behind on
- * destroy, so another name could never be installed again. What writes Istio objects or pods with sidecars depends on
+ * Releases have fixed names, `istio-base` and `istiod`. Helm records the release name in the CRDs, and `destroy` keeps the
+ * CRDs, so a later installation under another name would fail. Components with Istio objects or pods with sidecars depend on
  * {@link ready}.
  */
 export class IstioControlPlane extends pulumi.ComponentResource {
   readonly namespace: pulumi.Output<string>;
   readonly version: pulumi.Output<string>;
-  /** This component, once istiod's webhooks answer: what comes before may fail with "failed calling webhook". */
+  /** This component, once istiod's webhooks answer. Before that, an object may fail with "failed calling webhook". */
   readonly ready: pulumi.Output<pulumi.Resource>;
-  /** Labels by which a namespace opts in to sidecar injection. */
+  /** Labels with which a namespace asks for sidecars. */
   readonly injectionLabels: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: IstioControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
-    // Component inputs are kept in the state: a kubeconfig may not be among them.
+    // The state stores a component's inputs, so these contain no kubeconfig.
     const { cluster, ...inputs } = args;
     super("shopzier-mesh:index:IstioControlPlane", name, inputs, guarded(cluster, opts));
     const rootNamespace = namespaceName(args.namespace ?? "istio-system");
@@ -81,10 +81,10 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     const release = {
       namespace: rootNamespace,
       timeout,
-      // What a failed upgrade made is removed.
+      // Removes the objects that a failed upgrade created.
       cleanupOnFail: true,
     };
-    // Refuse what istiod has not checked, from the first object on; without this the charts start with Ignore.
+    // Objects are refused while istiod cannot check them. The charts' default, Ignore, would accept them at first.
     const validation = { base: { validationFailurePolicy: "Fail" } };
 
     const base = new k8s.helm.v3.Release(
@@ -97,7 +97,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
           validation,
           {
             global: { istioNamespace: rootNamespace },
-            // The default validator calls the istiod of this revision.
+            // Sends the requests of the default validator to the istiod of this revision.
             defaultRevision: args.revision ?? "default",
           },
           args.values?.base,
@@ -146,12 +146,12 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     this.namespace = istiod.status.namespace;
     this.version = istiod.status.version;
     this.ready = webhooksAnswer(istiod, {
-      // One that exists is read through the provider: its uid proves which cluster is asked.
+      // A namespace that exists is read through the provider, since its uid proves which cluster is asked.
       namespace:
         namespace.created ?? k8s.core.v1.Namespace.get(`${name}-namespace`, namespace.name, { parent: this }),
       cluster,
     }).apply(() => this);
-    // Known in every preview; that what takes them comes after the injector is a matter of dependsOn.
+    // Plain labels are known in every preview. The order after the injector comes from dependsOn.
     this.injectionLabels = pulumi.output(injectionLabels(args.revision));
     this.registerOutputs({
       namespace: this.namespace,
@@ -163,7 +163,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
 
 type Named = { readonly name: string };
 
-/** Merged values with the lists that we and the user both may add to: Helm would take the last one as a whole. */
+/** Merged values, with the lists of both sides joined. Helm would take the last list as a whole. */
 function istiodValues(
   args: Pick<IstioControlPlaneArgs, "extensionProviders" | "secretVariables">,
   ...layers: readonly (HelmValues | undefined)[]
@@ -181,16 +181,16 @@ function istiodValues(
   });
 }
 
-/** Both lists; of two entries with one name the latter's. */
+/** Both lists. Of two entries with one name, the second list's is kept. */
 function joinByName(ours: readonly Named[] = [], theirs: readonly Named[] = []): readonly Named[] {
   return [...ours.filter(({ name }) => !theirs.some((their) => their.name === name)), ...theirs];
 }
 
 /**
- * Merged values in which naming a default provider for tracing or access logs does not take away the metrics.
+ * Merged values, with `prometheus` as default provider of metrics unless the values name one.
  *
- * istiod's chart names `prometheus` as provider of metrics only where `meshConfig.defaultProviders` is empty (istio/istio
- * #51384): any other entry makes all `istio_*` metrics vanish without an error. An empty list still switches them off.
+ * istiod's chart sets it only if `meshConfig.defaultProviders` is empty (istio/istio #51384). With a default provider for
+ * tracing or access logs, all `istio_*` metrics would be missing without an error. An empty list switches metrics off.
  */
 export function withMetricsProvider(...layers: readonly (HelmValues | undefined)[]): HelmValues {
   const values = mergeValues(...layers);

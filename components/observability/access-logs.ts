@@ -1,11 +1,11 @@
-/** Which requests the proxies log and what a line says, worked out as Istio's extension provider and Telemetry spec. */
+/** Access logs of the proxies, as Istio's extension provider and Telemetry spec. */
 import type { AccessLogging } from "../istio/telemetry";
 import { collectorAccess, collectorAddress, type Collector, type CollectorAccess } from "./collector";
 import type { ExtensionProvider } from "./tracing";
 
 /**
- * Field of a line → Envoy's command operator. Names are those of Istio's own JSON format; `path` has no query, since
- * clients put into queries what must not be logged.
+ * Field of a line → Envoy's command operator. Names are those of Istio's JSON format. `path` has no query, since clients may
+ * put secrets into queries.
  */
 export const ACCESS_LOG_FIELDS = {
   start_time: "%START_TIME%",
@@ -30,15 +30,15 @@ export const ACCESS_LOG_FIELDS = {
   requested_server_name: "%REQUESTED_SERVER_NAME%",
   user_agent: "%REQ(USER-AGENT)%",
   x_forwarded_for: "%REQ(X-FORWARDED-FOR)%",
-  /** What authorization policies in dry run would have done: `denied` or `allowed`. */
+  /** Result of authorization policies in dry run: `denied` or `allowed`. */
   rbac_dry_run_deny: "%DYNAMIC_METADATA(envoy.filters.http.rbac:istio_dry_run_deny_shadow_engine_result)%",
   rbac_dry_run_allow: "%DYNAMIC_METADATA(envoy.filters.http.rbac:istio_dry_run_allow_shadow_engine_result)%",
 } as const;
 export type AccessLogField = keyof typeof ACCESS_LOG_FIELDS;
 
 /**
- * Field that a client writes, or its own sidecar passes on → where Envoy's attributes have it. As text it ends before a quote
- * or a backslash, by which a client would write fields of its own: Envoy escapes JSON alone.
+ * Fields whose value a client controls → their place in Envoy's attributes. In the text format the value ends before a quote
+ * or a backslash, with which a client could add fields, since Envoy escapes only JSON.
  */
 const OF_CLIENTS: Partial<Record<AccessLogField, string>> = {
   method: "request.method",
@@ -50,7 +50,7 @@ const OF_CLIENTS: Partial<Record<AccessLogField, string>> = {
   x_forwarded_for: "request.headers['x-forwarded-for']",
 };
 
-/** Fields unless told otherwise: what tells a failure from its cause, and nothing of the client. */
+/** Default fields. They show a failure and its cause, and no data of the client. */
 export const DEFAULT_ACCESS_LOG_FIELDS: readonly AccessLogField[] = [
   "start_time",
   "method",
@@ -75,17 +75,20 @@ export interface AccessLogs {
   readonly encoding?: "json" | "text";
   /** Default {@link DEFAULT_ACCESS_LOG_FIELDS}. */
   readonly fields?: readonly AccessLogField[];
-  /** Log requests that had an answer of 400 and more, or none, and TCP connections that failed. With `slowerThanMs` either is enough. */
+  /**
+   * Log only requests with a status from 400 on or without an answer, and failed TCP connections. With `slowerThanMs`, one of the
+   * two conditions is enough. Default false.
+   */
   readonly errors?: boolean;
-  /** Log requests that took at least this many milliseconds. */
+  /** Log only requests that took at least this time in milliseconds. Default: all. */
   readonly slowerThanMs?: number;
-  /** Log requests to these versions only, at their callers and at themselves. */
+  /** Log only requests to these versions, both at their callers and at their pods. Default: all. */
   readonly versions?: readonly string[];
-  /** Send them by OTLP over gRPC instead of writing them to the proxies' standard output. */
+  /** Send the logs by OTLP over gRPC. Default: the proxies' standard output. */
   readonly collector?: Collector;
 }
 
-/** What access logs take. */
+/** The Istio configuration for access logs. */
 export interface AccessLogPlan {
   readonly extensionProvider: ExtensionProvider;
   readonly access?: CollectorAccess;
@@ -95,7 +98,7 @@ export interface AccessLogPlan {
 
 const PROVIDER_NAME = "access-log";
 
-/** The access logs of a mesh. Log format and filter are Envoy's: a proxy logs nothing that the filter leaves out. */
+/** The access logs of a mesh. Envoy applies format and filter in each proxy. */
 export function planAccessLogs(logs: AccessLogs): AccessLogPlan {
   const { encoding = "json", fields = DEFAULT_ACCESS_LOG_FIELDS, collector } = logs;
   const operators = Object.fromEntries(fields.map((field) => [field, ACCESS_LOG_FIELDS[field]]));
@@ -110,7 +113,7 @@ export function planAccessLogs(logs: AccessLogs): AccessLogPlan {
             envoyOtelAls: {
               ...collectorAddress(collector),
               logName: "access",
-              // Without a text of ours istiod writes Istio's default line into the body, with the query.
+              // Without a text, istiod writes Istio's default line into the body, which has the query.
               logFormat: { text, labels: operators },
             },
           }
@@ -137,14 +140,14 @@ function textFormat(fields: readonly AccessLogField[]): string {
   return `${pairs.join(" ")}\n`;
 }
 
-/** A CEL expression over Envoy's attributes (Envoy docs, "Attributes"); empty when every request is logged. */
+/** A CEL expression over Envoy's attributes (Envoy docs, "Attributes"); empty if every request is logged. */
 export function filterExpression({ errors = false, slowerThanMs, versions }: AccessLogs): string {
   const kinds = [
-    // A client that left before the answer leaves no code. A TCP connection never has one: flags tell that it failed.
+    // If the client disconnects before the answer, there is no code. A TCP connection never has one; its flags show a failure.
     ...(errors
       ? ["(has(response.code) ? response.code >= 400 : has(request.method) || response.flags != 0)"]
       : []),
-    // The duration of a TCP connection is its life.
+    // The duration of a TCP connection is its lifetime, so TCP is excluded.
     ...(slowerThanMs === undefined
       ? []
       : [`has(request.method) && request.duration >= duration('${slowerThanMs}ms')`]),
@@ -155,7 +158,7 @@ export function filterExpression({ errors = false, slowerThanMs, versions }: Acc
       : [
           versions
             .flatMap((version) => [
-              // A caller knows the version as the subset of the cluster, the called as the label of its own pod.
+              // The caller's proxy has the version in the subset of the cluster, the version's proxy in the label of its pod.
               `xds.cluster_name.contains('|${version}|')`,
               `xds.node.metadata.LABELS.version == '${version}'`,
             ])

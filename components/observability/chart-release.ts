@@ -10,33 +10,33 @@ export interface ContainerImage {
   readonly tag: string;
 }
 
-/** How a chart is installed. */
+/** Arguments of the installation of a chart. */
 export interface ChartReleaseArgs {
-  /** Version of the chart. Default: one that these components were tested with. */
+  /** Version of the chart. Default: a version that these components are tested with. */
   readonly version?: string;
-  /** Where the chart comes from. Default: the chart repository of its project. */
+  /** Source of the chart. Default: the chart repository of its project. */
   readonly charts?: ChartSource;
-  /** Default: the chart's. */
+  /** Default: the image of the chart. */
   readonly image?: ContainerImage;
   readonly resources?: k8s.types.input.core.v1.ResourceRequirements;
-  /** Helm values of the chart, merged last over ours. */
+  /** Helm values of the chart, which replace those of this component. */
   readonly values?: HelmValues;
   /** Default: the name of the chart. */
   readonly namespace?: NamespaceArgs;
-  /** How long the release may take to get ready, in seconds. Default 180. */
+  /** Time limit for the release to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
-  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
-/** A chart with a release, a Service and, unless told otherwise, a namespace of its own name. */
+/** A chart, whose name is also that of the release, of the Service and, by default, of the namespace. */
 export interface Chart {
   readonly name: string;
   readonly version: string;
   readonly charts: ChartSource;
 }
 
-/** The namespace of a chart, and what makes it. */
+/** The namespace of a chart, and the resource that creates it. */
 export function chartNamespace(
   name: string,
   { name: chartName }: Chart,
@@ -46,7 +46,7 @@ export function chartNamespace(
   return { name: namespaceName(namespace), ready: namespaceFor(name, namespace, { parent, cluster }).ready };
 }
 
-/** Installs a chart with `values`, and those of the user over them. */
+/** Installs a chart with `values`, which the values of the user replace. */
 export function chartRelease(
   name: string,
   { name: chartName, version, charts }: Chart,

@@ -7,28 +7,28 @@ import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 export interface DashboardsArgs {
   readonly service: ObservedService;
-  /** Which series the panels read. Default `istio`. */
+  /** The series that the panels query. Default `istio`. */
   readonly source?: MetricsSource;
-  /** Where the ingress gateway is. Default `istio-ingress`. */
+  /** Namespace of the ingress gateway. Default `istio-ingress`. */
   readonly gatewayNamespace?: string;
-  /** Labels of its pods. Default `istio: ingressgateway`. */
+  /** Labels of the gateway's pods. Default `istio: ingressgateway`. */
   readonly gatewayLabels?: Readonly<Record<string, string>>;
   /** Default `grafana-dashboards`. */
   readonly namespace?: NamespaceArgs;
-  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
 /** Label by which the sidecar of Grafana's chart finds dashboards in any namespace. */
 export const DASHBOARD_LABEL = "grafana_dashboard";
 
-/** Grafana dashboards as labelled ConfigMaps, for any Grafana of the cluster whose sidecar looks for them. */
+/** Grafana dashboards as labelled ConfigMaps, for each Grafana in the cluster whose sidecar finds them by the label. */
 export class Dashboards extends pulumi.ComponentResource {
   constructor(name: string, args: DashboardsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("shopzier-mesh:index:Dashboards", name, withoutCluster(args), guarded(args.cluster, opts));
     const { namespace = "grafana-dashboards" } = args;
     const { ready } = namespaceFor(name, namespace, { parent: this, cluster: args.cluster });
-    // Loaded only where it is needed: Grafana's library takes a tenth of a second.
+    // Loaded only if it is needed, since Grafana's library takes 0.1 s.
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     const { dashboards } = require("./dashboards") as typeof import("./dashboards");
     const data = Object.fromEntries(

@@ -1,5 +1,5 @@
 /* eslint-disable @typescript-eslint/no-deprecated -- the schema that Grafana reads from ConfigMaps; it does not read the second one there. */
-/** Grafana dashboards about the versions of a service and the mesh, from the same queries as the rules. */
+/** Grafana dashboards of the versions of a service and of the mesh, with the same queries as the Prometheus rules. */
 import { DashboardBuilder, RowBuilder, type Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { DataqueryBuilder } from "@grafana/grafana-foundation-sdk/prometheus";
 import { PanelBuilder as StatBuilder } from "@grafana/grafana-foundation-sdk/stat";
@@ -9,10 +9,10 @@ import { gatewayUp, VersionQueries, type MetricsSource, type ObservedService } f
 /** Uid of the Prometheus data source that panels read. */
 export const PROMETHEUS_DATA_SOURCE = "prometheus";
 
-/** The unit of a panel's values, in Grafana's names. */
+/** The unit of a panel's values, with Grafana's names. */
 type Unit = "reqps" | "percentunit" | "ms" | "short" | "s" | "bytes";
 
-/** Window of a rate in a panel: Grafana's own, four scrape intervals at least. */
+/** Window of a rate in a panel: Grafana's variable, which is at least four scrape intervals. */
 const WINDOW = "$__rate_interval";
 
 const source = { type: "prometheus", uid: PROMETHEUS_DATA_SOURCE };
@@ -48,7 +48,7 @@ function dashboard(uid: string, title: string): DashboardBuilder {
     .timezone("browser");
 }
 
-/** File name → dashboard: traffic of a service by version with its golden signals and shares, and the health of the mesh. */
+/** File name → dashboard: the golden signals and shares of a service by version, and the health of the mesh. */
 export function dashboards(
   service: ObservedService,
   metrics: MetricsSource,

@@ -11,13 +11,13 @@ import { DASHBOARD_LABEL } from "./dashboard-config-maps";
 import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 export interface GrafanaArgs extends ChartReleaseArgs {
-  /** URL of Prometheus within the cluster. Default: that of component `Prometheus`. */
+  /** URL of Prometheus within the cluster. Default: that of the component `Prometheus`. */
   readonly prometheusUrl?: pulumi.Input<string>;
-  /** URL of the Jaeger in which traces are looked up: `url` of component `Jaeger`. Default: none. */
+  /** URL of the Jaeger with the traces, such as `url` of the component `Jaeger`. Default: none. */
   readonly jaegerUrl?: pulumi.Input<string>;
 }
 
-/** Grafana 12.0, by its own chart. */
+/** Grafana 12.0, installed by its chart. */
 const CHART: Chart = {
   name: "grafana",
   version: "9.2.2",
@@ -25,8 +25,8 @@ const CHART: Chart = {
 };
 
 /**
- * Grafana, by its own chart, with Prometheus and Jaeger as data sources and every dashboard of the cluster that is
- * labelled as one. The chart makes up a password for `admin` and keeps it in Secret `grafana`; nobody else gets in.
+ * Grafana, installed by its chart, with Prometheus and Jaeger as data sources and all labelled dashboards of the cluster. The
+ * chart generates a password for `admin` and stores it in Secret `grafana`. There is no other user.
  */
 export class Grafana extends pulumi.ComponentResource {
   /** URL within the cluster. */
@@ -75,7 +75,7 @@ export class Grafana extends pulumi.ComponentResource {
   }
 }
 
-/** The chart writes a registry before every name, also an empty one. What is one in a name is told as Docker does. */
+/** Registry and name of an image, which the chart has as separate values. The first part is a registry by Docker's rules. */
 function imageValues({ repository: name, tag }: ContainerImage): HelmValues {
   const [, registry = "docker.io", repository = name] = /^([^/]*[.:][^/]*|localhost)\/(.+)$/.exec(name) ?? [];
   return { registry, repository, tag };

@@ -1,32 +1,32 @@
-/** Where Jaeger keeps traces and where it listens: its own configuration file. */
+/** Jaeger's configuration file: storage and ports. */
 import type { HelmValues } from "../kubernetes/helm-chart";
 import type { Collector } from "./collector";
 import type { Storage } from "./prometheus";
 
-/** Name of the release, and so of its Service; its default namespace too. */
+/** Name of the release, of its Service and, by default, of its namespace. */
 export const JAEGER_NAME = "jaeger";
-/** Where the volume for Badger is mounted. */
+/** Mount path of the volume for Badger. */
 export const BADGER_FOLDER = "/badger";
 
-/** An Elasticsearch or OpenSearch. */
+/** An Elasticsearch or OpenSearch server. */
 export interface SearchStore {
   readonly url: string;
   /** Secret in Jaeger's namespace with keys `username` and `password`. Default: no login. */
   readonly credentials?: string;
-  /** PEM certificates of the authorities that may have issued its certificate, with an https URL. Default: the public ones. */
+  /** With an https URL: PEM certificates of the authorities for the server's certificate. Default: the public authorities. */
   readonly ca?: string;
 }
 
-/** Where traces are kept: one of these. */
+/** Storage of the traces: exactly one of these. */
 export type JaegerStorage =
-  /** In memory, the oldest going first; lost with the pod. */
+  /** In memory. The oldest traces are removed first, and all are lost with the pod. */
   | { readonly memory: { readonly maxTraces: number } }
-  /** In files on a persistent volume, for so many hours. */
+  /** In files on a persistent volume, for the given number of hours. */
   | { readonly badger: Storage & { readonly hours: number } }
   | { readonly elasticsearch: SearchStore }
   | { readonly opensearch: SearchStore };
 
-/** Where a Jaeger of this component takes spans: OTLP by gRPC, and Zipkin. Plain, since it decides the mesh's configuration. */
+/** The addresses for spans of the component Jaeger: OTLP over gRPC, and Zipkin. They are plain, since the plan of the mesh needs them. */
 export function jaegerCollectors(namespace: string = JAEGER_NAME): {
   readonly otlp: Collector;
   readonly zipkin: Collector;
@@ -35,7 +35,7 @@ export function jaegerCollectors(namespace: string = JAEGER_NAME): {
   return { otlp: { host, port: 4317 }, zipkin: { host, port: 9411 } };
 }
 
-/** Jaeger's own configuration (Jaeger docs, "Configuration"): it replaces the chart's as a whole. */
+/** Jaeger's configuration (Jaeger docs, "Configuration"), which replaces that of the chart as a whole. */
 export function jaegerConfig(storage: JaegerStorage): HelmValues {
   const every = (port: number) => ({ endpoint: `0.0.0.0:${port}` });
   return {

@@ -11,7 +11,7 @@ export interface JaegerArgs extends ChartReleaseArgs {
   readonly storage?: JaegerStorage;
 }
 
-/** Jaeger 2, by the chart of its project; its versions before 4.0 had Jaeger 1. */
+/** Jaeger 2, installed by the chart of its project. Chart versions before 4.0 have Jaeger 1. */
 const CHART: Chart = {
   name: JAEGER_NAME,
   version: "4.11.1",
@@ -20,8 +20,8 @@ const CHART: Chart = {
 const VOLUME = "badger";
 
 /**
- * Jaeger 2, by the chart of its project: one pod that takes OTLP and Zipkin spans, keeps them and shows them. It has no
- * sidecar and no login: reach it by port forwarding, or put something that asks for one in front.
+ * Jaeger 2, installed by the chart of its project: one pod that receives OTLP and Zipkin spans, stores them and shows them. It
+ * has no sidecar and no login. Use port forwarding, or a proxy with a login in front of it.
  */
 export class Jaeger extends pulumi.ComponentResource {
   /** URL of the user interface and the query API within the cluster. */
@@ -39,7 +39,7 @@ export class Jaeger extends pulumi.ComponentResource {
               metadata: {
                 name: "jaeger-badger",
                 namespace: namespace.name,
-                // Most classes bind a volume with its first pod, which comes after.
+                // Most storage classes bind a volume only with its first pod, which is created later.
                 annotations: { "pulumi.com/skipAwait": "true" },
               },
               spec: {
@@ -79,7 +79,7 @@ function jaegerValues(args: JaegerArgs, storage: JaegerStorage): HelmValues {
       resources: args.resources,
       podLabels: { "sidecar.istio.io/inject": "false" },
       extraEnv: [
-        // The chart mounts the configuration in a way that no change of it reaches the pod; this makes a new pod.
+        // The pod does not see a change of the mounted configuration; a changed variable replaces the pod.
         {
           name: "CONFIG_HASH",
           value: createHash("sha256").update(JSON.stringify(config)).digest("hex").slice(0, 16),

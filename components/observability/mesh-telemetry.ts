@@ -11,23 +11,23 @@ import type { ClusterAccess } from "../kubernetes/cluster-access";
 import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 export interface MeshTelemetryArgs {
-  /** From `planTracing`; its extension provider and variables go to the control plane. */
+  /** Result of `planTracing`. Its extension provider and variables are arguments of the control plane. */
   readonly tracing?: TracingPlan;
-  /** From `planAccessLogs`; its extension provider goes to the control plane. */
+  /** Result of `planAccessLogs`. Its extension provider is an argument of the control plane. */
   readonly accessLogs?: AccessLogPlan;
-  /** From `planMetrics`. */
+  /** Result of `planMetrics`. */
   readonly metrics?: Metrics;
-  /** Istio's root namespace: that of the control plane. Default `istio-system`. */
+  /** Istio's root namespace, which is that of the control plane. Default `istio-system`. */
   readonly rootNamespace?: string;
-  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
 /**
- * What the proxies of a mesh report: one Telemetry object for the mesh, one for each namespace that differs, and what it
- * takes to reach a collector outside the cluster. Make it depend on the control plane.
+ * The telemetry of the proxies of a mesh: one Telemetry object for the mesh, one for each namespace that differs, and the
+ * objects for collectors outside the cluster. Make it depend on the control plane.
  *
- * Istio takes one object without selector for each namespace; a second one of the same namespace makes both uncertain
+ * Istio allows one object without selector in a namespace. With a second one, it is undefined which of them applies
  * (analyzer message IST0160).
  */
 export class MeshTelemetry extends pulumi.ComponentResource {
@@ -54,7 +54,7 @@ export class MeshTelemetry extends pulumi.ComponentResource {
           ),
       );
       if (destinationRule) {
-        // A proxy that starts waits for authorities that are missing.
+        // A proxy does not start while the ConfigMap with the authorities is missing.
         const withRoots = { ...inThis, dependsOn: roots };
         new DestinationRule(`${name}-${host}-tls`, { metadata, spec: destinationRule }, withRoots);
       }

@@ -1,8 +1,8 @@
-/** Changes of Istio's standard metrics, worked out as a Telemetry spec. */
+/** Changes of Istio's standard metrics, as a Telemetry spec. */
 import type { Metrics, MetricsOverride } from "../istio/telemetry";
 import { UPSTREAM_CLUSTER } from "./queries";
 
-/** Istio's names of its metrics (Telemetry API, IstioMetric). */
+/** Istio's metrics, with the names of the Telemetry API (IstioMetric). */
 export const ISTIO_METRICS = [
   "REQUEST_COUNT",
   "REQUEST_DURATION",
@@ -17,7 +17,7 @@ export const ISTIO_METRICS = [
 ] as const;
 export type IstioMetric = (typeof ISTIO_METRICS)[number];
 
-/** A class of requests: those with this method (any by default) and a path that has one of these two. */
+/** A class of requests: those with this method (default: any) and with one of these two kinds of path. */
 export interface Operation {
   readonly name: string;
   readonly method?: string;
@@ -25,22 +25,22 @@ export interface Operation {
 }
 
 export interface MetricCustomization {
-  /** Tag → CEL expression over Envoy's attributes (`request.method`); adds the tag to every metric or overrides it. */
+  /** Tag → CEL expression over Envoy's attributes (`request.method`). It adds the tag to every metric, or replaces its value. */
   readonly tags?: Readonly<Record<string, string>>;
-  /** Tags that every metric loses. */
+  /** Tags to remove from every metric. Default: none. */
   readonly remove?: readonly string[];
-  /** Metrics that are not made. */
+  /** Metrics to disable. Default: none. */
   readonly disable?: readonly IstioMetric[];
-  /** Classes of requests, first match first; their name becomes tag `request_operation` of request counts and durations. */
+  /** Classes of requests, of which the first match applies. Its name is the tag `request_operation` of request counts and durations. */
   readonly operations?: readonly Operation[];
   /**
-   * Tag {@link UPSTREAM_CLUSTER} of the request counts and durations of callers: as many values as there are versions that
-   * a proxy calls. Rules and dashboards of source `istio` need it. Default false.
+   * Adds the tag {@link UPSTREAM_CLUSTER} to the request counts and durations of callers. It has one value for each version
+   * that a proxy calls. Prometheus rules and dashboards of source `istio` need it. Default false.
    */
   readonly upstreamCluster?: boolean;
 }
 
-/** Entry of the mesh's Telemetry object; nothing when nothing is changed. */
+/** Entry of the mesh's Telemetry object; undefined without a change. */
 export function planMetrics({
   tags = {},
   remove = [],
@@ -72,10 +72,10 @@ export function planMetrics({
   return overrides.length > 0 ? { providers: [{ name: "prometheus" }], overrides } : undefined;
 }
 
-/** A CEL expression that gives the name of the first class that a request is of, else `other`. */
+/** A CEL expression whose value is the name of the first class that a request belongs to, or `other`. */
 export function classification(operations: readonly Operation[]): string {
   return operations.reduceRight((otherwise, { name, method, path }) => {
-    // Without the query: else every query would be a path of its own.
+    // `url_path` has no query, so that requests with different queries are in one class.
     const test =
       "exact" in path
         ? `request.url_path == ${cel(path.exact)}`

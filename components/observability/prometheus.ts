@@ -9,23 +9,23 @@ import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 /** A persistent volume. */
 export interface Storage {
-  /** Kubernetes quantity, such as `10Gi`. */
+  /** A Kubernetes quantity, such as `10Gi`. */
   readonly size: string;
-  /** Default: the cluster's default class. */
+  /** Default: the default storage class of the cluster. */
   readonly storageClass?: string;
 }
 
 export interface PrometheusArgs extends ChartReleaseArgs {
-  /** How long samples are kept, as Prometheus writes it. Default `15d`. */
+  /** Retention time of samples in Prometheus' format. Default `15d`. */
   readonly retention?: string;
-  /** Default: none; what was measured is lost with the pod. The oldest samples go before four fifths of it are used. */
+  /** Volume of the samples, of which at most 80 percent are used. Default: none, so that samples are lost with the pod. */
   readonly storage?: Storage;
   /** Seconds between two scrapes of a target and two evaluations of a rule. Default {@link SCRAPE_INTERVAL_SECONDS}. */
   readonly intervalSeconds?: number;
   readonly rules?: readonly RuleGroup[];
 }
 
-/** Prometheus 3.14, by the chart of its community. */
+/** Prometheus 3.14, installed by the chart of its community. */
 const CHART: Chart = {
   name: "prometheus",
   version: "29.27.0",
@@ -35,12 +35,12 @@ const PORT = 9090;
 const RULES = { configMap: "prometheus-rules", folder: "/etc/prometheus-rules" };
 
 /**
- * Prometheus, by the chart of its community, for a mesh under strict mutual TLS.
+ * Prometheus, installed by the chart of its community, for a mesh with strict mutual TLS.
  *
- * It has no sidecar and no certificate: the chart's own jobs read pods by their `prometheus.io` annotations, which the
- * injector points at the merged metrics of proxy and application on port 15020. That port takes plain HTTP whatever the
- * mesh demands, and no authorization policy reaches it. Rules are in a ConfigMap of their own, so that a preview shows
- * which rule changes; Prometheus takes a change up by itself.
+ * It has no sidecar and no certificate. The chart's jobs find pods by their `prometheus.io` annotations, which the injector
+ * sets to the merged metrics of proxy and application on port 15020. That port serves plain HTTP in every mutual TLS mode,
+ * and authorization policies do not apply to it. Rules are in a separate ConfigMap, so that a preview shows which rule
+ * changes. Prometheus reloads them itself.
  */
 export class Prometheus extends pulumi.ComponentResource {
   /** URL within the cluster. */
@@ -53,7 +53,7 @@ export class Prometheus extends pulumi.ComponentResource {
       `${name}-rules`,
       {
         metadata: { name: RULES.configMap, namespace: namespace.name },
-        // JSON is YAML; a line for each part, so that a preview shows what changes.
+        // JSON is valid YAML. Each part is on its own line, so that a preview shows the changed parts.
         data: { "rules.yml": JSON.stringify({ groups: args.rules ?? [] }, undefined, 2) },
       },
       { parent: this, dependsOn: namespace.ready },
@@ -70,25 +70,25 @@ export class Prometheus extends pulumi.ComponentResource {
 function prometheusValues(args: PrometheusArgs): HelmValues {
   const { storage, intervalSeconds: interval = SCRAPE_INTERVAL_SECONDS } = args;
   return {
-    // What else the chart brings: pages, metrics of nodes and of Kubernetes objects, a gateway for batch jobs.
+    // Other parts of the chart: alert manager, metrics of nodes and of Kubernetes objects, a gateway for batch jobs.
     alertmanager: { enabled: false },
     "kube-state-metrics": { enabled: false },
     "prometheus-node-exporter": { enabled: false },
     "prometheus-pushgateway": { enabled: false },
-    // Prometheus looks for changed files itself.
+    // Not needed, since Prometheus checks for changed files itself.
     configmapReload: { prometheus: { enabled: false } },
     server: {
-      // Service names and ports that Istio's documents, Kiali and Grafana expect.
+      // The Service name and port that Istio's documentation, Kiali and Grafana expect.
       fullnameOverride: CHART.name,
       service: { servicePort: PORT },
       image: args.image,
       retention: args.retention ?? "15d",
-      // A full volume does not free itself: what is too old is found only where there is room to write (Prometheus docs, "Storage").
+      // Prometheus needs free space to remove old samples, so a full volume would stay full (Prometheus docs, "Storage").
       ...(storage && { retentionSize: `${Math.floor(amount(storage.size) * 0.8)}B` }),
       resources: args.resources,
       global: {
         scrape_interval: `${interval}s`,
-        // Prometheus refuses a time-out that is longer than the interval.
+        // Prometheus refuses a time-out longer than the interval.
         scrape_timeout: `${Math.min(interval, 10)}s`,
         evaluation_interval: `${interval}s`,
       },

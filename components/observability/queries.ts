@@ -1,22 +1,25 @@
 /**
- * What is asked of Prometheus about the versions of a service: the one place for the PromQL of rules and dashboards.
+ * PromQL about the versions of a service, for Prometheus rules and dashboards.
  *
- * In two variants, by where the series come from. `istio`: Istio's standard metrics, of its own proxies, with the
- * tag {@link UPSTREAM_CLUSTER}. `envoy`: the
- * upstream statistics of any Envoy, which count attempts (a retried request counts twice) and need
- * {@link ENVOY_REQUEST_STATS} admitted.
+ * There are two variants by source of the series:
+ * - `istio`: Istio's standard metrics with the tag {@link UPSTREAM_CLUSTER}.
+ * - `envoy`: Envoy's upstream statistics. They count attempts, so a retried request counts twice, and they need
+ *   {@link ENVOY_REQUEST_STATS} in the inclusion list.
  */
 
-/** Seconds between two scrapes of a target and two evaluations of a rule, if nothing else is said. */
+/** Default time between two scrapes of a target and two evaluations of a rule. */
 export const SCRAPE_INTERVAL_SECONDS = 15;
 
-/** Which series requests are counted by. */
+/** The series that count the requests. */
 export type MetricsSource = "istio" | "envoy";
 
-/** Who counted: the proxy of the caller (most often the gateway; sees also what never arrived), or that of the version itself. */
+/**
+ * The proxy that counts: that of the caller, in most cases the gateway, or that of the version. Only the caller's proxy counts
+ * requests that did not reach the version.
+ */
 export type Viewpoint = "caller" | "callee";
 
-/** A service in versions, as its series name it. */
+/** A service and its versions, with the names in its series. */
 export interface ObservedService {
   readonly name: string;
   readonly namespace: string;
@@ -27,25 +30,25 @@ export interface ObservedService {
 
 /**
  * Envoy statistics of the variant `envoy`, for `proxyStatsMatcher.inclusionRegexps`: responses by code, their times, and
- * what circuit breakers refuse.
+ * refusals by circuit breakers.
  */
 export const ENVOY_REQUEST_STATS: readonly string[] = [
   "cluster\\.(outbound|inbound)\\|.*\\.upstream_rq_([0-9]{3}|time|(active|pending)_overflow)",
 ];
 
-/** Envoy statistics of when the certificates that a gateway shows end, by `credentialName`; for the same list. */
+/** Envoy statistics of the end of a gateway's certificates by `credentialName`, for the same list. */
 export const GATEWAY_CERTIFICATE_STATS: readonly string[] = [
   "listener\\..*\\.ssl\\.certificate\\.kubernetes:.*\\.expiration_unix_time_seconds",
 ];
 
 /**
- * Tag of what callers count, for the variant `istio` (`upstreamCluster` of `planMetrics` makes it): the cluster that the
- * route chose, which says the version. Istio's own tag `destination_version` comes from the proxy that answers, and is
- * `unknown` for what the caller's proxy failed itself: no healthy pod, no connection, overflow, time-out.
+ * Tag of the caller's series for the variant `istio`: the cluster of the route, which contains the version. `upstreamCluster` of
+ * `planMetrics` adds it. Istio's tag `destination_version` comes from the proxy that answers, so it is `unknown` if no
+ * version answers: no healthy pod, no connection, overflow, time-out.
  */
 export const UPSTREAM_CLUSTER = "upstream_cluster";
 
-/** Istio's metrics and their tags that the queries of variant `istio` read: without one of them rules and dashboards are empty. */
+/** Istio's metrics and tags that the queries of variant `istio` need. Without one of them, rules and dashboards are empty. */
 export const ISTIO_QUERIED = {
   metrics: ["REQUEST_COUNT", "REQUEST_DURATION"],
   tags: [
@@ -63,12 +66,12 @@ export const LATENCY_BUCKETS_MS: readonly number[] = [
   0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000,
 ];
 
-/** Whether each pod of the ingress gateway answers: others of the cluster may have a gateway of the same label. */
+/** `up` of the ingress gateway's pods. The namespace distinguishes them from other gateways with the same labels. */
 export function gatewayUp(
   namespace: string,
   labels: Readonly<Record<string, string>> = { istio: "ingressgateway" },
 ): string {
-  // Prometheus has labels of pods under names of its own alphabet.
+  // Prometheus replaces characters of label names that it does not allow.
   const selectors = Object.entries(labels).map(
     ([key, value]) => `${key.replace(/\W/g, "_")}=${JSON.stringify(value)}`,
   );
@@ -87,44 +90,44 @@ export function promDuration(seconds: number): string {
   return `${seconds}s`;
 }
 
-/** The queries about one service. Rates are per second; every result has a label `version`. */
+/** The queries about one service. Rates are per second. Each result has a label `version`. */
 export class VersionQueries {
   constructor(
     private readonly service: ObservedService,
     private readonly source: MetricsSource,
   ) {}
 
-  /** Requests. */
+  /** Rate of requests. */
   requests(seenBy: Viewpoint, window: string): string {
     return this.sum(seenBy, "version", this.counter, "", window);
   }
 
-  /** Requests by version and response code. */
+  /** Rate of requests by version and response code. */
   codes(seenBy: Viewpoint, window: string): string {
     return this.sum(seenBy, "version, response_code", this.counter, "", window);
   }
 
-  /** Requests that the service failed: a status of 500 and more. */
+  /** Rate of failed requests, which have a status from 500 on. */
   errors(seenBy: Viewpoint, window: string): string {
     return this.sum(seenBy, "version", this.counter, 'response_code=~"5.."', window);
   }
 
-  /** Failed part of the requests, 0 to 1; nothing where there were no requests. */
+  /** Failed share of the requests, 0 to 1; no value without requests. */
   errorRatio(seenBy: Viewpoint, window: string): string {
     const requests = this.requests(seenBy, window);
-    // A version that never failed has no series of failures.
+    // A version without failures has no series of failures.
     return `(${this.errors(seenBy, window)} or 0 * ${requests}) / (${requests} > 0)`;
   }
 
-  /** Part of the requests that took longer than a bound of the histogram, 0 to 1. */
+  /** Share of the requests that took longer than a bound of the histogram, 0 to 1. */
   slowRatio(seenBy: Viewpoint, window: string, thresholdMs: number): string {
-    // Prometheus 3 writes whole bounds with a decimal, older ones as they are.
+    // Prometheus 3 writes whole bounds with a decimal, older versions without.
     const bound = `le=~"${String(thresholdMs).replace(".", "[.]")}([.]0)?"`;
     const all = this.sum(seenBy, "version", `${this.histogram}_bucket`, 'le="+Inf"', window);
     return `1 - ${this.sum(seenBy, "version", `${this.histogram}_bucket`, bound, window)} / (${all} > 0)`;
   }
 
-  /** Latency in milliseconds below which a part of the requests stayed. */
+  /** Quantile of the latency, in milliseconds. */
   latency(seenBy: Viewpoint, window: string, quantile: number): string {
     const buckets = this.sum(seenBy, "version, le", `${this.histogram}_bucket`, "", window);
     return `histogram_quantile(${quantile}, ${buckets})`;
@@ -150,7 +153,7 @@ export class VersionQueries {
     metric: string,
   ): { selector: string; versionLabel: string; versionPattern: string } {
     const { name, namespace, port, versions } = this.service;
-    // Envoy counts under one name by code and by class of codes.
+    // Under this name, Envoy has series by code and series by class of codes.
     const codes = metric === this.counter ? ',response_code!=""' : "";
     const names = versions.join("|");
     if (seenBy === "callee") {
@@ -158,7 +161,7 @@ export class VersionQueries {
         selector:
           this.source === "istio"
             ? `reporter="destination",destination_service_name="${name}",destination_service_namespace="${namespace}",destination_version=~"${names}"`
-            : // Labels of the pod, which Prometheus adds when it scrapes.
+            : // Prometheus adds the labels of the pod when it scrapes.
               `cluster_name=~"inbound[|]${port}[|].*"${codes},namespace="${namespace}",app="${name}",version=~"${names}"`,
         versionLabel: this.source === "istio" ? "destination_version" : "version",
         versionPattern: "(.*)",

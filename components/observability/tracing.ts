@@ -1,26 +1,26 @@
-/** Which tracing a mesh has, worked out as Istio's extension provider and Telemetry spec. */
+/** Tracing of a mesh, as Istio's extension provider and Telemetry spec. */
 import { defined } from "../istio/defined";
 import type { Tracing as TracingSpec } from "../istio/telemetry";
 import { collectorAccess, collectorAddress, type Collector, type CollectorAccess } from "./collector";
 
-/** Who gets the spans of the proxies, and how. */
+/** The receiver of the proxies' spans, and the protocol. */
 export const TracingProvider = {
-  /** Jaeger, by OTLP over gRPC. */
+  /** Jaeger, with OTLP over gRPC. */
   jaeger: "jaeger",
-  /** Anything that takes Zipkin's JSON (version 2) over HTTP; contexts travel as B3 and W3C headers. */
+  /** A receiver of Zipkin's JSON (version 2) over HTTP. Trace contexts are B3 and W3C headers. */
   zipkin: "zipkin",
   /** A Datadog agent. */
   datadog: "datadog",
-  /** LightStep (ServiceNow Cloud Observability): OTLP over gRPC with an access token. */
+  /** LightStep (ServiceNow Cloud Observability), with OTLP over gRPC and an access token. */
   lightstep: "lightstep",
-  /** Anything that takes OTLP over gRPC, such as an OpenTelemetry collector. */
+  /** A receiver of OTLP over gRPC, such as an OpenTelemetry collector. */
   otlp: "otlp",
   /** No tracing by the proxies. */
   none: "none",
 } as const;
 export type TracingProvider = (typeof TracingProvider)[keyof typeof TracingProvider];
 
-/** Where a provider listens unless told otherwise. */
+/** Default port of a provider. */
 export const TRACING_PORTS: Readonly<Record<Exclude<TracingProvider, "none">, number>> = {
   jaeger: 4317,
   zipkin: 9411,
@@ -35,28 +35,28 @@ export type TraceTag =
   | { readonly header: string; readonly default?: string }
   | { readonly environment: string; readonly default?: string };
 
-/** One key of a Kubernetes Secret. */
+/** A key of a Kubernetes Secret. */
 export interface SecretKey {
   readonly name: string;
   readonly key: string;
 }
 
-/** Share of the requests and tags of the spans, for a mesh or a namespace. */
+/** Sampling and tags of the spans of a mesh or a namespace. */
 export interface TraceSampling {
-  /** Percent of the requests that start a trace, 0 to 100. 0 reports nothing at all, whatever a caller asks for. */
+  /** Percent of the requests that start a trace, 0 to 100. With 0 no span is reported, even if a caller requests it. */
   readonly sampling?: number;
-  /** Name → tag. In a namespace they replace the mesh's as a whole. */
+  /** Name → tag. The tags of a namespace replace those of the mesh as a whole. */
   readonly tags?: Readonly<Record<string, TraceTag>>;
 }
 
 export interface Tracing extends TraceSampling {
   readonly provider: TracingProvider;
   readonly collector?: Collector;
-  /** Secret in the control plane's namespace with the access token; LightStep and OTLP. */
+  /** Secret in the control plane's namespace with the access token, for LightStep and OTLP. */
   readonly token?: SecretKey;
-  /** Header that carries the token. Default: LightStep's `lightstep-access-token`, else `authorization`. */
+  /** Header with the token. Default: `lightstep-access-token` for LightStep, otherwise `authorization`. */
   readonly tokenHeader?: string;
-  /** Namespace → what is different there. */
+  /** Namespace → sampling and tags that differ from those of the mesh. */
   readonly namespaces?: Readonly<Record<string, TraceSampling>>;
 }
 
@@ -71,10 +71,10 @@ export interface SecretVariable {
   };
 }
 
-/** What tracing takes. */
+/** The Istio configuration for tracing. */
 export interface TracingPlan {
   readonly extensionProvider: ExtensionProvider;
-  /** Variables of istiod that the provider reads. */
+  /** Environment variables of istiod that the provider reads. */
   readonly variables: readonly SecretVariable[];
   readonly access?: CollectorAccess;
   /** Entry of the mesh's Telemetry object. */
@@ -83,7 +83,7 @@ export interface TracingPlan {
   readonly namespaces: Readonly<Record<string, TracingSpec>>;
 }
 
-/** Headers that must not end in a span or a log line. */
+/** Headers that may not be in a span or a log line. */
 export const SECRET_HEADERS: readonly string[] = [
   "authorization",
   "proxy-authorization",
@@ -95,23 +95,23 @@ export const SECRET_HEADERS: readonly string[] = [
   "dd-api-key",
 ];
 
-/** Envoy's own tag has the query, and clients put into queries what must not be shown. Proxies before 1.29 leave this out. */
+/** Replaces Envoy's tag, which has the query, since clients may put secrets into queries. Proxies before 1.29 ignore it. */
 const URL_WITHOUT_QUERY = {
   "http.url": { formatter: { value: "%REQ(:SCHEME)%://%REQ(:AUTHORITY)%%PATH(NQ)%" } },
 } as const;
 
 const PROVIDER_NAME = "tracing";
-/** istiod puts the value of this variable into the header, so that the token is in no ConfigMap, chart value or state. */
+/** istiod reads the header's value from this variable, so that no ConfigMap, chart value or state contains the token. */
 const TOKEN_VARIABLE = "TRACING_ACCESS_TOKEN";
 
 /**
- * The tracing of a mesh; nothing for `none`.
+ * The tracing of a mesh; empty for `none`.
  *
- * The provider is chosen by Telemetry objects and never by `meshConfig.defaultProviders`, where any entry takes away the
- * default provider of metrics (istio/istio #51384). A sampling of 0 becomes `disableSpanReporting`: the chart takes
- * `traceSampling: 0` for an absent value, and a random share of 0 would still report what a caller asks for.
+ * Telemetry objects select the provider. `meshConfig.defaultProviders` is not used, since any entry in it removes the default
+ * provider of metrics (istio/istio #51384). A sampling of 0 becomes `disableSpanReporting`: the chart reads
+ * `traceSampling: 0` as an absent value, and a random share of 0 would still report traces that a caller requests.
  *
- * @throws RangeError when the provider needs a collector and has none, or one at an IP address with TLS.
+ * @throws RangeError if the provider needs a collector and has none, or one at an IP address with TLS.
  */
 export function planTracing(tracing: Tracing): TracingPlan | undefined {
   const { provider, collector, token } = tracing;
@@ -127,7 +127,7 @@ export function planTracing(tracing: Tracing): TracingPlan | undefined {
       ? [
           {
             name: TOKEN_VARIABLE,
-            // Optional: a Secret that is not there yet costs the spans, never istiod.
+            // Optional, so that istiod starts without the Secret; only the spans are missing then.
             valueFrom: { secretKeyRef: { ...token, optional: true } },
           },
         ]
@@ -148,7 +148,7 @@ function providerConfig(tracing: Tracing, collector: Collector): Record<string, 
   const { provider, token, tokenHeader } = tracing;
   switch (provider) {
     case "zipkin":
-      // With B3 alone a service that forwards W3C headers, as most do today, would break the trace.
+      // With only B3, a service that forwards W3C headers, as most do, would interrupt the trace.
       return { zipkin: { ...address, traceContextOption: "USE_B3_WITH_W3C_PROPAGATION" } };
     case "datadog":
       return { datadog: address };

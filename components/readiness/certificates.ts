@@ -19,20 +19,20 @@ export interface CertificatesArgs {
   readonly gateway: GatewayPods;
   readonly cluster?: ClusterAccess;
   readonly tls: readonly HostsTls[];
-  /** After so many seconds the update fails. */
+  /** The update fails after this time. */
   readonly timeoutSeconds: number;
 }
 
 const POLL_MS = 100;
-/** istiod and Envoy have a Secret that exists in less. */
+/** A Secret that exists reaches Envoy in less time; only one that is missing gets a hint. */
 const HINT_MS = 3000;
 
 /**
- * Resolves once every gateway pod holds the certificates that `listeners` name; rejects beyond the limit, in each `up` until
- * they do. Asks for the Secrets that are missing, and warns of certificates that clients will not take.
+ * Resolves once every gateway pod has the certificates that `listeners` names. It rejects after the time limit, in each `up`
+ * until the pods have them. It warns with a command for each missing Secret, and of certificates that clients will refuse.
  */
 export function certificatesHeld(listeners: Gateway, args: CertificatesArgs): pulumi.Output<unknown> {
-  // Its URN, unlike what was written, is known in previews.
+  // A preview knows the URN, but not the outputs.
   return listeners.urn.apply((urn) =>
     changesCluster()
       ? listeners.metadata.apply(async (metadata) => {

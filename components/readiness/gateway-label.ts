@@ -12,20 +12,21 @@ import { labelSelector, type GatewayPods } from "../kubernetes/pods";
 import { withoutStack } from "../kubernetes/without-stack";
 
 /**
- * Label by which objects find the pods of one gateway. Istio looks for them in all namespaces, and `istio: ingressgateway` is on
- * every gateway that was installed as Istio's documentation shows.
+ * Label by which objects select the pods of one gateway. Istio selects pods in all namespaces, and `istio: ingressgateway` is
+ * on every gateway that was installed as Istio's documentation shows.
  */
 export const GATEWAY_LABEL = "shopzier-mesh/gateway";
 
 const POLL_MS = 250;
 
 /**
- * For what selects the gateway's pods, before its update. Where it selected them without the label, this resolves once every
- * pod has it, also those that are ending: a pod that is not selected any more loses its listeners and policies at once.
+ * Runs before the update of an object that selects the gateway's pods. If the old object selects them without the label,
+ * this resolves once every pod has the label, including pods that terminate. A pod that is no longer selected would lose its
+ * listeners and policies at once.
  *
- * @param before what was written last, and what came of it.
- * @param pods by the labels that they had before.
- * @throws Error naming the pods without the label that are left at the limit.
+ * @param before inputs and outputs of the last update.
+ * @param pods with the labels of the old selector.
+ * @throws Error with the pods that lack the label after the time limit.
  */
 export async function everyPodLabelled(
   before: Pick<pulumi.ResourceHookArgs, "oldInputs" | "oldOutputs">,

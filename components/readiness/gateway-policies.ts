@@ -1,21 +1,21 @@
 /**
- * Has a gateway proxy taken up the policies that were written for it? Compares the objects with Envoy's own answer.
+ * Compares the policies that a gateway proxy has with the objects that were written for it.
  *
- * Pure: takes the specs and the parsed body of Envoy's `config_dump?resource=dynamic_listeners`. What Envoy gets of a
- * policy is in Istio's pilot/pkg/security/authz/model and authn.
+ * Pure: the input is the specs and the parsed body of Envoy's `config_dump?resource=dynamic_listeners`. Istio translates a
+ * policy for Envoy in pilot/pkg/security/authz/model and authn.
  */
-import { isIPv4 } from "node:net";
-import type { AuthorizationPolicySpec, AuthorizationRule } from "../istio/authorization-policy";
+import type { AuthorizationPolicySpec } from "../istio/authorization-policy";
 import type { JwtRuleSpec, RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { GatewayPolicies, Written } from "../security/written-policies";
+import { heldConditions, writtenConditions, type Tree } from "./policy-conditions";
 
-/** `GET config_dump?resource=dynamic_listeners`, the part that is read. */
+/** The part that is read of `GET config_dump?resource=dynamic_listeners`. */
 export interface ListenerDump {
   readonly configs?: readonly {
     readonly active_state?: { readonly listener?: Listener };
-    /** There while a change waits for what it needs. */
+    /** Set while a change waits for its secrets or routes. */
     readonly warming_state?: { readonly listener?: Listener };
-    /** There while Envoy refuses what it was sent last. */
+    /** Set while Envoy refuses the configuration that it was sent last. */
     readonly error_state?: { readonly details?: string };
   }[];
 }
@@ -43,17 +43,16 @@ interface FilterChain {
   }[];
 }
 
-/** Parsed JSON below a key. */
-type Tree = Readonly<Record<string, unknown>>;
-
-/** The servers of a listener. */
+/** The HTTP connection managers of a listener that belong to a Gateway object. */
 const serversOf = (listener: Listener | undefined) =>
   [...(listener?.filter_chains ?? []), listener?.default_filter_chain ?? {}]
     .flatMap(({ filters = [] }) => filters.map(({ typed_config }) => typed_config))
-    // Of a Gateway object; a proxy has listeners of its own beside these.
+    // A proxy also has listeners of its own, with other names.
     .filter((config) => /^https?\./.test(config?.rds?.route_config_name ?? ""));
 
-/** Why the listeners before some route configurations are not as istiod sent them, in words; undefined where they are. */
+/**
+ * Why a listener that uses one of `routeConfigs` is not as istiod sent it, in words; undefined where all are.
+ */
 export function pendingLag(dump: ListenerDump, routeConfigs: ReadonlySet<string>): string | undefined {
   const [pending] = (dump.configs ?? []).filter(
     ({ active_state, warming_state, error_state }) =>
@@ -68,9 +67,10 @@ export function pendingLag(dump: ListenerDump, routeConfigs: ReadonlySet<string>
 }
 
 /**
- * What a proxy's listeners still lack of `policies`, in words; undefined once every server of every listener has them.
+ * How a proxy's listeners differ from `policies`, in words; undefined once every server of every listener has them.
  *
- * @param issuers of all RequestAuthentications in the cluster: no other may be believed. Left out, nothing is known of others.
+ * @param issuers of all RequestAuthentications in the cluster; tokens of other issuers may not be accepted. Default: other
+ *   issuers are not compared.
  */
 export function policyLag(
   dump: ListenerDump,
@@ -85,13 +85,13 @@ export function policyLag(
       ? "has no listener yet"
       : servers
           .flatMap((filters) => {
-            const of = (...names: string[]): Tree[] =>
+            const configsOf = (...names: string[]): Tree[] =>
               filters
                 .filter((f) => names.includes(f.name ?? ""))
                 .map(({ typed_config = {} }) => typed_config);
-            // With ENABLE_GATEWAY_API_HTTPROUTE_AUTH, Istio 1.32 gives what allows a name of its own (its upgrade notes).
-            const rbac = of("envoy.filters.http.rbac", "istio.authorization.allow");
-            const jwt = of("envoy.filters.http.jwt_authn");
+            // With ENABLE_GATEWAY_API_HTTPROUTE_AUTH, Istio 1.32 gives the filter of ALLOW policies another name (upgrade notes).
+            const rbac = configsOf("envoy.filters.http.rbac", "istio.authorization.allow");
+            const jwt = configsOf("envoy.filters.http.jwt_authn");
             return [
               ...policies.access.map((policy) => accessLag(rbac, policy)),
               ...policies.tokens.map((authentication) => tokenLag(jwt, authentication)),
@@ -139,141 +139,6 @@ function accessLag(
   return undefined;
 }
 
-/** The conditions of a rule as sorted texts, each once: `not header x-a exact "b"`. */
-function writtenConditions({ from = [], to = [], when = [] }: AuthorizationRule): readonly string[] {
-  const all: string[] = [];
-  const add = (values: readonly string[] | undefined, of: (value: string) => string): void => {
-    for (const value of values ?? []) all.push(of(value));
-  };
-  for (const { source } of from) {
-    add(source.ipBlocks, (block) => `peer ${network(block)}`);
-    add(source.remoteIpBlocks, (block) => `client ${network(block)}`);
-    add(source.notRemoteIpBlocks, (block) => `not client ${network(block)}`);
-    for (const [not, principals] of [
-      ["", source.requestPrincipals],
-      ["not ", source.notRequestPrincipals],
-    ] as const) {
-      add(principals, (principal) => {
-        const at = principal.lastIndexOf("/");
-        const [issuer, subject] = at < 0 ? ["*", "*"] : [principal.slice(0, at), principal.slice(at + 1)];
-        all.push(`${not}claim sub ${textTest(subject)}`);
-        return `${not}claim iss ${textTest(issuer)}`;
-      });
-    }
-  }
-  for (const { operation } of to) {
-    add(operation.hosts, (host) => `header :authority ${textTest(host)}`);
-    add(operation.methods, (method) => `header :method ${textTest(method)}`);
-    add(operation.notMethods, (method) => `not header :method ${textTest(method)}`);
-    add(operation.paths, (path) => `path ${pathTest(path)}`);
-    add(operation.notPaths, (path) => `not path ${pathTest(path)}`);
-    add(operation.ports, (port) => `port ${port}`);
-  }
-  for (const { key, values, notValues } of when) {
-    const [name = ""] = /\[.*\]$/.exec(key) ?? [];
-    const names = name.slice(1, -1).split("][").join(".");
-    const subject = key.startsWith("request.headers") ? `header ${names.toLowerCase()}` : `claim ${names}`;
-    add(values, (value) => `${subject} ${textTest(value)}`);
-    add(notValues, (value) => `not ${subject} ${textTest(value)}`);
-  }
-  return [...new Set(all)].sort();
-}
-
-function textTest(text: string): string {
-  if (text === "*") return "present";
-  if (text.startsWith("*")) return `suffix ${JSON.stringify(text.slice(1))}`;
-  if (text.endsWith("*")) return `prefix ${JSON.stringify(text.slice(0, -1))}`;
-  return `exact ${JSON.stringify(text)}`;
-}
-
-const pathTest = (path: string): string =>
-  path.includes("{*") ? `template ${path.replaceAll(/\{(\*+)\}/g, "$1")}` : textTest(path);
-
-/** What Envoy judges by a policy, in the same texts. */
-function heldConditions(policy: unknown): readonly string[] {
-  const all: string[] = [];
-  walk(policy, "", (text) => all.push(text));
-  return [...new Set(all)].sort();
-}
-
-function walk(node: unknown, not: string, add: (text: string) => void): void {
-  if (typeof node !== "object" || node === null) return;
-  if (Array.isArray(node)) {
-    for (const item of node) walk(item, not, add);
-    return;
-  }
-  for (const [key, value] of Object.entries(node as Tree)) {
-    const at = value as Tree;
-    if (key === "not_rule" || key === "not_id") walk(value, not === "" ? "not " : "", add);
-    else if (key === "header") add(`${not}header ${at.name as string} ${heldTest(at)}`);
-    else if (key === "url_path") add(`${not}path ${heldTest(at.path)}`);
-    else if (key === "uri_template")
-      add(`${not}path template ${(at.typed_config as Tree).path_template as string}`);
-    else if (key === "direct_remote_ip") add(`${not}peer ${heldNetwork(at)}`);
-    else if (key === "remote_ip") add(`${not}client ${heldNetwork(at)}`);
-    else if (key === "destination_port") add(`${not}port ${String(value)}`);
-    else if (key === "metadata") {
-      const path = at.path as readonly { readonly key: string }[];
-      // Of the token's payload.
-      const claim = path.slice(1).map((part) => part.key);
-      for (const test of stringMatches(at.value)) add(`${not}claim ${claim.join(".")} ${test}`);
-    } else walk(value, not, add);
-  }
-}
-
-/** A claim is matched as text and as list, by the same values. */
-function stringMatches(node: unknown): string[] {
-  if (typeof node !== "object" || node === null) return [];
-  if ("string_match" in node) return [heldTest(node.string_match)];
-  return Object.values(node).flatMap(stringMatches);
-}
-
-function heldTest(matcher: unknown): string {
-  const { string_match, ...test } = matcher as {
-    readonly string_match?: unknown;
-    readonly exact?: string;
-    readonly prefix?: string;
-    readonly suffix?: string;
-    readonly present_match?: boolean;
-    readonly safe_regex?: { readonly regex?: string };
-  };
-  if (string_match !== undefined) return heldTest(string_match);
-  // What stands for any text.
-  if (test.present_match === true || test.safe_regex?.regex === ".+") return "present";
-  for (const kind of ["exact", "prefix", "suffix"] as const) {
-    if (test[kind] !== undefined) return `${kind} ${JSON.stringify(test[kind])}`;
-  }
-  return JSON.stringify(test);
-}
-
-const heldNetwork = ({ address_prefix, prefix_len }: Tree): string =>
-  network(`${address_prefix as string}/${Number(prefix_len ?? 0)}`);
-
-/** An address or a CIDR block in one spelling, without bits beyond its length. */
-function network(block: string): string {
-  const [address = "", length] = block.split("/");
-  const v4 = isIPv4(address);
-  const size = Number(length ?? (v4 ? 32 : 128));
-  const bits = v4
-    ? address.split(".").map((part) => Number(part).toString(2).padStart(8, "0"))
-    : groups(address).map((part) => Number.parseInt(part, 16).toString(2).padStart(16, "0"));
-  const kept = bits
-    .join("")
-    .slice(0, size)
-    .padEnd(v4 ? 32 : 128, "0");
-  const parts = kept.match(v4 ? /.{8}/g : /.{16}/g) ?? [];
-  return `${parts.map((part) => Number.parseInt(part, 2).toString(v4 ? 10 : 16)).join(v4 ? "." : ":")}/${size}`;
-}
-
-/** The eight groups of an IPv6 address. */
-function groups(address: string): string[] {
-  const [head = [], tail = []] = new URL(`http://[${address}]`).hostname
-    .slice(1, -1)
-    .split("::")
-    .map((half) => half.split(":").filter(Boolean));
-  return [...head, ...Array<string>(8 - head.length - tail.length).fill("0"), ...tail];
-}
-
 const providersOf = (filters: readonly Tree[]): Tree[] =>
   filters.flatMap(({ providers = {} }) => Object.values(providers as Tree)) as Tree[];
 
@@ -288,17 +153,17 @@ function tokenLag(
 ): string | undefined {
   const providers = providersOf(filters);
   for (const rule of spec.jwtRules) {
-    const of = `RequestAuthentication ${name}, issuer ${rule.issuer}`;
+    const subject = `RequestAuthentication ${name}, issuer ${rule.issuer}`;
     const provider = providers.find(({ issuer }) => issuer === rule.issuer);
-    if (provider === undefined) return `lacks ${of}`;
+    if (provider === undefined) return `lacks ${subject}`;
     const held = heldTokens(provider);
     const differs = Object.entries(writtenTokens(rule)).find(([key, value]) => held[key] !== value);
-    if (differs) return `has other ${differs[0]} for ${of}`;
+    if (differs) return `has other ${differs[0]} for ${subject}`;
   }
   return undefined;
 }
 
-/** Keys that istiod fetches are its own affair. */
+/** The fields of a rule as texts. Keys that istiod fetches are not in the object, so they are not compared. */
 function writtenTokens(rule: JwtRuleSpec): Readonly<Record<string, string>> {
   return {
     audiences: JSON.stringify(rule.audiences ?? []),

@@ -11,18 +11,18 @@ import {
   type KubernetesAccess,
 } from "../kubernetes/cluster-access";
 import { labelSelector, type GatewayPods } from "../kubernetes/pods";
-import { notTakenUp } from "./propagation";
+import { withHint } from "./propagation";
 
-/** Envoy's admin port; it listens on the pod's loopback only. */
+/** Envoy's admin port, which listens on the pod's loopback only. */
 const ADMIN_PORT = 15000;
-/** A proxy that hangs is to be named, and asked again, before the limit of all questions. */
+/** Time limit of one question. It is shorter than that of the whole wait, so that a proxy that hangs is named and asked again. */
 const ANSWER_MS = 5000;
 
-/** Reads Envoy's own answers in the gateway pods, through the Kubernetes API's port forwarding. */
+/** Reads Envoy's admin port in the gateway pods, through the Kubernetes API's port forwarding. */
 export class GatewayProxies {
   private readonly forwards = new Map<string, Promise<Server>>();
   private readonly sockets = new Set<Socket>();
-  /** Pod → why nothing can be forwarded to it. */
+  /** Pod → why no port of it can be forwarded. */
   private readonly refusals = new Map<string, FinalError>();
 
   private readonly api: CoreV1Api;
@@ -41,7 +41,7 @@ export class GatewayProxies {
     return new GatewayProxies(pods, await kubernetesAccess(access));
   }
 
-  /** Names of the pods that take traffic now: ready and not on their way out. */
+  /** Names of the pods that are ready and do not terminate. */
   async ready(signal: AbortSignal): Promise<string[]> {
     const { items } = await this.api.listNamespacedPod(
       { namespace: this.pods.namespace, labelSelector: labelSelector(this.pods) },
@@ -53,7 +53,7 @@ export class GatewayProxies {
   /**
    * The parsed body of `GET path` on the admin port of a pod.
    *
-   * @throws FinalError where the caller may not forward ports to it.
+   * @throws FinalError if the caller may not forward ports of the pod.
    */
   async admin<Body>(pod: string, path: string, signal: AbortSignal): Promise<Body> {
     let server = this.forwards.get(pod);
@@ -69,7 +69,7 @@ export class GatewayProxies {
     }
   }
 
-  /** Connects to the pods that are ready now, so that the first question need not. What fails here fails again there. */
+  /** Connects to the pods that are ready now, so that the first question need not. The caller may ignore a rejection. */
   async warmUp(signal: AbortSignal): Promise<void> {
     const pods = await this.ready(signal);
     await Promise.all(pods.map((pod) => this.admin(pod, "stats?filter=server.live&format=json", signal)));
@@ -80,10 +80,10 @@ export class GatewayProxies {
     for (const server of this.forwards.values()) (await server).close();
   }
 
-  /** A loopback port that leads to the admin port of a pod; one forwarding for each connection to it. */
+  /** A loopback port that is forwarded to the admin port of a pod, once for each connection. */
   private listen(pod: string): Promise<Server> {
     const server = createServer((socket) => {
-      // A program that fails elsewhere is not kept running by it.
+      // An open socket must not keep a failed program running.
       this.sockets.add(socket.unref());
       const { namespace } = this.pods;
       this.forward.portForward(namespace, pod, [ADMIN_PORT], socket, null, socket).then(
@@ -96,7 +96,7 @@ export class GatewayProxies {
           else socket.once("close", end);
         },
         (error: unknown) => {
-          // The client of WebSockets has the status of the answer in its message alone.
+          // The WebSocket client gives the status of the answer only in its message.
           const [status] = /\b40[13]\b/.exec((error as Partial<Error>).message ?? "") ?? [];
           if (status !== undefined) {
             this.refusals.set(pod, new FinalError(`forwarding a port of pod ${pod} was answered ${status}`));
@@ -104,7 +104,7 @@ export class GatewayProxies {
           socket.destroy();
         },
       );
-      // Whoever asked over this connection is told by the broken connection.
+      // The question over this connection fails with it.
       socket.on("error", () => socket.destroy());
     });
     return new Promise((resolve, reject) => {
@@ -116,11 +116,12 @@ export class GatewayProxies {
 }
 
 /**
- * Asks every ready pod until each has nothing left to say, and gives what each still lacks at the limit.
+ * Asks every ready pod until none lacks anything.
  *
- * @param kind what the pods are called; of a gateway one at least has to be ready.
- * @param lagOf what one pod still lacks, in words; undefined once it lacks nothing.
- * @throws what is final: the caller may not ask.
+ * @param kind name of the pods in the result. At least one gateway pod has to be ready.
+ * @param lagOf what one pod lacks, in words; undefined where it lacks nothing.
+ * @returns what each pod lacks after the time limit, in lines; undefined once no pod lacks anything.
+ * @throws an error that a later question cannot change ({@link isFinal}): the caller may not ask.
  */
 export function lagOfPods(
   proxies: GatewayProxies,
@@ -135,10 +136,10 @@ export function lagOfPods(
     }
     const lags = await Promise.all(
       pods.map(async (pod) => {
-        // A pod that cannot be asked lags until it answers, or is no longer ready.
+        // A pod that does not answer lags until it answers, or until it is no longer ready.
         const lag = await lagOf(pod, signal).catch((error: unknown) => {
           if (isFinal(error)) throw error;
-          return notTakenUp(`does not answer: ${apiMessage(error)}`);
+          return withHint(`does not answer: ${apiMessage(error)}`);
         });
         return lag === undefined
           ? []

@@ -1,4 +1,4 @@
-/** Do the gateways' proxies serve HTTPS as it was written: for these hosts, from this version of TLS on, with clients' certificates or without? */
+/** Compares the HTTPS servers of the gateways' proxies with the Gateway object: hosts, lowest TLS version, client certificates. */
 import * as pulumi from "@pulumi/pulumi";
 import type { Gateway, Server } from "../istio/gateway";
 import { apiMessage, changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
@@ -11,7 +11,7 @@ import { GatewayProxies, lagOfPods } from "./gateway-proxies";
 const POLL_MS = 100;
 
 /**
- * What a proxy's listeners still lack of the HTTPS servers among `servers`, in words; undefined once they lack nothing (Istio:
+ * How a proxy's listeners differ from the HTTPS servers among `servers`, in words; undefined where they do not (Istio:
  * pilot/pkg/networking/core/gateway.go).
  */
 export function serverLag(dump: ListenerDump, servers: readonly Server[]): string | undefined {
@@ -20,7 +20,7 @@ export function serverLag(dump: ListenerDump, servers: readonly Server[]): strin
   );
   for (const { port, hosts, tls } of servers) {
     if (port.protocol !== "HTTPS") continue;
-    const wanted = told(tls?.minProtocolVersion, tls?.mode === "MUTUAL");
+    const wanted = tlsText(tls?.minProtocolVersion, tls?.mode === "MUTUAL");
     for (const host of hosts.map((bound) => bound.slice(bound.indexOf("/") + 1))) {
       const [chain] = chains
         .filter(({ transport_socket }) => transport_socket)
@@ -28,7 +28,7 @@ export function serverLag(dump: ListenerDump, servers: readonly Server[]): strin
       if (!chain) return `does not serve ${host} by HTTPS`;
       const { require_client_certificate = false, common_tls_context } =
         chain.transport_socket?.typed_config ?? {};
-      const held = told(
+      const held = tlsText(
         common_tls_context?.tls_params?.tls_minimum_protocol_version,
         require_client_certificate,
       );
@@ -38,10 +38,10 @@ export function serverLag(dump: ListenerDump, servers: readonly Server[]): strin
   return undefined;
 }
 
-const told = (version = "any TLS", mutual: boolean): string =>
+const tlsText = (version = "any TLS", mutual: boolean): string =>
   `${version.toUpperCase()} and newer, ${mutual ? "with" : "without"} certificates of clients`;
 
-/** Resolves once every gateway pod serves HTTPS as the Gateway was written; rejects beyond the limit. Leave the rejection to Pulumi. */
+/** Resolves once every gateway pod serves HTTPS as the Gateway object says. Rejects after the time limit; Pulumi reports the rejection. */
 export function serversTaken(
   written: Gateway,
   servers: readonly Server[],

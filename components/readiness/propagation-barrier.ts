@@ -1,12 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { EnvoyFilter } from "../istio/envoy-filter";
 import { hostOf } from "../istio/cluster-name";
-import type { RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
 import {
   apiMessage,
   changesCluster,
-  FinalError,
   isFinal,
   type ClusterAccess,
   type KubernetesAccess,
@@ -14,47 +12,48 @@ import {
 import type { GatewayPods } from "../kubernetes/pods";
 import { GatewayProxies, lagOfPods } from "./gateway-proxies";
 import type { GatewayAccess } from "../security/gateway-access";
-import { proveCluster, readObject, readSpecs, type ObjectKey } from "../kubernetes/live-object";
 import { pendingLag, policyLag, type ListenerDump } from "./gateway-policies";
-import { drift } from "../kubernetes/drift";
+import { LiveState } from "./live-state";
 import {
-  clustersQuestion,
-  endpointLag,
   expectedRoutes,
-  flightLag,
-  inFlightToUnrouted,
-  knowsHost,
+  hasHost,
   namedHosts,
-  notTakenUp,
+  withHint,
   patchesLag,
   routeConfigsOf,
   routedClusters,
   routeLag,
   routesQuestion,
   specFor,
-  type ClusterStatuses,
   type RouteConfigDump,
   PROPAGATION_TIMEOUT_SECONDS,
   type VirtualServiceIdentity,
 } from "./propagation";
+import {
+  clustersQuestion,
+  endpointLag,
+  flightLag,
+  inFlightToUnrouted,
+  type ClusterStatuses,
+} from "./proxy-endpoints";
 import type { PatchesMark } from "../traffic/rule-version";
 import { withoutStack } from "../kubernetes/without-stack";
 
 export interface PropagationBarrierArgs {
-  /** Pods that must have the routes. */
+  /** Gateway pods that must have the routes. */
   readonly gateway: GatewayPods;
   readonly cluster?: ClusterAccess;
-  /** After so many seconds the update fails. Default {@link PROPAGATION_TIMEOUT_SECONDS}. */
+  /** The update fails after this time. Default {@link PROPAGATION_TIMEOUT_SECONDS}. */
   readonly timeoutSeconds?: number;
 }
 
 const ROUTES = "config_dump?resource=dynamic_route_configs";
 const LISTENERS = "config_dump?resource=dynamic_listeners";
 
-/** How soon Envoy is asked again at first. */
+/** Wait before the second question to Envoy. */
 const POLL_MS = 50;
 
-/** Istio's injector puts it on pods that get a sidecar. */
+/** Istio's injector sets this label on pods with a sidecar. */
 const SIDECARS = { "security.istio.io/tlsMode": "istio" };
 
 interface WrittenVirtualService {
@@ -62,7 +61,7 @@ interface WrittenVirtualService {
   readonly spec: VirtualServiceSpec;
 }
 
-/** A side of the write: what the gateways did not do when the limit is reached, and how things are then. */
+/** What a message says when the time limit is reached, before or after the write: the failure, and the state of the cluster. */
 interface Side {
   readonly lack: string;
   readonly state: string;
@@ -70,36 +69,42 @@ interface Side {
 const BEFORE: Side = { lack: "did not find the versions' pods", state: "The route was not changed." };
 const AFTER: Side = { lack: "did not take up what was written", state: "Nothing was deleted." };
 
-/** What one gateway pod still lacks, in words; undefined once it lacks nothing. */
+/** What one gateway pod lacks, in words; undefined where it lacks nothing. */
 type LagOf = (proxies: GatewayProxies, pod: string, signal: AbortSignal) => Promise<string | undefined>;
 
 /**
- * Makes `pulumi up` wait for the gateways, on both sides of the write of a VirtualService.
+ * Makes `pulumi up` wait for the gateways before and after the write of a VirtualService.
  *
- * Pulumi deletes only after the program has ended well, so what {@link routed} holds up or refuses holds every
- * deletion, in each run until the gateways have the routes. (A hook after the update would hold it once: the engine
- * keeps a resource whose after-hook failed as updated and sees no change in the next run.) In a preview nothing is asked.
+ * Pulumi deletes objects only after the program has ended without an error. If {@link routed} rejects, nothing is deleted,
+ * in this run and in each later one until the gateways have the routes. A hook after the update would prevent deletion only
+ * once: the engine records a resource whose after-hook failed as updated, and sees no change in the next run.
+ * In a preview nothing is asked.
  */
 export class PropagationBarrier {
-  /** For the VirtualService, before its update: what is about to get traffic has a healthy endpoint in every gateway. */
+  /** Hook for the VirtualService, before its update: each version that gets requests has a healthy endpoint in every gateway. */
   readonly beforeUpdate: pulumi.ResourceHook;
   private readonly proxies: Promise<GatewayProxies> | undefined;
+  private readonly live: LiveState;
 
   constructor(
     name: string,
     private readonly args: PropagationBarrierArgs,
   ) {
     if (changesCluster()) this.proxies = GatewayProxies.connect(args.gateway, args.cluster ?? {});
-    // While the engine is still comparing. Whoever waits for the connection is told what failed.
+    this.live = new LiveState(this.proxies, args.timeoutSeconds ?? PROPAGATION_TIMEOUT_SECONDS);
+    // Saves time while the engine still compares. A failed connection is reported by the first question.
     this.proxies?.then((proxies) => proxies.warmUp(AbortSignal.timeout(5000))).catch(() => undefined);
     this.beforeUpdate = new pulumi.ResourceHook(
       `${name}-endpoints`,
       async ({ newInputs, oldInputs, oldOutputs }) => {
         const { spec } = newInputs as WrittenVirtualService;
         const known = namedHosts((oldInputs as WrittenVirtualService).spec);
-        // A gateway may hold only the services that its routes name already (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
+        // A gateway may have only the services that its routes already name (PILOT_FILTER_GATEWAY_CLUSTER_CONFIG).
         const wanted = routedClusters(spec).filter((c) => known.has(hostOf(c)));
-        await this.refuseOtherCluster((oldOutputs as WrittenVirtualService).metadata);
+        await this.live.refuseOtherCluster({
+          kind: "VirtualService",
+          ...(oldOutputs as WrittenVirtualService).metadata,
+        });
         await this.everyGateway(BEFORE, async (proxies, pod, signal) =>
           endpointLag(await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal), wanted),
         );
@@ -108,9 +113,13 @@ export class PropagationBarrier {
   }
 
   /**
-   * Resolves once every ready gateway pod has the policies of `guards` and the `patches` of its proxy, and routes as `route`
-   * was written, to healthy endpoints, and requests in flight to versions that no route names any more have ended; rejects beyond the limit, naming the pods that lag. Leave the
-   * rejection to Pulumi, which ends the program with it: within an output it would be worded as a fault of that output.
+   * Resolves once every ready gateway pod has
+   * - the policies of `guards` and the `patches` of its proxy,
+   * - the routes of `route`, to healthy endpoints,
+   * - and no request in flight to a version that no route names.
+   *
+   * It rejects after the time limit with the pods that lag. Do not use the result as an input of a resource: Pulumi would
+   * report the rejection as a fault of that input. Left alone, it ends the program.
    */
   routed(
     route: VirtualService,
@@ -128,12 +137,14 @@ export class PropagationBarrier {
         const access = policies.flatMap((p) => p.access);
         const tokens = policies.flatMap((p) => p.tokens);
         await Promise.all([
-          this.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid),
-          ...access.map((p) => this.refuseDrift({ kind: "AuthorizationPolicy", ...p.metadata }, p.spec)),
-          ...tokens.map((p) => this.refuseDrift({ kind: "RequestAuthentication", ...p.metadata }, p.spec)),
-          patched && this.refuseDrift({ kind: "EnvoyFilter", ...patched[0] }, patched[1]),
+          this.live.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid),
+          ...access.map((p) => this.live.refuseDrift({ kind: "AuthorizationPolicy", ...p.metadata }, p.spec)),
+          ...tokens.map((p) =>
+            this.live.refuseDrift({ kind: "RequestAuthentication", ...p.metadata }, p.spec),
+          ),
+          patched && this.live.refuseDrift({ kind: "EnvoyFilter", ...patched[0] }, patched[1]),
         ]);
-        const issuers = tokens.length > 0 ? await this.issuers() : undefined;
+        const issuers = tokens.length > 0 ? await this.live.issuers() : undefined;
         await this.everyGateway(AFTER, async (proxies, pod, signal) => {
           const routes = await proxies.admin<RouteConfigDump>(pod, ROUTES, signal);
           const lags = [
@@ -148,7 +159,7 @@ export class PropagationBarrier {
             );
           }
           const lag = lags.filter((l) => l !== undefined).join("; ");
-          if (lag !== "") return notTakenUp(lag);
+          if (lag !== "") return withHint(lag);
           const statuses = await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal);
           return endpointLag(statuses, wanted) ?? flightLag(inFlightToUnrouted(routes, statuses, spec));
         });
@@ -160,15 +171,15 @@ export class PropagationBarrier {
   }
 
   /**
-   * Resolves once the sidecars of all callers in `namespaces` route as `route`, for the mesh, was written, as
-   * {@link routed} does. Namespaces whose sidecars may not be asked are named in a warning.
+   * As {@link routed}, for the sidecars of all callers in `namespaces` and a `route` of the mesh. A namespace is named in a
+   * warning if the caller may not ask its sidecars.
    */
   callersRouted(route: VirtualService, namespaces: readonly string[]): pulumi.Output<void> {
     return pulumi.all([route.metadata, route.spec]).apply(async ([metadata, spec]) => {
       if (this.proxies === undefined) return;
       try {
         const { access } = await this.proxies;
-        await this.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid);
+        await this.live.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid);
         const lags = await Promise.all(
           namespaces.map((namespace) =>
             this.callersLag(access, namespace, metadata, spec).catch((error: unknown) => {
@@ -193,7 +204,7 @@ export class PropagationBarrier {
   private async callersLag(
     access: KubernetesAccess,
     namespace: string,
-    of: VirtualServiceIdentity,
+    identity: VirtualServiceIdentity,
     written: VirtualServiceSpec,
   ): Promise<string | undefined> {
     const { timeoutSeconds = PROPAGATION_TIMEOUT_SECONDS } = this.args;
@@ -205,9 +216,9 @@ export class PropagationBarrier {
         { timeoutSeconds, pollMs: POLL_MS },
         async (pod, signal) => {
           const routes = await proxies.admin<RouteConfigDump>(pod, routesQuestion(spec), signal);
-          if (!knowsHost(routes, spec.hosts)) return undefined;
-          const lag = routeLag(routes, of, expectedRoutes(spec));
-          if (lag !== undefined) return notTakenUp(lag);
+          if (!hasHost(routes, spec.hosts)) return undefined;
+          const lag = routeLag(routes, identity, expectedRoutes(spec));
+          if (lag !== undefined) return withHint(lag);
           const statuses = await proxies.admin<ClusterStatuses>(pod, clustersQuestion(spec), signal);
           return flightLag(inFlightToUnrouted(routes, statuses, spec));
         },
@@ -219,65 +230,9 @@ export class PropagationBarrier {
   }
 
   /**
-   * A gateway follows what is in the cluster. Pulumi compares with its state and does not see that somebody else has
-   * changed it, so the gateways would be waited for in vain.
+   * Asks every ready gateway pod until none lacks anything.
    *
-   * @throws Error where the object in the cluster is not what was written. Without the right to read it, nothing is known.
-   */
-  private async refuseDrift(key: ObjectKey, written: unknown, uid?: string): Promise<void> {
-    const seen = await this.read((access, signal) => readObject(access, key, signal));
-    const found = seen && drift(seen.live, written, uid);
-    if (found === undefined) return;
-    throw new Error(
-      `${key.kind} ${key.namespace}/${key.name} ${found}\n` +
-        "The state of the stack says otherwise, so an update without an edit does not put it back. Nothing was deleted. " +
-        "To put back what the stack file says: pulumi up --refresh",
-    );
-  }
-
-  /** Before the write: the pods of another cluster know endpoints of the same names. */
-  private async refuseOtherCluster({ uid, ...key }: WrittenVirtualService["metadata"]): Promise<void> {
-    await this.read((access, signal) =>
-      proveCluster(access, { kind: "VirtualService", ...key }, uid, signal),
-    );
-  }
-
-  /**
-   * What the cluster of the gateways says; undefined where it does not, or the caller may not ask.
-   *
-   * @throws FinalError of `question`.
-   */
-  private async read<Answer>(
-    question: (access: KubernetesAccess, signal: AbortSignal) => Promise<Answer>,
-  ): Promise<Answer | undefined> {
-    try {
-      const access = (await this.proxies)?.access;
-      return (
-        access &&
-        (await question(
-          access,
-          AbortSignal.timeout((this.args.timeoutSeconds ?? PROPAGATION_TIMEOUT_SECONDS) * 1000),
-        ))
-      );
-    } catch (error) {
-      if (error instanceof FinalError) throw error;
-      return undefined;
-    }
-  }
-
-  /** Issuers in any RequestAuthentication of the cluster; undefined without the right to read them. */
-  private async issuers(): Promise<ReadonlySet<string> | undefined> {
-    const specs = await this.read((access, signal) =>
-      readSpecs<Partial<RequestAuthenticationSpec>>(access, "RequestAuthentication", signal),
-    );
-    return specs && new Set(specs.flatMap(({ jwtRules = [] }) => jwtRules.map(({ issuer }) => issuer)));
-  }
-
-  /**
-   * Asks every ready gateway pod until each has nothing left to say.
-   *
-   * @throws Error naming each pod that lags and what it lacks, when the limit is reached; at once where the pods may not
-   *   be asked for.
+   * @throws Error with each pod that lags and what it lacks, after the time limit; at once if the caller may not ask the pods.
    */
   private async everyGateway(side: Side, lagOf: LagOf): Promise<void> {
     const { state } = side;

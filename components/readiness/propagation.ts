@@ -1,37 +1,36 @@
 /**
- * Has a gateway proxy taken up what a VirtualService says? Compares the object with Envoy's own answers.
+ * Compares the routes that a proxy has with a VirtualService.
  *
- * Pure: takes the spec and the parsed bodies of Envoy's admin endpoints `config_dump?resource=dynamic_route_configs`
- * and {@link clustersQuestion} (Envoy docs, "Administration interface").
+ * Pure: the input is the spec and the parsed body of Envoy's admin endpoint `config_dump?resource=dynamic_route_configs`
+ * (Envoy docs, "Administration interface").
  */
 import type { Destination, HttpMatchRequest, VirtualServiceSpec } from "../istio/virtual-service";
 import { clusterName, hostOf, subsetOf } from "../istio/cluster-name";
 import { PERCENT_DECIMALS } from "../traffic/percent";
-import { literal } from "../traffic/regex";
 import { ruleVersion, type PatchesMark } from "../traffic/rule-version";
 
-/** How long `up` waits for the proxies if nothing else is said. */
+/** Default time limit of `up` for the proxies. */
 export const PROPAGATION_TIMEOUT_SECONDS = 60;
 
-/** What a rule of a VirtualService comes to in a proxy, in the order of the rules. */
+/** The route that a proxy has for a rule of a VirtualService. */
 export interface ExpectedRoute {
   readonly name: string;
-  /** Of what the rule says beside its weights ({@link ruleVersion}). */
+  /** Version of the rule without its weights ({@link ruleVersion}). */
   readonly version: string | undefined;
   /** Envoy cluster name → weight. */
   readonly weights: ReadonlyMap<string, number>;
 }
 
-/** What a VirtualService comes to in a proxy. */
+/** The routes that a proxy has for a VirtualService, in the order of its rules. */
 export type RouteTable = readonly ExpectedRoute[];
 
-/** The VirtualService that a route came from, as Istio notes it in the route's metadata. */
+/** The VirtualService of a route. Istio writes it into the route's metadata. */
 export interface VirtualServiceIdentity {
   readonly namespace: string;
   readonly name: string;
 }
 
-/** `GET config_dump?resource=dynamic_route_configs`, the part that is read. */
+/** The part that is read of `GET config_dump?resource=dynamic_route_configs`. */
 export interface RouteConfigDump {
   readonly configs?: readonly {
     readonly route_config?: {
@@ -61,28 +60,12 @@ interface EnvoyRoute {
   readonly response_headers_to_remove?: readonly string[];
 }
 
-/** `GET` {@link clustersQuestion}, the part that is read. */
-export interface ClusterStatuses {
-  readonly cluster_statuses?: readonly {
-    readonly name?: string;
-    /** There when istiod tells the proxy the cluster's endpoints; PASSTHROUGH has none. */
-    readonly eds_service_name?: string;
-    readonly host_statuses?: readonly {
-      readonly stats?: readonly { readonly name?: string; readonly value?: string | number }[];
-      readonly health_status?: {
-        readonly eds_health_status?: string;
-        readonly failed_active_health_check?: boolean;
-      };
-    }[];
-  }[];
-}
-
 /**
- * The routes that a proxy has once it has taken up `spec`; weight 0 is left out, as Istio leaves it out. A redirect and
- * a direct response are routes to no cluster. Rules of one name (what one setting comes to) lead to the same clusters.
+ * The routes that a proxy has once it has loaded `spec`. As in Istio, a destination of weight 0 is left out. A redirect
+ * and a direct response are routes to no cluster. Rules of one name, which one setting leads to, have the same clusters.
  */
 export function expectedRoutes(spec: VirtualServiceSpec): RouteTable {
-  // Istio leaves out whatever stands below a match that takes every request.
+  // Istio leaves out all rules after one that matches every request.
   const last = spec.http.findIndex((rule) => !rule.match || rule.match.some(takesEverything));
   const rules = last < 0 ? spec.http : spec.http.slice(0, last + 1);
   return rules.flatMap((rule, index) => {
@@ -102,7 +85,7 @@ export function expectedRoutes(spec: VirtualServiceSpec): RouteTable {
   });
 }
 
-/** What of `spec` Istio gives the sidecars of a namespace. */
+/** The part of `spec` that Istio sends to the sidecars of a namespace. */
 export function specFor(spec: VirtualServiceSpec, namespace: string): VirtualServiceSpec {
   const http = spec.http.flatMap((rule) => {
     if (!rule.match) return [rule];
@@ -114,15 +97,15 @@ export function specFor(spec: VirtualServiceSpec, namespace: string): VirtualSer
   return { ...spec, http };
 }
 
-/** Asks a sidecar for the routes by which it sends to the services of `spec`. */
+/** Path on the admin port of a sidecar: the routes to the services of `spec`. */
 export function routesQuestion(spec: VirtualServiceSpec): string {
   const ports = new Set([...namedClusters(spec)].map((cluster) => cluster.split("|")[1] ?? ""));
   const names = `^(.*:)?(${[...ports].join("|")})$`;
   return `config_dump?resource=dynamic_route_configs&name_regex=${encodeURIComponent(names)}`;
 }
 
-/** Whether the proxy knows a host: a sidecar may be confined to others (Istio: Sidecar). */
-export const knowsHost = (dump: RouteConfigDump, hosts: readonly string[]): boolean =>
+/** Whether the proxy has routes for one of `hosts`. Istio's Sidecar object can confine a sidecar to other hosts. */
+export const hasHost = (dump: RouteConfigDump, hosts: readonly string[]): boolean =>
   (dump.configs ?? []).some(({ route_config }) =>
     route_config?.virtual_hosts?.some(({ domains = [] }) => hosts.some((host) => domains.includes(host))),
   );
@@ -135,7 +118,7 @@ function takesEverything({ uri, ...others }: HttpMatchRequest): boolean {
 
 const clusterOf = ({ host, port, subset }: Destination): string => clusterName(host, port?.number, subset);
 
-/** Every cluster that `spec` names, those of weight 0 and those that only get copies too. */
+/** Every cluster that `spec` names, including those of weight 0 and those of mirrors. */
 export function namedClusters(spec: VirtualServiceSpec): ReadonlySet<string> {
   return new Set(
     spec.http.flatMap((rule) =>
@@ -144,7 +127,7 @@ export function namedClusters(spec: VirtualServiceSpec): ReadonlySet<string> {
   );
 }
 
-/** Every cluster to which `spec` sends anything at all. */
+/** Every cluster to which `spec` sends requests. */
 export function routedClusters(spec: VirtualServiceSpec): string[] {
   return [...new Set(expectedRoutes(spec).flatMap(({ weights }) => [...weights.keys()]))];
 }
@@ -155,30 +138,21 @@ export function namedHosts(spec: VirtualServiceSpec): ReadonlySet<string> {
 }
 
 /**
- * Asks Envoy for the clusters of the services that `spec` names: those of a large mesh are many megabytes. Envoy before 1.38
- * does not know the filter and answers all.
- */
-export function clustersQuestion(spec: VirtualServiceSpec): string {
-  const hosts = [...namedHosts(spec)].map(literal).join("|");
-  return `clusters?format=json&filter=${encodeURIComponent(`\\|(${hosts})$`)}`;
-}
-
-/**
- * What the proxy's routes still lack of `expected`, in words; undefined once it routes as written.
+ * How the proxy's routes of a VirtualService differ from `expected`, in words; undefined where they do not.
  *
- * A rule with several matches is several Envoy routes of one name: each of them, in every virtual host, must be of the
- * rule's version, in the order of the rules, and have the weights. These are compared as ratios, since Istio may scale them.
+ * A rule with several matches leads to several Envoy routes of one name. Each of them, in every virtual host, must have
+ * the rule's version, its place among the rules, and its weights. Weights are compared as ratios, since Istio may scale them.
  */
 export function routeLag(
   dump: RouteConfigDump,
-  of: VirtualServiceIdentity,
+  identity: VirtualServiceIdentity,
   expected: RouteTable,
 ): string | undefined {
   const seen = new Set<ExpectedRoute>();
-  for (const routes of hostsOf(dump, of)) {
+  for (const routes of hostsOf(dump, identity)) {
     let last = 0;
     for (const route of routes) {
-      // A rule with matches is named "<rule>.<match>" only where the match has a name of its own.
+      // Istio names the route of a rule with matches "<rule>.<match>" only if the match has a name.
       const name = route.name ?? "";
       const version = ruleVersion(route.response_headers_to_remove);
       const same = (e: ExpectedRoute): boolean => e.name === name && e.version === version;
@@ -197,7 +171,7 @@ export function routeLag(
   return missing.size === 0 ? undefined : `has no route for ${[...missing].map((r) => `"${r}"`).join(", ")}`;
 }
 
-/** The routes of `of`, by virtual host. */
+/** The routes of a VirtualService, by virtual host. */
 function hostsOf(dump: RouteConfigDump, { namespace, name }: VirtualServiceIdentity): EnvoyRoute[][] {
   const config = `/apis/networking.istio.io/v1/namespaces/${namespace}/virtual-service/${name}`;
   return (dump.configs ?? [])
@@ -205,13 +179,13 @@ function hostsOf(dump: RouteConfigDump, { namespace, name }: VirtualServiceIdent
     .map(({ routes = [] }) => routes.filter((r) => r.metadata?.filter_metadata?.istio?.config === config));
 }
 
-/** What the proxy's routes of `of` still lack of the gateway's patches, in words; undefined once each shows their mark. */
+/** Whether a route of a VirtualService lacks the mark of the gateway's patches, in words; undefined where each has it. */
 export function patchesLag(
   dump: RouteConfigDump,
-  of: VirtualServiceIdentity,
+  identity: VirtualServiceIdentity,
   { key, version }: PatchesMark,
 ): string | undefined {
-  const other = hostsOf(dump, of)
+  const other = hostsOf(dump, identity)
     .flat()
     .find(({ metadata }) => metadata?.filter_metadata?.[key]?.version !== version);
   return other && `has other limits or patches of the rule "${other.name ?? ""}"`;
@@ -222,51 +196,20 @@ function unexpected(name: string, expected: RouteTable, same: (e: ExpectedRoute)
   return `still has ${expected.some((e) => e.name === name) ? "another version of " : ""}the rule "${name}"`;
 }
 
-/** The route configurations of the proxy that have routes of `of`. */
-export function routeConfigsOf(dump: RouteConfigDump, of: VirtualServiceIdentity): ReadonlySet<string> {
-  const having = (dump.configs ?? []).filter(
-    (config) => hostsOf({ configs: [config] }, of).flat().length > 0,
+/** Names of the proxy's route configurations that have routes of a VirtualService. */
+export function routeConfigsOf(dump: RouteConfigDump, identity: VirtualServiceIdentity): ReadonlySet<string> {
+  const configs = (dump.configs ?? []).filter(
+    (config) => hostsOf({ configs: [config] }, identity).flat().length > 0,
   );
-  return new Set(having.map(({ route_config }) => route_config?.name ?? ""));
+  return new Set(configs.map(({ route_config }) => route_config?.name ?? ""));
 }
 
-/** Which of `clusters` have no healthy endpoint in the proxy yet. */
-export function clustersWithoutEndpoint(statuses: ClusterStatuses, clusters: Iterable<string>): string[] {
-  const ready = new Set(
-    (statuses.cluster_statuses ?? [])
-      .filter(
-        (c) =>
-          c.eds_service_name === undefined ||
-          c.host_statuses?.some((h) => (h.health_status?.eds_health_status ?? "HEALTHY") === "HEALTHY"),
-      )
-      .map((c) => c.name),
-  );
-  return [...clusters].filter((c) => !ready.has(c));
-}
-
-/** What a proxy lacks that istiod should have told it, with where the reason is. */
-export const notTakenUp = (lag: string): string =>
+/** Adds to what a proxy lacks where the reason can be found. */
+export const withHint = (lag: string): string =>
   `${lag}: look at this pod and at istiod (istioctl proxy-status)`;
 
-/** Versions among `wanted` without a healthy endpoint, in words. */
-export function endpointLag(statuses: ClusterStatuses, wanted: readonly string[]): string | undefined {
-  const missing = clustersWithoutEndpoint(statuses, wanted).map(subsetOf).join(", ");
-  return missing === ""
-    ? undefined
-    : `knows no healthy endpoint of ${missing}: are the pods of ${missing} ready, and known to istiod?`;
-}
-
-/** Requests in flight to versions that get no others, in words. */
-export function flightLag(busy: ReadonlyMap<string, number>): string | undefined {
-  if (busy.size === 0) return undefined;
-  const requests = [...busy]
-    .map(([version, count]) => `${count} requests in flight to ${version}`)
-    .join(", ");
-  return `still has ${requests}: nothing is wrong with the pods, those requests take that long`;
-}
-
-/** Every cluster to which some route of the proxy sends or copies requests. */
-function clustersInRoutes(dump: RouteConfigDump): ReadonlySet<string> {
+/** Every cluster to which a route of the proxy sends or mirrors requests. */
+export function clustersInRoutes(dump: RouteConfigDump): ReadonlySet<string> {
   const routes = (dump.configs ?? [])
     .flatMap(({ route_config }) => route_config?.virtual_hosts ?? [])
     .flatMap((host) => host.routes ?? []);
@@ -276,36 +219,6 @@ function clustersInRoutes(dump: RouteConfigDump): ReadonlySet<string> {
       ...(route.route?.request_mirror_policies ?? []).map((mirror) => mirror.cluster ?? ""),
     ]),
   );
-}
-
-/**
- * Versions that neither `spec` nor any route of the proxy names any more, with how many requests the proxy still has in
- * flight to each: what was routed away and may be deleted once they have ended.
- */
-export function inFlightToUnrouted(
-  dump: RouteConfigDump,
-  statuses: ClusterStatuses,
-  spec: VirtualServiceSpec,
-): ReadonlyMap<string, number> {
-  const hosts = namedHosts(spec);
-  const kept = new Set([...namedClusters(spec), ...clustersInRoutes(dump)]);
-  return new Map(
-    (statuses.cluster_statuses ?? [])
-      .map(({ name = "" }) => name)
-      .filter((name) => hosts.has(hostOf(name)) && subsetOf(name) !== name && !kept.has(name))
-      .map((name) => [subsetOf(name), requestsInFlight(statuses, name)] as const)
-      .filter(([, count]) => count > 0),
-  );
-}
-
-/** Requests in flight from this proxy to `cluster`. */
-function requestsInFlight(statuses: ClusterStatuses, cluster: string): number {
-  return (statuses.cluster_statuses ?? [])
-    .filter((c) => c.name === cluster)
-    .flatMap((c) => c.host_statuses ?? [])
-    .flatMap((h) => h.stats ?? [])
-    .filter((s) => s.name === "rq_active")
-    .reduce((sum, s) => sum + Number(s.value ?? 0), 0);
 }
 
 function envoyWeights(route: EnvoyRoute): ReadonlyMap<string, number> {

@@ -15,24 +15,24 @@ import { withoutStack } from "../kubernetes/without-stack";
 
 export interface RolloutArgs {
   readonly cluster?: ClusterAccess;
-  /** Beyond so many seconds the update fails. */
+  /** The update fails after this time. */
   readonly timeoutSeconds: number;
-  /** Fewest pods that an autoscaler keeps, which starts from one. Default: there is none. */
+  /** Minimum of the autoscaler. A new Deployment starts with one pod until the autoscaler acts. Default: no autoscaler. */
   readonly minReplicas?: number;
 }
 
 const POLL_MS = 500;
 
 /**
- * Resolves once the pods of `deployment` run what was written; rejects beyond the limit, naming the pods that do not.
+ * Resolves once the pods of `deployment` run the spec that was written. Rejects after the time limit with the pods that do not.
  *
- * Pulumi's provider waits for that itself, but under load it can take the state of before the update for the result
- * (the deployment controller has not seen the update yet, or has just begun) and call a broken image a success. The state
- * then keeps what it read at the end, a rollout that is not done, so this asks the cluster itself, in each `up` until it is.
- * Where an autoscaler keeps the pods, it asks too: Kubernetes starts one pod, which would get the traffic of all.
+ * Pulumi's provider waits for the rollout too. Under load it can mistake the status before the update for the result,
+ * because the deployment controller has not seen the update or has just begun it, and then a broken image counts as a
+ * success. The outputs show this as a rollout that is not done, so this function asks the cluster, in each `up` until it is done.
+ * It also asks if there is an autoscaler: Kubernetes starts one pod, which would get the requests of all.
  */
 export function rolledOut(deployment: k8s.apps.v1.Deployment, args: RolloutArgs): pulumi.Output<void> {
-  // Its URN, unlike its status, is known in previews.
+  // A preview knows the URN, but not the status.
   if (!changesCluster()) return deployment.urn.apply(() => undefined);
   return pulumi
     .all([deployment.metadata, deployment.spec, deployment.status])
@@ -48,7 +48,7 @@ export function rolledOut(deployment: k8s.apps.v1.Deployment, args: RolloutArgs)
     });
 }
 
-/** Of a Deployment, as the Kubernetes API gives it, what tells how far its rollout is. */
+/** The fields of a Deployment in the Kubernetes API that show the progress of its rollout. */
 export interface DeploymentState {
   readonly metadata?: { readonly generation?: number };
   readonly spec?: { readonly replicas?: number };
@@ -60,7 +60,7 @@ export interface DeploymentState {
   };
 }
 
-/** Of a pod what tells why it takes no traffic. */
+/** The fields of a pod in the Kubernetes API that show why it is not ready. */
 export interface PodState {
   readonly metadata?: { readonly name?: string; readonly deletionTimestamp?: unknown };
   readonly status?: {
@@ -79,7 +79,7 @@ interface ContainerState {
   readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
 }
 
-/** Whether what is known of a Deployment is from before its controller saw its last update. */
+/** Whether the status is older than the last update of the Deployment. */
 function isBehind({ metadata, status }: DeploymentState): boolean {
   return (status?.observedGeneration ?? 0) < (metadata?.generation ?? 0);
 }
@@ -89,7 +89,7 @@ export async function settled(
   deployment: {
     readonly name: string;
     readonly namespace: string;
-    /** Of the object that was written: one of the same name in another cluster says nothing of it. */
+    /** Uid of the object that was written. It distinguishes that object from one of the same name in another cluster. */
     readonly uid: string;
     readonly labels: Readonly<Record<string, string>>;
     readonly behind: boolean;
@@ -115,7 +115,7 @@ export async function settled(
       const other = otherObject(state, uid);
       if (state === undefined || other !== undefined)
         throw new FinalError(`it ${other ?? ""}; \`pulumi refresh\` reads anew what is there`);
-      // Pods that fail after the autoscaler made them must not hold up a shift away from them.
+      // If pods fail later, after the autoscaler started them, a shift away from them must not wait.
       waiting ||= (state.spec?.replicas ?? 1) < minReplicas;
       if (!waiting) return undefined;
       const { items } = await core.listNamespacedPod(
@@ -132,11 +132,10 @@ export async function settled(
 }
 
 /**
- * What a Deployment still lacks until its pods run what was written, in words; undefined once it lacks nothing
- * (the rules of `kubectl rollout status`).
+ * What the rollout of a Deployment lacks, in words; undefined once it is done (the conditions of `kubectl rollout status`).
  *
- * @param pods those that its selector finds.
- * @param minReplicas fewest pods that its autoscaler keeps.
+ * @param pods the pods that the Deployment selects.
+ * @param minReplicas minimum of its autoscaler. Default: no autoscaler.
  */
 export function rolloutLag(
   deployment: DeploymentState,
@@ -155,7 +154,7 @@ export function rolloutLag(
   }
 }
 
-/** Why a pod that shall take traffic does not. */
+/** Why a pod is not ready; nothing for a pod that is ready or terminates. */
 function unreadiness({ metadata, status }: PodState): string[] {
   const condition = (type: string) => status?.conditions?.find((c) => c.type === type);
   if (metadata?.deletionTimestamp !== undefined || condition("Ready")?.status === "True") return [];
@@ -165,7 +164,7 @@ function unreadiness({ metadata, status }: PodState): string[] {
         ? [`${name}: ${[state.waiting.reason, state.waiting.message].filter(Boolean).join(", ")}`]
         : [],
     );
-  // The others wait for an init container (since Kubernetes 1.29 the proxy is one) and say no more than that.
+  // Containers that wait for an init container do not say why. Since Kubernetes 1.29 the proxy is an init container.
   const initial = waitingOf(status?.initContainerStatuses);
   const waiting = initial.length > 0 ? initial.slice(0, 1) : waitingOf(status?.containerStatuses);
   const unscheduled = condition("PodScheduled");

@@ -13,26 +13,26 @@ import {
 import { otherObject } from "../kubernetes/drift";
 import { withoutStack } from "../kubernetes/without-stack";
 
-/** How often the webhook is asked again. */
+/** Wait before the second question. */
 const POLL_MS = 100;
-/** istiod's pods are ready by then, as Helm waits for them: what is left takes seconds. */
+/** Helm has waited for istiod's pods, so the webhook needs only seconds more. */
 const TIMEOUT_SECONDS = 60;
 
-/** Its own verdict, by either of its webhooks; "failed calling webhook" is none, nor is what another webhook says. */
+/** A refusal by one of istiod's own webhooks. "failed calling webhook", and the refusal of another webhook, do not match. */
 const VERDICT = /admission webhook "(\S+\.)?validation\.istio\.io" denied the request/;
 
 /**
- * Resolves once istiod's webhooks answer; rejects after a minute, in each `up` until they do.
+ * Resolves once istiod's webhooks answer. Rejects after a minute, in each `up` until they do.
  *
- * istiod is ready before the API server can call its webhooks (it patches their certificates into the webhook
- * objects first), so what comes next may fail with "failed calling webhook". The proof is what istiod itself uses: a dry
- * run of an Istio object that validation must refuse (istio/istio pkg/webhooks/validation/controller).
+ * istiod is ready before the API server can call its webhooks, since it has to patch certificates into the webhook objects.
+ * Until then, an Istio object is refused with "failed calling webhook". The probe is the same as istiod's own: a dry run of
+ * an Istio object that validation must refuse (istio/istio pkg/webhooks/validation/controller).
  */
 export function webhooksAnswer(
   istiod: pulumi.Resource,
   { namespace, cluster }: { readonly namespace: k8s.core.v1.Namespace; readonly cluster?: ClusterAccess },
 ): pulumi.Output<unknown> {
-  // Its URN, unlike its status, is known in previews.
+  // A preview knows the URN, but not the outputs.
   return istiod.urn.apply((urn) =>
     changesCluster()
       ? namespace.metadata.apply((metadata) => verdictGiven(metadata, cluster))
@@ -91,7 +91,7 @@ export async function verdictGiven(
 
 const GATEWAYS = { group: "networking.istio.io", version: "v1", plural: "gateways" };
 
-/** Valid for the CRD's schema, refused by istiod: a host may not be empty. */
+/** An object that the CRD's schema allows and istiod refuses, because a host may not be empty. */
 function invalidGateway(namespace: string): object {
   return {
     apiVersion: `${GATEWAYS.group}/${GATEWAYS.version}`,

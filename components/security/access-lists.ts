@@ -5,7 +5,7 @@ import { UNREADABLE_CLIENTS } from "./client-address";
 import { allBut } from "./complement";
 import { operationOf, toOperation, type RequestCondition } from "./request-condition";
 
-/** Requests that are allowed or denied at the gateway: all conditions that are given must hold, and one at least is. */
+/** Requests that the gateway allows or denies. At least one condition is given, and all given ones must hold. */
 export interface AccessEntry extends RequestCondition {
   /** Clients, as addresses or CIDR blocks. */
   readonly addresses?: readonly string[];
@@ -13,13 +13,13 @@ export interface AccessEntry extends RequestCondition {
   readonly claims?: ClaimValues;
 }
 
-/** A request that an entry of `deny` matches is refused; where there is `allow`, so is one that none of its entries matches. */
+/** A request that matches an entry of `deny` is refused. With `allow`, a request that matches none of its entries is refused too. */
 export interface AccessLists {
   readonly deny?: readonly AccessEntry[];
   readonly allow?: readonly AccessEntry[];
 }
 
-/** The lists as policies; absent where there is no list. */
+/** The lists as policies. A list that is missing has no policy. */
 export interface AccessPlan {
   readonly deny?: AuthorizationPolicySpec;
   readonly allow?: AuthorizationPolicySpec;
@@ -28,14 +28,14 @@ export interface AccessPlan {
 export interface AccessPlanArgs {
   readonly selector: NonNullable<AuthorizationPolicySpec["selector"]>;
   /**
-   * Proxies in front of the gateway, each of which appends the address of its peer to `X-Forwarded-For`. With none the
-   * client is the peer, and whatever the header says is the client's own word.
+   * Number of proxies in front of the gateway, each of which appends the address of its peer to `X-Forwarded-For`. With 0 the
+   * client is the peer of the connection, and the header does not count.
    */
   readonly trustedProxies: number;
   /**
-   * A gateway that serves others too: the hosts that the lists are about. Both lists are then DENY, since ALLOW would refuse
-   * the others' requests. With `preflights` CORS preflights of what is allowed pass; a gateway of our own answers them
-   * before. Default: every host of the gateway.
+   * For a gateway with other users: the hosts that the lists apply to. Both policies are then DENY, since ALLOW would refuse
+   * the requests of the other users. With `preflights`, CORS preflights of allowed requests pass; a gateway of this stack
+   * answers them before the lists. Default: every host of the gateway.
    */
   readonly shared?: { readonly hosts: readonly string[]; readonly preflights: boolean };
 }
@@ -43,14 +43,15 @@ export interface AccessPlanArgs {
 /**
  * Plans the lists for the proxies that `selector` names.
  *
- * @throws RangeError with `shared`, for claims (the proxies verify no token of ours) and for a list that takes too many rules.
+ * @throws RangeError with `shared`, for claims, since a shared gateway does not verify the tokens of this service, and for a
+ *   list that needs too many rules.
  */
 export function planAccess(lists: AccessLists, args: AccessPlanArgs): AccessPlan {
   const { selector, trustedProxies, shared } = args;
-  const told = shared !== undefined || trustedProxies > 0;
+  const byHeader = shared !== undefined || trustedProxies > 0;
   const rule = (entry: AccessEntry): AuthorizationRule => ({
     ...(entry.addresses && {
-      from: [{ source: clients(entry.addresses, told) }],
+      from: [{ source: clients(entry.addresses, byHeader) }],
     }),
     ...toOperation(operationOf(entry)),
     ...(entry.claims && {
@@ -77,7 +78,7 @@ export function planAccess(lists: AccessLists, args: AccessPlanArgs): AccessPlan
   const byAddress = [...(deny ?? []), ...(allow ?? [])].some(({ addresses }) => addresses !== undefined);
   const denied = [
     ...(deny ?? []).map(rule),
-    // Nobody can say whether a list is about them.
+    // A list of addresses cannot be applied to a client whose address is unreadable.
     ...(byAddress && trustedProxies > 0 ? [rule({ addresses: [UNREADABLE_CLIENTS] })] : []),
   ];
   return {
@@ -86,7 +87,7 @@ export function planAccess(lists: AccessLists, args: AccessPlanArgs): AccessPlan
   };
 }
 
-/** What a preflight has (Fetch standard, "CORS-preflight request"). */
+/** Headers of a preflight (Fetch standard, "CORS-preflight request"). */
 const PREFLIGHT: NonNullable<AuthorizationRule["when"]> = ["origin", "access-control-request-method"].map(
   (name) => ({
     key: `request.headers[${name}]`,
@@ -94,20 +95,20 @@ const PREFLIGHT: NonNullable<AuthorizationRule["when"]> = ["origin", "access-con
   }),
 );
 
-/** A CORS preflight for what `rule` allows: its method is another one. */
+/** A rule that allows the CORS preflights of the requests that `rule` allows. */
 function preflightOf({ from, to }: AuthorizationRule): AuthorizationRule {
   const paths = to?.[0]?.operation.paths;
   return defined({ from, ...toOperation(defined({ paths, methods: ["OPTIONS"] })), when: PREFLIGHT });
 }
 
-/** Clients may name the port beside the host. */
+/** Restricts rules to hosts, with and without a port. */
 const onHosts = (rules: readonly AuthorizationRule[], hosts: readonly string[]): AuthorizationRule[] =>
   rules.map(({ to, ...rule }) => ({
     ...rule,
     ...toOperation({ ...to?.[0]?.operation, hosts: hosts.flatMap((host) => [host, `${host}:*`]) }),
   }));
 
-/** Istio's two sources: the peer of the connection, or the client as trusted proxies tell it. */
-function clients(addresses: readonly string[], told: boolean): Source {
-  return told ? { remoteIpBlocks: addresses } : { ipBlocks: addresses };
+/** Istio's two kinds of addresses: the peer of the connection, or the client from the headers of trusted proxies. */
+function clients(addresses: readonly string[], byHeader: boolean): Source {
+  return byHeader ? { remoteIpBlocks: addresses } : { ipBlocks: addresses };
 }

@@ -6,31 +6,31 @@ import { claimKey, type ClaimValues } from "../traffic/claims";
 import { principal, type ServiceIdentity } from "./identity";
 import { operationOf, policyPaths, toOperation, type RequestCondition } from "./request-condition";
 
-/** Where a token stands; the first place that has one counts. */
+/** Places of a token in a request. The first place that has a token counts. */
 export interface TokenPlaces {
-  /** `prefix` is what stands before the token, with its space: `Bearer `. */
+  /** `prefix` is the text before the token, with its space: `Bearer `. */
   readonly headers?: readonly { readonly name: string; readonly prefix?: string }[];
-  /** Query parameters. A refused request stands with its query in logs and traces. */
+  /** Query parameters. Logs and traces contain the query of a refused request, and so the token. */
   readonly params?: readonly string[];
   readonly cookies?: readonly string[];
 }
 
 /** Public keys of an issuer (RFC 7517). */
 export type KeySource =
-  /** istiod fetches the URL, at first and every twenty minutes; while it cannot, no token of the issuer is valid. */
+  /** URL that istiod fetches at the start and every 20 minutes. If it never could, no token of the issuer is valid. */
   | { readonly jwksUri: string }
   /** A JWK set as JSON text. */
   | { readonly jwks: string };
 
-/** Whom tokens are for; an issuer has other applications too. Where both are given, both must hold. */
+/** The application that tokens must be for, since an issuer has several. If both fields are given, both must hold. */
 export type Recipients =
   | {
-      /** The claim `aud` must name one of them. */
+      /** The claim `aud` must contain one of them. */
       readonly audiences: readonly string[];
       readonly claims?: ClaimValues;
     }
   | {
-      /** Any, and none too. */
+      /** Default: any audience, or none. */
       readonly audiences?: undefined;
       /** Claims that every token must have, such as `client_id`. */
       readonly claims: ClaimValues;
@@ -39,25 +39,25 @@ export type Recipients =
 /** Tokens (JWT, RFC 7519) of one issuer. */
 export type JwtIssuer = KeySource &
   Recipients & {
-    /** The claim `iss`, exactly. */
+    /** Value of the claim `iss`. */
     readonly issuer: string;
-    /** Default: the header `Authorization: Bearer <token>`, and nowhere else. */
+    /** Default: only the header `Authorization: Bearer <token>`. */
     readonly from?: TokenPlaces;
-    /** Hand the token on to the service. Default false. */
+    /** Whether the service gets the token. Default false. */
     readonly forward?: boolean;
   };
 
-/** Who has to show a token. A token that is shown must be valid wherever it is shown. */
+/** The requests that need a token. A token in any other request must be valid too. */
 export interface Authentication {
-  /** At least one, each issuer once. */
+  /** At least one issuer, each of them once. */
   readonly jwt: readonly JwtIssuer[];
   /** Requests that need a token. Default: all. */
   readonly required?: readonly RequestCondition[];
-  /** Paths that never need one. Default: none. */
+  /** Paths that never need a token. Default: none. */
   readonly optional?: readonly RoutedPath[];
 }
 
-/** What makes the gateway verify tokens: 401 for one that is not valid, 403 where one is missing. */
+/** The policies that verify tokens: 401 for an invalid token, 403 for a missing one. */
 export interface AuthenticationPlan {
   readonly requestAuthentication: RequestAuthenticationSpec;
   readonly required: AuthorizationPolicySpec;
@@ -68,9 +68,9 @@ type Selector = RequestAuthenticationSpec["selector"];
 /**
  * Plans the verification of tokens by the proxies that `selector` names.
  *
- * A token without subject is not taken as one: Istio's `requestPrincipals: ["*"]` asks for issuer and subject.
+ * A token without a subject counts as missing, since Istio's `requestPrincipals: ["*"]` requires issuer and subject.
  *
- * @param from whose requests need one. Default: everybody's.
+ * @param from callers whose requests need a token. Default: all.
  */
 export function planAuthentication(
   { jwt, required = [{}], optional = [] }: Authentication,
@@ -91,7 +91,7 @@ export function planAuthentication(
   };
 }
 
-/** Tokens of an issuer that lack one of its claims: valid, and meant for somebody else. */
+/** Rules that match valid tokens of an issuer without one of the required claims; they are for another application. */
 const othersTokens = ({ issuer, claims = {} }: JwtIssuer): AuthorizationRule[] =>
   Object.entries(claims).map(([claim, values]) => ({
     when: [
@@ -107,7 +107,7 @@ function jwtRule(issuer: JwtIssuer): JwtRuleSpec {
     issuer: issuer.issuer,
     audiences: issuer.audiences,
     ...("jwks" in issuer ? { jwks: issuer.jwks } : { jwksUri: issuer.jwksUri }),
-    // Left out, Istio would also take a token from the query, and with it into logs.
+    // Without places, Istio would also accept a token in the query, which is logged.
     ...(headers
       ? { fromHeaders: headers }
       : !elsewhere && { fromHeaders: [{ name: "authorization", prefix: "Bearer " }] }),

@@ -3,13 +3,13 @@ import type { RoutedPath } from "../traffic/paths";
 import { principal, type ServiceIdentity } from "./identity";
 import { operationOf, policyPaths, toOperation, type RequestCondition } from "./request-condition";
 
-/** What services of the mesh may ask of another one. */
+/** An entry of a caller list: services of the mesh, and what they may request. */
 export interface CallerEntry extends RequestCondition {
-  /** Any of these; at least one. */
+  /** At least one identity; one of them must match. */
   readonly identities: readonly ServiceIdentity[];
 }
 
-/** `deny` wins; a service that no entry of `allow` names is refused. */
+/** `deny` has priority. A service that no entry of `allow` names is refused. */
 export interface CallerLists {
   readonly allow?: readonly CallerEntry[];
   readonly deny?: readonly CallerEntry[];
@@ -20,21 +20,21 @@ export interface ServiceAccessRequest {
   readonly service: string;
   /** Port of its containers. */
   readonly port: number;
-  /** Identities that may ask for `paths`: that of the gateway. */
+  /** Identities that may request `paths`, such as that of the gateway. */
   readonly from: readonly ServiceIdentity[];
-  /** Default: every path. Also the default for entries without paths of their own. */
+  /** Default: every path. It is also the default of entries without paths. */
   readonly paths?: readonly RoutedPath[];
   /** Other services of the mesh. */
   readonly services?: CallerLists;
 }
 
-/** Everything that may reach the service, as policies of its sidecars. */
+/** The access to a service, as policies of its sidecars. */
 export interface ServiceAccessPlan {
   readonly allow: AuthorizationPolicySpec;
   readonly deny?: AuthorizationPolicySpec;
 }
 
-/** Plans who may reach a service. Health checks and metrics come by the agent's own ports, which no policy stands before. */
+/** Plans the access to a service. Health checks and metrics use ports of Istio's agent, to which no policy applies. */
 export function planServiceAccess(request: ServiceAccessRequest): ServiceAccessPlan {
   const { service, port, from, paths, services = {} } = request;
   const selector = { matchLabels: { app: service } };

@@ -1,31 +1,35 @@
 /**
- * Who a client is to a gateway behind proxies, each of which has appended the address of its own peer to
+ * The address of a client at a gateway behind proxies, each of which appends the address of its peer to
  * `X-Forwarded-For` (Envoy: `xff_num_trusted_hops`).
  */
 import { isIP } from "node:net";
 
 /**
- * Stands for an entry that is no address. To Envoy the client would be the gateway's own peer then, which a list of
- * addresses does not know.
+ * Replaces an entry that is not an address. Otherwise Envoy would use the gateway's peer as the client, which is the nearest
+ * proxy and not on a list of addresses.
  */
 const UNREADABLE = "::ffff:0:0";
 
-/** IPv4 within IPv6 (RFC 4291, 2.5.5.2): no plain address, whichever client stands there. */
+/**
+ * IPv4 within IPv6 (RFC 4291, 2.5.5.2), the block of {@link UNREADABLE}. No readable client has an address in it, since the
+ * rewrites turn this form into plain IPv4.
+ */
 export const UNREADABLE_CLIENTS = `${UNREADABLE}/96`;
 
-/** How an entry is read: the whole header by a pattern of RE2 and JavaScript alike, and what it becomes, in RE2's words. */
+/** A rewrite of the header: a pattern for the whole header, valid in RE2 and in JavaScript, and an RE2 substitution. */
 interface Reading {
   readonly pattern: string;
   readonly becomes: string;
 }
 
 /**
- * How the last but `trustedProxies - 1` entry is read, in two passes of which the first reading that matches holds; none does
- * where there are fewer entries. Envoy takes no expression of more than 100 instructions.
+ * The rewrites of the entry at position `trustedProxies` from the end, in two passes. In each pass the first rewrite that
+ * matches applies; none matches if there are fewer entries. There are several, since Envoy refuses an expression of more than
+ * 100 instructions.
  */
 function passes(trustedProxies: number): readonly (readonly Reading[])[] {
   const others = `((?:,${ENTRY}){${trustedProxies - 1}})$`;
-  /** Plain text of an address that a proxy writes with a port, in brackets or as IPv4 within IPv6. */
+  /** Removes a port, brackets and the prefix of IPv4 within IPv6 from an address. */
   const plain = (shape: string): Reading => ({
     pattern: `^(.*,)? *\\[?${shape}\\]?(?::\\d+)? *${others}`,
     becomes: "\\1\\2\\3",
@@ -40,7 +44,7 @@ function passes(trustedProxies: number): readonly (readonly Reading[])[] {
       plain(`((?:${HEX}*:){2,7}${HEX}*)`),
       unreadable(ENTRY),
     ],
-    // What has the shape of an address and is none; the ways of IPv6 to be none in turn.
+    // Texts in the form of an address that are not valid addresses; several patterns for IPv6.
     [
       unreadable("(?:[\\d.]*\\.)?(?:25[6-9]|2[6-9]\\d|[3-9]\\d\\d|0\\d+)(?:\\.[\\d.]*)?"),
       unreadable(`${PART}*(?:${HEX}{5}|:::|::${PART}+::)${PART}*`),
@@ -53,7 +57,7 @@ const ENTRY = "[ -+\\--~]*";
 const HEX = "[0-9a-fA-F]";
 const PART = "[:0-9a-fA-F]";
 
-/** Part of Envoy's HttpConnectionManager that has `X-Forwarded-For` read before the address of the client is. */
+/** Part of Envoy's HttpConnectionManager that rewrites `X-Forwarded-For` before Envoy determines the client's address. */
 export function readForwardedFor(trustedProxies: number): Readonly<Record<string, unknown>> {
   const header = "request.headers['x-forwarded-for']";
   const value = (readings: readonly Reading[]): string =>
@@ -81,7 +85,7 @@ export function readForwardedFor(trustedProxies: number): Readonly<Record<string
   };
 }
 
-/** Address of the client behind `trustedProxies` proxies. With fewer entries it is that of the gateway's own peer. */
+/** Address of the client behind `trustedProxies` proxies. If the header has fewer entries, it is the gateway's peer. */
 export function clientAddress(
   peer: string | undefined,
   forwarded: string | readonly string[] | undefined,

@@ -1,26 +1,26 @@
 import type { AuthorizationRule, Condition } from "../istio/authorization-policy";
 import { toOperation } from "./request-condition";
 
-/** More rules than this make every request of the gateway slower. */
+/** Largest number of rules, since each request at the gateway is compared with all of them. */
 const MOST_RULES = 100;
 
-/** What a condition on one field looks at, and the values with which it holds. */
+/** A condition on one field, with the values that fulfil it. */
 interface Literal {
   readonly field: string;
   readonly values: readonly string[];
 }
 
-/** Field → values of which it may have none. */
+/** Field → values that it may not have. */
 type Negation = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** The fields that {@link allBut} can turn round. */
+/** The fields that {@link allBut} can negate. */
 const NEGATED = { remoteIpBlocks: "notRemoteIpBlocks", methods: "notMethods", paths: "notPaths" } as const;
 
 /**
- * Rules that match every request which none of `rules` matches: for each way of choosing one condition of every rule, the
- * requests that meet none of those chosen.
+ * Rules that match exactly the requests that none of `rules` matches. Such a request violates at least one condition of each
+ * rule, so there is one result for each choice of one condition per rule, which negates all of the choice.
  *
- * @throws RangeError where that takes more than a hundred rules, or for a condition that Istio cannot turn round.
+ * @throws RangeError if the result has more than 100 rules, or if Istio cannot negate a condition.
  */
 export function allBut(rules: readonly AuthorizationRule[]): AuthorizationRule[] {
   let negations: readonly Negation[] = [new Map()];
@@ -53,7 +53,7 @@ function literalsOf({ from, to, when = [] }: AuthorizationRule): Literal[] {
   ];
 }
 
-/** Without those that another one covers: what has fewer conditions matches more. */
+/** Removes rules that another rule covers. A rule with a subset of the conditions matches more requests. */
 function simplest(negations: readonly Negation[]): readonly Negation[] {
   const kept: Negation[] = [];
   const negates = (one: Negation, other: Negation): boolean =>

@@ -8,15 +8,15 @@ import { guarded, withoutCluster } from "../kubernetes/ownership";
 export interface DefaultDenyArgs {
   /** The namespace, which must exist. */
   readonly namespace: pulumi.Input<string>;
-  /** Write a NetworkPolicy that says the same to the cluster's network. Default true. */
+  /** Whether to write a NetworkPolicy too. Default true. */
   readonly networkPolicy?: boolean;
-  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
 /**
- * Refuses every request to the workloads of a namespace that no policy allows: an AuthorizationPolicy `allow-nothing` and a
- * NetworkPolicy `default-deny`. Make it depend on the policies that allow, so that what works is never cut off.
+ * Refuses each request to the workloads of a namespace that no policy allows: an AuthorizationPolicy `allow-nothing` and a
+ * NetworkPolicy `default-deny`. Make it depend on the policies that allow, so that these exist before others are refused.
  */
 export class DefaultDeny extends pulumi.ComponentResource {
   constructor(name: string, args: DefaultDenyArgs, opts?: pulumi.ComponentResourceOptions) {

@@ -11,34 +11,36 @@ import { guarded, withoutCluster } from "../kubernetes/ownership";
 export interface GatewayAccessArgs {
   /** The gateway's pods: `pods` of an IngressGateway. */
   readonly gateway: GatewayPods;
-  /** Who may ask for what. */
+  /** Allow and deny lists. */
   readonly lists?: AccessLists & {
-    /** Refuse nothing: say what would be refused in Envoy's statistics and dynamic metadata (Istio: `istio.io/dry-run`). */
+    /**
+     * Refuse nothing. Envoy's statistics and dynamic metadata show what would be refused (Istio: `istio.io/dry-run`). Default
+     * false.
+     */
     readonly dryRun?: boolean;
   };
   /**
-   * Hosts that the lists are about, none with `*`, at a gateway that serves others too. There the client is who the gateway
-   * itself takes for it, and nothing else than addresses, paths and methods can be judged. Default: every host of the gateway.
+   * Hosts that the lists apply to, without `*`, at a gateway with other users. The gateway's own settings then determine the
+   * address of the client, and only addresses, paths and methods can be conditions. Default: every host of the gateway.
    */
   readonly hosts?: readonly string[];
-  /** With `hosts`: whether CORS preflights of what is allowed pass. A gateway of our own answers them before. Default false. */
+  /** With `hosts`: whether CORS preflights of allowed requests pass. An IngressGateway answers them before the lists. Default false. */
   readonly preflights?: boolean;
-  /** Who has to show a token. Not with `hosts`: it would hold for every host; see ServiceAccess. */
+  /** The requests that need a token. Not with `hosts`, since it applies to every host; use ServiceAccess there. */
   readonly authentication?: Authentication;
-  /** Proxies in front of the gateway that append to `X-Forwarded-For`; the same as the gateway's. Default 0. */
+  /** Number of proxies in front of the gateway that append to `X-Forwarded-For`, as in the gateway's arguments. Default 0. */
   readonly trustedProxies?: number;
-  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
 /**
- * Who may come in through a gateway: allow and deny lists, and tokens. All of it holds for every host of the gateway, unless
- * `hosts` says otherwise.
+ * The access through a gateway: allow and deny lists, and tokens. They apply to every host of the gateway, or to `hosts`.
  *
- * Make the routes depend on this component: then no route is open before its policies are written.
+ * Make the routes depend on this component, so that the policies are written before a route is open.
  */
 export class GatewayAccess extends pulumi.ComponentResource {
-  /** What was written, for those who wait until the gateway's pods have it. */
+  /** The policies that were written, so that a barrier can wait until the gateway's pods have them. */
   readonly policies: pulumi.Output<GatewayPolicies>;
 
   constructor(name: string, args: GatewayAccessArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -95,7 +97,7 @@ export class GatewayAccess extends pulumi.ComponentResource {
           { parent: this },
         ),
       );
-      // Deleted before the verification of tokens is, or everything would be refused meanwhile.
+      // Deleted before the verification of tokens, which it needs; otherwise it would refuse all requests in between.
       policy("authentication", plan.required, { dependsOn: tokens });
     }
     this.policies = pulumi

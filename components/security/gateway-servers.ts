@@ -1,7 +1,7 @@
 import type { Server } from "../istio/gateway";
 import type { HttpRoute, VirtualServiceSpec } from "../istio/virtual-service";
 
-/** Ports of the nodes for a Service of type NodePort that names none. */
+/** Default node ports of a Service of type NodePort. */
 export const NODE_PORTS = { http: 30_080, https: 30_443 } as const;
 
 /** Lowest TLS version (Istio: ServerTLSSettings.TLSProtocol). */
@@ -11,21 +11,21 @@ export const TlsVersion = {
 } as const;
 export type TlsVersion = (typeof TlsVersion)[keyof typeof TlsVersion];
 
-/** Where the TLS of clients ends: in the gateway, or in a proxy before it, which says so in `X-Forwarded-Proto`. */
+/** Where the TLS of clients ends: in the gateway, or in a proxy in front of it that sets `X-Forwarded-Proto`. */
 export const TlsTermination = {
   Gateway: "gateway",
   LoadBalancer: "load-balancer",
 } as const;
 export type TlsTermination = (typeof TlsTermination)[keyof typeof TlsTermination];
 
-/** How a host proves itself, and whether clients must. */
+/** The certificate of a host, and whether clients need one. */
 export interface HostTls {
   /**
-   * Name of a `kubernetes.io/tls` Secret in the gateway's namespace. For MUTUAL the certificates of the clients' authorities
-   * stand in its key `ca.crt`, or in a Secret `<credentialName>-cacert`.
+   * Name of a `kubernetes.io/tls` Secret in the gateway's namespace. For MUTUAL, the certificates of the clients' authorities are
+   * in its key `ca.crt`, or in a Secret `<credentialName>-cacert`.
    */
   readonly credentialName: string;
-  /** `MUTUAL` asks clients for a certificate. Default `SIMPLE`. */
+  /** `MUTUAL` requires a certificate from clients. Default `SIMPLE`. */
   readonly mode?: "SIMPLE" | "MUTUAL";
   /** Default TLS 1.2. */
   readonly minVersion?: TlsVersion;
@@ -35,7 +35,7 @@ export interface HostTls {
 export interface GatewayTls extends HostTls {
   /** Answer plain HTTP with a redirect to HTTPS. Default true. */
   readonly redirect?: boolean;
-  /** Hosts with TLS of their own; one that is left out has what stands above. */
+  /** Hosts with their own TLS. All others have the fields above. */
   readonly hosts?: Readonly<Record<string, HostTls>>;
 }
 
@@ -51,8 +51,8 @@ export interface GatewayServersArgs {
 }
 
 /**
- * Plans the servers of a Gateway: one for plain HTTP, one for the hosts that share their TLS, and one for each host with
- * TLS of its own. A client that names one host to TLS and another to HTTP gets 404, as each server has its own routes.
+ * Plans the servers of a Gateway: one for plain HTTP, one for the hosts that share their TLS, and one for each host with its
+ * own TLS. If a client names different hosts in TLS and in HTTP, it gets 404, since each server has its own routes.
  */
 export function gatewayServers({
   hosts,
@@ -72,7 +72,7 @@ export function gatewayServers({
   ];
 }
 
-/** Hosts to which only routes of `namespaces` may bind; `.` is the Gateway's own. Default: any. */
+/** Hosts to which only routes of `namespaces` may bind; `.` is the Gateway's namespace. Default: any. */
 export const bound = (hosts: readonly string[], namespaces?: readonly string[]): readonly string[] =>
   namespaces ? hosts.flatMap((host) => namespaces.map((namespace) => `${namespace}/${host}`)) : hosts;
 
@@ -81,7 +81,7 @@ export const httpServer = (hosts: readonly string[]): Server => ({
   hosts,
 });
 
-/** What a proxy before the gateway has taken by HTTP is sent to HTTPS. Envoy goes by `X-Forwarded-Proto` (`require_tls`). */
+/** Redirects requests that a proxy in front of the gateway received by HTTP. Envoy reads `X-Forwarded-Proto` (`require_tls`). */
 const forwardedTls = (termination?: TlsTermination): Pick<Server, "tls"> =>
   termination === TlsTermination.LoadBalancer ? { tls: { httpsRedirect: true } } : {};
 
@@ -92,8 +92,9 @@ export interface NodePorts {
 }
 
 /**
- * Sends HTTP of `host` to HTTPS: from the node port to the node port, from any other to 443. Istio's own `httpsRedirect` keeps
- * the port that the client asked for, where nobody speaks TLS. A wildcard has no name to redirect to: there a port stays.
+ * Redirects HTTP of `host` to HTTPS: from the node port for HTTP to that for HTTPS, from any other port to 443. Istio's
+ * `httpsRedirect` would keep the port of the request, on which there is no TLS. For a wildcard there is no single host to
+ * redirect to, so the port of the request stays.
  */
 export function httpsRedirect(host: string, gateway: string, { http, https }: NodePorts): VirtualServiceSpec {
   const named = !host.includes("*");
@@ -128,5 +129,5 @@ export function httpsServer(name: string, hosts: readonly string[], tls: HostTls
   };
 }
 
-/** Istio finds a route configuration by port and Gateway names with dots between: none within. */
+/** Istio names a route configuration by port and Gateway name with dots between, so the name may have no dots. */
 const portSuffix = (host: string): string => host.replaceAll(".", "_").replace("*", "any");

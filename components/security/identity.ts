@@ -1,10 +1,10 @@
-/** What a certificate of the mesh says about a workload: its namespace and its service account (Istio: SPIFFE identity). */
+/** Namespace and service account of a workload, from its certificate (Istio: SPIFFE identity). */
 export interface ServiceIdentity {
   readonly namespace: string;
   /** `*` for every account of the namespace. */
   readonly serviceAccount: string;
 }
 
-/** The identity as an AuthorizationPolicy takes it. `cluster.local` stands for the mesh's own trust domain, whatever its name. */
+/** The identity in the form of an AuthorizationPolicy, where `cluster.local` means the mesh's trust domain, whatever its name. */
 export const principal = ({ namespace, serviceAccount }: ServiceIdentity): string =>
   `cluster.local/ns/${namespace}/sa/${serviceAccount}`;

@@ -3,29 +3,29 @@ import { PeerAuthentication } from "../istio/peer-authentication";
 import type { ClusterAccess } from "../kubernetes/cluster-access";
 import { guarded, withoutCluster } from "../kubernetes/ownership";
 
-/** Which connections sidecars take (Istio: PeerAuthentication.MutualTLS.Mode). */
+/** The connections that sidecars accept (Istio: PeerAuthentication.MutualTLS.Mode). */
 export const MutualTlsMode = {
-  /** Mutual TLS alone. */
+  /** Only mutual TLS. */
   STRICT: "STRICT",
-  /** Plain text too: for the time in which clients get their sidecars. */
+  /** Plain text too, until all clients have a sidecar. */
   PERMISSIVE: "PERMISSIVE",
 } as const;
 export type MutualTlsMode = (typeof MutualTlsMode)[keyof typeof MutualTlsMode];
 
 export interface MutualTlsArgs {
-  /** For every namespace that `namespaces` does not name. Default STRICT. */
+  /** Mode of every namespace that `namespaces` does not name. Default STRICT. */
   readonly mode?: MutualTlsMode;
-  /** Namespaces, which must exist, with a mode of their own: the stages of a migration. */
+  /** Namespace → its mode, for a migration in stages. The namespaces must exist. */
   readonly namespaces?: Readonly<Record<string, MutualTlsMode>>;
-  /** Root namespace of the mesh, where a policy holds for all of it. Default `istio-system`. */
+  /** Root namespace of the mesh, whose policies apply to the whole mesh. Default `istio-system`. */
   readonly rootNamespace?: string;
-  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
 /**
  * Mutual TLS between the workloads of the mesh: a PeerAuthentication `default` for the mesh, and one for each namespace
- * with a mode of its own. Clients need no setting: a proxy uses TLS towards whoever has a sidecar (Istio: auto mTLS).
+ * with its own mode. Clients need no setting: a proxy uses TLS for each server that has a sidecar (Istio: auto mTLS).
  */
 export class MutualTls extends pulumi.ComponentResource {
   readonly mode: pulumi.Output<MutualTlsMode>;
@@ -33,16 +33,21 @@ export class MutualTls extends pulumi.ComponentResource {
   constructor(name: string, args: MutualTlsArgs = {}, opts?: pulumi.ComponentResourceOptions) {
     super("shopzier-mesh:index:MutualTls", name, withoutCluster(args), guarded(args.cluster, opts));
     const mode = args.mode ?? MutualTlsMode.STRICT;
-    const policy = (child: string, namespace: string, its: MutualTlsMode, dependsOn: pulumi.Resource[]) =>
+    const policy = (
+      child: string,
+      namespace: string,
+      policyMode: MutualTlsMode,
+      dependsOn: pulumi.Resource[],
+    ) =>
       new PeerAuthentication(
         `${name}-${child}`,
-        { metadata: { name: "default", namespace }, spec: { mtls: { mode: its } } },
+        { metadata: { name: "default", namespace }, spec: { mtls: { mode: policyMode } } },
         { parent: this, dependsOn },
       );
-    const exceptions = Object.entries(args.namespaces ?? {}).map(([namespace, its]) =>
-      policy(namespace, namespace, its, []),
+    const exceptions = Object.entries(args.namespaces ?? {}).map(([namespace, policyMode]) =>
+      policy(namespace, namespace, policyMode, []),
     );
-    // A namespace that stays permissive says so before the mesh becomes strict.
+    // The exceptions are written first, so that a permissive namespace is never strict in between.
     policy("mesh", args.rootNamespace ?? "istio-system", mode, exceptions);
     this.mode = pulumi.output(mode);
     this.registerOutputs({ mode: this.mode });

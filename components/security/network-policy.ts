@@ -4,7 +4,7 @@ import type { ServiceAccessRequest } from "./caller-lists";
 
 type NetworkPolicySpec = k8s.types.input.networking.v1.NetworkPolicySpec;
 
-/** Metrics of the agent, the proxy and the service together, and of the proxy alone (Istio: "Ports used by Istio"). */
+/** Ports with the metrics of agent, proxy and service together, and of the proxy alone (Istio: "Ports used by Istio"). */
 const METRICS_PORTS = [15020, 15090];
 
 const namespaceSelector = (namespace: string) => ({
@@ -13,9 +13,9 @@ const namespaceSelector = (namespace: string) => ({
 const tcp = (port: number) => ({ protocol: "TCP" as const, port });
 
 /**
- * What may connect to the pods of a service: the namespaces of its clients to its port, and those of the scrapers to the
- * metrics. A network knows neither identities nor paths; the policies of the sidecars do. Kubernetes lets the node's own
- * connections, and so health checks, pass every policy.
+ * The connections to the pods of a service: from the namespaces of its clients to its port, and from those of the scrapers to
+ * the metrics. A NetworkPolicy cannot distinguish identities and paths; the policies of the sidecars do. Kubernetes
+ * allows connections from the pod's node, and so health checks, under every policy.
  */
 export function serviceNetworkPolicy(
   request: Pick<ServiceAccessRequest, "service" | "port" | "from" | "services"> & {
@@ -36,7 +36,7 @@ export function serviceNetworkPolicy(
   };
 }
 
-/** Lets nothing connect to any pod of a namespace, beside what other policies allow. */
+/** Refuses all connections to the pods of a namespace that no other policy allows. */
 export const DENY_ALL: NetworkPolicySpec = { podSelector: {}, policyTypes: ["Ingress"] };
 
 const namespaces = (identities: readonly ServiceIdentity[]): string[] => [

@@ -2,16 +2,16 @@ import { defined } from "../istio/defined";
 import type { AuthorizationRule, Operation } from "../istio/authorization-policy";
 import { spellings, type RoutedPath } from "../traffic/paths";
 
-/** What is asked for: one of `paths` by one of `methods`; what is left out is any. */
+/** A request for one of `paths` with one of `methods`. Default of both: any. */
 export interface RequestCondition {
-  /** Judged as they are after normalisation, without the query. */
+  /** Compared with the normalised path without the query. */
   readonly paths?: readonly RoutedPath[];
   readonly methods?: readonly string[];
 }
 
 /**
- * Paths as an AuthorizationPolicy takes them: its `*` is textual, so a prefix is the path itself and what is below it; one
- * segment is `{*}`. A slash at the end makes no other path of one.
+ * Paths in the form of an AuthorizationPolicy. Its `*` is textual, so a prefix is two paths: the path and the paths below it.
+ * One segment is `{*}`. A path with a slash at its end counts as the same path.
  */
 export function policyPaths(paths: readonly RoutedPath[]): string[] {
   return paths.flatMap((path) => {
@@ -22,13 +22,13 @@ export function policyPaths(paths: readonly RoutedPath[]): string[] {
   });
 }
 
-/** The `to` of a rule; a rule without conditions on the operation has none. */
+/** The field `to` of a rule; nothing if there is no condition on the operation. */
 export function toOperation(operation: Operation): Pick<AuthorizationRule, "to"> {
   const given = Object.entries(operation).filter(([, values]) => values !== undefined);
   return given.length === 0 ? {} : { to: [{ operation: Object.fromEntries(given) }] };
 }
 
-/** A condition as the operation of a policy. */
+/** A condition as Istio's Operation. */
 export function operationOf({ paths, methods }: RequestCondition): Operation {
   return defined({ paths: paths && policyPaths(paths), methods });
 }

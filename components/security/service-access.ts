@@ -13,36 +13,36 @@ import type { ClusterAccess } from "../kubernetes/cluster-access";
 import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 export interface ServiceAccessArgs {
-  /** Value of the label `app` on the service's pods; names the policies too. */
+  /** Value of the label `app` on the service's pods, and name of the policies. */
   readonly service: string;
   /** The namespace, which must exist. */
   readonly namespace: pulumi.Input<string>;
   /** Port of the service's containers. */
   readonly port: number;
-  /** Identities that may ask for `paths`: `identity` of the gateway. */
+  /** Identities that may request `paths`, such as `identity` of the gateway. */
   readonly from: readonly ServiceIdentity[];
-  /** Default: every path. Also the default of the entries of `services`. */
+  /** Default: every path. It is also the default of the entries of `services`. */
   readonly paths?: readonly RoutedPath[];
-  /** Other services of the mesh that may, or may not, ask. Default: none may. */
+  /** Other services of the mesh that are allowed or denied. Default: none is allowed. */
   readonly services?: CallerLists;
   /**
-   * Who of `from` has to show a token, verified by the service's own sidecars: for a gateway whose other users know nothing of
-   * these tokens. Default: nobody. A token that is shown must be valid, whoever shows it.
+   * The requests of `from` that need a token, which the service's sidecars verify. It is for a gateway with other users, who
+   * do not use these tokens. Default: none. A token in any other request must be valid too.
    */
   readonly authentication?: Authentication;
-  /** Which connections its sidecars take. Default: what holds for the mesh or the namespace. */
+  /** The connections that its sidecars accept. Default: the mode of the mesh or the namespace. */
   readonly mutualTls?: MutualTlsMode;
   /** Namespaces whose pods may fetch metrics from the proxies (ports 15020 and 15090). Default: none. */
   readonly scrapers?: readonly string[];
-  /** Write a NetworkPolicy that says the same to the cluster's network. Default true. */
+  /** Whether to write a NetworkPolicy too. Default true. */
   readonly networkPolicy?: boolean;
-  /** The cluster that is asked whether an object is there already; default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
 /**
- * Who may reach a service: an AuthorizationPolicy for its sidecars, by identity, port and path, and a NetworkPolicy for the
- * network, by namespace and port. What neither allows is refused.
+ * The access to a service: an AuthorizationPolicy for its sidecars, by identity, port and path, and a NetworkPolicy by
+ * namespace and port. A request that they do not allow is refused.
  */
 export class ServiceAccess extends pulumi.ComponentResource {
   constructor(name: string, args: ServiceAccessArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -73,7 +73,7 @@ export class ServiceAccess extends pulumi.ComponentResource {
         { metadata, spec: plan.requestAuthentication },
         { parent: this },
       );
-      // Deleted before the verification of tokens is, or everything would be refused meanwhile.
+      // Deleted before the verification of tokens, which it needs; otherwise it would refuse all requests in between.
       new AuthorizationPolicy(
         `${name}-authentication`,
         { metadata: { ...metadata, name: `${service}-authentication` }, spec: plan.required },

@@ -10,7 +10,7 @@ export interface Written<Spec> {
   readonly spec: Spec;
 }
 
-/** Policies as they were written to the cluster. */
+/** The policies that were written to the cluster. */
 export interface GatewayPolicies {
   readonly access: readonly Written<AuthorizationPolicySpec>[];
   readonly tokens: readonly Written<RequestAuthenticationSpec>[];

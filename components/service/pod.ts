@@ -5,13 +5,13 @@ type PodSpec = k8s.types.input.core.v1.PodSpec;
 type Container = k8s.types.input.core.v1.Container;
 type Probe = k8s.types.input.core.v1.Probe;
 
-/** How the kubelet asks a container whether it lives and takes traffic. */
+/** The probes of a container. */
 export interface ServiceProbes {
-  /** HTTP path that answers 200 when the container takes traffic. */
+  /** HTTP path that answers 200 when the container is ready. */
   readonly readinessPath: string;
-  /** HTTP path that answers 200 while the container works. Default: none asked. */
+  /** HTTP path that answers 200 while the container works. Default: no liveness probe. */
   readonly livenessPath?: string;
-  /** How long the first start may take, in seconds. Default 60. */
+  /** Time limit for the start, in seconds. Default 60. */
   readonly startupSeconds?: number;
 }
 
@@ -21,24 +21,24 @@ export interface ServicePodArgs {
   readonly probes: ServiceProbes;
   readonly serviceAccount: string;
   /**
-   * How long a pod that ends goes on serving, in seconds: longer than the gateways need to learn that it goes.
-   * Default 10.
+   * Time for which a terminating pod still serves, in seconds. It must be longer than the gateways need to remove the pod's
+   * endpoint. Default 10.
    */
   readonly lingerSeconds?: number;
-  /** How long requests in flight may take after that, in seconds. Default 25. */
+  /** Time limit for requests in flight after that, in seconds. Default 25. */
   readonly drainSeconds?: number;
-  /** Run as a user other than root with a read-only root file system. Default true; an image that needs root says false. */
+  /** Run as a user other than root with a read-only root file system. False for an image that needs root. Default true. */
   readonly restricted?: boolean;
 }
 
-/** Name by which Istio and the probes know the serving port: the prefix tells Istio the protocol. */
+/** Name of the port that serves requests. Its prefix names the protocol for Istio. */
 export const PORT_NAME = "http";
 
 /**
- * Completes a pod spec for a service in the mesh; what the spec already says stays as it is.
+ * Completes a pod spec for a service in the mesh. Fields that the spec already has are not changed.
  *
- * Adds to the first container the port, probes and a stop that lets the gateways go first; to every container and the
- * pod what Pod Security "restricted" asks for.
+ * The first container gets the port, the probes and a delay before its stop, in which the gateways remove its endpoint. The
+ * pod and all containers get the fields that the Pod Security level "restricted" requires.
  */
 export function servicePod(spec: PodSpec, args: ServicePodArgs): PodSpec {
   const [serving, ...others] = spec.containers as Container[];
@@ -57,7 +57,7 @@ export function servicePod(spec: PodSpec, args: ServicePodArgs): PodSpec {
   return {
     ...spec,
     serviceAccountName: args.serviceAccount,
-    // Nothing in a service talks to the API server; the proxy brings a token of its own.
+    // The services do not use the API server, and the proxy has its own token.
     automountServiceAccountToken: spec.automountServiceAccountToken ?? false,
     enableServiceLinks: spec.enableServiceLinks ?? false,
     terminationGracePeriodSeconds:
@@ -68,11 +68,11 @@ export function servicePod(spec: PodSpec, args: ServicePodArgs): PodSpec {
     },
     containers: [
       {
-        // Probes that answer within a second find a slow start without delaying a quick one.
+        // With a period of one second, a quick start is not delayed.
         startupProbe: { ...probe(readinessPath), periodSeconds: 1, failureThreshold: startupSeconds },
         readinessProbe: { ...probe(readinessPath), periodSeconds: 5 },
         ...(livenessPath !== undefined && { livenessProbe: { ...probe(livenessPath), periodSeconds: 10 } }),
-        // Kubernetes' own sleep: images without a shell have it too.
+        // Kubernetes' sleep action works for images without a shell too.
         lifecycle: { preStop: { sleep: { seconds: linger } } },
         ...secure(serving),
         ...(!hasPorts(serving) && { ports: [{ name: PORT_NAME, containerPort: args.port }] }),

@@ -15,42 +15,42 @@ import { rolledOut } from "../readiness/rollout";
 import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
 import { podLabels, servicePod, type ServiceProbes } from "./pod";
 
-/** An HTTP endpoint for Prometheus that is no port of the Service. */
+/** An HTTP endpoint for Prometheus. Its port is not a port of the Service. */
 export interface ServiceMetrics {
   readonly port: number;
   readonly path: string;
 }
 
-/** What the versions of a service share. */
+/** Arguments that the versions of a service share. */
 export interface SharedVersionArgs {
-  /** Where they run. In a namespace of somebody else the pods themselves opt in to sidecars. */
+  /** Namespace of the versions. If it exists already, the pods have the labels that ask for sidecars. */
   readonly namespace: NamespaceArgs;
-  /** Labels by which the namespace gets sidecars: `injectionLabels` of the control plane. */
+  /** Labels with which the namespace asks for sidecars: `injectionLabels` of the control plane. */
   readonly injectionLabels: pulumi.Input<Record<string, string>>;
   /** Port of the Service and of the first container of every version. */
   readonly port: number;
   readonly probes: ServiceProbes;
-  /** Where the pods answer Prometheus, as annotations that scrapers read; the proxy adds its own to them. Default: nowhere. */
+  /** Endpoint of the pods' metrics, written as annotations for scrapers; the proxy adds its own metrics. Default: none. */
   readonly metrics?: ServiceMetrics;
-  /** Requests in flight when a pod ends have this long, in seconds. Default 25. */
+  /** Time limit for requests in flight when a pod terminates, in seconds. Default 25. */
   readonly drainSeconds?: number;
   /** Run as a user other than root with a read-only root file system. Default true. */
   readonly restricted?: boolean;
-  /** How long the pods of a version may take to get ready, in seconds. Default 180. */
+  /** Time limit for the pods of a version to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
-  /** Where rollouts are checked. Default: the ambient kubeconfig. */
+  /** The cluster in which rollouts are checked. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
-/** What one version of a service has of its own. */
+/** Arguments of one version of a service. */
 export interface VersionArgs {
-  /** Its pods. The first container serves; port, probes, security and stop are filled in where the spec leaves them out. */
+  /** Spec of the pods. The first container serves requests. Port, probes, security context and stop have defaults ({@link servicePod}). */
   readonly pod: pulumi.Input<k8s.types.input.core.v1.PodSpec>;
-  /** Default: one replica. With an autoscaler `replicas` stays out of the Deployment, so that the two do not fight. */
+  /** Default: one replica. With an autoscaler, the Deployment has no `replicas`, since an update would reset the autoscaler's number. */
   readonly scale?: Scale;
   /** Default: those of the service. */
   readonly probes?: ServiceProbes;
-  /** For each of its pods, whoever asks: twice the pods let twice as much through. Default: no limit. */
+  /** Limit of each pod for the requests of all callers together. Default: no limit. */
   readonly rateLimit?: RateLimit;
 }
 
@@ -62,16 +62,16 @@ export interface ServiceVersionArgs extends SharedVersionArgs, Omit<VersionArgs,
 }
 
 /**
- * One version of a service: a ServiceAccount, a Deployment, and where they are asked for a rate limit, an autoscaler and a
- * disruption budget. The selector holds the service and the version only and never changes.
+ * One version of a service: a ServiceAccount, a Deployment and, if the arguments ask for them, a rate limit, an autoscaler and
+ * a disruption budget. The selector consists of service and version only, since Kubernetes does not allow it to change.
  */
 export class ServiceVersion extends pulumi.ComponentResource {
-  /** Its Deployment, once the pods run what was written. */
+  /** The Deployment, once its pods run the spec that was written. */
   readonly rolledOut: pulumi.Output<pulumi.Resource>;
 
-  /** @param opts `dependsOn` holds for each object of the version too. */
+  /** @param opts `dependsOn` applies to each object of the version too. */
   constructor(name: string, args: ServiceVersionArgs, opts: pulumi.ComponentResourceOptions = {}) {
-    // Component inputs are kept in the state: what its objects say is not repeated there.
+    // The state stores a component's inputs, so these do not repeat what its objects contain.
     super("shopzier-mesh:index:ServiceVersion", name, { version: args.version }, guarded(args.cluster, opts));
     const { serviceName, version, port, rateLimit, cluster } = args;
     const scale = args.scale ?? { replicas: 1 };
@@ -98,7 +98,7 @@ export class ServiceVersion extends pulumi.ComponentResource {
         spec: {
           replicas: "replicas" in scale ? scale.replicas : undefined,
           selector: { matchLabels: labels },
-          // A new pod takes traffic before an old one ends.
+          // A new pod is ready before an old one terminates.
           strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: "25%" } },
           progressDeadlineSeconds: timeoutSeconds,
           template: {
@@ -145,7 +145,7 @@ export class ServiceVersion extends pulumi.ComponentResource {
   }
 }
 
-/** A new pod belongs to the revision of the control plane that its label says; those that run keep theirs. */
+/** Label of the revision on the pod template, so that a change of the revision replaces the pods. */
 function meshLabels(
   { namespace, injectionLabels }: SharedVersionArgs,
   labels: Record<string, string>,
@@ -159,7 +159,7 @@ function meshLabels(
   );
 }
 
-/** What scrapers read, by convention (Prometheus' chart: `kubernetes-pods`). */
+/** Annotations that scrapers read by convention (Prometheus' chart: job `kubernetes-pods`). */
 function scrapeAnnotations(metrics: ServiceMetrics | undefined): Record<string, string> | undefined {
   return (
     metrics && {

@@ -26,58 +26,58 @@ export interface RoutedGateway {
   readonly pods: GatewayPods;
 }
 
-/** What `pulumi up` waits for, see {@link PropagationBarrier}. */
+/** The wait of `pulumi up` for the proxies, see {@link PropagationBarrier}. */
 export interface Propagation {
   /**
-   * Whether it waits until the gateway's pods route as written. Default true. Without it a version that is removed may be
-   * deleted while a gateway still sends to it.
+   * Whether `up` waits until the gateway's pods have the routes. Default true. Without the wait, a removed version may be
+   * deleted while a gateway still sends requests to it.
    */
   readonly wait?: boolean;
-  /** Namespaces of callers within the mesh, whose sidecars are waited for too where routes hold for them. Default: none. */
+  /** Namespaces of callers within the mesh. If routes apply to callers, `up` waits for their sidecars too. Default: none. */
   readonly callers?: readonly string[];
-  /** Default 60. */
+  /** Time limit of the wait. Default 60. */
   readonly timeoutSeconds?: number;
 }
 
 export interface VersionRoutesArgs {
   /** The service whose versions get the traffic. */
   readonly service: RoutedService;
-  /** Hosts by which clients ask for it. */
+  /** Hosts of the service at the gateway. */
   readonly hosts: readonly string[];
   readonly gateway: RoutedGateway;
-  /** Paths that reach the service; all others are answered 404. Default: every path. */
+  /** Paths that reach the service; other paths get 404. Default: every path. */
   readonly paths?: readonly RoutedPath[];
   readonly traffic: Traffic;
   /**
-   * Whether weights, rules and policies also hold for callers within the mesh; limits stay the gateway's. Default false:
-   * only rules that name the callers' namespaces do, and all others get any pod of the service.
+   * Whether weights, rules and policies apply to callers within the mesh too; rate limits always apply only at the gateway.
+   * Default false: only rules that name a caller's namespace apply, and other requests go to any pod of the service.
    */
   readonly meshCallers?: boolean;
-  /** Version → how many pods it has at least, for how many of them outlier detection may take out. Default 1. */
+  /** Version → lowest number of its pods, from which the share follows that outlier detection may remove. Default 1. */
   readonly pods?: Readonly<Record<string, number>>;
   readonly propagation?: Propagation;
-  /** What stands before the routes: `pulumi up` waits until the gateway pods have it too. */
+  /** The access policies of the gateway. `pulumi up` waits until the gateway pods have them too. Default: none. */
   readonly guards?: readonly GatewayAccess[];
-  /** The cluster whose gateway pods are asked; default: that of the ambient kubeconfig. */
+  /** The cluster of the gateway pods. Default: that of the ambient kubeconfig. */
   readonly cluster?: ClusterAccess;
 }
 
 /**
  * The traffic to the versions of a service: one VirtualService, one DestinationRule with the policy that all versions
- * share, and one DestinationRule for each version with its subset alone (Istio merges rules of one host).
+ * share, and one DestinationRule for each version with its subset (Istio merges DestinationRules of one host).
  *
- * The route depends on the subsets: a version's subset exists before the route names it and is deleted after the
- * route has let go of it. Make the component depend on the versions that get requests for the same reason
- * (`rolledOut` of VersionedService), and those that get none come after {@link routed}.
+ * The route depends on the subsets: a version's subset is created before a route names it, and deleted after no route names
+ * it. For the same reason, make the component depend on the versions that get requests (`rolledOut` of VersionedService),
+ * and make versions without requests depend on {@link routed}.
  */
 export class VersionRoutes extends pulumi.ComponentResource {
-  /** What each version gets, in percent. */
+  /** Version → share of the requests in percent. */
   readonly shares: pulumi.Output<Shares>;
-  /** This component, once every gateway pod routes as written; where nothing waits for them, once it is written. */
+  /** This component, once every gateway pod has the routes; without the wait, once the routes are written. */
   readonly routed: pulumi.Output<pulumi.Resource>;
 
   constructor(name: string, args: VersionRoutesArgs, opts?: pulumi.ComponentResourceOptions) {
-    // Component inputs are kept in the state: a kubeconfig may not be among them, and a gateway not as a whole.
+    // The state stores a component's inputs, so these contain no kubeconfig, and of the gateway only a part.
     const { cluster, guards = [], gateway, ...inputs } = args;
     super("shopzier-mesh:index:VersionRoutes", name, inputs, guarded(cluster, opts));
     const { service, traffic } = args;
@@ -132,7 +132,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
         barrier.routed(route, guards, filter && { filter, mark }),
         meshRoute && callers.length > 0 ? barrier.callersRouted(meshRoute, callers) : undefined,
       ]);
-    // Its URN, unlike what was written, is known in previews.
+    // A preview knows the URN, but not the outputs.
     const done: pulumi.Output<unknown> = (changesCluster() && waited) || route.urn;
     this.routed = done.apply((): pulumi.Resource => this);
     this.shares = pulumi.output(plan.shares);
@@ -149,7 +149,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
     }
   }
 
-  /** What the gateway's Envoy does that Istio has no field for. */
+  /** Patches of the gateway's Envoy, for settings that Istio has no field for. */
   private gatewayPatches(
     name: string,
     { service, hosts, gateway: { gateway, pods }, traffic: { globalRateLimit } }: VersionRoutesArgs,
@@ -172,7 +172,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
     return new EnvoyFilter(
       `${name}-gateway-patches`,
       { metadata, spec: { workloadSelector: { labels: pods.labels }, configPatches } },
-      // After the Gateway, which is written once all of its pods have the labels.
+      // The Gateway is written once all of its pods have the label by which this object selects them.
       { parent: this, dependsOn: pulumi.output(gateway).apply((): pulumi.Resource[] => entries) },
     );
   }

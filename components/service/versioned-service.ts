@@ -6,20 +6,20 @@ import { PORT_NAME } from "./pod";
 import { ServiceVersion, type SharedVersionArgs, type VersionArgs } from "./service-version";
 
 export interface VersionedServiceArgs extends SharedVersionArgs {
-  /** Name of the Kubernetes Service and prefix of everything else; the component's name by default. */
+  /** Name of the Kubernetes Service, and prefix of the other names. Default: the component's name. */
   readonly serviceName?: string;
-  /** Version name (a DNS label) → what runs. Versions that get no requests: {@link VersionedService.addVersion}. */
+  /** Version name (a DNS label) → its arguments. For versions without requests use {@link VersionedService.addVersion}. */
   readonly versions: Readonly<Record<string, VersionArgs>>;
 }
 
 /**
- * A service that runs in several versions: a namespace with sidecar injection, one Service over all versions, and a
- * {@link ServiceVersion} for each. Names are fixed, since Istio matches them.
+ * A service in several versions: a namespace with sidecar injection, one Service that selects all versions, and a
+ * {@link ServiceVersion} for each. Names have no random suffix, since Istio's objects refer to them.
  */
 export class VersionedService extends pulumi.ComponentResource {
   readonly serviceName: pulumi.Output<string>;
   readonly namespace: pulumi.Output<string>;
-  /** The Service and every version of `versions`, once its pods run what was written. Routes depend on it. */
+  /** The Service and each of `versions`, once its pods run the spec that was written. Routes depend on it. */
   readonly rolledOut: pulumi.Output<pulumi.Resource[]>;
   private readonly namespaceReady: pulumi.Input<pulumi.Resource[]>;
 
@@ -49,7 +49,7 @@ export class VersionedService extends pulumi.ComponentResource {
           name: service,
           namespace: namespaceName(args.namespace),
           labels: { app: service },
-          // Whether it has endpoints is what the Deployments wait for; waiting here again takes ten seconds.
+          // The Deployments wait for ready pods. To wait for the Service's endpoints too takes ten seconds more.
           annotations: { "pulumi.com/skipAwait": "true" },
         },
         spec: {
@@ -67,8 +67,8 @@ export class VersionedService extends pulumi.ComponentResource {
   }
 
   /**
-   * Adds a version that gets no requests. Give it `routed` of the routes as `after`: a shift away from it then comes before its
-   * pods change or go, and pods that fail do not hold up the shift.
+   * Adds a version that gets no requests. With `routed` of the routes as `after`, a shift away from the version comes before the
+   * change or deletion of its pods, and failing pods do not delay the shift.
    */
   addVersion(version: string, own: VersionArgs, after?: pulumi.Input<pulumi.Resource>): ServiceVersion {
     const { name, args, namespaceReady } = this;

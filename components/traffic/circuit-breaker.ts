@@ -1,8 +1,8 @@
 /**
- * Limits of what a proxy sends to a version, and what it does with pods that fail.
+ * Limits of the requests from a proxy to a version, and outlier detection.
  *
  * Sources: Istio DestinationRule, ConnectionPoolSettings and OutlierDetection; Envoy, circuit breaking and outlier
- * detection. Every limit holds for each gateway pod and each version by itself.
+ * detection. Each gateway pod counts for itself, and for each version separately.
  */
 import { defined } from "../istio/defined";
 import { duration } from "../istio/duration";
@@ -13,7 +13,7 @@ import type {
 } from "../istio/destination-rule";
 import { trafficProblem, type TrafficProblem } from "./traffic-messages";
 
-/** Limits without default are off. What is above one is answered 503 at once, with the header `x-envoy-overloaded`. */
+/** A limit without a default is off. A request above a limit gets 503 at once, with the header `x-envoy-overloaded`. */
 export interface CircuitBreaker {
   /** Connections to all pods together, at least 1. */
   readonly maxConnections?: number;
@@ -37,21 +37,21 @@ export interface RetryBudget {
   readonly minRetryConcurrency?: number;
 }
 
-/** Takes pods that fail out of the load balancing for a while. A lone pod stays in it, failing or not. */
+/** Removes failing pods from load balancing for some time. The only pod of a version is never removed. */
 export interface OutlierDetection {
   /** 5xx answers and missing answers in a row; 0 does not count them. Default 5. */
   readonly consecutive5xxErrors?: number;
   /** 502, 503, 504 and missing answers in a row; 0 does not count them. Default 0. */
   readonly consecutiveGatewayErrors?: number;
-  /** How often pods are let back in, in milliseconds. Default 10 seconds. */
+  /** Interval in milliseconds in which removed pods may return. Default 10 seconds. */
   readonly intervalMs?: number;
-  /** How long a pod is out, times how often it has been, in milliseconds. Default 30 seconds. */
+  /** Time for which a pod is removed in milliseconds, multiplied by the number of its removals. Default 30 seconds. */
   readonly baseEjectionTimeMs?: number;
-  /** Most pods that may be out at a time, in percent, 1 to 100. Default: {@link maxEjectionPercent}. */
+  /** Largest share of the pods that may be removed at a time, in percent, 1 to 100. Default: {@link maxEjectionPercent}. */
   readonly maxEjectionPercent?: number;
 }
 
-/** The circuit breaker of a version: its own keys beside those that hold for all versions. */
+/** The circuit breaker of a version: its own keys, and for the others those of all versions. */
 export function circuitBreakerOf(
   all: CircuitBreaker | undefined,
   own: CircuitBreaker | undefined,
@@ -59,7 +59,7 @@ export function circuitBreakerOf(
   return { ...all, ...(own && defined(own)) };
 }
 
-/** The limits in Istio's words; undefined when there are none. */
+/** The limits as Istio's ConnectionPoolSettings; undefined where there are none. */
 export function connectionPool(breaker: CircuitBreaker): ConnectionPoolSettings | undefined {
   const { maxConnections, maxPendingRequests, maxRequests, maxRequestsPerConnection, maxRetries } = breaker;
   const http = defined({
@@ -75,21 +75,21 @@ export function connectionPool(breaker: CircuitBreaker): ConnectionPoolSettings 
   return Object.keys(pool).length > 0 ? pool : undefined;
 }
 
-/** The retry budget in Istio's words. */
+/** The retry budget as Istio's field. */
 export function retryBudgetSettings({ percent, minRetryConcurrency = 3 }: RetryBudget): RetryBudgetSettings {
   return { percent, minRetryConcurrency };
 }
 
 /**
- * The smallest share that lets one of `pods` be out, and at least Istio's ten percent. Envoy ejects a pod only if all
- * that are out then stay within the share: with ten percent it never ejects one of nine or fewer. Of a lone pod nothing
- * would be left, so it counts as two.
+ * The smallest share that allows the removal of one of `pods`, and at least Istio's default of 10 percent. Envoy removes a
+ * pod only if all removed pods then stay within the share, so with 10 percent it removes none of nine or fewer. One pod
+ * counts as two, because the removal of the only pod would leave none.
  */
 export function maxEjectionPercent(pods: number): number {
   return Math.max(10, Math.ceil(100 / Math.max(2, pods)));
 }
 
-/** Outlier detection in Istio's words, for a version of at least `pods` pods. */
+/** Outlier detection as Istio's OutlierDetection, for a version of at least `pods` pods. */
 export function outlierDetectionSettings(
   detection: OutlierDetection,
   pods: number,
@@ -104,7 +104,7 @@ export function outlierDetectionSettings(
   });
 }
 
-/** What is wrong with a circuit breaker, by the name `circuitBreaker`; `mostPods` is the largest that the version may grow. */
+/** The problems of a circuit breaker, with paths below `circuitBreaker`; `mostPods` is the largest number of the version's pods. */
 export function circuitBreakerProblems(
   breaker: CircuitBreaker,
   mostPods?: number,

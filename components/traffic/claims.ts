@@ -1,15 +1,15 @@
 /**
- * Claims of a verified token: a name, or the names on the way to a nested claim with "." between them. A name that has
- * dots of its own stands in brackets: `[https://example.com/roles]`.
+ * Claims of a verified token: a name, or for a nested claim the names from the outermost on, with "." between them. A name
+ * that contains dots is in brackets: `[https://example.com/roles]`.
  */
 
 /** The syntax of a claim. */
 export const CLAIM = /^([\w:/-]+(\.[\w:/-]+)*|(\[[^[\]\s]+\])+)$/;
 
-/** Claim → any of the values that it must have, or contain where it is a list; a number or a switch never matches. */
+/** Claim → values. The claim must be one of them or, if it is a list, contain one. A number or boolean never matches. */
 export type ClaimValues = Readonly<Record<string, readonly string[]>>;
 
-/** In the brackets that both places take. */
+/** The claim in brackets, a form that AuthorizationPolicy and VirtualService share. */
 const bracketed = (claim: string): string =>
   claim.startsWith("[")
     ? claim
@@ -24,10 +24,10 @@ export const claimKey = (claim: string): string => `request.auth.claims${bracket
 /** Name of a claim among the headers of a VirtualService's match, at gateways only (Istio: "JWT claim based routing"). */
 export const claimHeader = (claim: string): string => `@request.auth.claims${bracketed(claim)}`;
 
-/** Claims of one token, by name. */
+/** The claims of one token, by name. */
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** Reads the texts of a claim, whose name stands in brackets as above: itself, or the items of a list. */
+/** The texts of a claim, whose name is in brackets as above: the claim itself, or the items of a list. */
 export function claimTexts(name: string): (claims: Claims) => readonly string[] {
   const names = name.slice(1, -1).split("][");
   return (claims) =>
@@ -39,7 +39,7 @@ export function claimTexts(name: string): (claims: Claims) => readonly string[] 
     );
 }
 
-/** A text, or the texts of a list. */
+/** The texts of a value: itself, or the items of a list. */
 export function texts(value: unknown): readonly string[] {
   if (typeof value === "string") return [value];
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];

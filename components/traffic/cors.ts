@@ -3,7 +3,7 @@ import type { CorsPolicySpec, StringMatch } from "../istio/virtual-service";
 import type { HeaderChanges } from "./headers";
 import { literal } from "./regex";
 
-/** Which pages of other origins a browser lets use the answers (WHATWG Fetch, "CORS protocol"). */
+/** The origins whose pages may read the answers in a browser (WHATWG Fetch, "CORS protocol"). */
 export interface CorsPolicy {
   /** Origins (`https://shop.example.com`), `https://*.example.com` for every host below it, or `*` for any. */
   readonly origins: readonly string[];
@@ -12,23 +12,23 @@ export interface CorsPolicy {
   readonly headers?: readonly string[];
   /** Response headers that a page may read. */
   readonly expose?: readonly string[];
-  /** How long a browser may remember the answer to a preflight, in seconds. */
+  /** Time for which a browser may cache the answer to a preflight, in seconds. */
   readonly maxAgeSeconds?: number;
-  /** Whether a page may send cookies; not with origin `*`. */
+  /** Whether a page may send cookies. Not together with origin `*`. */
   readonly credentials?: boolean;
 }
 
-/** What a service says itself about other origins: where the gateway decides, it must not be heard. */
+/** The CORS headers of a service, which are removed where the gateway sets its own. */
 const CORS_HEADERS: readonly string[] = [
   "access-control-allow-credentials",
   "access-control-allow-origin",
   "access-control-expose-headers",
 ];
 
-/** What becomes of every answer of a route with CORS, those of the gateway too: caches keep apart what differs by origin. */
+/** Changes of every answer of a route with CORS. `Vary` makes caches keep the answers for different origins separate. */
 export const CORS_ANSWER: HeaderChanges = { remove: CORS_HEADERS, add: { vary: "Origin" } };
 
-/** In Istio's words. The gateway answers every preflight, that of a foreign origin too, without asking a version. */
+/** The policy as Istio's CorsPolicy. The gateway answers every preflight itself, including those of other origins. */
 export function corsSpec(cors: CorsPolicy): CorsPolicySpec {
   return defined({
     allowOrigins: cors.origins.map(originMatch),
@@ -41,7 +41,7 @@ export function corsSpec(cors: CorsPolicy): CorsPolicySpec {
   });
 }
 
-/** Envoy takes exact "*" as any origin. */
+/** An origin as Istio's StringMatch. Envoy reads an exact "*" as any origin. */
 function originMatch(origin: string): StringMatch {
   const [scheme = "", host] = origin.split("://*");
   return host === undefined ? { exact: origin } : { regex: `${literal(scheme)}://[^/:]+${literal(host)}` };

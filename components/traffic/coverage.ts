@@ -1,11 +1,11 @@
-/** Whether one match leaves nothing for another. */
+/** Match subsumption: whether one match contains all requests of another. */
 import type { FieldMatch, FieldMatches, PathMatch, RequestMatch } from "./matches";
 import { within } from "./paths";
 import { wholeMatch } from "./regex";
 
 /**
- * Whether every request that `b` matches is certain to match `a` too. False where it cannot be told: one regex is only
- * known to cover an equal one, and several matches together may cover what none of them does alone.
+ * Whether every request that matches `b` also matches `a`. False where that cannot be decided: a regex covers only an equal
+ * regex, and several matches that cover `b` only together are not considered.
  */
 export function covers(a: RequestMatch, b: RequestMatch): boolean {
   return (
@@ -20,12 +20,12 @@ export function covers(a: RequestMatch, b: RequestMatch): boolean {
       ([claim, values]) => b.claims?.[claim]?.every((value) => values.includes(value)) === true,
     ) &&
     withoutCovers(a.without?.headers, b.without?.headers, b.headers) &&
-    // A cookie may be there twice: that it has one value does not say that it has no other.
+    // A request may have a cookie twice, so that a match of one value does not exclude another value.
     withoutCovers(a.without?.cookies, b.without?.cookies, undefined)
   );
 }
 
-/** Whether all hosts that `b` stands for are hosts that `a` stands for; undefined and `*` are every host. */
+/** Whether `a` matches all hosts that `b` matches; undefined and `*` match every host. */
 export function hostCovers(a: string | undefined, b: string | undefined): boolean {
   if (a === undefined || a === "*" || a === b) return true;
   return b !== undefined && a.startsWith("*.") && b.endsWith(a.slice(1));
@@ -51,7 +51,7 @@ function fieldsCover(a: FieldMatches = {}, b: FieldMatches = {}): boolean {
   });
 }
 
-/** `a` and `b` are negations: what `b` excludes has to contain what `a` excludes, or the value to be another one. */
+/** Whether the negation of `a` covers: `b` excludes all that `a` excludes, or requires a value that `a` does not exclude. */
 function withoutCovers(a: FieldMatches = {}, b: FieldMatches = {}, values: FieldMatches = {}): boolean {
   return Object.entries(a).every(([name, match]) => {
     const other = b[name];
@@ -61,7 +61,7 @@ function withoutCovers(a: FieldMatches = {}, b: FieldMatches = {}, values: Field
   });
 }
 
-/** Whether every value that `b` takes is one that `a` takes. */
+/** Whether `a` matches every value that `b` matches. */
 function valueCovers(a: FieldMatch, b: FieldMatch): boolean {
   if ("present" in a) return true;
   if ("present" in b) return "regex" in a && a.regex === ".*";

@@ -1,4 +1,4 @@
-/** Rules that never decide, because earlier ones match all that they match. */
+/** Rules that never apply, because earlier rules match all of their requests. */
 import { covers, hostCovers } from "./coverage";
 import type { FieldMatch, RequestMatch } from "./matches";
 import { confine } from "./paths";
@@ -7,7 +7,7 @@ import { isRouted, type RuleContext } from "./rule-context";
 import type { TrafficRule } from "./traffic-rules";
 import { trafficProblem, type TrafficProblem } from "./traffic-messages";
 
-/** The matches of a rule as they hold at the gateway: within the routed paths, and without a host that every request has. */
+/** The matches of a rule at the gateway: within the routed paths, and without a host that every request has. */
 function effectiveMatches(rule: TrafficRule, { paths, hosts }: RuleContext): RequestMatch[] {
   return rule.match.flatMap(({ host, path, ...others }) => {
     const match = {
@@ -20,7 +20,7 @@ function effectiveMatches(rule: TrafficRule, { paths, hosts }: RuleContext): Req
   });
 }
 
-/** The problems of rules that never decide, by the index of the rule. */
+/** The problems of rules that never apply, by the index of the rule. */
 export function coveredRules(
   rules: readonly (TrafficRule | undefined)[],
   context: RuleContext,
@@ -37,7 +37,7 @@ export function coveredRules(
   });
 }
 
-/** Matches of earlier rules, found by one of their conditions: what a match covers has that condition, or a narrower one. */
+/** Index of the matches of earlier rules by one condition each. A match that is covered has that condition or a narrower one. */
 class EarlierMatches {
   private readonly all = new Map<string, { readonly rule: number; readonly match: RequestMatch }[]>();
 
@@ -71,7 +71,7 @@ function ownKey(match: RequestMatch): string {
   return path && "prefix" in path ? `path ${path.prefix.replace(/\/+$/, "")}` : "";
 }
 
-/** Keys of a field's value: of itself, of all that it begins with, and of matches by other means. */
+/** Index keys of a field's value: the value, its prefixes, and the keys of other kinds of matches. */
 function fieldKeys(field: string, value: FieldMatch): string[] {
   const text = "exact" in value ? value.exact : "prefix" in value ? value.prefix : "";
   const prefixes = Array.from(text, (_, i) => `${field}^${text.slice(0, i + 1)}`);

@@ -1,17 +1,17 @@
-/** Faults made on purpose, to see what clients do with them. Source: Istio VirtualService, HTTPFaultInjection. */
+/** Injected faults, to test the clients. Source: Istio VirtualService, HTTPFaultInjection. */
 import { duration } from "../istio/duration";
 import type { HttpFault } from "../istio/virtual-service";
 
-/** At least one of the two. A request may get both. The timeout and the retries of a rule do not apply to them. */
+/** At least one of the two. A request may get both. The rule's timeout and retries do not apply to injected faults. */
 export interface Fault {
-  /** Holds requests back before they are sent to a version. */
+  /** Delays requests before they are sent to a version. */
   readonly delay?: {
     /** Milliseconds, at least 1. */
     readonly fixedDelayMs: number;
     /** Share of the requests: 0 to 100, at most two decimals. */
     readonly percent: number;
   };
-  /** Answers requests instead of a version. */
+  /** Answers requests without sending them to a version. */
   readonly abort?: {
     /** 200 to 599. */
     readonly httpStatus: number;
@@ -20,7 +20,7 @@ export interface Fault {
   };
 }
 
-/** A fault in Istio's words. */
+/** A fault as Istio's HTTPFaultInjection. */
 export function httpFault({ delay, abort }: Fault): HttpFault {
   return {
     ...(delay && {

@@ -1,16 +1,20 @@
 import { defined } from "../istio/defined";
 import type { HeaderOperations, HttpRoute } from "../istio/virtual-service";
 
-/** Header names → values for `set` (replaces) and `add` (appends), names for `remove`. Not `host`, which is rewritten. */
+/** Header names → values for `set` (replaces) and `add` (appends); names for `remove`. `host` is changed by a rewrite instead. */
 export type HeaderChanges = HeaderOperations;
 
-/** Changes of headers on the way to a version (`request`) and on the way back (`response`). */
+/** Changes of the headers of requests to a version and of its responses. */
 export interface HeaderPolicy {
   readonly request?: HeaderChanges;
   readonly response?: HeaderChanges;
 }
 
-/** In Istio's words. What the gateway answers itself has a response alone; `own` are changes of it beside those that are asked for. */
+/**
+ * The changes as Istio's Headers. An answer of the gateway itself has only a response.
+ *
+ * @param own changes of the response that other policies need.
+ */
 export function headersSpec(
   { request, response }: HeaderPolicy,
   answered: "by a version" | "by the gateway",
@@ -34,7 +38,7 @@ export function headersSpec(
   return Object.keys(headers).length > 0 ? { headers } : {};
 }
 
-/** Envoy reads %...% in a value as a command (custom request and response headers); here a percent sign is one. */
+/** Escapes percent signs, since Envoy reads %...% in a value as a command (custom request and response headers). */
 function literalValues({ set, add, remove }: HeaderChanges): HeaderOperations {
   const escaped = (values: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.replaceAll("%", "%%")]));

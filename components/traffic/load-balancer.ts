@@ -1,5 +1,5 @@
 /**
- * How a proxy picks one of the endpoints of a version.
+ * How a proxy selects one of the endpoints of a version.
  *
  * Sources: Istio DestinationRule, LoadBalancerSettings and LocalityLoadBalancerSetting; Envoy, LeastRequestLbConfig.
  */
@@ -12,13 +12,13 @@ import { trafficProblem, type TrafficProblem } from "./traffic-messages";
 
 /** The algorithms without a key, by Istio's names. LEAST_REQUEST is Istio's default and ours. */
 export const LoadBalancerAlgorithm = {
-  /** One endpoint after the other. */
+  /** Each endpoint in turn. */
   ROUND_ROBIN: "ROUND_ROBIN",
-  /** Of two random endpoints the one with fewer requests in flight. */
+  /** The one of two random endpoints that has fewer requests in flight. */
   LEAST_REQUEST: "LEAST_REQUEST",
-  /** Any healthy endpoint. */
+  /** A random healthy endpoint. */
   RANDOM: "RANDOM",
-  /** The address that the caller asked for, unbalanced: for callers with a sidecar. A gateway answers 503. */
+  /** The address that the caller asked for, without load balancing. It is for callers with a sidecar; a gateway answers 503. */
   PASSTHROUGH: "PASSTHROUGH",
 } as const;
 export type LoadBalancerAlgorithm = (typeof LoadBalancerAlgorithm)[keyof typeof LoadBalancerAlgorithm];
@@ -27,7 +27,10 @@ export type LoadBalancerAlgorithm = (typeof LoadBalancerAlgorithm)[keyof typeof 
 export interface HashCookie {
   readonly name: string;
   readonly path?: string;
-  /** Lifetime in milliseconds; 0 is a session cookie. With a lifetime Envoy mints a missing cookie; without, it hashes only one that is there. */
+  /**
+   * Lifetime in milliseconds; 0 is a session cookie. With a lifetime, Envoy sets the cookie if a request has none. Without
+   * one, it only hashes a cookie that the request has.
+   */
   readonly ttlMs?: number;
 }
 
@@ -43,39 +46,39 @@ export interface ConsistentHash {
   readonly maglev?: { readonly tableSize?: number };
 }
 
-/** Slow start: a new endpoint gets its share little by little. */
+/** Slow start: the share of a new endpoint increases over time. */
 export interface Warmup {
-  /** Milliseconds until it has its whole share. */
+  /** Milliseconds until the endpoint has its full share. */
   readonly durationMs: number;
-  /** Form of the rise: 1 (the default) is a straight line, more is steeper at first. Below 1 needs Istio 1.31. */
+  /** Shape of the increase: 1 (the default) is linear, a larger value is steeper at first. Below 1 needs Istio 1.31. */
   readonly aggression?: number;
-  /** Share to begin with, in percent of the whole one: 0 to 100. Default 10. */
+  /** First share, in percent of the full one, 0 to 100. Default 10. */
   readonly minimumPercent?: number;
 }
 
 /**
- * Where requests go by the place of the endpoints: exactly one of the two. A locality is `region`, `region/zone` or
- * `region/zone/subzone`; `*` in the last place stands for all.
+ * Load balancing by locality: exactly one of the two. A locality is `region`, `region/zone` or `region/zone/subzone`; `*` as
+ * the last part matches all.
  */
 export interface Locality {
-  /** Locality of the gateway pod → localities of endpoints → percent, whole, summing to 100. Others get nothing. */
+  /** Locality of the gateway pod → localities of endpoints → whole percent with the sum 100. Other localities get nothing. */
   readonly distribute?: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** Region → region that takes over when it has no healthy endpoints left. Needs outlier detection. */
+  /** Region → region that gets its requests when it has no healthy endpoint. Needs outlier detection. */
   readonly failover?: Readonly<Record<string, string>>;
 }
 
-/** An algorithm or a consistent hash, and how it is used. */
+/** An algorithm or a consistent hash, with its parameters. */
 export interface TunedLoadBalancer {
   /** Default LEAST_REQUEST. Not together with `consistentHash`. */
   readonly algorithm?: LoadBalancerAlgorithm;
   readonly consistentHash?: ConsistentHash;
-  /** How many random endpoints LEAST_REQUEST compares, at least 2 (the default). */
+  /** Number of random endpoints that LEAST_REQUEST compares, at least 2. Default 2. */
   readonly choiceCount?: number;
   /** For ROUND_ROBIN and LEAST_REQUEST. */
   readonly warmup?: Warmup;
   /**
-   * Default: endpoints nearest to the gateway pod first, if there is outlier detection, and all alike if not. "none":
-   * all alike.
+   * Default: with outlier detection, endpoints nearest to the gateway pod are preferred; without it, all are equal.
+   * "none": all are equal.
    */
   readonly locality?: Locality | "none";
 }
@@ -89,7 +92,7 @@ function algorithmOf({ algorithm, consistentHash }: TunedLoadBalancer): LoadBala
   return consistentHash ? undefined : (algorithm ?? "LEAST_REQUEST");
 }
 
-/** A load balancer in Istio's words, all but the choice count (see {@link choiceCountPatch}). */
+/** A load balancer as Istio's LoadBalancerSettings, without the choice count (see {@link choiceCountPatch}). */
 export function loadBalancerSettings(balancer: LoadBalancer): LoadBalancerSettings {
   const { consistentHash, warmup, locality, ...rest } = tuned(balancer);
   return {
@@ -120,7 +123,7 @@ function hashSettings(hash: ConsistentHash): NonNullable<LoadBalancerSettings["c
     ...(hash.sourceIp && { useSourceIp: true }),
     httpQueryParameterName: hash.queryParameter,
     ringHash: hash.ringHash,
-    // Istio requires the size once maglev is named; 65537 is Envoy's default.
+    // Istio requires the size for maglev; 65537 is Envoy's default.
     ...(hash.maglev && { maglev: { tableSize: hash.maglev.tableSize ?? 65537 } }),
   });
 }
@@ -137,7 +140,7 @@ function localitySettings(
   };
 }
 
-/** The choice count for a gateway's Envoy cluster, which Istio has no field for; undefined when it is Envoy's own. */
+/** The choice count as a patch of a gateway's Envoy cluster, since Istio has no field for it; undefined for Envoy's default. */
 export function choiceCountPatch(balancer: LoadBalancer, cluster: string): EnvoyConfigPatch | undefined {
   const { choiceCount } = tuned(balancer);
   if (choiceCount === undefined) return undefined;
@@ -148,7 +151,7 @@ export function choiceCountPatch(balancer: LoadBalancer, cluster: string): Envoy
   };
 }
 
-/** What is wrong with a load balancer, by the names `loadBalancer` and, where pods that fail matter, `circuitBreaker`. */
+/** The problems of a load balancer, with paths below `loadBalancer` and, for outlier detection, `circuitBreaker`. */
 export function loadBalancerProblems(
   balancer: LoadBalancer,
   outlierDetection: boolean,
@@ -187,7 +190,7 @@ function hashProblems(hash: ConsistentHash): TrafficProblem[] {
   return [
     ...(keys.length === 1
       ? []
-      : [trafficProblem("hashKeys", path, { given: keys, of: HASH_KEYS }, ...repairs)]),
+      : [trafficProblem("hashKeys", path, { given: keys, possible: HASH_KEYS }, ...repairs)]),
     ...(tables.length < 2
       ? []
       : [trafficProblem("hashTables", path, { given: tables }, ...tables.map(remove))]),
@@ -232,7 +235,7 @@ function localityProblems({ distribute, failover }: Locality, outlierDetection: 
   return problems;
 }
 
-/** Istio refuses localities of which one lies in another. */
+/** Istio refuses a list of localities where one contains another. */
 function overlaps(localities: readonly string[], path: readonly string[]): TrafficProblem[] {
   return localities.flatMap((inner) => {
     const outer = localities.find((other) => other !== inner && localityCovers(other, inner));
@@ -242,7 +245,7 @@ function overlaps(localities: readonly string[], path: readonly string[]): Traff
   });
 }
 
-/** "eu" and "eu/*" are the same: all zones of a region. */
+/** A locality in one spelling: "eu" and "eu/*" both are all zones of a region. */
 function localityCovers(outer: string, inner: string): boolean {
   const parts = (locality: string): string[] => locality.split("/").filter((part) => part !== "*");
   const [a, b] = [parts(outer), parts(inner)];

@@ -1,45 +1,45 @@
-/** Which requests a rule is about, as a user writes it and as Istio takes it. */
+/** The requests that a rule matches, as settings and as Istio's HTTPMatchRequest. */
 import { defined } from "../istio/defined";
 import type { HttpMatchRequest, StringMatch } from "../istio/virtual-service";
 import { claimHeader, type ClaimValues } from "./claims";
 import { embedded, literal } from "./regex";
 
-/** A value as a whole: exactly one of the three. A regex is RE2, at most 1024 characters, and has to match all of the value. */
+/** Exactly one of the three. A regex is RE2, has at most 1024 characters, and must match the whole value. */
 export type ValueMatch =
   { readonly exact: string } | { readonly prefix: string } | { readonly regex: string };
 
-/** A value, or `present`: that there is one at all, empty or not. */
+/** A value, or `present`: whether the field exists, even if it is empty. */
 export type FieldMatch = ValueMatch | { readonly present: true };
 
 /**
- * A path without its query: `exact`; `prefix`, which ends at a path separator ("/a" is "/a" and "/a/b", not "/ab"); or
- * `regex`. Paths are case-sensitive.
+ * A path without its query: `exact`, `prefix` or `regex`. A prefix ends at a path separator: "/a" matches "/a" and "/a/b",
+ * but not "/ab". Paths are case-sensitive.
  */
 export type PathMatch = ValueMatch;
 
-/** Names → what their values have to be. Header names are case-insensitive, cookie names are not. */
+/** Names → conditions on their values. Header names are case-insensitive, cookie names are case-sensitive. */
 export type FieldMatches = Readonly<Record<string, FieldMatch>>;
 
-/** Conditions on one request; all of them must hold. Without any, every request matches. */
+/** Conditions on one request, all of which must hold. Without conditions, every request matches. */
 export interface RequestMatch {
-  /** The host that the client asks for, without port, in lowercase; `*.example.com` for every host below it. */
+  /** Host of the request, without port, in lowercase; `*.example.com` matches every host below it. */
   readonly host?: string;
   readonly path?: PathMatch;
   /** One method or any of several. */
   readonly method?: string | readonly string[];
   readonly headers?: FieldMatches;
   readonly cookies?: FieldMatches;
-  /** Query parameters; the first of several of one name counts, undecoded (Envoy: QueryParameterMatcher). */
+  /** Query parameters, undecoded. Of several with one name, the first counts (Envoy: QueryParameterMatcher). */
   readonly query?: FieldMatches;
-  /** Requests of which none of these is true. A missing header or cookie counts as empty, except for `present`. */
+  /** None of these may hold. A missing header or cookie counts as empty, except for `present`. */
   readonly without?: { readonly headers?: FieldMatches; readonly cookies?: FieldMatches };
-  /** Of a token that the gateway has verified. */
+  /** Claims of a token that the gateway has verified. */
   readonly claims?: ClaimValues;
-  /** Requests from sidecars in this namespace to the service itself; never from the gateway. */
+  /** Namespace of the calling sidecar. It never matches requests from the gateway. */
   readonly sourceNamespace?: string;
 }
 
-/** `match` in Istio's words, without its path. */
+/** `match` as Istio's HTTPMatchRequest, without its path. */
 export function istioMatch(match: RequestMatch): Omit<HttpMatchRequest, "uri"> {
   const { host, method, query, sourceNamespace } = match;
   const { without = {}, cookies } = match;
@@ -68,7 +68,7 @@ const fieldMatch = (match: FieldMatch): StringMatch => ("present" in match ? {} 
 const anyOf = (values: readonly string[]): StringMatch =>
   values.length === 1 ? { exact: values[0] ?? "" } : { regex: values.map(literal).join("|") };
 
-/** Hosts are case-insensitive, and a client may send the port with the name. */
+/** A host as Istio's StringMatch. Hosts are case-insensitive, and a client may send the port with the name. */
 function hostRegex(host: string): string {
   const name = host.startsWith("*.") ? `[^:]+${literal(host.slice(1))}` : literal(host);
   return `(?i)${name}(?::\\d+)?`;
@@ -84,8 +84,8 @@ function headerMatches(
 }
 
 /**
- * Cookies stand in one header in any order, and a header has one regex: all of `cookies` is one alternative for each
- * order of them.
+ * A regex of the header `cookie` for all of `cookies`. The header contains cookies in any order, and a match has one regex
+ * for a header, so the regex has one alternative for each order.
  *
  * @throws RangeError for a regex that cannot be part of another (see {@link embedded}).
  */
@@ -96,7 +96,7 @@ export function allCookies(cookies: FieldMatches): StringMatch {
   return inCookieHeader(orders);
 }
 
-/** Any of `cookies`. */
+/** A regex of the header `cookie` for any of `cookies`. */
 function anyCookie(cookies: FieldMatches): StringMatch {
   return inCookieHeader(Object.entries(cookies).map(cookieRegex));
 }

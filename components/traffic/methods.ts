@@ -1,22 +1,22 @@
-/** Which methods only read. */
+/** Safe methods: those that only read. */
 import type { HttpMatchRequest, HttpRoute } from "../istio/virtual-service";
 
-/** Methods that ask for nothing to be changed (RFC 9110, 9.2.1), so that a request may be made once more. */
+/** Safe methods (RFC 9110, 9.2.1). Their requests may be repeated, because they change nothing. */
 export const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
 const safe = (method: string): boolean => SAFE_METHODS.includes(method);
 
-/** Whether requests by `methods` (any method when absent) may change something. */
+/** Whether one of `methods` is unsafe. Default: any method. */
 export const mayWrite = (methods: readonly string[] | undefined): boolean =>
   methods === undefined || !methods.every(safe);
 
-/** Whether requests by `methods` (any method when absent) may be ones that only read. */
+/** Whether one of `methods` is safe. Default: any method. */
 export const mayRead = (methods: readonly string[] | undefined): boolean =>
   methods === undefined || methods.some(safe);
 
 /**
- * A route with one spec for requests by safe methods and another for all others: two routes of one name, the first
- * confined to safe methods. A route whose matches leave only one of the two kinds stays one route.
+ * A rule with one spec for safe methods and another for all others, as two rules of one name. The first matches only safe
+ * methods. If the matches allow only one of the two kinds, the result is one rule.
  */
 export function splitByMethod(
   route: HttpRoute,
@@ -32,7 +32,7 @@ export function splitByMethod(
   ];
 }
 
-/** A match of several methods is a regex of their names. */
+/** Several methods as one match, which is a regex of their names. */
 function methodsOf({ method }: HttpMatchRequest): readonly string[] | undefined {
   return method?.exact === undefined ? method?.regex?.split("|") : [method.exact];
 }

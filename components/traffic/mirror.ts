@@ -1,7 +1,7 @@
-/** Copies of requests for a version to be tried on. Source: Istio VirtualService, HTTPMirrorPolicy. */
+/** Copies of requests, to test a version with. Source: Istio VirtualService, HTTPMirrorPolicy. */
 import type { Destination, HttpMirror, HttpRoute } from "../istio/virtual-service";
 
-/** The client gets the answer to its own request and never waits for the copy, whose answer is thrown away. */
+/** The client gets the answer to its own request. It does not wait for the copy, whose answer is discarded. */
 export interface Mirror {
   /** The version that gets the copies. */
   readonly to: string;
@@ -14,12 +14,12 @@ export interface Mirror {
   readonly writes?: boolean;
 }
 
-/** A mirror in Istio's words. */
+/** A mirror as Istio's HTTPMirrorPolicy. */
 export function httpMirror(mirror: Mirror, to: (version: string) => Destination): HttpMirror {
   return { destination: to(mirror.to), percentage: { value: mirror.percent ?? 100 } };
 }
 
-/** Whether `route` sends something elsewhere than to the version that gets the copies, which has it all otherwise. */
+/** False if the version of the mirror already gets all requests of `route`, so that copies would be sent to it twice. */
 export function copiesAnything(mirror: Mirror, route: HttpRoute["route"] = []): boolean {
   return route.some(
     ({ destination, weight }) => destination.subset !== mirror.to && (route.length === 1 || weight !== 0),

@@ -2,20 +2,20 @@ import type { StringMatch } from "../istio/virtual-service";
 import type { PathMatch } from "./matches";
 import { literal, regexStart, wholeMatch } from "./regex";
 
-/** A path that is routed: itself alone, with everything below it, or all that fit a template, whose `*` are one segment each. */
+/** A routed path: one path, a path and all paths below it, or the paths of a template, where each `*` is one segment. */
 export type RoutedPath =
   { readonly exact: string } | { readonly prefix: string } | { readonly template: string };
 
-/** "/a/" and "/a" are one prefix; that of everything is empty. */
+/** A prefix in one spelling: "/a/" and "/a" are the same, and "/" is empty. */
 const base = (prefix: string): string => prefix.replace(/\/+$/, "");
 
-/** A path with and without a slash at its end: services answer both alike (Fastify's ignoreTrailingSlash, Spring 5). */
+/** A path with and without a slash at its end, since services may answer both (Fastify's ignoreTrailingSlash, Spring 5). */
 export function spellings(path: string): string[] {
   const plain = base(path);
   return plain === "" ? [path] : [path, path === plain ? `${plain}/` : plain];
 }
 
-/** A routed path as rules match it. */
+/** A routed path as the path match of a rule. */
 function pathMatch(routed: RoutedPath): PathMatch {
   if (!("template" in routed)) return routed;
   const segments = routed.template
@@ -24,7 +24,7 @@ function pathMatch(routed: RoutedPath): PathMatch {
   return { regex: segments.join("/") };
 }
 
-/** Whether every path that `inner` matches is matched by `outer` too. A regex is judged by the text that it begins with. */
+/** Whether `outer` matches every path that `inner` matches. A regex counts by the literal text at its start. */
 export function within(inner: PathMatch, outer: RoutedPath): boolean {
   if ("exact" in outer) return "exact" in inner && inner.exact === outer.exact;
   if ("template" in outer) {
@@ -39,17 +39,17 @@ export function within(inner: PathMatch, outer: RoutedPath): boolean {
 }
 
 /**
- * The part of `path` that lies within `routed`: `path` itself, or those of `routed` that lie within it; none when they
- * have nothing in common. Without `path` it is all of `routed`.
+ * The intersection of `path` and `routed`: `path` itself, or those of `routed` that are within it; none where they are
+ * disjoint. Default of `path`: all of `routed`.
  */
 export function confine(path: PathMatch | undefined, routed: readonly RoutedPath[]): PathMatch[] {
   if (path === undefined) return routed.map(pathMatch);
   if (routed.some((r) => within(path, r))) return [path];
-  // A regex has no part that could be said in one match.
+  // The intersection of a regex and a path is no single match.
   return "regex" in path || "exact" in path ? [] : routed.map(pathMatch).filter((r) => within(r, path));
 }
 
-/** Istio's prefix is textual (`/a` matches `/ab` too): the path itself and what is below it are two matches. */
+/** A path as Istio's matches. Istio's prefix is textual (`/a` matches `/ab`), so a path and the paths below it are two matches. */
 export function uriMatches(path: PathMatch): StringMatch[] {
   if (!("prefix" in path)) return [path];
   const root = base(path.prefix);

@@ -1,19 +1,19 @@
-/** How a plan says what is wrong with what it was given: a name and its parameters, and their words in one place. */
+/** Problems as a kind with typed parameters; the message of each kind is in one place. */
 
-/** Where a value is, from the outermost key on. */
+/** The keys of a value, from the outermost on. */
 export type Path = readonly PropertyKey[];
 
-/** What a problem says to a person. */
+/** The message of a problem. */
 export interface Said {
   readonly found: string;
   readonly allowed: string;
-  /** Why, or what was probably meant. */
+  /** A reason, or the value that was probably meant. */
   readonly hint?: string | undefined;
-  /** What repairs it where no change of a single value does; alternatives when there are several. */
+  /** Repairs other than the change of one value; several are alternatives. */
   readonly advice?: string | readonly string[] | undefined;
 }
 
-/** The words of one kind of problem. `code` never changes, and is never given to another kind. */
+/** The message of one kind of problem. `code` never changes and is never reused. */
 export interface Message<Params> {
   readonly code: string;
   readonly say: (params: Params) => Said;
@@ -24,32 +24,32 @@ export const message = <Params = object>(code: string, say: (params: Params) => 
   say,
 });
 
-/** A change that alone repairs a problem. */
+/** A change that repairs a problem without another change. */
 export type Repair =
-  /** Set a value; `example` says that it is only an example of what is allowed. `at` is the problem's path when absent. */
+  /** Set a value. `example` marks it as one of several allowed values. Default of `at`: the problem's path. */
   | { readonly set: string | number | boolean; readonly at?: Path; readonly example?: true }
   /** Remove the value at a path. */
   | { readonly remove: Path }
-  /** One after the other. */
+  /** All of these changes, in this order. */
   | { readonly steps: readonly Repair[] };
 
 type Messages = Readonly<Record<string, Message<never>>>;
 
-/** The parameters of the words of `N`. */
+/** The parameters of the message of `N`. */
 export type ParamsOf<M extends Messages, N extends keyof M> = Parameters<M[N]["say"]>[0];
 
-/** Something wrong, by one of the kinds that `M` has words for. */
+/** A problem of one of the kinds that `M` has messages for. */
 export type ProblemOf<M extends Messages> = {
   [N in keyof M & string]: {
     readonly name: N;
     readonly path: Path;
     readonly params: ParamsOf<M, N>;
-    /** Changes of which each alone would repair it. */
+    /** Changes, each of which repairs the problem alone. */
     readonly repairs: readonly Repair[];
   };
 }[keyof M & string];
 
-/** A function that makes problems of the kinds that `M` has words for. */
+/** A function that makes problems of the kinds that `M` has messages for. */
 export const problemsBy =
   <M extends Messages>() =>
   <N extends keyof M & string>(

@@ -1,8 +1,8 @@
 /**
- * Rate limits in Envoy's words: local ones, counted in each proxy, and global ones, decided by a service.
+ * Rate limits as Envoy's filters: local ones, which each proxy counts, and global ones, which a service decides.
  *
- * Istio has no setting of its own for them ("Enabling Rate Limits using Envoy"), so they are EnvoyFilters. Sources:
- * Envoy's filters `local_ratelimit` and `ratelimit`, and its token bucket, which fills continuously.
+ * Istio has no field for them ("Enabling Rate Limits using Envoy"), so they are EnvoyFilters. Sources: Envoy's filters
+ * `local_ratelimit` and `ratelimit`, and its token bucket, which fills continuously.
  */
 import type { EnvoyConfigPatch, EnvoyFilterSpec, EnvoyPatchMatch } from "../istio/envoy-filter";
 import type { ServiceEntrySpec } from "../istio/service-entry";
@@ -10,55 +10,55 @@ import { duration } from "../istio/duration";
 import { isClusterService, meshHost, outsideHost } from "./outside-host";
 import { clusterName } from "../istio/cluster-name";
 
-/** A token bucket: it fills evenly, every request takes a token, and a request that finds none is answered 429. */
+/** A token bucket: it fills evenly, and each request takes a token. A request without a token gets 429. */
 export interface RateLimit {
-  /** Tokens that come in per `perMs`: the requests that go through in the long run. */
+  /** Tokens that are added per `perMs`: the rate of requests that pass in the long run. */
   readonly requests: number;
-  /** In milliseconds. */
+  /** Milliseconds. */
   readonly perMs: number;
-  /** Tokens that the bucket holds: the requests that may come at once. Default: `requests`. */
+  /** Capacity of the bucket: the number of requests that may come at once. Default: `requests`. */
   readonly burst?: number;
 }
 
-/** What tells clients apart: their address as the gateway trusts it, or the value of a header. */
+/** What distinguishes clients: their address as the gateway determines it, or the value of a header. */
 export type ClientKey = "clientAddress" | { readonly header: string };
 
-/** A service that speaks Envoy's `envoy.service.ratelimit.v3.RateLimitService` and decides about every request. */
+/** A service with the API `envoy.service.ratelimit.v3.RateLimitService`, which decides about every request. */
 export interface GlobalRateLimit {
-  /** A name in the cluster that ends in `.svc.cluster.local`, a host name outside, or an address. */
+  /** A name in the cluster that ends in `.svc.cluster.local`, a host name outside the cluster, or an address. */
   readonly host: string;
   readonly port: number;
-  /** The service's name for this set of limits. */
+  /** Domain of the limits in the service's configuration. */
   readonly domain: string;
-  /** How long a request waits for the decision, in milliseconds. */
+  /** Time limit for the decision, in milliseconds. */
   readonly timeoutMs: number;
-  /** What happens to a request when the service does not decide: `open` lets it through, `closed` answers 503. */
+  /** Result for a request if the service does not decide: `open` lets it pass, `closed` answers 503. */
   readonly failure: "open" | "closed";
-  /** Beside the rule alone, each of these together with the rule is a descriptor of its own. Default: none. */
+  /** Each key, together with the rule, is a descriptor in addition to that of the rule alone. Default: none. */
   readonly clients?: readonly ClientKey[];
 }
 
 export interface GatewayRateLimits {
   readonly service: { readonly name: string; readonly namespace: string };
-  /** Hosts by which clients ask for the service. */
+  /** Hosts of the service at the gateway. */
   readonly hosts: readonly string[];
-  /** Rules that send requests to the service, each with its own limit where it has one. */
+  /** Rules that send requests to the service, with their limits. */
   readonly rules: readonly { readonly name: string; readonly rateLimit?: RateLimit }[];
   readonly global?: GlobalRateLimit;
 }
 
 /**
- * The limits at the gateway, for an EnvoyFilter of its pods; empty when there is none.
+ * The limits at the gateway, for an EnvoyFilter of its pods; empty where there are none.
  *
- * A rule may be several Envoy routes (one for each match), and a limit that is attached to a route counts for that route
- * alone. So the routes only carry the name of their rule, as metadata, and the filter looks up the rule's bucket. Buckets
- * in the filter also survive every change of a route.
+ * A rule leads to one Envoy route for each match, and a limit on a route counts only the requests of that route. For that
+ * reason, routes carry the name of their rule as metadata, and the filter selects the bucket by this name. Buckets in the
+ * filter also keep their tokens when a route changes.
  *
- * A patch finds routes by host and name, those of other services too: each route says itself of which VirtualService it is.
+ * A patch selects routes by host and name, which matches routes of other services too. The metadata of a route names its
+ * VirtualService, which distinguishes them.
  *
- * The filters stand last, before the router: what authentication or an access policy refuses takes no token, so that
- * nobody uses up a limit with requests that would not have been served. The local limit comes first and so protects the
- * rate limit service.
+ * The filters come last, before the router. A request that authentication or an access policy refuses takes no token, so
+ * clients cannot use up a limit with such requests. The local limit comes before the global one and protects its service.
  */
 export function gatewayRateLimits({ service, hosts, rules, global }: GatewayRateLimits): EnvoyConfigPatch[] {
   const limited = rules.filter((r) => global !== undefined || r.rateLimit !== undefined);
@@ -71,7 +71,7 @@ export function gatewayRateLimits({ service, hosts, rules, global }: GatewayRate
       typed_config: {
         "@type": "type.googleapis.com/envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor",
         descriptor_key: "rule",
-        // Looked up in a map of one entry, the route of another service is an error.
+        // A lookup in a map of one entry fails for routes of other services, which then have no descriptor.
         skip_if_error: true,
         text: `{${own}: ${routeMetadata(metadata, "rule")}}[${OWNER}]`,
       },
@@ -83,7 +83,7 @@ export function gatewayRateLimits({ service, hosts, rules, global }: GatewayRate
       : [{ entries: [{ key: "rule", value: name }], token_bucket: tokenBucket(rateLimit) }],
   );
   const context = "GATEWAY";
-  // Two filters would each add their own headers: those of the service are the ones that a client can plan by.
+  // Each filter would add its own headers. Clients plan by those of the service, so the local filter adds none beside it.
   const localHeaders = global === undefined ? xRateLimitHeaders : {};
   return [
     ...(buckets.length === 0
@@ -111,7 +111,7 @@ export function gatewayRateLimits({ service, hosts, rules, global }: GatewayRate
               ...(global.clients ?? []).map((client) => ({ actions: [rule, clientAction(client)] })),
             ],
             rate_limit_service: {
-              // The default authority is the name of the cluster, which HTTP/2 servers refuse for its bars.
+              // The default authority is the name of the cluster, whose "|" HTTP/2 servers refuse.
               grpc_service: {
                 envoy_grpc: { cluster_name: rateLimitCluster(global), authority: global.host },
               },
@@ -132,7 +132,7 @@ export function gatewayRateLimits({ service, hosts, rules, global }: GatewayRate
                 [metadata]: { rule: name, ...(rateLimit && { "retry-after": retryAfter(rateLimit) }) },
               },
             },
-            // Those of a pod's own limit: the gateway adds its own.
+            // Removes the headers of a pod's limit, since the gateway adds its own.
             response_headers_to_remove: ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"],
           },
         },
@@ -145,10 +145,10 @@ const metadataKey = ({ namespace, name }: GatewayRateLimits["service"]): string 
   `shopzier-mesh.${namespace}.${name}`;
 const routeMetadata = (filter: string, key: string): string =>
   `xds.route_metadata.filter_metadata['${filter}']['${key}']`;
-/** The VirtualService of a route, as istiod writes it there. */
+/** CEL for the VirtualService of a route, which istiod writes into the route's metadata. */
 const OWNER = routeMetadata("istio", "config");
 
-/** Which rules `patches` limit: those that carry their name as metadata of the service, whose name in the cluster is `to`. */
+/** The names of the rules that `patches` limit; `to` is the DNS name of the service in the cluster. */
 export function isLimited(
   patches: readonly EnvoyConfigPatch[],
 ): (host: string, rule: string, to: string) => boolean {
@@ -171,7 +171,7 @@ export function isLimited(
 /**
  * A limit in the sidecar of each pod with `labels`, for the requests to its container port.
  *
- * It holds whoever asks, the gateway or another service, and the more pods a version has, the more it lets through.
+ * It counts the requests of all callers. Each pod has its own bucket, so a version with more pods serves more requests.
  */
 export function podRateLimit(
   limit: RateLimit,
@@ -192,19 +192,19 @@ export function podRateLimit(
   };
 }
 
-/** The ServiceEntry by which the gateway knows the rate limit service; a service in the cluster needs none. */
+/** The ServiceEntry of the rate limit service; undefined for a service in the cluster, which needs none. */
 export function rateLimitServiceEntry({ host, port }: GlobalRateLimit): ServiceEntrySpec | undefined {
   if (isClusterService(host)) return undefined;
   return { ...outsideHost(host, PURPOSE, [{ port, protocol: "GRPC" }]), exportTo: ["."] };
 }
 
-/** Seconds until a token comes into an empty bucket, at least one: the value of `retry-after`. */
+/** Seconds until an empty bucket gets a token, at least 1: the value of `retry-after`. */
 function retryAfter({ requests, perMs }: RateLimit): string {
   return String(Math.ceil(perMs / requests / 1000));
 }
 
 const always = { default_value: { numerator: 100, denominator: "HUNDRED" } };
-/** Envoy's defaults are to limit nothing and to say nothing. */
+/** Without these fields, Envoy enforces no limit and adds no headers. */
 const localLimit = {
   "@type": "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
   stat_prefix: "rate_limit",
@@ -226,7 +226,7 @@ const clientAction = (client: ClientKey): Record<string, unknown> =>
 
 const CONNECTION_MANAGER = "envoy.filters.network.http_connection_manager";
 
-/** Where a patch applies: a context, and a port for sidecars. */
+/** The place of a patch: a context, and for sidecars a port. */
 type Place = Pick<EnvoyPatchMatch, "context" | "listener">;
 
 function insertFilter(place: Place, name: string, config: Record<string, unknown>): EnvoyConfigPatch {
@@ -242,10 +242,10 @@ function insertFilter(place: Place, name: string, config: Record<string, unknown
 }
 
 /**
- * The answers to requests that are refused, in the shape of the category API's own errors.
+ * The answers to refused requests, in the form of the category API's errors.
  *
- * They are told by Envoy's response code details: the response flag is set only after the answer is made, and the
- * status 429 may be the direct response of a rule. `retryAfterSeconds` is for routes of which all of `where` is true.
+ * They are selected by Envoy's response code details. The response flag is set too late, after the answer is made, and a
+ * direct response of a rule may have the status 429 too. `retryAfterSeconds` applies to routes that meet all of `where`.
  */
 function answers(place: Place, retryAfterSeconds: string, ...where: string[]): EnvoyConfigPatch {
   const mapper = (

@@ -1,18 +1,18 @@
 /**
- * Regular expressions as Envoy reads them: RE2, matched against the whole value (Envoy: RegexMatcher; RE2 syntax:
+ * Regular expressions with Envoy's semantics: RE2, matched against the whole value (Envoy: RegexMatcher; RE2 syntax:
  * github.com/google/re2/wiki/Syntax).
  */
 import { createRequire } from "node:module";
 import type { RE2JS } from "re2js";
 
 const load = createRequire(__filename);
-/** Loaded when the first regex is read: most stacks have none. */
+/** Loaded with the first regex, because most stacks have none. */
 const re2 = (): typeof RE2JS => (load("re2js") as { RE2JS: typeof RE2JS }).RE2JS;
 
-/** The longest regex that Istio takes, in characters. */
+/** Longest regex that Istio accepts, in characters. */
 export const REGEX_LIMIT = 1024;
 
-/** Why Istio or Envoy would refuse `regex`, in words; undefined when neither would. */
+/** Why Istio or Envoy refuses `regex`, in words; undefined where both accept it. */
 export function regexProblem(regex: string): string | undefined {
   if (regex === "") return "an empty expression";
   if (regex.length > REGEX_LIMIT) return `${regex.length} characters`;
@@ -29,16 +29,16 @@ export function wholeMatch(regex: string): (value: string) => boolean {
   let compiled: RE2JS | undefined;
   const exactly = (value: string): boolean => (compiled ??= re2().compile(regex)).testExact(value);
   const own = equivalent(regex);
-  // V8's own is an order of magnitude faster.
+  // V8's engine is ten times as fast.
   return own ? (value) => (PRINTABLE.test(value) ? own.test(value) : exactly(value)) : exactly;
 }
 
-/** Where RE2 and JavaScript mean the same by all of {@link equivalent}'s syntax. */
+/** Syntax that has the same meaning in RE2 and in JavaScript ({@link equivalent}). */
 const PRINTABLE = /^[\x20-\x7e]*$/;
 
 /**
- * The same expression in JavaScript; undefined where it could mean another thing there, or take more than quadratic time
- * (a repetition of what is repeated already).
+ * The same expression in JavaScript; undefined where its meaning could differ, or where nested repetitions could take more
+ * than quadratic time.
  */
 function equivalent(regex: string): RegExp | undefined {
   const ignoreCase = regex.startsWith("(?i)");
@@ -64,30 +64,30 @@ function equivalent(regex: string): RegExp | undefined {
   try {
     return new RegExp(`^(?:${all.join("")})$`, ignoreCase ? "i" : "");
   } catch {
-    // RE2 takes more, such as an anchor that is repeated.
+    // RE2 accepts more, such as a repeated anchor.
     return undefined;
   }
 }
 
-/** Text as a regex that matches just it. */
+/** A regex that matches only `text`. */
 export const literal = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 
 const TOKEN =
   /\\[pP](?:\{[^}]*\}|.)|\\x(?:\{[^}]*\}|[\dA-Fa-f]{2})|\\[0-7]{1,3}|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|\((?:\?(?:P?<\w+>|[imsU-]*[:)]))?|[*+?]\??|\{\d+(?:,\d*)?\}\??|./gsu;
 const tokens = (regex: string): string[] => regex.match(TOKEN) ?? [];
 
-/** Text that everything that `regex` matches begins with; empty where that cannot be told. */
+/** Literal text at the start of every match of `regex`; empty where it cannot be determined. */
 export function regexStart(regex: string): string {
   const all = tokens(regex).slice(regex.startsWith("^") ? 1 : 0);
   if (regex.includes("\\Q") || hasAlternative(all)) return "";
   const end = all.findIndex((token) => !/^([^\\[(){}*+?.^$|]|\\[^\w])$/u.test(token));
   const start = end < 0 ? all : all.slice(0, end);
-  // A quantifier after it makes the last character one of several, or none.
+  // A quantifier applies to the last character, which is then not literal.
   const certain = end >= 0 && /^[*+?{]/.test(all[end] ?? "") ? start.slice(0, -1) : start;
   return certain.map((token) => token.replace(/^\\/, "")).join("");
 }
 
-/** Whether there is a "|" outside of all groups. */
+/** Whether there is a "|" outside all groups. */
 function hasAlternative(all: readonly string[]): boolean {
   let depth = 0;
   return all.some((token) => {
@@ -105,8 +105,8 @@ const WITHOUT: Readonly<Record<string, (character: string) => string>> = {
 };
 
 /**
- * `regex` as a part of a larger one: anchors at its ends are dropped, and nothing in it matches `character` any more.
- * Undefined where that cannot be said: an anchor within, or a class that names the character.
+ * `regex` as a part of a larger one: without anchors at its ends, and so that it never matches `character`. Undefined where
+ * that is not possible: with an anchor inside, or a class that names the character.
  */
 export function embedded(regex: string, character: string): string | undefined {
   let all = tokens(regex);

@@ -1,5 +1,5 @@
 /**
- * When a request is tried again, and how long it may take in all.
+ * Retries of a request, and the time limit of the request.
  *
  * Sources: Istio VirtualService, HTTPRetry; Envoy, router filter, x-envoy-retry-on.
  */
@@ -7,15 +7,15 @@ import { duration } from "../istio/duration";
 import type { HttpRetry, HttpRoute } from "../istio/virtual-service";
 import { trafficProblem, type TrafficProblem } from "./traffic-messages";
 
-/** Conditions by their Istio names. A status code is one too, and means an answer of the service with that code. */
+/** Conditions with Istio's names. A status code is a condition too: an answer of the service with that code. */
 export const RetryCondition = {
   /** No connection could be made. */
   "connect-failure": "connect-failure",
-  /** The service refused the HTTP/2 stream, unprocessed. */
+  /** The service refused the HTTP/2 stream before it processed it. */
   "refused-stream": "refused-stream",
   /** The connection broke before the request was sent. */
   "reset-before-request": "reset-before-request",
-  /** No answer: the connection broke, or a try took longer than its timeout. */
+  /** No answer: the connection broke, or a try exceeded its timeout. */
   reset: "reset",
   /** 502, 503, 504 or no answer. */
   "gateway-error": "gateway-error",
@@ -23,7 +23,7 @@ export const RetryCondition = {
   "5xx": "5xx",
   /** 409. */
   "retriable-4xx": "retriable-4xx",
-  /** A proxy on the way limited the rate. */
+  /** A proxy in between limited the rate. */
   "envoy-ratelimited": "envoy-ratelimited",
   /** gRPC status in the headers of the answer. */
   cancelled: "cancelled",
@@ -34,17 +34,17 @@ export const RetryCondition = {
 } as const;
 export type RetryCondition = (typeof RetryCondition)[keyof typeof RetryCondition];
 
-/** Conditions under which the service cannot have seen the request: it may be tried again whatever it does. */
+/** Conditions under which the service has not seen the request, so that any request may be repeated. */
 export const UNSEEN: readonly (RetryCondition | number)[] = [
   "connect-failure",
   "refused-stream",
   "reset-before-request",
 ];
 
-/** Conditions under which a try that took longer than its timeout is tried again. */
+/** Conditions that include a try that exceeded its timeout. */
 const TIMED_OUT: readonly (RetryCondition | number)[] = ["gateway-error", "reset", "5xx"];
 
-/** Codes of answers that may be retried: the errors that Istio knows. */
+/** Status codes that Istio accepts as a condition. */
 export const RETRIABLE_STATUS_CODES: readonly number[] = [
   ...Array.from({ length: 19 }, (_, i) => 400 + i),
   ...[421, 422, 423, 424, 425, 426, 428, 429, 431, 451],
@@ -52,20 +52,20 @@ export const RETRIABLE_STATUS_CODES: readonly number[] = [
 ];
 
 export interface Retries {
-  /** How often a request is tried again after its first try; 0 switches retries off, Istio's own too. */
+  /** Number of retries after the first try; 0 switches retries off, including Istio's default. */
   readonly attempts: number;
-  /** Limit of a single try, the first one included, in milliseconds. Default: none but that of the request. */
+  /** Time limit of each try, including the first, in milliseconds. Default: that of the request. */
   readonly perTryTimeoutMs?: number;
   /**
-   * Names or status codes. Default: those of {@link UNSEEN}. Under any other condition the service may have done what
-   * it was asked for, so that only safe methods (GET, HEAD, OPTIONS) are retried, unless `writes` says otherwise.
+   * Names or status codes. Default: {@link UNSEEN}. Under any other condition the service may have processed the request,
+   * so only safe methods (GET, HEAD, OPTIONS) are retried, unless `writes` is true.
    */
   readonly on?: readonly (RetryCondition | number)[];
   /** Retry requests by every method under every condition of `on`. Default false. */
   readonly writes?: boolean;
 }
 
-/** Retries in Istio's words. Without any, Istio makes two, under conditions in which the service saw nothing. */
+/** Retries as Istio's HTTPRetry. Istio's default is two retries, under conditions in which the service saw no request. */
 export function httpRetry(retries: Retries | undefined): Pick<HttpRoute, "retries"> {
   if (!retries) return {};
   const { attempts, perTryTimeoutMs, on = UNSEEN } = retries;
@@ -78,17 +78,17 @@ export function httpRetry(retries: Retries | undefined): Pick<HttpRoute, "retrie
   return { retries: retry };
 }
 
-/** What of `retries` holds for requests that may write: nothing that could do their work twice. */
+/** The part of `retries` for unsafe methods: no condition under which the service may have processed the request. */
 export function retriesOfWrites(retries: Retries | undefined): Retries | undefined {
   if (!retries || retries.writes === true || retries.attempts === 0) return retries;
   const { attempts, on = UNSEEN } = retries;
   const unseen = on.filter((condition) => UNSEEN.includes(condition));
   if (unseen.length === on.length) return retries;
-  // Without a retry that follows, a limit of the try would be one of the request.
+  // If no retry follows a time-out, the time limit of a try would limit the request.
   return unseen.length === 0 ? { attempts: 0 } : { attempts, on: unseen };
 }
 
-/** What is wrong between retries and the timeout of the request, by the names `retries` and `timeoutMs`. */
+/** The problems between retries and the time limit of the request, with paths below `retries` and `timeoutMs`. */
 export function retryProblems(
   retries: Retries | undefined,
   timeoutMs: number | undefined,

@@ -33,54 +33,57 @@ export interface RoutedService {
   readonly port: number;
 }
 
-/** How requests go to the versions of a service, and under which policies. */
+/** The routing of requests to the versions of a service, and its policies. */
 export interface Traffic {
-  /** Version → percent or "rest"; sums to 100. */
+  /** Version → percent or "rest". The sum is 100. */
   readonly weights: Weights;
-  /** Tried in order; what none of them matches goes by `weights`. Default: none. */
+  /** Tried in order. Requests that match no rule go by `weights`. Default: none. */
   readonly rules?: readonly TrafficRule[];
-  /** For every request that is sent to a version; a rule may have its own. Default: none. */
+  /** For each request to a version, unless its rule has its own. Default: none. */
   readonly policies?: TrafficPolicies;
-  /** For every request that is sent to a version, beside the policies' own limits. Default: none. */
+  /** For each request to a version, in addition to the limits of policies. Default: none. */
   readonly globalRateLimit?: GlobalRateLimit;
   /** Default LEAST_REQUEST. */
   readonly loadBalancer?: LoadBalancer;
   /** For all versions. Default: none. */
   readonly circuitBreaker?: CircuitBreaker;
-  /** Version → what it does otherwise than all of them. */
+  /** Version → policies that differ from those of all versions. */
   readonly versions?: Readonly<Record<string, VersionPolicies>>;
 }
 
 export interface RouteRequest extends Traffic {
   readonly service: RoutedService;
-  /** Hosts by which clients ask for the service. */
+  /** Hosts of the service at the gateway. */
   readonly hosts: readonly string[];
   /** Gateways as `namespace/name`. */
   readonly gateways: readonly string[];
-  /** Paths that reach the service; all others are answered 404. Default: every path. */
+  /** Paths that reach the service; other paths get 404. Default: every path. */
   readonly paths?: readonly RoutedPath[];
-  /** Whether weights, rules and policies also hold for callers within the mesh. Default: rules that name their namespaces do. */
+  /** Whether weights, rules and policies apply to callers within the mesh. Default: only rules that name their namespaces do. */
   readonly meshCallers?: boolean;
-  /** Version → how many pods it has at least. Default 1. */
+  /** Version → lowest number of its pods. Default 1. */
   readonly pods?: Readonly<Record<string, number>>;
 }
 
-/** Every Istio object that a {@link RouteRequest} comes to. */
+/** All Istio objects for a {@link RouteRequest}. */
 export interface RoutePlan {
   readonly virtualService: VirtualServiceSpec;
-  /** For callers within the mesh, where `meshCallers` or a rule with a namespace says so. */
+  /** For callers within the mesh; undefined without `meshCallers` and without a rule that has a namespace. */
   readonly meshVirtualService?: VirtualServiceSpec;
-  /** The rule that carries the policy all versions share. */
+  /** The DestinationRule with the policy that all versions share. */
   readonly policy: DestinationRuleSpec;
-  /** One rule for each version with its subset and what that does otherwise: it can come before and go after the route that names it. */
+  /**
+   * A DestinationRule for each version with its subset and its own policies. It is an object of its own so that it can be
+   * created before the route that names the subset, and deleted after it.
+   */
   readonly subsets: Readonly<Record<string, DestinationRuleSpec>>;
-  /** What Istio has no field for, for an EnvoyFilter of the gateway. */
+  /** Patches for an EnvoyFilter of the gateway, for settings that Istio has no field for. */
   readonly gatewayPatches: readonly EnvoyConfigPatch[];
-  /** What each version gets, in percent. */
+  /** Version → share of the requests in percent. */
   readonly shares: Shares;
 }
 
-/** Pods of a version carry it in this label; Istio's telemetry reads the same one. */
+/** Label of a pod with its version. Istio's telemetry reads it too. */
 export const VERSION_LABEL = "version";
 
 /** DNS name of a service within the cluster. */
@@ -91,11 +94,11 @@ export function serviceHost(service: Pick<RoutedService, "name" | "namespace">):
 /**
  * Plans the routes to the versions of a service.
  *
- * A version of weight 0 stays in the route, so that its cluster stays known to the gateway. A lone version is
- * routed without a weight: Istio ignores the weight of a lone destination (VirtualService, HTTPRouteDestination).
+ * A version of weight 0 stays in the route, so that the gateway keeps its cluster. The only destination of a route has no
+ * weight, since Istio ignores it there (VirtualService, HTTPRouteDestination).
  *
- * @throws RangeError when the weights cannot be used (see {@link effectiveShares}), a rule names a version without a weight, or
- * there are more rules than a cluster stores (see {@link refuseOversize}).
+ * @throws RangeError if the weights are wrong (see {@link effectiveShares}), if a rule names a version without a weight, or if
+ * the VirtualService is too large (see {@link refuseOversize}).
  */
 export function planRoutes(request: RouteRequest): RoutePlan {
   const host = serviceHost(request.service);
@@ -161,8 +164,8 @@ export function planRoutes(request: RouteRequest): RoutePlan {
 }
 
 /**
- * The routes of callers within the mesh, who ask for the service itself: no host of the gateway, no token that it has
- * verified, and every path, since the policies of the service say which of them may be asked.
+ * The routes for callers within the mesh. They have the host of the Service instead of the gateway's hosts, no verified
+ * token, and every path, since the policies of the service restrict the paths.
  */
 function meshRoutes(
   request: RouteRequest,
@@ -178,7 +181,7 @@ function meshRoutes(
   const rest: HttpRoute = { name: service.name, route: split(shares, to) };
   return {
     meshVirtualService: {
-      // For the mesh, which is what no gateways means: named, `istioctl analyze` takes it for an ingress gateway (IST0140).
+      // Without `gateways` the object is for the mesh. `istioctl analyze` reads an explicit `mesh` as an ingress gateway (IST0140).
       hosts: [host],
       http: markedRules(
         [host],
@@ -193,7 +196,7 @@ function meshRoutes(
   };
 }
 
-/** The rules that send requests to a version, the rest too, with their limits. */
+/** The rules that send requests to a version, including the default rule, with their limits. */
 function limitedRules({ service, rules = [], policies = {} }: RouteRequest): GatewayRateLimits["rules"] {
   const routed = rules.filter(({ action }) => !("redirect" in action || "respond" in action));
   return [
@@ -202,7 +205,7 @@ function limitedRules({ service, rules = [], policies = {} }: RouteRequest): Gat
   ].map(({ name, effective: { rateLimit } }) => ({ name, rateLimit }));
 }
 
-/** What of `rules` is about requests of one kind. A rule without a match is about requests at the gateway. */
+/** The part of `rules` for requests at the gateway or within the mesh. A rule without a match is for requests at the gateway. */
 function rulesFor(rules: readonly TrafficRule[], kind: (match: RequestMatch) => boolean): TrafficRule[] {
   return rules
     .map((rule) => ({ ...rule, match: (rule.match.length > 0 ? rule.match : [{}]).filter(kind) }))
@@ -210,10 +213,10 @@ function rulesFor(rules: readonly TrafficRule[], kind: (match: RequestMatch) => 
 }
 
 /**
- * A rule in Istio's words.
+ * A rule as Istio's HTTPRoute.
  *
- * Only the routed paths reach the service, by whatever rule: a rule that sends to a version is confined to them. What
- * the gateway answers itself reaches nothing and may have any path.
+ * Only the routed paths may reach the service, so a rule that sends to a version is restricted to them. A rule that the
+ * gateway answers itself may match any path.
  */
 function ruleRoutes(
   { name, match, action, rewrite, policies }: TrafficRule,
@@ -247,7 +250,7 @@ function ruleRoutes(
       to,
     );
   }
-  // Envoy replaces what was matched, so the path itself and what is below it are rewritten differently.
+  // Envoy replaces the matched text, so the rewrites of a path and of the paths below it differ.
   const root = rewrite.path.replace(/\/+$/, "");
   return any.flatMap((one) => {
     const uri = one.uri?.prefix === undefined ? root || "/" : `${root}/`;
@@ -256,8 +259,9 @@ function ruleRoutes(
 }
 
 /**
- * Matches for what of `any` lies within `paths`: one without conditions is every request, none at all no request. An exact
- * path is matched however it is spelt, but for `target`: a redirect from `/a` to `/a/` must end there.
+ * The matches of `any`, restricted to `paths`. A match without conditions matches every request; an empty list matches none.
+ * An exact path matches with and without a slash at its end, except the path `target`, so that a redirect from `/a` to `/a/`
+ * ends there.
  */
 function matches(
   any: readonly RequestMatch[],
@@ -281,7 +285,7 @@ function matches(
   });
 }
 
-/** A rule without a match is about every request. */
+/** The matches of a rule. A rule without matches applies to every request. */
 function conditions(any: readonly HttpMatchRequest[]): Pick<HttpRoute, "match"> {
   return any.some((match) => Object.keys(match).length === 0) ? {} : { match: any };
 }

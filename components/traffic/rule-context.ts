@@ -1,15 +1,15 @@
 import type { RoutedPath } from "./paths";
 import type { TrafficRule } from "./traffic-rules";
 
-/** What rules are for. */
+/** The service and the gateway that rules apply to. */
 export interface RuleContext {
-  /** Name of the route for what no rule matches. */
+  /** Name of the route for requests that match no rule. */
   readonly service: string;
   /** Declared versions. */
   readonly versions: readonly string[];
-  /** Hosts of the gateway; `*` and `*.example.com` too. */
+  /** Hosts of the gateway, including `*` and `*.example.com`. */
   readonly hosts: readonly string[];
-  /** Paths that reach the service; every path when absent. */
+  /** Paths that reach the service. Default: every path. */
   readonly paths?: readonly RoutedPath[];
 }
 

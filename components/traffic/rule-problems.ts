@@ -1,4 +1,4 @@
-/** What is wrong with a list of rules, beside the form of each value. */
+/** Problems of a list of rules that the form of a single value does not show. */
 import { PATH_PARAMETERS } from "./path-parameters";
 import { fieldMatches, hostCovers } from "./coverage";
 import { coveredRules } from "./covered-rules";
@@ -14,8 +14,8 @@ import { weightProblems } from "./weights";
 export type { RuleContext } from "./rule-context";
 
 /**
- * Everything that is wrong with `rules`, with paths from the index of the rule on. An undefined rule is one that could not
- * be read: nothing is said about it.
+ * All problems of `rules`, with paths from the index of the rule on. An undefined rule is one that could not be read, and
+ * has no problems here.
  */
 export function ruleProblems(
   rules: readonly (TrafficRule | undefined)[],
@@ -38,7 +38,7 @@ export function ruleProblems(
   ];
 }
 
-/** `problem` of what stands at `base`. */
+/** `problem` with its path below `base`. */
 function below(problem: TrafficProblem, base: Path): TrafficProblem {
   const moved = (repair: Repair): Repair => {
     if ("steps" in repair) return { steps: repair.steps.map(moved) };
@@ -67,7 +67,7 @@ function nameProblems(
   return [trafficProblem("ruleNameTaken", ["name"], { rule: name, by }, { set: freeName(name, earlier) })];
 }
 
-/** `name` with the first number that makes it free. */
+/** `name` with the lowest number that makes it unique. */
 function freeName(name: string, taken: readonly (string | undefined)[]): string {
   for (let n = 2; ; n++) if (!taken.includes(`${name}-${n}`)) return `${name}-${n}`;
 }
@@ -185,7 +185,7 @@ function rewriteProblems(rule: TrafficRule, { paths }: RuleContext): TrafficProb
     return host === undefined ? [trafficProblem("ruleRewriteNothing", at, {}, { remove: at })] : [];
   if (match.some((m) => m.path === undefined))
     return [trafficProblem("ruleRewriteAnyPath", own, {}, { remove: own })];
-  // With a prefix, whatever came after it comes after the new one too.
+  // For a prefix, Envoy keeps the rest of the path after the new prefix.
   const shape = match.some((m) => m.path && "prefix" in m.path) ? { prefix: path } : { exact: path };
   if (!paths || paths.some((r) => within(shape, r))) return [];
   return [trafficProblem("ruleRewriteUnrouted", own, { to: path, paths: paths.map(textOf) })];

@@ -1,6 +1,7 @@
 /**
- * Which version of a rule does a proxy hold? Each rule takes a header out of the answers that nobody sends, with a digest of the
- * rule in its name: Envoy's routes show it, whatever the rule says. Weights are no part of it: they are compared themselves.
+ * A mark in Envoy's routes that shows which version of a rule a proxy has. Each rule removes a response header whose name
+ * contains a digest of the rule; no service sends such a header. Weights are not part of the digest, since they are
+ * compared directly.
  */
 import { createHash } from "node:crypto";
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
@@ -8,7 +9,7 @@ import type { HttpRoute } from "../istio/virtual-service";
 
 const MARK = "x-shopzier-mesh-rule-";
 
-/** `rules` with the mark of their version, for these hosts. */
+/** `rules`, each with the mark of its version; the digest includes the hosts. */
 export function markedRules(hosts: readonly string[], rules: readonly HttpRoute[]): HttpRoute[] {
   return rules.map((rule) => {
     const unweighted = { ...rule, route: rule.route?.map(({ destination }) => destination) };
@@ -18,11 +19,11 @@ export function markedRules(hosts: readonly string[], rules: readonly HttpRoute[
   });
 }
 
-/** The mark among the headers that a rule, or a route of Envoy, takes out of the answers. */
+/** The mark among the response headers that a rule, or a route of Envoy, removes. */
 export const ruleVersion = (removed: readonly string[] = []): string | undefined =>
   removed.find((name) => name.startsWith(MARK));
 
-/** Of the gateway patches of a service: what each of its routes has to show in Envoy's metadata under a key. */
+/** The mark of the gateway patches of a service: a value that each of its routes must have in Envoy's metadata under a key. */
 export interface PatchesMark {
   readonly key: string;
   readonly version: string;
@@ -33,7 +34,7 @@ export const patchesMark = (
   patches: readonly EnvoyConfigPatch[],
 ): PatchesMark => ({ key: `shopzier-mesh.${namespace}.${name}.patches`, version: digest(patches) });
 
-/** A patch of every route of `host` that shows `mark`. */
+/** A patch that adds `mark` to every route of `host`. */
 export const markPatch = (host: string, { key, version }: PatchesMark): EnvoyConfigPatch => ({
   applyTo: "HTTP_ROUTE",
   match: { context: "GATEWAY", routeConfiguration: { vhost: { domainName: host } } },

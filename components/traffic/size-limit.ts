@@ -1,12 +1,12 @@
 import type { VirtualServiceSpec } from "../istio/virtual-service";
 
 /**
- * Largest VirtualService that is written, in bytes of JSON. etcd refuses a request over 1.5 MiB (`--max-request-bytes`), and
- * metadata comes on top of the spec.
+ * Largest spec of a VirtualService, in bytes of JSON. etcd refuses a request over 1.5 MiB (`--max-request-bytes`), which
+ * includes the metadata.
  */
 export const MAX_BYTES = 1024 * 1024;
 
-/** @throws RangeError with the size, the largest rule and what makes it smaller. */
+/** @throws RangeError with the size, the largest rule and a way to reduce it. */
 export function refuseOversize(spec: VirtualServiceSpec): void {
   const bytes = size(spec);
   if (bytes <= MAX_BYTES) return;

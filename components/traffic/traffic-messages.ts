@@ -1,10 +1,10 @@
-/** The words of what is wrong with weights, rules and policies. They do not depend on where these were written. */
+/** Messages of problems with weights, rules and policies. They do not depend on the stack file. */
 import { message, problemsBy, type Path, type ProblemOf } from "./problem";
 import { PERCENT_DECIMALS } from "./percent";
 import { REGEX_LIMIT } from "./regex";
 
 const list = (items: readonly string[]): string => items.join(", ");
-/** Milliseconds as a person writes them. */
+/** Milliseconds in the largest unit that fits. */
 export const durationText = (ms: number): string => (ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`);
 
 const weights = {
@@ -205,9 +205,9 @@ const policies = {
     found: `${p.key} with ${p.how}`,
     allowed: `${p.key} with ${p.only.join(" or ")} only`,
   })),
-  hashKeys: message("SM0609", (p: { given: readonly string[]; of: readonly string[] }) => ({
+  hashKeys: message("SM0609", (p: { given: readonly string[]; possible: readonly string[] }) => ({
     found: p.given.join(" and ") || "none of them",
-    allowed: `exactly one key: ${list(p.of)}`,
+    allowed: `exactly one key: ${list(p.possible)}`,
   })),
   hashTables: message("SM0610", (p: { given: readonly string[] }) => ({
     found: p.given.join(" and "),
@@ -242,7 +242,7 @@ export type TrafficProblem = ProblemOf<typeof TRAFFIC_MESSAGES>;
 
 export const trafficProblem = problemsBy<typeof TRAFFIC_MESSAGES>();
 
-/** A problem of what stands at `base`, in a line for an error. */
+/** A problem with a path below `base`, as a line of an error. */
 export function trafficProblemText({ name, path, params }: TrafficProblem, base: Path = []): string {
   const { found, allowed } = TRAFFIC_MESSAGES[name].say(params as never);
   const at = [...base, ...path].map(String).join(".");

@@ -12,13 +12,13 @@ import { httpRetry, retriesOfWrites, type Retries } from "./retries";
 import { effectiveShares, weightProblems, type Weights } from "./weights";
 
 /**
- * What is done with a request beside choosing where it goes. All of it applies to requests that are sent to a version;
- * redirects and direct responses are answered by the gateway itself.
+ * Policies of requests to a version. They do not apply to redirects and direct responses, which the gateway answers itself,
+ * except for response headers.
  */
 export interface TrafficPolicies {
   readonly headers?: HeaderPolicy;
   readonly cors?: CorsPolicy;
-  /** How long a request may take in all, retries included, in milliseconds. Default: no limit. Late is answered 504. */
+  /** Time limit of a request, including retries, in milliseconds. After it the client gets 504. Default: no limit. */
   readonly timeoutMs?: number;
   readonly retries?: Retries;
   readonly mirror?: Mirror;
@@ -26,12 +26,12 @@ export interface TrafficPolicies {
   readonly rateLimit?: RateLimit;
 }
 
-/** Policies of one rule: each replaces the one of the same name that holds for all traffic; "none" switches that off. */
+/** Policies of one rule. Each replaces the policy of the same name of all traffic; "none" switches that off. */
 export type RulePolicies = {
   readonly [K in keyof TrafficPolicies]?: NonNullable<TrafficPolicies[K]> | "none";
 };
 
-/** Sends the client elsewhere; what is left out stays as in the request, the query always does. */
+/** Redirects the client. Parts that are left out stay as in the request; the query always does. */
 export interface Redirect {
   /** 301 (the default), 302, 303, 307 or 308. */
   readonly status?: number;
@@ -42,7 +42,7 @@ export interface Redirect {
   readonly port?: number;
 }
 
-/** Answered by the gateway without asking the service. */
+/** An answer of the gateway itself. */
 export interface DirectResponse {
   readonly status: number;
   readonly body?: string;
@@ -50,32 +50,32 @@ export interface DirectResponse {
 
 /** Changes the request on its way to the version. */
 export interface Rewrite {
-  /** Replaces what the rule's path matched: the prefix of a prefix match, else the whole path. */
+  /** Replaces the matched part of the path: the prefix of a prefix match, otherwise the whole path. */
   readonly path?: string;
   readonly host?: string;
 }
 
-/** Where the requests of a rule go. */
+/** The action of a rule. */
 export type RuleAction =
   /** One version. */
   | { readonly to: string }
-  /** Percent per version, summing to 100; versions that get nothing may be left out. */
+  /** Version → percent, with the sum 100. Versions without requests may be left out. */
   | { readonly weights: Weights }
   | { readonly redirect: Redirect }
   | { readonly respond: DirectResponse };
 
-/** Rules are tried in order; the first that matches decides, with its policies. */
+/** Rules are tried in order. The first one that matches applies, with its policies. */
 export interface TrafficRule {
-  /** A DNS label, unique among the rules; the route name in access logs. */
+  /** A DNS label that is unique among the rules. It is the route name in access logs. */
   readonly name: string;
-  /** Any of these. */
+  /** Matches, one of which must hold. Default: every request. */
   readonly match: readonly RequestMatch[];
   readonly action: RuleAction;
   readonly rewrite?: Rewrite;
   readonly policies?: RulePolicies;
 }
 
-/** Versions that get requests, or copies of them: by their weight, by a rule or as a mirror. */
+/** Versions that get requests or copies: by weight, by a rule or as a mirror. */
 export function versionsAsked({
   weights,
   rules = [],
@@ -86,19 +86,19 @@ export function versionsAsked({
   readonly policies?: TrafficPolicies;
 }): ReadonlySet<string> {
   const splits = [weights, ...rules.map(({ action }) => ("weights" in action ? action.weights : {}))];
-  // Weights that are wrong are refused where the routes are planned.
+  // Wrong weights are refused by the plan of the routes.
   const shares = splits.map((split) =>
     weightProblems(split, Object.keys(split)).length > 0 ? {} : effectiveShares(split),
   );
   const mirrors = [policies.mirror, ...rules.map((rule) => rule.policies?.mirror)];
   return new Set([
-    ...shares.flatMap((of) => Object.keys(of).filter((version) => of[version] !== 0)),
+    ...shares.flatMap((split) => Object.keys(split).filter((version) => split[version] !== 0)),
     ...rules.flatMap(({ action }) => ("to" in action ? [action.to] : [])),
     ...mirrors.flatMap((mirror) => (mirror === undefined || mirror === "none" ? [] : [mirror.to])),
   ]);
 }
 
-/** The policies that hold for a rule. Without retries of its own choice, "none" included, Istio would make its own. */
+/** The policies of a rule. Retries are always written, since Istio would apply its default retries otherwise. */
 export function effectivePolicies(all: TrafficPolicies, own: RulePolicies = {}): TrafficPolicies {
   const entries = Object.entries({ ...all, ...defined(own) });
   return {
@@ -108,9 +108,9 @@ export function effectivePolicies(all: TrafficPolicies, own: RulePolicies = {}):
 }
 
 /**
- * `route`, which sends requests to versions, with its policies in Istio's words. `to` is the destination of a version.
+ * `route`, which sends requests to versions, with its policies as Istio's fields. `to` is the destination of a version.
  *
- * Two routes of one name where requests that may write are treated otherwise than those that only read.
+ * If policies differ for safe and unsafe methods, the result is two rules of one name.
  */
 export function withPolicies(
   route: HttpRoute,
@@ -134,14 +134,14 @@ export function withPolicies(
     : splitByMethod(all, { ...httpRetry(retries), ...copies }, { ...httpRetry(ofWrites), ...copiesWrites });
 }
 
-/** Policies in Istio's words, for a rule that the gateway answers itself: Envoy has response headers for those, and no CORS. */
+/** Policies of a rule that the gateway answers itself. Envoy applies response headers to such answers, but not CORS. */
 export function answerPolicySpec({ headers }: TrafficPolicies): Partial<HttpRoute> {
   return headers ? headersSpec(headers, "by the gateway") : {};
 }
 
 /**
- * A redirect in Istio's words. Envoy keeps the port of `Host`, where nobody speaks the other scheme: a lone host of `hosts` is
- * written without it.
+ * A redirect as Istio's HTTPRedirect. Envoy keeps the port of `Host`, on which no server speaks the other scheme. If `hosts`
+ * has a single host, the redirect names it without a port.
  */
 export function redirectSpec(
   { status, path, host, scheme, port }: Redirect,
@@ -159,7 +159,7 @@ export function redirectSpec(
   });
 }
 
-/** A direct response in Istio's words. */
+/** A direct response as Istio's HTTPDirectResponse. */
 export function responseSpec({ status, body }: DirectResponse): HttpDirectResponse {
   return { status, ...(body !== undefined && { body: { string: body } }) };
 }

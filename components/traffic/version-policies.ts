@@ -1,4 +1,4 @@
-/** Policies that hold between a proxy and the pods of a version (Istio: DestinationRule, TrafficPolicy). */
+/** Policies between a proxy and the pods of a version (Istio: DestinationRule, TrafficPolicy). */
 import { defined } from "../istio/defined";
 import type { TrafficPolicy } from "../istio/destination-rule";
 import {
@@ -10,15 +10,15 @@ import {
 } from "./circuit-breaker";
 import { loadBalancerSettings, type LoadBalancer } from "./load-balancer";
 
-/** What one version does otherwise than all of them. */
+/** Policies of one version that differ from those of all versions. */
 export interface VersionPolicies {
-  /** Replaces the one that all versions share, as a whole. */
+  /** Replaces the load balancer of all versions as a whole. */
   readonly loadBalancer?: LoadBalancer;
-  /** Each key replaces the one of the same name that all versions share. */
+  /** Each key replaces the key of the same name of all versions. */
   readonly circuitBreaker?: CircuitBreaker;
 }
 
-/** What all versions share. Not outlier detection: how many pods may be out depends on how many a version has. */
+/** The policies of all versions, without outlier detection, whose largest share depends on the pods of each version. */
 export function sharedPolicy(loadBalancer: LoadBalancer, breaker: CircuitBreaker = {}): TrafficPolicy {
   return defined({
     loadBalancer: loadBalancerSettings(loadBalancer),
@@ -27,7 +27,7 @@ export function sharedPolicy(loadBalancer: LoadBalancer, breaker: CircuitBreaker
   });
 }
 
-/** What stands with a version of at least `pods` pods: its own blocks, which replace shared ones as a whole. */
+/** The policies of a version of at least `pods` pods. Each block replaces the shared block as a whole. */
 export function subsetPolicy(
   own: VersionPolicies,
   shared: CircuitBreaker | undefined,

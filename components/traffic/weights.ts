@@ -1,5 +1,5 @@
 /**
- * Traffic weights as a user writes them and as Istio takes them.
+ * Traffic weights as settings and as Istio's integers.
  *
  * Pure: plain data in, plain data out.
  */
@@ -8,7 +8,7 @@ import { isExactPercent, percentUnits, roundedPercent, UNITS_PER_PERCENT } from 
 import type { Repair } from "./problem";
 import { trafficProblem, trafficProblemText, type TrafficProblem } from "./traffic-messages";
 
-/** Share of the traffic in percent (0 to 100, at most two decimals), or "rest": whatever the others leave. */
+/** Share of the requests in percent (0 to 100, at most two decimals), or "rest": 100 minus the other weights. */
 export type Weight = number | "rest";
 
 /** Version name → its weight. */
@@ -22,11 +22,11 @@ const WHOLE = 100 * UNITS_PER_PERCENT;
 const percent = (u: number): number => u / UNITS_PER_PERCENT;
 
 /**
- * Everything that is wrong with `weights` for the declared `versions`, by the names of versions; empty when they can be
- * used. An undefined weight is one that is not known: its version has one, but nothing is said of the sum.
+ * All problems of `weights` for the declared `versions`, with paths from the version on; empty where there are none. An
+ * undefined weight is one that could not be read: its version has a weight, and the sum is not checked.
  *
- * Rules: each weight is 0 to 100 with at most two decimals, at most one is "rest", they sum to 100, every weight
- * belongs to a declared version and every declared version has one.
+ * Each weight is 0 to 100 with at most two decimals. At most one is "rest". The sum is 100. Each weight belongs to a declared
+ * version, and each declared version has a weight.
  */
 export function weightProblems(
   weights: Readonly<Record<string, Weight | undefined>>,
@@ -64,7 +64,7 @@ export function weightProblems(
     const zero = rests.length === 2 && readable ? rests.map((version) => ({ at: [version], set: 0 })) : [];
     problems.push(trafficProblem("weightRestTwice", [], { versions: rests }, ...zero));
   }
-  // The sum says something only when every weight counts.
+  // The sum is meaningful only if every weight is correct.
   const undeclared = entries.some(([version]) => !versions.includes(version));
   if (!readable || undeclared || rests.length > 1) return problems;
   const [rest] = rests;
@@ -89,7 +89,7 @@ function rangeProblems(version: string, weight: Weight | undefined): TrafficProb
     : [trafficProblem("weightTooPrecise", [version], { weight }, { set: rounded })];
 }
 
-/** The weights of which one alone makes the sum 100: of every version when there are two, else of the largest. */
+/** Changes of one weight that make the sum 100: of each version if there are two, otherwise of the largest weight. */
 function sumRepairs(numbers: readonly (readonly [string, number])[], sum: number): Repair[] {
   return [...numbers]
     .sort(([, a], [, b]) => b - a)
@@ -99,9 +99,9 @@ function sumRepairs(numbers: readonly (readonly [string, number])[], sum: number
 }
 
 /**
- * Share of each version in percent, "rest" worked out; keys in the order of `weights`.
+ * Share of each version in percent, with "rest" as a number; keys in the order of `weights`.
  *
- * @throws RangeError when {@link weightProblems} finds any.
+ * @throws RangeError if {@link weightProblems} finds a problem.
  */
 export function effectiveShares(weights: Weights): Shares {
   const problems = weightProblems(weights, Object.keys(weights));
@@ -121,7 +121,7 @@ export function effectiveShares(weights: Weights): Shares {
 }
 
 /**
- * Shares as the integers that Istio takes: as percent when all are whole, else scaled by 100.
+ * Shares as Istio's integers: percent if all are whole, otherwise percent times 100.
  *
  * Istio's weights are int32 and relative (istio/istio #39544): they need not sum to 100.
  */

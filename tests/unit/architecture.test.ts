@@ -45,7 +45,11 @@ describe("files", () => {
     );
   });
 
-  it("of the program have at most 300 lines", () => {
-    for (const file of tracked("stacks", "docs")) assert.ok(read(file).split("\n").length <= 301, file);
+  it("of the program, of the package and of the benchmarks have at most 300 lines", () => {
+    // A simulator is read along Envoy's own steps, from top to bottom.
+    const files = tracked("stacks", "docs", "components", "bench").filter(
+      (file) => file !== "components/simulator/simulator.ts",
+    );
+    for (const file of files) assert.ok(read(file).split("\n").length <= 301, file);
   });
 });

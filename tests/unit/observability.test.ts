@@ -18,7 +18,7 @@ import { jaegerConfig } from "../../components/observability/jaeger-config";
 import { dashboards } from "../../components/observability/dashboards";
 import { classification, planMetrics, type Operation } from "../../components/observability/metrics";
 import { ISTIO_QUERIED, promDuration, VersionQueries } from "../../components/observability/queries";
-import { versionRules, type ServiceLevel } from "../../components/observability/prometheus-rules";
+import { versionRules, type ServiceLevel } from "../../components/observability/version-rules";
 import { planTracing, type Tracing } from "../../components/observability/tracing";
 import { parseSettings } from "../../stacks/config/settings";
 import { wrongConfig } from "../../docs/wrong-settings";

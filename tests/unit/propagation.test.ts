@@ -3,15 +3,10 @@ import fc from "fast-check";
 import { isDeepStrictEqual } from "node:util";
 import type { VirtualServiceSpec } from "../../components/istio/virtual-service";
 import {
-  clustersQuestion,
-  clustersWithoutEndpoint,
-  endpointLag,
   expectedRoutes,
-  flightLag,
-  inFlightToUnrouted,
-  knowsHost,
+  hasHost,
   namedClusters,
-  notTakenUp,
+  withHint,
   patchesLag,
   routedClusters,
   routeLag,
@@ -19,6 +14,13 @@ import {
   specFor,
   type RouteConfigDump,
 } from "../../components/readiness/propagation";
+import {
+  clustersQuestion,
+  clustersWithoutEndpoint,
+  endpointLag,
+  flightLag,
+  inFlightToUnrouted,
+} from "../../components/readiness/proxy-endpoints";
 import { planRoutes, type RouteRequest } from "../../components/traffic/route-plan";
 import { markPatch, patchesMark } from "../../components/traffic/rule-version";
 import type { TrafficRule } from "../../components/traffic/traffic-rules";
@@ -235,8 +237,8 @@ describe("routes of callers within the mesh", () => {
     const knowing = (domain: string): RouteConfigDump => ({
       configs: [{ route_config: { virtual_hosts: [{ domains: [domain] }] } }],
     });
-    assert.ok(knowsHost(knowing(HOST), mesh.hosts));
-    assert.ok(!knowsHost(knowing("other"), mesh.hosts));
+    assert.ok(hasHost(knowing(HOST), mesh.hosts));
+    assert.ok(!hasHost(knowing("other"), mesh.hosts));
   });
 });
 
@@ -338,6 +340,6 @@ describe("clusters of a route", () => {
     assert.match(busy, /^still has 3 requests in flight to v1: nothing is wrong with the pods/);
     assert.doesNotMatch(busy, /istiod/);
     assert.equal(flightLag(new Map()), undefined);
-    assert.match(notTakenUp("has no route"), /^has no route: look at this pod and at istiod/);
+    assert.match(withHint("has no route"), /^has no route: look at this pod and at istiod/);
   });
 });

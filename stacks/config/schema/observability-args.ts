@@ -7,7 +7,7 @@ import type { MetricCustomization } from "../../../components/observability/metr
 import type { ChartReleaseArgs } from "../../../components/observability/chart-release";
 import { type PrometheusArgs, type Storage } from "../../../components/observability/prometheus";
 import type { MetricsSource } from "../../../components/observability/queries";
-import type { VersionRulesArgs } from "../../../components/observability/prometheus-rules";
+import type { VersionRulesArgs } from "../../../components/observability/version-rules";
 import {
   type TraceTag,
   type Tracing,
