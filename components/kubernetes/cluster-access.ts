@@ -114,6 +114,27 @@ export function isFinal(error: unknown): boolean {
   return code === 401 || code === 403;
 }
 
+/** Wait before a question that got no answer is asked again. */
+const REPEAT_MS = 200;
+
+/**
+ * Asks once more while the cluster cannot answer: no connection, too many requests (429), an error of its own (5xx).
+ *
+ * @throws any other error of `ask`; the last one when `signal` ends the wait.
+ */
+export async function answer<Answer>(ask: () => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const { code } = error as Partial<ApiException<unknown>>;
+      const mayPass = typeof code !== "number" || code === 429 || code >= 500;
+      if (signal.aborted || isFinal(error) || !mayPass) throw error;
+      await setTimeout(REPEAT_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
 /** Longest wait between two questions. */
 const SLOWEST_POLL_MS = 1000;
 

@@ -1,4 +1,4 @@
-import { endingWith, FinalError, type KubernetesAccess } from "./cluster-access";
+import { answer, endingWith, FinalError, type KubernetesAccess } from "./cluster-access";
 import { otherObject, type LiveObject } from "./drift";
 
 /** Group, version and plural of each kind that a gateway follows. */
@@ -68,6 +68,11 @@ export async function proveCluster(
   uid: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const other = otherObject((await readObject(access, key, signal)).live, uid);
-  if (other !== undefined) throw new FinalError(`${key.kind} ${key.namespace}/${key.name} ${other}`);
+  const { live } = await answer(() => readObject(access, key, signal), signal);
+  const other = otherObject(live, uid);
+  if (other === undefined) return;
+  throw new FinalError(
+    `${key.kind} ${key.namespace}/${key.name} ${other}\n` +
+      "If it was made anew by hand, `pulumi up --refresh` puts back what the stack file says.",
+  );
 }

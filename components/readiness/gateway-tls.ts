@@ -20,26 +20,28 @@ export function serverLag(dump: ListenerDump, servers: readonly Server[]): strin
   );
   for (const { port, hosts, tls } of servers) {
     if (port.protocol !== "HTTPS") continue;
-    const wanted = tlsText(tls?.minProtocolVersion, tls?.mode === "MUTUAL");
-    for (const host of hosts.map((bound) => bound.slice(bound.indexOf("/") + 1))) {
+    const mutual = tls?.mode === "MUTUAL";
+    const wanted = tls?.minProtocolVersion?.toUpperCase() ?? "";
+    const names = hosts.map((bound) => bound.slice(bound.indexOf("/") + 1));
+    // Istio leaves out the names of a chain that serves every host.
+    for (const host of names.includes("*") ? ["*"] : names) {
       const [chain] = chains
-        .filter(({ transport_socket }) => transport_socket)
+        .filter(({ transport_socket }) => transport_socket?.typed_config?.common_tls_context)
         .filter(({ filter_chain_match: { server_names = ["*"] } = {} }) => server_names.includes(host));
       if (!chain) return `does not serve ${host} by HTTPS`;
       const { require_client_certificate = false, common_tls_context } =
         chain.transport_socket?.typed_config ?? {};
-      const held = tlsText(
-        common_tls_context?.tls_params?.tls_minimum_protocol_version,
-        require_client_certificate,
-      );
-      if (held !== wanted) return `serves ${host} by ${held} instead of ${wanted}`;
+      const held = common_tls_context?.tls_params?.tls_minimum_protocol_version?.toUpperCase() ?? "";
+      // A compliance policy of the control plane may demand more (Istio: `COMPLIANCE_POLICY`).
+      if (held < wanted || require_client_certificate !== mutual)
+        return `serves ${host} by ${tlsText(held, require_client_certificate)} instead of ${tlsText(wanted, mutual)}`;
     }
   }
   return undefined;
 }
 
-const tlsText = (version = "any TLS", mutual: boolean): string =>
-  `${version.toUpperCase()} and newer, ${mutual ? "with" : "without"} certificates of clients`;
+const tlsText = (version: string, mutual: boolean): string =>
+  `${version || "any TLS"} and newer, ${mutual ? "with" : "without"} certificates of clients`;
 
 /** Resolves once every gateway pod serves HTTPS as the Gateway object says. Rejects after the time limit; Pulumi reports the rejection. */
 export function serversTaken(

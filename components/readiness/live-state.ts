@@ -1,12 +1,12 @@
 import type { RequestAuthenticationSpec } from "../istio/request-authentication";
-import { FinalError, type KubernetesAccess } from "../kubernetes/cluster-access";
+import { answer, FinalError, type KubernetesAccess } from "../kubernetes/cluster-access";
 import { drift } from "../kubernetes/drift";
 import { proveCluster, readObject, readSpecs, type ObjectKey } from "../kubernetes/live-object";
 
 /**
  * Compares the objects that a stack wrote with those in the cluster of its gateways.
  *
- * An answer that cannot be had (no connection, no right to read) refuses nothing.
+ * Without the right to read them nothing is refused.
  */
 export class LiveState {
   /** @param connection undefined where no cluster is changed. */
@@ -51,18 +51,19 @@ export class LiveState {
   }
 
   /**
-   * The answer of the cluster; undefined where there is none, or where the caller may not ask.
+   * The answer of the cluster; undefined where the caller may not ask.
    *
-   * @throws FinalError of `question`.
+   * @throws FinalError of `question`; an error where the cluster does not answer within the time limit.
    */
   private async read<Answer>(
     question: (access: KubernetesAccess, signal: AbortSignal) => Promise<Answer>,
   ): Promise<Answer | undefined> {
+    const signal = AbortSignal.timeout(this.timeoutSeconds * 1000);
     try {
       const access = (await this.connection)?.access;
-      return access && (await question(access, AbortSignal.timeout(this.timeoutSeconds * 1000)));
+      return access && (await answer(() => question(access, signal), signal));
     } catch (error) {
-      if (error instanceof FinalError) throw error;
+      if (error instanceof FinalError || signal.aborted) throw error;
       return undefined;
     }
   }

@@ -3,7 +3,8 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import * as pulumi from "@pulumi/pulumi";
-import { kubernetesAccess, lagAfter } from "../../components/kubernetes/cluster-access";
+import { isFinal, kubernetesAccess, lagAfter } from "../../components/kubernetes/cluster-access";
+import { proveCluster } from "../../components/kubernetes/live-object";
 import { everyPodLabelled } from "../../components/readiness/gateway-label";
 import { GatewayProxies } from "../../components/readiness/gateway-proxies";
 import { settled } from "../../components/readiness/rollout";
@@ -137,11 +138,19 @@ describe("another cluster than the one that was written to", () => {
   let asked: string[];
   let cluster: { kubeconfig: string };
   let uid: string;
+  /** Status of the next answers, before the cluster is well. */
+  let failures: number[];
   beforeEach(async () => {
     asked = [];
     uid = OTHER;
+    failures = [];
     server = createServer(({ method = "", url = "" }, response) => {
       asked.push(`${method} ${url.replace(/\?.*/, "")}`);
+      const failure = failures.shift();
+      if (failure !== undefined) {
+        response.writeHead(failure, { "content-type": "application/json" }).end("{}");
+        return;
+      }
       const [status, body] =
         method === "POST"
           ? [400, { kind: "Status", message: REFUSED }]
@@ -186,6 +195,19 @@ describe("another cluster than the one that was written to", () => {
       });
       assert.equal(asked.length, 1, "nothing else is asked");
     }
+  });
+
+  it("is asked again while it cannot answer, and not where it may not be asked", async () => {
+    const key = { kind: "Gateway", namespace: "istio-ingress", name: "shop" } as const;
+    const proof = async (): Promise<void> =>
+      proveCluster(await kubernetesAccess(cluster), key, WRITTEN, AbortSignal.timeout(5000));
+    uid = WRITTEN;
+    failures = [503, 429];
+    await proof();
+    assert.equal(asked.length, 3);
+    failures = [403];
+    await assert.rejects(proof(), isFinal);
+    assert.equal(asked.length, 4);
   });
 
   it("is told by the uid alone", async () => {

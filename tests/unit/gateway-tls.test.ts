@@ -42,6 +42,18 @@ describe("the HTTPS servers of a gateway proxy", () => {
     assert.equal(serverLag({}, servers), "does not serve a.example.com by HTTPS");
   });
 
+  it("may be stricter than written, by a policy of the control plane", () => {
+    assert.equal(
+      serverLag(dump(chain(["a.example.com"], "TLSv1_3")), [server("a.example.com", {})]),
+      undefined,
+    );
+  });
+
+  it("have no names where one of the hosts is any host", () => {
+    const any = { ...server("*", {}), hosts: ["shop/*", "shop/a.example.com"] };
+    assert.equal(serverLag(dump(chain(undefined, "TLSv1_2")), [any]), undefined);
+  });
+
   it("may be for any host, and plain HTTP is none of them", () => {
     assert.equal(serverLag(dump(chain(undefined, "TLSv1_2")), [server("*", {})]), undefined);
     const http: Server = { port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["a.example.com"] };

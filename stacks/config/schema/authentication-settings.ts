@@ -157,7 +157,9 @@ const jwt = object(
   })
   .superRefine(
     refined((issuer) => {
-      const told = Object.values(issuer.claims ?? {}).some((values) => !values.includes("*"));
+      const told = Object.values(issuer.claims ?? {}).some(
+        (values) => !Array.isArray(values) || !values.includes("*"),
+      );
       if ("audiences" in issuer || told) return [];
       return [formProblem("jwtAudienceMissing", ["audiences"], { claims: "claims" in issuer })];
     }),
