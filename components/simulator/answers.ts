@@ -1,6 +1,6 @@
 /** What a rule makes of a request that matches (Istio: HTTPRoute; pilot/pkg/networking/core/route, translateRoute). */
 import type { StringMatch } from "../istio/virtual-service";
-import { replacedAll } from "../traffic/regex";
+import { regexProblem, replacedAll } from "../traffic/regex";
 import { stringTest, type Seen } from "./conditions";
 import type { Outcome, RoutedDestination } from "./decision";
 import { hostAfter, withoutDot } from "./request-host";
@@ -71,13 +71,13 @@ function destinationsOf({ route }: WrittenRoute): readonly RoutedDestination[] {
   });
 }
 
-/** Envoy: `prefix_rewrite`, which replaces what the match matched, and `regex_rewrite`. The query stays. */
+/** Envoy: `prefix_rewrite`, which replaces what the match matched, and `regex_rewrite`, if RE2 takes it. The query stays. */
 function rewrittenPath(
   { rewrite }: WrittenRoute,
   { uri }: WrittenMatch,
 ): ((seen: Seen) => string) | undefined {
   const regex = rewrite?.uriRegexRewrite;
-  if (regex) {
+  if (regex && regexProblem(regex.match) === undefined) {
     const replaced = replacedAll(regex.match, regex.rewrite);
     return ({ whole, path }) => replaced(path) + whole.slice(path.length);
   }

@@ -71,15 +71,15 @@ function conditionsOf(match: WrittenMatch): Condition[] {
     conditions.push(({ path }) => test(path));
   }
   if (method) {
-    const test = stringTest(method);
+    const test = valueTest(method);
     conditions.push(({ method: asked }) => test(asked));
   }
   if (authority) {
-    const test = stringTest(authority);
+    const test = valueTest(authority);
     conditions.push(({ host }) => test(host));
   }
   if (scheme) {
-    const test = stringTest(scheme);
+    const test = valueTest(scheme);
     conditions.push(({ scheme: asked }) => test(asked));
   }
   for (const [name, wanted] of Object.entries(headers ?? {})) {
@@ -107,7 +107,19 @@ function conditionsOf(match: WrittenMatch): Condition[] {
 export function stringTest({ exact, prefix, regex }: StringMatch): (value: string) => boolean {
   if (typeof exact === "string") return (value) => value === exact;
   if (typeof prefix === "string") return (value) => value.startsWith(prefix);
-  return typeof regex === "string" ? wholeMatch(regex) : () => true;
+  return typeof regex === "string" ? regexTest(regex) : () => true;
+}
+
+/** A regex that RE2 does not take matches nothing: Istio refuses it. */
+function regexTest(regex: string): (value: string) => boolean {
+  const test = wholeMatch(regex);
+  return (value) => {
+    try {
+      return test(value);
+    } catch {
+      return false;
+    }
+  };
 }
 
 /** A match that is null or "*", which is no regex, asks for presence alone (Istio: canBeConvertedToPresentMatch). */
