@@ -45,9 +45,7 @@ export function listeners(plan: SimulatedPlan): (request: SimulatedRequest) => L
 }
 
 function ofProxy(plan: SimulatedPlan, proxy: SimulatedProxy): (request: SimulatedRequest) => Listener {
-  const services = readVirtualServices(plan.virtualServices).filter(({ exportTo, namespace }) =>
-    isExported(exportTo, namespace, proxy.namespace),
-  );
+  const services = visibleFrom(readVirtualServices(plan.virtualServices), proxy.namespace);
   const make = proxy.gateways
     ? gatewayPort(plan, proxy, services, proxy.gateways)
     : sidecarPort(plan, proxy, services);
@@ -58,6 +56,15 @@ function ofProxy(plan: SimulatedPlan, proxy: SimulatedProxy): (request: Simulate
     if (!found) ports.set(port, (found = make(port)));
     return found(request);
   };
+}
+
+/** Those for its own namespace alone come first, then those for others that are named (Istio: VirtualServicesForGateway). */
+function visibleFrom(services: readonly ReadVirtualService[], to: string): ReadVirtualService[] {
+  const rank = ({ exportTo, namespace }: ReadVirtualService): number =>
+    exportTo.length === 0 || exportTo.includes("*") ? 2 : namespace === to ? 0 : 1;
+  return services
+    .filter(({ exportTo, namespace }) => isExported(exportTo, namespace, to))
+    .sort((a, b) => rank(a) - rank(b));
 }
 
 /** Of several VirtualServices for one host, a sidecar has the first. */

@@ -270,5 +270,11 @@ describe("a gateway", () => {
       [exported(), exported("*"), exported("istio-system"), exported("."), exported("~"), exported("other")],
       [A, A, A, "not found", "not found", "not found"],
     );
+    // What is for this namespace alone comes before what is for all.
+    const own = virtualService("z", ["*"], ["default/gateway"], { host: "z" }, { namespace: "istio-system" });
+    const objects = [gateway("gateway", http(80, "*")), bound];
+    assert.equal(ask([...objects, own], "x:80"), A);
+    const hidden = { ...own, spec: { ...own.spec, exportTo: ["."] } };
+    assert.equal(ask([...objects, hidden], "x:80"), "z.istio-system.svc.cluster.local:");
   });
 });
