@@ -29,6 +29,13 @@ export interface Place {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** Whether a match is not for every place. */
+export const asksForPlace = ({ port, gateways, sourceLabels, sourceNamespace }: WrittenMatch): boolean =>
+  Boolean(port) ||
+  Boolean(gateways?.length) ||
+  Object.keys(sourceLabels ?? {}).length > 0 ||
+  Boolean(sourceNamespace);
+
 /** Whether istiod makes a route of a match for a place (Istio: sourceMatchHTTP). */
 export function isFor(match: WrittenMatch, place: Place): boolean {
   const { port, gateways, sourceLabels, sourceNamespace } = match;

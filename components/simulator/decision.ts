@@ -42,7 +42,7 @@ export interface SimulatedPlan {
   readonly virtualServices: readonly AnyVirtualService[];
   /**
    * Default: a gateway to which every VirtualService is bound, with every host, on one port. There, what matches say of
-   * ports, gateways and callers, and `exportTo`, do not count.
+   * ports, gateways and callers does not count, and is named; `exportTo` does not count.
    */
   readonly proxy?: SimulatedProxy;
   /** Default: Istio's BASE. */

@@ -3,7 +3,7 @@
  * pilot/pkg/model/gateway.go, MergeGateways; pilot/pkg/networking/core/gateway.go).
  */
 import { isLimited } from "../traffic/rate-limit";
-import type { Place } from "./conditions";
+import { asksForPlace, type Place } from "./conditions";
 import type { SimulatedPlan, SimulatedProxy, SimulatedRequest } from "./decision";
 import { withoutPort } from "./request-host";
 import { longestMatch, routesOf, virtualHosts, type Contribution, type VirtualHost } from "./virtual-hosts";
@@ -36,12 +36,19 @@ export function listeners(plan: SimulatedPlan): (request: SimulatedRequest) => L
         routes: routesOf(http, undefined),
         toHttps: forwardedHttps,
       })),
-      notesOf(services),
+      notesOf(services.map(withoutPlace)),
       undefined,
     );
   const served = everything(readVirtualServices(plan.virtualServices));
   const plain = httpsRedirect ? everything(readVirtualServices(httpsRedirect)) : served;
   return ({ scheme }) => (scheme === "http" ? plain : served);
+}
+
+/** Where no proxy is given, conditions on it are not looked at. */
+function withoutPlace(service: ReadVirtualService): ReadVirtualService {
+  const placed = service.http.some(({ match }) => match?.some(asksForPlace));
+  const note = `ports, gateways and callers in matches of ${service.name}`;
+  return placed ? { ...service, notLookedAt: [...service.notLookedAt, note] } : service;
 }
 
 function ofProxy(plan: SimulatedPlan, proxy: SimulatedProxy): (request: SimulatedRequest) => Listener {

@@ -17,6 +17,8 @@ export type AnyVirtualService = WrittenVirtualService | WrittenVirtualServiceSpe
 
 /** A VirtualService that has hosts. */
 export interface ReadVirtualService {
+  /** In words. */
+  readonly name: string;
   /** Empty for a spec alone. */
   readonly namespace: string;
   /** In full. */
@@ -47,11 +49,12 @@ export function readVirtualServices(written: readonly AnyVirtualService[]): Read
     .filter(({ spec }) => spec.hosts?.length)
     .map(({ metadata, spec }) => {
       const namespace = metadata ? namespaceOf(metadata) : "";
-      const gateway = (name: string): string => fullGatewayName(name, namespace);
-      const host = (name: string): string => fullHost(name, namespace);
+      const gateway = (short: string): string => fullGatewayName(short, namespace);
+      const host = (short: string): string => fullHost(short, namespace);
+      const name = metadata ? `VirtualService ${keyOf(metadata)}` : "a VirtualService";
       const notLookedAt = (["tcp", "tls"] as const)
         .filter((part) => spec[part]?.length)
-        .map((part) => `${part} of ${metadata ? `VirtualService ${keyOf(metadata)}` : "a VirtualService"}`);
+        .map((part) => `${part} of ${name}`);
       const http = (spec.http ?? []).flatMap((rule): readonly WrittenRoute[] => {
         if (!rule.delegate) return [rule];
         const key = keyOf({ namespace, ...rule.delegate });
@@ -61,6 +64,7 @@ export function readVirtualServices(written: readonly AnyVirtualService[]): Read
         return visible ? delegatedRules(rule, delegate.http ?? []) : [];
       });
       return {
+        name,
         namespace,
         hosts: (spec.hosts ?? []).map(host),
         gateways: spec.gateways?.length ? spec.gateways.map(gateway) : ["mesh"],

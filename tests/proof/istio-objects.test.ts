@@ -13,6 +13,10 @@ interface Read {
   readonly gateways: readonly WrittenGateway[];
 }
 
+interface Kind {
+  readonly kind?: string;
+}
+
 /** Templates of Helm and of Go's tests: a tag on a line of its own is left out, any other is some text. */
 const rendered = (text: string): string =>
   text.replaceAll(/^\s*\{\{[^}]*\}\}\s*$/gm, "").replaceAll(/\{\{[^}]*\}\}/g, "x1");
@@ -24,8 +28,8 @@ async function istioObjects(): Promise<Read[]> {
   return globSync(`${folder}/**/*.{yaml,yml}`).flatMap((file): Read[] => {
     const text = readFileSync(file, "utf8");
     if (!text.includes("kind: VirtualService")) return [];
-    const objects = parseAllDocuments(rendered(text)).flatMap((document) => {
-      const object = document.toJS() as { kind?: string; items?: object[] } | null;
+    const objects = parseAllDocuments(rendered(text)).flatMap((document): readonly (Kind | null)[] => {
+      const object = document.toJS() as (Kind & { readonly items?: readonly Kind[] }) | null;
       return object?.items ?? [object];
     });
     const of = <T>(kind: string): T[] => objects.filter((object) => object?.kind === kind) as T[];
@@ -71,12 +75,12 @@ describe("proof: the simulator and Istio's own VirtualServices", () => {
           for (const { request } of requests) decide(request);
         }
         const alone = compile({ virtualServices: [service] });
-        const delegates = (http ?? []).some(({ delegate }) => delegate);
+        const delegates = http?.some(({ delegate }) => delegate) || undefined;
         for (const { request, plain } of requests) {
           const { kind, notLookedAt = [] } = alone(request);
           const place = `${file} ${service.metadata.name} ${JSON.stringify(request)}`;
           if (plain && http && !delegates) assert.notEqual(kind, "not found", place);
-          assert.equal(notLookedAt.length > 0, Boolean(tcp ?? tls) || delegates, place);
+          if (tcp ?? tls ?? delegates) assert.ok(notLookedAt.length > 0, place);
           counts.requests++;
           if (notLookedAt.length > 0) counts.named++;
         }

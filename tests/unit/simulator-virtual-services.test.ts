@@ -165,6 +165,10 @@ describe("matches", () => {
     assert.equal(at({ sourceLabels: { app: "back" } }), "");
     assert.equal(at({ sourceNamespace: "web" }), "sidecar");
     assert.equal(at({ sourceNamespace: "edge" }), "gateway");
+    const unplaced = { virtualServices: objects({ sourceNamespace: "web" }) };
+    assert.deepEqual(route(ask({ host: "cart.web.svc.cluster.local" }), unplaced).notLookedAt, [
+      "ports, gateways and callers in matches of VirtualService web/cart",
+    ]);
     // Labels and namespaces do not count beside gateways.
     assert.equal(at({ sourceNamespace: "other", gateways: ["mesh"] }), "sidecar");
   });
