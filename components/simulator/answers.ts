@@ -3,18 +3,18 @@ import type { StringMatch } from "../istio/virtual-service";
 import { regexProblem, replacedAll } from "../traffic/regex";
 import { stringTest, type Seen } from "./conditions";
 import type { Outcome, RoutedDestination } from "./decision";
-import { hostAfter, withoutDot } from "./request-host";
+import { hostAfter, portOf, withoutDot } from "./request-host";
 import type { WrittenMatch, WrittenRoute } from "./written-objects";
 
-/** `port` is that of the listener, where one is known. */
+/** `limited`: whether the rule has a limit. */
 export function answerOf(
   rule: WrittenRoute,
   match: WrittenMatch,
   name: string,
-  { limited, port }: { readonly limited: boolean; readonly port: number | undefined },
+  limited: boolean,
 ): (seen: Seen) => Outcome {
   const { redirect, directResponse } = rule;
-  if (redirect) return redirection(redirect, name, port);
+  if (redirect) return redirection(redirect, name);
   if (directResponse) {
     const { status, body } = directResponse;
     const text = body?.string ?? Buffer.from(body?.bytes ?? "", "base64").toString();
@@ -34,14 +34,11 @@ export function answerOf(
   });
 }
 
-function redirection(
-  redirect: NonNullable<WrittenRoute["redirect"]>,
-  name: string,
-  listener: number | undefined,
-): (seen: Seen) => Outcome {
+function redirection(redirect: NonNullable<WrittenRoute["redirect"]>, name: string): (seen: Seen) => Outcome {
   const status = redirect.redirectCode || 301;
-  const asked = redirect.port ?? (redirect.derivePort === "FROM_REQUEST_PORT" ? listener : undefined);
+  const derived = redirect.derivePort === "FROM_REQUEST_PORT";
   return ({ request, scheme: own, whole, path }) => {
+    const asked = redirect.port ?? (derived ? portOf(request) : undefined);
     const scheme = redirect.scheme || own;
     // istiod leaves out a standard port by the scheme of the listener, whatever a proxy before the gateway says.
     const standard = asked === ((redirect.scheme || request.scheme) === "https" ? 443 : 80);

@@ -30,9 +30,9 @@ export interface SimulatedRequest {
 export interface SimulatedProxy {
   /** Of its pod. */
   readonly namespace: string;
-  /** Of its pod. Default: none. */
+  /** Of its pod. Without them every Gateway counts, and no match with `sourceLabels` does. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** All there are; those count whose selector matches the labels. Without this field the proxy is a sidecar. */
+  /** All there are: those count whose selector has these labels. Without this field the proxy is a sidecar. */
   readonly gateways?: readonly WrittenGateway[];
 }
 

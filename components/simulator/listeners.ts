@@ -5,7 +5,7 @@
 import { isLimited } from "../traffic/rate-limit";
 import { asksForPlace, type Place } from "./conditions";
 import type { SimulatedPlan, SimulatedProxy, SimulatedRequest } from "./decision";
-import { withoutPort } from "./request-host";
+import { portOf, withoutPort } from "./request-host";
 import { longestMatch, routesOf, virtualHosts, type Contribution, type VirtualHost } from "./virtual-hosts";
 import {
   isExported,
@@ -37,7 +37,6 @@ export function listeners(plan: SimulatedPlan): (request: SimulatedRequest) => L
         toHttps: forwardedHttps,
       })),
       notesOf(services.map(withoutPlace)),
-      undefined,
     );
   const served = everything(readVirtualServices(plan.virtualServices));
   const plain = httpsRedirect ? everything(readVirtualServices(httpsRedirect)) : served;
@@ -58,7 +57,7 @@ function ofProxy(plan: SimulatedPlan, proxy: SimulatedProxy): (request: Simulate
     : sidecarPort(plan, proxy, services);
   const ports = new Map<number, (request: SimulatedRequest) => Listener>();
   return (request) => {
-    const port = request.port ?? (request.scheme === "https" ? 443 : 80);
+    const port = portOf(request);
     let found = ports.get(port);
     if (!found) ports.set(port, (found = make(port)));
     return found(request);
@@ -95,7 +94,7 @@ function sidecarPort(
       ...[...taken].map((host): [string, string[]] => [host, []]),
       ...notesOf(bound, (host) => namesOf(host, proxy.namespace)),
     ]);
-    const made = listener(plan, contributions, notes, port);
+    const made = listener(plan, contributions, notes);
     return () => made;
   };
 }
@@ -158,7 +157,6 @@ function gatewayPort(
         plan,
         bound.flatMap((one) => contribution(place, one)),
         notes,
-        port,
       );
     const none: Listener = { host: undefined, notLookedAt: notes.size > 0 ? longestMatch(notes) : undefined };
     if (protocol === "http") {
@@ -220,11 +218,10 @@ function listener(
   plan: SimulatedPlan,
   contributions: readonly Contribution[],
   notes: ReadonlyMap<string, readonly string[]>,
-  port: number | undefined,
 ): Listener {
   const kept = contributions.filter(({ routes, toHttps }) => routes.length > 0 || (toHttps && plan.proxy));
   return {
-    host: virtualHosts(kept, isLimited(plan.gatewayPatches ?? []), port),
+    host: virtualHosts(kept, isLimited(plan.gatewayPatches ?? [])),
     notLookedAt: notes.size > 0 ? longestMatch(notes) : undefined,
   };
 }

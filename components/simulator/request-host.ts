@@ -1,5 +1,10 @@
-/** The Host of a request, in which a port may stand. */
+/** The Host of a request, in which a port may stand, and the port of the listener. */
+import type { SimulatedRequest } from "./decision";
+
 const PORT = /:\d+$/;
+
+/** Of the listener that takes the request. */
+export const portOf = ({ port, scheme }: SimulatedRequest): number => port ?? (scheme === "https" ? 443 : 80);
 
 export function withoutPort(host: string): string {
   return host.includes(":") ? host.replace(PORT, "") : host;

@@ -45,7 +45,6 @@ export function routesOf(http: readonly WrittenRoute[], place: Place | undefined
 export function virtualHosts(
   contributions: readonly Contribution[],
   limited: (host: string, rule: string, to: string) => boolean,
-  port: number | undefined,
 ): (host: string) => VirtualHost | undefined {
   const byHost = new Map<string, { routes: MatchedRoute[]; toHttps: boolean }>();
   for (const { hosts, routes, toHttps } of contributions) {
@@ -63,7 +62,7 @@ export function virtualHosts(
       [...byHost].map(([host, { routes, toHttps }]) => {
         const compiled = lastCatchAll(routes).map((route) => {
           const { name = "", route: destinations } = route.rule;
-          return compiledRoute(route, limited(host, name, destinations?.[0]?.destination.host ?? ""), port);
+          return compiledRoute(route, limited(host, name, destinations?.[0]?.destination.host ?? ""));
         });
         return [host, { routes: compiled, toHttps }];
       }),
@@ -89,15 +88,11 @@ function lastCatchAll(all: readonly MatchedRoute[]): MatchedRoute[] {
   return [...all.filter((r) => !takesEverything(r.match)), ...all.filter((r) => takesEverything(r.match))];
 }
 
-function compiledRoute(
-  { rule, match }: MatchedRoute,
-  limited: boolean,
-  port: number | undefined,
-): CompiledRoute {
+function compiledRoute({ rule, match }: MatchedRoute, limited: boolean): CompiledRoute {
   const name = [rule.name ?? "", match.name].filter(Boolean).join(".");
   return {
     matches: conditionOf(match),
-    decide: answerOf(rule, match, name, { limited, port }),
+    decide: answerOf(rule, match, name, limited),
     preflight: preflightAnswer(rule, name),
   };
 }
