@@ -15,7 +15,7 @@ import type {
   WrittenVirtualService,
 } from "../../components/simulator/written-objects";
 import { planRoutes } from "../../components/traffic/route-plan";
-import { routeRequest, simulatedRequest } from "./traffic-arbitraries";
+import { routeRequest, simulatedRequest } from "../support/traffic-arbitraries";
 
 const HOST = "shop.example.com";
 
