@@ -344,7 +344,20 @@ ${delegate}`),
     for (const [own, root] of conflicts) {
       assert.equal(decide("/api", routes(own), root), ": rest.web 100", `${own} in ${root}`);
     }
-    assert.match(decide("/api", routes("{ uri: { exact: /api } }")), /^root-own/);
+    const fits: [own: string, root: string][] = [
+      ["{ uri: { exact: /api } }", "{ uri: { exact: /x } }, { uri: { prefix: /ap } }"],
+      ["{}", "{ uri: { regex: '/a.*' } }"],
+      ["{ uri: { regex: '/a.*' } }", "{}"],
+      ["{ gateways: [a] }", "{ gateways: [a, b] }"],
+      ["{ gateways: [b] }", "{}"],
+      ["{ sourceLabels: { app: a } }", "{ sourceLabels: { version: v1 } }"],
+      ["{ sourceNamespace: web }", "{}"],
+      ["{ withoutHeaders: { x: {} } }", "{ headers: {}, withoutHeaders: { y: {} } }"],
+      ["{ port: 80 }", "{ port: 80 }"],
+    ];
+    for (const [own, root] of fits) {
+      assert.match(decide("/api", routes(own), root), /^root-own/, `${own} in ${root}`);
+    }
   });
 
   it("are seen where they are exported, and named where they are missing", () => {
