@@ -6,7 +6,8 @@ import { planRoutes } from "../components/traffic/route-plan";
 import { ruleProblems } from "../components/traffic/rule-problems";
 import { trafficProblemText } from "../components/traffic/traffic-messages";
 import type { TrafficRule } from "../components/traffic/traffic-rules";
-import { compile, type SimulatedPlan, type SimulatedRequest } from "../components/simulator/simulator";
+import type { SimulatedPlan, SimulatedRequest } from "../components/simulator/decision";
+import { compile } from "../components/simulator/simulator";
 import { atMost, median, type Result } from "./measure";
 
 const HOST = "shop.example.com";

@@ -33,6 +33,29 @@ export function wholeMatch(regex: string): (value: string) => boolean {
   return own ? (value) => (PRINTABLE.test(value) ? own.test(value) : exactly(value)) : exactly;
 }
 
+/**
+ * Every match of `regex` in a value replaced by `text`, in which `\0` is the match and `\1` to `\9` are its groups (RE2:
+ * GlobalReplace).
+ */
+export function replacedAll(regex: string, text: string): (value: string) => string {
+  let compiled: RE2JS | undefined;
+  return (value) => {
+    const matcher = (compiled ??= re2().compile(regex)).matcher(value);
+    let [result, end] = ["", 0];
+    let before: number | undefined;
+    while (matcher.find()) {
+      // What is empty and follows a match at once is none.
+      if (matcher.start() === matcher.end() && matcher.start() === before) continue;
+      const written = text.replaceAll(/\\([\d\\])/g, (_, by: string) =>
+        by === "\\" ? by : Number(by) <= matcher.groupCount() ? (matcher.group(Number(by)) ?? "") : "",
+      );
+      result += value.slice(end, matcher.start()) + written;
+      before = end = matcher.end();
+    }
+    return result + value.slice(end);
+  };
+}
+
 /** Syntax that has the same meaning in RE2 and in JavaScript ({@link equivalent}). */
 const PRINTABLE = /^[\x20-\x7e]*$/;
 

@@ -9,11 +9,12 @@ import type { PathNormalization } from "../../components/simulator/path-normaliz
 import { expectedRoutes, routeLag, type RouteConfigDump } from "../../components/readiness/propagation";
 import { planRoutes } from "../../components/traffic/route-plan";
 import {
-  compile,
+  sharesBySubset,
   type Decision,
   type SimulatedPlan,
   type SimulatedRequest,
-} from "../../components/simulator/simulator";
+} from "../../components/simulator/decision";
+import { compile } from "../../components/simulator/simulator";
 import {
   AUDIENCE,
   guard,
@@ -114,6 +115,8 @@ function shown(decision: Decision): string {
       return `${decision.rule} preflight ${decision.allowed ? "allowed" : "refused"}`;
     case "not found":
       return "404 route_not_found";
+    case "no listener":
+      return "no connection";
     case "bad request":
       return "400 path_normalization_failed";
     case "denied":
@@ -121,8 +124,8 @@ function shown(decision: Decision): string {
   }
 }
 
-const versionsOf = ({ shares }: Extract<Decision, { kind: "routed" }>): string =>
-  Object.keys(shares).sort().join("|");
+const versionsOf = ({ destinations }: Extract<Decision, { kind: "routed" }>): string =>
+  Object.keys(sharesBySubset(destinations)).sort().join("|");
 
 /** What was seen, in the same words; a version that the simulator allows stands for all of them. */
 function seen({ status, headers, body }: Answer, { details, cluster, rule }: Logged, said: Decision): string {
@@ -138,7 +141,7 @@ function seen({ status, headers, body }: Answer, { details, cluster, rule }: Log
     const version = cluster.split("|")[2] ?? "";
     const told = header("x-category-version");
     if (told !== "" && told !== version) return `sent to ${version}, answered by ${told}`;
-    const fits = said.kind === "routed" && (said.shares[version] ?? 0) > 0;
+    const fits = said.kind === "routed" && said.destinations.some(({ subset }) => subset === version);
     return `${rule} -> ${fits ? versionsOf(said) : version}`;
   }
   if (details !== "direct_response") return `${status} ${details}`;

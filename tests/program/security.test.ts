@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { route, type SimulatedPlan, type SimulatedRequest } from "../../components/simulator/simulator";
+import {
+  sharesBySubset,
+  type SimulatedPlan,
+  type SimulatedRequest,
+} from "../../components/simulator/decision";
+import { route } from "../../components/simulator/simulator";
 import { runProgram, stackConfig, type Registered, type Run } from "../support/program";
 
 async function program(config: Record<string, unknown>): Promise<Map<string, Registered>> {
@@ -213,7 +218,7 @@ describe("settings of security", () => {
       );
       switch (decision.kind) {
         case "routed":
-          return `${decision.rule} ${JSON.stringify(decision.shares)}${decision.limited ? " limited" : ""}`;
+          return `${decision.rule} ${JSON.stringify(sharesBySubset(decision.destinations))}${decision.limited ? " limited" : ""}`;
         case "denied":
           return `${decision.status} ${decision.reason === "denied" ? decision.policy : decision.reason}`;
         case "redirected":

@@ -5,7 +5,7 @@ import { CATEGORY_PATHS } from "../../components/category/category-paths";
 import type { RouteRequest } from "../../components/traffic/route-plan";
 import { ruleProblems } from "../../components/traffic/rule-problems";
 import type { RuleAction, TrafficRule } from "../../components/traffic/traffic-rules";
-import type { SimulatedRequest } from "../../components/simulator/simulator";
+import type { SimulatedRequest } from "../../components/simulator/decision";
 import type { Weights } from "../../components/traffic/weights";
 import { claimValues, forwardedFor, token } from "./access-arbitraries";
 

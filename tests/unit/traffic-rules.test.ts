@@ -18,12 +18,12 @@ import { planRoutes, type RouteRequest } from "../../components/traffic/route-pl
 import { ruleProblems } from "../../components/traffic/rule-problems";
 import type { TrafficRule } from "../../components/traffic/traffic-rules";
 import {
-  compile,
-  route,
+  sharesBySubset,
   type Decision,
   type SimulatedPlan,
   type SimulatedRequest,
-} from "../../components/simulator/simulator";
+} from "../../components/simulator/decision";
+import { compile, route } from "../../components/simulator/simulator";
 import {
   AUDIENCE,
   guard,
@@ -581,11 +581,14 @@ describe("route", function () {
   const simulated = { virtualServices: [virtualService], gatewayPatches };
   const decide = (over: Partial<SimulatedRequest>) => route(ask(over), simulated);
 
-  it("returns shares, and the request that a version gets", () => {
+  it("returns destinations with their shares, and the request that a version gets", () => {
     assert.deepEqual(decide({ path: "/api/v1/category/old/a?b=c" }), {
       kind: "routed",
       rule: "moved",
-      shares: { v1: 99.5, v2: 0.5 },
+      destinations: [
+        { host: "category.category.svc.cluster.local", subset: "v1", port: 8080, percent: 99.5 },
+        { host: "category.category.svc.cluster.local", subset: "v2", port: 8080, percent: 0.5 },
+      ],
       path: "/api/v1/category/new/a?b=c",
       host: "inner",
       limited: true,
@@ -735,7 +738,7 @@ describe("route", function () {
         for (const one of requests) {
           const decision = decide(one);
           if (decision.kind !== "routed") continue;
-          const sum = Object.values(decision.shares).reduce((a, b) => a + b, 0);
+          const sum = Object.values(sharesBySubset(decision.destinations)).reduce((a, b) => a + b, 0);
           assert.ok(Math.abs(sum - 100) < 1e-9);
         }
       }),
