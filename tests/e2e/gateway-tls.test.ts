@@ -24,6 +24,8 @@ interface TlsAnswer {
   readonly version: string | null;
   /** First line of the answer to a request for the category. */
   readonly status: string;
+  /** Version of the category service that answered; empty where none did. */
+  readonly by: string;
 }
 
 /** Asks for the category over TLS; throws what the handshake, or the connection, ended with. */
@@ -39,12 +41,13 @@ function ask(options: ConnectionOptions & { readonly host?: string }): Promise<T
     });
     socket.on("data", (data) => {
       text += String(data);
-      if (!text.includes("\r\n")) return;
+      if (!text.includes("\r\n\r\n")) return;
       const { CN } = socket.getPeerCertificate().subject;
       resolve({
         certificate: String(CN),
         version: socket.getProtocol(),
         status: text.split("\r\n")[0] ?? "",
+        by: /^x-category-version: (.*)$/im.exec(text)?.[1]?.trim() ?? "",
       });
       socket.destroy();
     });
@@ -161,6 +164,7 @@ describe("several hosts, each with TLS of its own", () => {
   it("shows each host its own certificate, by the name that the client asks for", async () => {
     const shop = await ask({ servername: SHOP, ca: ca() });
     assert.deepEqual([shop.certificate, shop.status], [SHOP, OK]);
+    assert.match(shop.by, /^v[12]$/);
     const api = await ask({ servername: API, ca: ca(), ...as("partner") });
     assert.deepEqual([api.certificate, api.status], [API, OK]);
     await assert.rejects(

@@ -128,8 +128,10 @@ describe("versions come and go", () => {
       category.readyTimeout = "10s";
     });
     const fails = async (): Promise<void> => {
+      const started = Date.now();
       const { exitCode, all } = await pulumi("up", "--yes", "--skip-preview");
       assert.notEqual(exitCode, 0, all);
+      assert.ok(Date.now() - started < 60_000, "it fails soon after readyTimeout");
       assert.match(all, /category-v2-[a-z0-9]+-[a-z0-9]+/);
       assert.match(all, /ImagePullBackOff|ErrImagePull|does-not-exist/);
       assert.doesNotMatch(all, STACK);
