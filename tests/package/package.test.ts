@@ -106,6 +106,11 @@ describe("the npm package shopzier-mesh", () => {
       }),
     );
     await execa("npx", ["--no-install", "tsc", "-p", "."], { cwd: folder });
+    const subpaths = `[require("shopzier-mesh/simulator").route, require("shopzier-mesh/evidence").judge]`;
+    const { stdout: kinds } = await execa("node", ["-p", `${subpaths}.map((each) => typeof each).join()`], {
+      cwd: folder,
+    });
+    assert.equal(kinds, "function,function");
     const { stdout } = await execa("node", ["driver.cjs", "./program.js"], { cwd: folder });
     const { seen, url } = JSON.parse(stdout) as { seen: string[]; url: string };
     assert.equal(url, "http://192.0.2.1");
