@@ -4,17 +4,8 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import {
-  baseline,
-  Client,
-  editStackFile,
-  must,
-  pulumi,
-  ROOT,
-  setConfig,
-  stackFile,
-  up,
-} from "../lab/harness";
+import { Client } from "../lab/client";
+import { baseline, editStackFile, must, pulumi, ROOT, setConfig, stackFile, up } from "../lab/harness";
 import { gatewayRates } from "./gateway";
 import { helmProgram } from "./helm";
 import { atMost, inTurn, median, ratio, timed, type Result } from "./measure";

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { request } from "undici";
 import { dashboards } from "../components/observability/dashboards";
 import type { MetricsSource } from "../components/observability/queries";
-import { failures, kubectl, NAMESPACE, readyPods, until, type Client, type stackFile } from "./harness";
+import { failures, type Client } from "./client";
+import { kubectl, NAMESPACE, readyPods, until, type stackFile } from "./harness";
 
 /** Settings that put both into the lab; windows short enough for a test. */
 export const OBSERVED = {

@@ -1,9 +1,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
+import { assertSplit, Client } from "../../lab/client";
 import {
-  assertSplit,
   baseline,
-  Client,
   editStackFile,
   envoyAdmin,
   gatewayPods,

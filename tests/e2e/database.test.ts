@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { stackEnvironment } from "../../lab/stack";
 import { commands } from "../support/documents";
+import { Client } from "../../lab/client";
 import {
   applyObjects,
   baseline,
-  Client,
   deleteObjects,
   editStackFile,
   get,

@@ -2,18 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { stringify } from "yaml";
-import {
-  assertSplit,
-  Client,
-  failures,
-  get,
-  kubectl,
-  LIST,
-  ROOT,
-  tool,
-  until,
-  type Answer,
-} from "../../lab/harness";
+import { assertSplit, Client, failures, type Answer } from "../../lab/client";
+import { get, kubectl, LIST, ROOT, tool, until } from "../../lab/harness";
 import { issuer } from "../support/tokens";
 
 const FOREIGN = path.join(ROOT, "tests/e2e/foreign-mesh");

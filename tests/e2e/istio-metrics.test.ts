@@ -1,15 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  baseline,
-  Client,
-  countByVersion,
-  failures,
-  kubectl,
-  NAMESPACE,
-  stackFile,
-  up,
-  until,
-} from "../../lab/harness";
+import { Client, countByVersion, failures } from "../../lab/client";
+import { baseline, kubectl, NAMESPACE, stackFile, up, until } from "../../lab/harness";
 import {
   emptyPanels,
   OBSERVED,

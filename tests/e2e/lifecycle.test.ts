@@ -2,12 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { VirtualServiceSpec } from "../../components/istio/virtual-service";
+import { assertSplit, Client, failures } from "../../lab/client";
 import {
-  assertSplit,
   baseline,
-  Client,
   editStackFile,
-  failures,
   get,
   kubectl,
   must,

@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { resetConnections } from "../support/faults";
 import { endpoints, liveCluster } from "../support/gateway-envoy";
+import { assertCount, assertSplit, Client, failures } from "../../lab/client";
 import {
-  assertCount,
-  assertSplit,
-  Client,
   editStackFile,
-  failures,
   gatewayPods,
   kubectl,
   must,

@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { Certificates } from "../support/certificates";
+import { Client, type Answer, countByVersion, failures } from "../../lab/client";
 import {
   baseline,
-  Client,
-  type Answer,
-  countByVersion,
   editStackFile,
-  failures,
   get,
   kubectl,
   NAMESPACE,

@@ -1,16 +1,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import {
-  baseline,
-  Client,
-  failures,
-  gatewayPods,
-  NAMESPACE,
-  readyPods,
-  setConfig,
-  until,
-  up,
-} from "../../lab/harness";
+import { Client, failures } from "../../lab/client";
+import { baseline, gatewayPods, NAMESPACE, readyPods, setConfig, until, up } from "../../lab/harness";
 import { meshClient, remove, type MeshClient } from "../support/mesh-client";
 import { JAEGER, JaegerClient, OBSERVED, observing, PrometheusClient } from "../../lab/prometheus";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { Dispatcher } from "undici";
+import { Client } from "../../lab/client";
 import {
   applyObjects,
   baseline,
-  Client,
   editStackFile,
   envoyAdmin,
   gatewayPods,

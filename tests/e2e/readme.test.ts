@@ -4,7 +4,8 @@ import { copyFileSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { stackEnvironment } from "../../lab/stack";
 import { commands } from "../support/documents";
-import { assertSplit, baseline, Client, ROOT, stackFile, until, up } from "../../lab/harness";
+import { assertSplit, Client } from "../../lab/client";
+import { baseline, ROOT, stackFile, until, up } from "../../lab/harness";
 import { JaegerClient, PrometheusClient } from "../../lab/prometheus";
 
 describe("the README and the guide", () => {

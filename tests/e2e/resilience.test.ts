@@ -1,20 +1,8 @@
 import assert from "node:assert/strict";
 import { freezeService, resetConnections, type Thaw } from "../support/faults";
 import { endpoints, liveCluster, loggedRequests, refusedBy, requestsTo } from "../support/gateway-envoy";
-import {
-  assertCount,
-  assertSplit,
-  baseline,
-  Client,
-  editStackFile,
-  failures,
-  kubectl,
-  readyPods,
-  setConfig,
-  until,
-  up,
-  type Answer,
-} from "../../lab/harness";
+import { assertCount, assertSplit, Client, failures, type Answer } from "../../lab/client";
+import { baseline, editStackFile, kubectl, readyPods, setConfig, until, up } from "../../lab/harness";
 
 const v = (version: string) => readyPods("category", `version=${version}`);
 

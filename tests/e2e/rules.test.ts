@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { assertSplit, baseline, Client, countByVersion, failures, LIST } from "../../lab/harness";
+import { assertSplit, Client, countByVersion, failures } from "../../lab/client";
+import { baseline, LIST } from "../../lab/harness";
 
 const OTHER = "pos.lab.internal";
 const SHOP = "https://shop.example.com";

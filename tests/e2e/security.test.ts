@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import { Client } from "../../lab/client";
 import {
   applyObjects,
   baseline,
-  Client,
   deleteObjects,
   envoyAdmin,
   gatewayPods,

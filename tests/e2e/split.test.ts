@@ -1,13 +1,5 @@
-import {
-  assertSplit,
-  baseline,
-  Client,
-  countByVersion,
-  failures,
-  setConfig,
-  STRICT_DOUBT,
-  up,
-} from "../../lab/harness";
+import { assertSplit, Client, countByVersion, failures, STRICT_DOUBT } from "../../lab/client";
+import { baseline, setConfig, up } from "../../lab/harness";
 import assert from "node:assert/strict";
 
 describe("traffic between versions", () => {

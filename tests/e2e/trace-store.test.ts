@@ -6,17 +6,8 @@ import { importImage, inNode } from "../../lab/node";
 import { Toolchain } from "../../lab/toolchain";
 import { Certificates } from "../support/certificates";
 import { freezeService, resetConnections } from "../support/faults";
-import {
-  applyObjects,
-  Client,
-  failures,
-  kubectl,
-  must,
-  readyPods,
-  stackFile,
-  until,
-  up,
-} from "../../lab/harness";
+import { Client, failures } from "../../lab/client";
+import { applyObjects, kubectl, must, readyPods, stackFile, until, up } from "../../lab/harness";
 import { JAEGER, JaegerClient, observing, restart, underLoad } from "../../lab/prometheus";
 
 /** The namespace of OpenSearch, and the name of all that is in it. */

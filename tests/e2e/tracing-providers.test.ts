@@ -2,16 +2,8 @@ import assert from "node:assert/strict";
 import { execa } from "execa";
 import { stackEnvironment } from "../../lab/stack";
 import { Certificates } from "../support/certificates";
-import {
-  applyObjects,
-  baseline,
-  Client,
-  failures,
-  kubectl,
-  NAMESPACE,
-  stackFile,
-  up,
-} from "../../lab/harness";
+import { Client, failures } from "../../lab/client";
+import { applyObjects, baseline, kubectl, NAMESPACE, stackFile, up } from "../../lab/harness";
 import { restart } from "../../lab/prometheus";
 import {
   OUTSIDE,

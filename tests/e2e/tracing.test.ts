@@ -1,17 +1,7 @@
 import assert from "node:assert/strict";
 import { freezeService } from "../support/faults";
-import {
-  assertCount,
-  baseline,
-  Client,
-  failures,
-  kubectl,
-  NAMESPACE,
-  readyPods,
-  stackFile,
-  up,
-  until,
-} from "../../lab/harness";
+import { assertCount, Client, failures } from "../../lab/client";
+import { baseline, kubectl, NAMESPACE, readyPods, stackFile, up, until } from "../../lab/harness";
 import {
   JAEGER,
   JaegerClient,

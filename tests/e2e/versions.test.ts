@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { cutOffFromIstiod, freezeService } from "../support/faults";
+import { assertSplit, Client, failures, STRICT_DOUBT, type Answer } from "../../lab/client";
 import {
-  assertSplit,
   baseline,
-  Client,
   editStackFile,
-  failures,
   gatewayPods,
   get,
   pulumi,
@@ -13,11 +11,9 @@ import {
   setConfig,
   STACK,
   stackFile,
-  STRICT_DOUBT,
   tool,
   until,
   up,
-  type Answer,
 } from "../../lab/harness";
 
 interface Named {

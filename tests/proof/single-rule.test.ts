@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
-import { assertSplit, baseline, Client, failures, must, outputs, ROOT, until } from "../../lab/harness";
+import { assertSplit, Client, failures } from "../../lab/client";
+import { baseline, must, outputs, ROOT, until } from "../../lab/harness";
 
 const FOLDER = path.join(ROOT, "tests/proof/single-rule");
 const pulumi = (...args: string[]): Promise<string> =>
