@@ -1,4 +1,4 @@
-/** Who may come in through the gateway, and which other services may ask. */
+/** Access through the gateway and for other services of the mesh. */
 import { isIP } from "node:net";
 import type { ServiceIdentity } from "../../../components/security/identity";
 import { claims } from "./claims-settings";
@@ -59,9 +59,9 @@ const address = field(
   },
 );
 
-export const someCondition = (of: readonly string[]) => (entry: object, context: z.core.$RefinementCtx) => {
-  if (of.some((key) => key in entry) || context.issues.length > 0) return;
-  addProblem(context, formProblem("conditionMissing", [], { of }));
+export const someCondition = (keys: readonly string[]) => (entry: object, context: z.core.$RefinementCtx) => {
+  if (keys.some((key) => key in entry) || context.issues.length > 0) return;
+  addProblem(context, formProblem("conditionMissing", [], { keys }));
 };
 
 const accessEntry = object(

@@ -21,7 +21,7 @@ const jwks = field(
   (value) => {
     const set = parsed(value);
     const keys = isObject(set) && Array.isArray(set.keys) ? (set.keys as unknown[]) : [];
-    // Never the value: whoever mistakes a private key for a public one shall not find it in a log.
+    // The message never contains the value, which may be a private key by mistake.
     if (keys.length === 0) return refuseAs("jwksUnreadable", {});
     const secret = keys.findIndex((key) => isObject(key) && ["d", "k", "p", "q"].some((part) => part in key));
     if (secret >= 0) return refuseAs("jwksPrivate", { entry: secret + 1 });
@@ -45,7 +45,7 @@ function parsed(value: unknown): unknown {
   }
 }
 
-/** Algorithms by what a key is: those by which Envoy verifies tokens (google/jwt_verify_lib, jwks.cc). */
+/** Algorithms by type of key that Envoy supports for tokens (google/jwt_verify_lib, jwks.cc). */
 const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
   rsa: ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
   prime256v1: ["ES256"],
@@ -54,7 +54,7 @@ const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
   ed25519: ["EdDSA"],
 };
 
-/** One key that is not right makes Envoy refuse the listeners of the gateway, all of them. */
+/** Checks one key. A single wrong key makes Envoy refuse all listeners of the gateway. */
 function isVerifyingKey(key: unknown): boolean {
   if (!isObject(key) || !["string", "undefined"].includes(typeof key.kid)) return false;
   try {
@@ -65,7 +65,7 @@ function isVerifyingKey(key: unknown): boolean {
       namedCurve = asymmetricKeyType,
     } = asymmetricKeyDetails;
     return (
-      // RFC 7518, 3.3, and the largest that BoringSSL takes.
+      // The minimum of RFC 7518, 3.3, and the maximum of BoringSSL.
       modulusLength >= 2048 &&
       modulusLength <= 8192 &&
       publicExponent >= 3n &&
@@ -157,8 +157,8 @@ const jwt = object(
   })
   .superRefine(
     refined((issuer) => {
-      const told = Object.values(issuer.claims ?? {}).some((values) => !values.includes("*"));
-      if ("audiences" in issuer || told) return [];
+      const byClaims = Object.values(issuer.claims ?? {}).some((values) => !values.includes("*"));
+      if ("audiences" in issuer || byClaims) return [];
       return [formProblem("jwtAudienceMissing", ["audiences"], { claims: "claims" in issuer })];
     }),
     WHEN_OBJECT,

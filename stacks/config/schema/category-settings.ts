@@ -33,7 +33,7 @@ const version = object(
       {
         pattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
         allowed: "letters, digits and _, not a digit first",
-        of: "variable",
+        kind: "variable",
       },
       field(
         (value) => {
@@ -90,7 +90,7 @@ export const category = object(
       "category-api",
     ),
     versions: map(
-      { pattern: LABEL, allowed: LABEL_RULE, of: "version" },
+      { pattern: LABEL, allowed: LABEL_RULE, kind: "version" },
       version,
       "Version name → workload. At least one; names are free.",
     ).prefault({}),

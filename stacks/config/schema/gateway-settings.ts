@@ -38,7 +38,7 @@ const LABELS = {
     `^(${SUBDOMAIN.source.replace("^(?=.{1,253}$)", "").slice(0, -1)}/)?${LABEL_VALUE.source}$`,
   ),
   allowed: "the name of a label, with its prefix",
-  of: "label",
+  kind: "label",
 };
 
 const existing = object(
@@ -131,7 +131,7 @@ export const gateway = object(
           example: true,
         }).exactOptional(),
         hosts: map(
-          { pattern: HOST, allowed: "a host name in lowercase", of: "host" },
+          { pattern: HOST, allowed: "a host name in lowercase", kind: "host" },
           object(hostTls, "TLS of one host.").meta({ required: ["credentialName"] }),
           "Host → TLS of its own. The others have what stands above.",
         ).exactOptional(),

@@ -45,7 +45,7 @@ const RESPONSE: Names = {
 };
 
 const values = (names: Names, description: string) =>
-  map({ ...names, of: "header" }, value, description).exactOptional();
+  map({ ...names, kind: "header" }, value, description).exactOptional();
 
 const changes = (names: Names, removed: Names, description: string) =>
   object(

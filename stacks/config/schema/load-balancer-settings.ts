@@ -47,9 +47,9 @@ const PLACE = "[^/*\\s]+";
 const LOCALITY = {
   pattern: new RegExp(`^(\\*|${PLACE}(/${PLACE}){0,2}|${PLACE}(/${PLACE})?/\\*)$`),
   allowed: "region, region/zone or region/zone/subzone, with * in the last place for all",
-  of: "locality",
+  kind: "locality",
 };
-const REGION = { pattern: new RegExp(`^${PLACE}$`), allowed: "the name of a region", of: "region" };
+const REGION = { pattern: new RegExp(`^${PLACE}$`), allowed: "the name of a region", kind: "region" };
 
 const locality = orNone(
   object(

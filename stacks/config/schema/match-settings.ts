@@ -105,13 +105,13 @@ const header = map(
   {
     pattern: new RegExp(`^(?!(?:host|cookie)$)${HEADER.source.slice(1)}`),
     allowed: `${HEADER_RULE}; host and cookies have keys of their own`,
-    of: "header",
+    kind: "header",
   },
   match(TEXT, "Value of the header.", true),
   "Header → value. Of several lines of one header any may match.",
 ).exactOptional();
 const cookie = map(
-  { pattern: TOKEN, allowed: "the name of a cookie", of: "cookie" },
+  { pattern: TOKEN, allowed: "the name of a cookie", kind: "cookie" },
   match(COOKIE_VALUE, "Value of the cookie.", true),
   "Cookie → value.",
 ).exactOptional();
@@ -143,7 +143,7 @@ export const requestMatch = object(
     headers: header,
     cookies: cookie,
     query: map(
-      { pattern: /^[^\s&=#?]{1,256}$/, allowed: "the name of a query parameter", of: "query parameter" },
+      { pattern: /^[^\s&=#?]{1,256}$/, allowed: "the name of a query parameter", kind: "query parameter" },
       match(PARAMETER, "Value of the query parameter.", true),
       "Query parameter → value, both as they stand in the URL. Of several of one name the first counts.",
     ).exactOptional(),

@@ -39,7 +39,7 @@ export const metrics = object(
       "istio",
     ),
     tags: map(
-      { pattern: /^[a-z_][a-z0-9_]*$/, allowed: 'lowercase letters, digits and "_"', of: "tag" },
+      { pattern: /^[a-z_][a-z0-9_]*$/, allowed: 'lowercase letters, digits and "_"', kind: "tag" },
       metricTag,
       "Tag → CEL expression; added to every metric of Istio, or overriding one. Never one with many values, such as a path.",
     ).exactOptional(),
