@@ -21,19 +21,19 @@ import { categoryPod } from "./category-workload";
 import { controlPlaneTelemetry, observability, telemetryOf } from "./observability";
 import type { Settings, VersionSettings } from "./config/settings";
 
-/** What the stack tells its user. */
+/** The outputs of the stack. */
 export interface ShopzierOutputs {
-  /** URL by which a client reaches the gateway. */
+  /** URL of the gateway for clients. */
   readonly gatewayUrl: pulumi.Output<string>;
-  /** Host that a client asks for. */
+  /** Host of the service. */
   readonly host: string;
-  /** Version → its share of the traffic in percent. */
+  /** Version → share of the requests in percent. */
   readonly traffic: pulumi.Output<Record<string, number>>;
   readonly loadBalancer: Settings["loadBalancer"];
   readonly versions: pulumi.Output<string[]>;
 }
 
-/** Istio, the gateway and the category API as `settings` say, in the cluster that `cluster` names. */
+/** Istio, the gateway and the category API of `settings`, in the cluster of `cluster`. */
 export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOutputs {
   const { istio, gateway: g, category: c, security } = settings;
   const { prometheus } = settings.observability;
@@ -124,7 +124,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
       access: {
         from: [gateway.identity],
         ...(security.services && { services: security.services }),
-        // The Prometheus of this program is one of them, whoever else is named.
+        // The Prometheus of this program is always one of the scrapers.
         scrapers: [
           ...new Set([
             ...security.networkPolicies.scrapers,
@@ -132,7 +132,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
           ]),
         ],
         networkPolicy,
-        // What holds for the whole mesh, or for a whole gateway, is its owner's: here it holds for the service.
+        // Only the owner may change policies of a mesh or a gateway, so these apply to the service.
         ...(!istio.install && { mutualTls: security.mtls.mode }),
         ...(g.existing &&
           security.authentication && {
@@ -172,7 +172,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
   };
 }
 
-/** What stands before the routes: they are written once it is. */
+/** The access policies of the gateway. The routes depend on them. */
 function gatewayGuards(
   settings: Settings,
   gateway: IngressGateway | ExistingGateway,
@@ -205,7 +205,7 @@ function hasCors({ traffic }: Settings): boolean {
   );
 }
 
-/** Whether another spelling of a path would let in what is refused. */
+/** Whether a policy depends on paths, so that another spelling of a path could evade it. */
 function judgesPaths({ security: { access, authentication, services } }: Settings): boolean {
   const refused = [
     ...(access?.deny ?? []),
@@ -215,7 +215,7 @@ function judgesPaths({ security: { access, authentication, services } }: Setting
   return refused.some(({ paths }) => paths !== undefined);
 }
 
-/** Minors of Istio before which something in the settings is without effect: a chart's version is checked with the settings. */
+/** Minor version → the setting that needs it or a newer one, for an existing Istio. A chart's version has a check of its own. */
 function newerThanOldest({ traffic, loadBalancer }: Settings): Record<string, string> {
   const own = Object.values(traffic.versions);
   const budget = [traffic, ...own].some(({ circuitBreaker }) => circuitBreaker?.retryBudget !== undefined);
@@ -228,7 +228,7 @@ function newerThanOldest({ traffic, loadBalancer }: Settings): Record<string, st
   };
 }
 
-/** Whether access or limits go by the address of the peer, which a node in between would hide (externalTrafficPolicy). */
+/** Whether access lists or limits depend on the address of the peer, so the Service needs externalTrafficPolicy `Local`. */
 function judgesPeers({ security: { access, trustedProxies }, traffic }: Settings): boolean {
   const entries = [...(access?.deny ?? []), ...(access?.allow ?? [])];
   const listed = entries.some(({ addresses }) => addresses !== undefined);
@@ -236,7 +236,7 @@ function judgesPeers({ security: { access, trustedProxies }, traffic }: Settings
   return trustedProxies === 0 && (listed || counted);
 }
 
-/** Settings hold `replicas` or `autoscaler` or neither; components take one `scale`, and have the default. */
+/** The argument `scale` of components. Settings have `replicas`, `autoscaler` or neither; components have the default. */
 function scale(s: { readonly replicas?: number; readonly autoscaler?: Autoscaler }): { scale?: Scale } {
   if (s.autoscaler) return { scale: { autoscaler: s.autoscaler } };
   return s.replicas === undefined ? {} : { scale: { replicas: s.replicas } };
@@ -249,7 +249,7 @@ function rateLimit(version: { readonly rateLimit?: RateLimit } | undefined): { r
 function probes(v: VersionSettings, c: Settings["category"]): ServiceProbes {
   return {
     ...categoryDefaults(c.profile).probes,
-    // The pods wait for the database, which on the first day has to be fetched and made.
+    // The pods wait for the database, whose image has to be pulled and whose data have to be created at the first start.
     ...(c.database && { startupSeconds: 300 }),
     ...(v.readinessPath !== undefined && { readinessPath: v.readinessPath }),
     ...(v.livenessPath !== undefined && { livenessPath: v.livenessPath }),

@@ -1,4 +1,4 @@
-/** The words of what a user should know of settings that are right. */
+/** Messages of warnings about settings that are allowed. */
 export const WARNINGS = {
   plainText: (where: readonly string[]) =>
     `shopzier:security.mtls takes plain text in ${where.join(", ")}: whoever reaches a pod there is taken for nobody in particular. Set STRICT once every client has a sidecar.`,

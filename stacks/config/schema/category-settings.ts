@@ -39,7 +39,7 @@ const version = object(
         (value) => {
           if (typeof value === "string" || typeof value === "boolean" || Number.isSafeInteger(value))
             return String(value);
-          // Never the value: an environment is where secrets end up.
+          // The message never contains the value, since an environment often has secrets.
           return refuseAs("variableNotText", { fraction: typeof value === "number" });
         },
         {

@@ -148,7 +148,7 @@ export const gateway = object(
       "gateway",
     ),
     drain: withDefault(
-      // Istio's agent never drains for less than five seconds.
+      // Istio's agent drains for at least five seconds.
       duration("seconds", 5000, 3_600_000, {
         description: "How long a stopping gateway pod may go on serving open connections.",
         range: 'from "5s" to "1h"',

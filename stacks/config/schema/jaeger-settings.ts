@@ -9,7 +9,7 @@ const searchStore = object(
     url: field(
       (value) => {
         if (typeof value !== "string") return refuse();
-        // A password must not end in a report.
+        // A password in the URL may not be in a report.
         if (/^[a-z]+:\/\/[^/]*@/.test(value)) return refuseAs("urlWithLogin", {});
         return /^https?:\/\/[^\s/]+(\/\S*)?$/.test(value) ? value : refuse();
       },

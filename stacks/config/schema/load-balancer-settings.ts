@@ -171,7 +171,7 @@ function isPrime(n: number): boolean {
   return true;
 }
 
-/** The largest prime that is at most `n`, at least 2. */
+/** The largest prime up to `n`, and at least 2. */
 function primeUpTo(n: number): number {
   let p = Math.floor(n);
   while (!isPrime(p)) p--;

@@ -2,7 +2,7 @@ import { LATENCY_BUCKETS_MS } from "../../../components/observability/queries";
 import { field, object, refuse, refuseAs, withDefault } from "./fields";
 import { duration, numeric } from "./number-fields";
 
-/** Percent of the requests that keep a promise. */
+/** Percent of the requests that meet an objective. */
 const objective = (description: string, example: number) =>
   withDefault(
     field(
