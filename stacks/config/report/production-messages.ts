@@ -87,7 +87,7 @@ const OWNERS = {
   prometheus: "its rules go by tags of metrics that only the owner of the mesh may set",
   dashboards: "they go by tags of metrics that only the owner of the mesh may set",
   grafana: "its dashboards go by tags of metrics that only the owner of the mesh may set",
-  namespaces: "other namespaces are not ours; mtls.mode holds for the pods of the service",
+  namespaces: "other namespaces have other owners; mtls.mode applies to the pods of the service",
   createdByIstio: "it has the Istio that runs",
   gatewayPods: "its owner runs the pods and their Service",
   forwardedProto: "its owner says how the gateway reads X-Forwarded-Proto",
