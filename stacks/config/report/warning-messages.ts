@@ -1,7 +1,7 @@
 /** Messages of warnings about settings that are allowed. */
 export const WARNINGS = {
   plainText: (where: readonly string[]) =>
-    `shopzier:security.mtls takes plain text in ${where.join(", ")}, where a client without a certificate has no identity. Set STRICT once every client has a sidecar.`,
+    `shopzier:security.mtls takes plain text in ${where.join(", ")}: there a client without a certificate has no identity. Set STRICT once every client has a sidecar.`,
   tokenInQuery: (issuer: string) =>
     `shopzier:security.authentication takes tokens of ${issuer} from the query, which is shown in traces and in the histories of browsers. Prefer a header.`,
   redirectForever: (rule: string) =>

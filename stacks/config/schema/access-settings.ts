@@ -77,7 +77,7 @@ export const ENTRIES = "a list of entries, each once";
 export const access = object(
   {
     deny: list(accessEntry, ENTRIES, "Requests to refuse. It wins over allow.").exactOptional(),
-    allow: list(accessEntry, ENTRIES, "The only requests to let in; all when absent.").exactOptional(),
+    allow: list(accessEntry, ENTRIES, "Only these requests are allowed. Default: all.").exactOptional(),
     dryRun: withDefault(
       flag({
         description: "Refuse nothing: say in access logs and Envoy's statistics what would be refused.",
@@ -118,7 +118,7 @@ const serviceEntry = object(
 export const services = object(
   {
     deny: list(serviceEntry, ENTRIES, "Requests to refuse. It wins over allow.").exactOptional(),
-    allow: list(serviceEntry, ENTRIES, "Requests to let in; none when absent.").exactOptional(),
+    allow: list(serviceEntry, ENTRIES, "Only these requests are allowed. Default: none.").exactOptional(),
   },
   "Which other services of the mesh may ask the category API without the gateway: none unless allowed.",
 );

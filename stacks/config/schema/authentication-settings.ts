@@ -86,7 +86,7 @@ const from = object(
           prefix: text(
             /^[\x21-\x7e][\x20-\x7e]*$/,
             'what stands before the token, such as "Bearer " with its space',
-            { description: "What stands before the token; nothing when absent.", example: "Bearer " },
+            { description: "Text before the token. Default: none.", example: "Bearer " },
           ).exactOptional(),
         },
         "A header.",
@@ -100,7 +100,7 @@ const from = object(
         example: "access_token",
       }),
       "a list of query parameters, each once",
-      "Query parameters with the token: they stand in traces and in the histories of browsers.",
+      "Query parameters with the token. Traces and the histories of browsers show them.",
     ).exactOptional(),
     cookies: list(
       cookieName("Cookie.", "session"),
@@ -108,7 +108,7 @@ const from = object(
       "Cookies with the token.",
     ).exactOptional(),
   },
-  "Where the token stands; `Authorization: Bearer` when absent.",
+  "Place of the token. Default: `Authorization: Bearer`.",
 ).superRefine(someCondition(["headers", "params", "cookies"]));
 
 const jwt = object(
@@ -173,7 +173,7 @@ export const authentication = object(
         someCondition(["paths", "methods"]),
       ),
       ENTRIES,
-      "Requests that need a token; all when absent. A token that is not valid is refused everywhere.",
+      "Requests that need a token. Default: all. An invalid token is refused in any request.",
     ).exactOptional(),
     optional: paths("Paths that need no token, whatever required says.").exactOptional(),
   },

@@ -63,5 +63,5 @@ export const circuitBreaker = object(
       .exactOptional(),
     outlierDetection: outlierDetection.exactOptional(),
   },
-  "Limits of what a gateway pod sends to a version, each version by itself; what is above one is answered 503 at once. A limit that is absent is off.",
+  "Limits of the requests from a gateway pod to a version, for each version separately. A request above a limit gets 503 at once. A limit that is absent is off.",
 );

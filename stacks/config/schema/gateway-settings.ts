@@ -61,7 +61,7 @@ const existing = object(
     ),
     serviceAccount: text(SUBDOMAIN, "the name of a service account", {
       description:
-        "Account of the pods, which alone may then reach the service; any of their namespace when absent.",
+        "Service account of the pods; no other one may then reach the service. Default: any account of their namespace.",
       example: "istio-ingressgateway",
     }).exactOptional(),
     gateway: text(
@@ -69,12 +69,12 @@ const existing = object(
       "namespace/name of a Gateway object",
       {
         description:
-          "Gateway object of its owner that serves the hosts; when absent one is written beside the pods, with `http` and `tls`.",
+          "Gateway object of the gateway's owner that serves the hosts. Default: this program writes one in the namespace of the pods, with `http` and `tls`.",
         example: "istio-ingress/public",
       },
     ).exactOptional(),
   },
-  "A gateway that somebody else runs and others use too: nothing of theirs is changed.",
+  "A gateway with another owner and other users. This program does not change their objects.",
 ).meta({ required: ["namespace", "labels"] });
 
 export const gateway = object(
@@ -133,7 +133,7 @@ export const gateway = object(
         hosts: map(
           { pattern: HOST, allowed: "a host name in lowercase", kind: "host" },
           object(hostTls, "TLS of one host.").meta({ required: ["credentialName"] }),
-          "Host → TLS of its own. The others have what stands above.",
+          "Host → its own TLS. All other hosts have the keys above.",
         ).exactOptional(),
       },
       "HTTPS; no HTTPS when absent.",

@@ -145,7 +145,7 @@ export const requestMatch = object(
     query: map(
       { pattern: /^[^\s&=#?]{1,256}$/, allowed: "the name of a query parameter", kind: "query parameter" },
       match(PARAMETER, "Value of the query parameter.", true),
-      "Query parameter → value, both as they stand in the URL. Of several of one name the first counts.",
+      "Query parameter → value, both undecoded, as in the URL. Of several with one name, the first counts.",
     ).exactOptional(),
     without: object(
       { headers: header, cookies: cookie },

@@ -21,7 +21,7 @@ export function namespace(description: string, name: string) {
               create: withDefault(
                 flag({
                   description:
-                    "Whether this program makes it. With false it must exist, nothing of it is changed, and `destroy` leaves it.",
+                    "Whether this program creates the namespace. With false it must exist, and neither `up` nor `destroy` changes it.",
                 }),
                 true,
               ),
