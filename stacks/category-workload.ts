@@ -12,8 +12,8 @@ import type { CategorySettings, Settings, VersionSettings } from "./config/setti
 /**
  * The pod of one version of the category API.
  *
- * kubernetesx composes the pod spec and nothing else: its Deployments select pods by container name, so that two
- * versions of one image would fight over pods (docs/decisions).
+ * kubernetesx composes only the pod spec. Its Deployments select pods by container name, so two versions with one image would
+ * select each other's pods (docs/decisions).
  */
 export function categoryPod(
   version: string,
@@ -25,13 +25,13 @@ export function categoryPod(
       {
         name: "category",
         image: settings.image,
-        // The service names the version that answered; the label of the pod says the same to Istio.
+        // The service shows its version in answers. For Istio, the label of the pod has the same version.
         env: {
           CATEGORY_VERSION: version,
           PORT: String(category.port),
           ...secretVariables(category),
           ...(category.profile === "category-api" && {
-            // As long as the pod's own grace has room for: the service does not know how the pod ends.
+            // Within the grace period of the pod, which the service cannot read.
             SHUTDOWN_GRACE: String(category.drain),
             ...traceVariables(observability),
           }),
@@ -44,7 +44,7 @@ export function categoryPod(
   return pulumi.output(builder.podSpec).apply(withoutEmptyLists);
 }
 
-/** Variables whose values are kept in Secrets: here is only where. */
+/** Environment variables with values from Secrets. The settings contain only the name and key of the Secret. */
 function secretVariables({
   database,
   admin,
@@ -60,22 +60,22 @@ function secretVariables({
   };
 }
 
-/** The service's own spans go where those of the proxies go, if that is the Jaeger of this stack. */
+/** Sends the service's spans to the Jaeger of this stack if the proxies' spans go there too. */
 function traceVariables({ tracing, jaeger }: Settings["observability"]): Record<string, string> {
   if (!jaeger || (tracing?.provider !== "jaeger" && tracing?.provider !== "zipkin")) return {};
   const { otlp } = jaegerCollectors(jaeger.namespace && namespaceName(jaeger.namespace));
   if (tracing.collector?.host !== otlp.host) return {};
-  // Where proxies report nothing, a caller's own headers would still make the service report.
+  // If the proxies report nothing, the service may not either; headers of a caller could make it report.
   const sampled = Object.values(tracing.namespaces ?? {}).map(({ sampling }) => sampling ?? tracing.sampling);
   if ([tracing.sampling, ...sampled].every((sampling) => sampling === 0)) return {};
   return {
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://${otlp.host}:4318`,
-    // The mesh decides which requests are traced.
+    // The sampling decision is that of the mesh.
     OTEL_TRACES_SAMPLER: "parentbased_always_off",
   };
 }
 
-/** kubernetesx writes every list that it knows, also empty; server-side apply would then own them. */
+/** Removes the empty lists that kubernetesx writes, which server-side apply would own. */
 function withoutEmptyLists<T>(value: T): T {
   if (Array.isArray(value)) return value.map((v: unknown) => withoutEmptyLists(v)) as T;
   if (typeof value !== "object" || value === null) return value;

@@ -1,4 +1,4 @@
-/** What a stack will meet on its cluster: `npm run doctor -- <stack> [--json]`. Reads only. */
+/** Checks a cluster before a stack is installed: `npm run doctor -- <stack> [--json]`. It only reads. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -11,13 +11,13 @@ import type { Namespace } from "./config/schema/namespace-settings";
 
 const PROJECT = "shopzier";
 
-/** A right that the stack needs. */
+/** A right that a stack needs. */
 export interface Right {
   readonly group: string;
   readonly resource: string;
   readonly subresource?: string;
   readonly verb: string;
-  /** Absent for all of the cluster. */
+  /** Default: all namespaces. */
   readonly namespace?: string;
 }
 
@@ -28,7 +28,7 @@ export interface IstioPart {
   readonly revision: string;
 }
 
-/** What was found. */
+/** The findings. */
 export interface Findings {
   readonly context: string;
   readonly server: string;
@@ -36,11 +36,11 @@ export interface Findings {
   readonly controlPlanes: readonly IstioPart[] | string;
   readonly gateways: readonly IstioPart[] | string;
   readonly missingRights: readonly Right[];
-  /** Namespaces that the stack makes, and that exist without its mark; with who owns them. */
+  /** Namespaces that the stack creates and that exist without its mark, with their owners. */
   readonly foreign: readonly { readonly name: string; readonly owner: string }[];
 }
 
-/** Whether `up` may be run. */
+/** Whether `up` can run without a conflict. */
 export const isWell = ({ missingRights, foreign }: Findings): boolean =>
   missingRights.length === 0 && foreign.length === 0;
 
@@ -81,16 +81,16 @@ const CLUSTER_WIDE: Readonly<Record<string, readonly string[]>> = {
   "admissionregistration.k8s.io": ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
   "rbac.authorization.k8s.io": ["clusterroles", "clusterrolebindings"],
 };
-/** At a gateway of somebody else. */
+/** Kinds that the stack writes in the namespace of a gateway with another owner. */
 const AT_A_GATEWAY: Readonly<Record<string, readonly string[]>> = {
   "networking.istio.io": ["gateways", "virtualservices", "envoyfilters"],
   "security.istio.io": ["authorizationpolicies"],
 };
 const WRITES = ["get", "create", "patch", "delete"];
 
-/** What the stack does to its cluster, as far as it can be told beforehand. */
+/** The rights that the stack needs, as far as the settings show them. */
 export function rightsOf(settings: Settings): Right[] {
-  const of = (
+  const writes = (
     kinds: Readonly<Record<string, readonly string[]>>,
     namespace: { readonly namespace?: string },
   ): Right[] =>
@@ -105,10 +105,10 @@ export function rightsOf(settings: Settings): Right[] {
   const { existing, namespace } = settings.gateway;
   const gateway = existing?.namespace ?? namespace.name;
   return [
-    ...(settings.istio.install ? of(CLUSTER_WIDE, {}) : []),
-    ...(namespaces.some(({ create }) => create) ? of({ "": ["namespaces"] }, {}) : []),
+    ...(settings.istio.install ? writes(CLUSTER_WIDE, {}) : []),
+    ...(namespaces.some(({ create }) => create) ? writes({ "": ["namespaces"] }, {}) : []),
     ...namespaces.flatMap(({ name }) =>
-      of(name === existing?.namespace ? AT_A_GATEWAY : { ...NAMESPACED, ...ISTIO_KINDS }, {
+      writes(name === existing?.namespace ? AT_A_GATEWAY : { ...NAMESPACED, ...ISTIO_KINDS }, {
         namespace: name,
       }),
     ),
@@ -152,7 +152,7 @@ export async function examine(settings: Settings, stack: string, access: Cluster
     } as KubernetesObject);
     return (review as { readonly status?: { readonly allowed?: boolean } }).status?.allowed === true;
   };
-  // Who may do all of it, as usual, is not asked for each.
+  // A caller with all rights, the usual case, needs only one question.
   const all = await may({ group: "*", resource: "*", verb: "*" });
   const rights = all ? [] : rightsOf(settings);
   const allowed = await Promise.all(rights.map(may));
@@ -180,7 +180,7 @@ export async function examine(settings: Settings, stack: string, access: Cluster
           if ((error as { code?: number }).code === 404) return undefined;
           throw error;
         });
-      // A local backend calls the organization otherwise than Pulumi Cloud: the stack's name decides.
+      // Local backends and Pulumi Cloud name the organization differently, so only project and stack are compared.
       const [organization = ""] = live?.metadata?.annotations?.[OWNER_MARK]?.split(" ") ?? [];
       const verdict = verdictOn(live?.metadata, ownerMark(organization, `urn:pulumi:${stack}::${PROJECT}::`));
       return verdict.kind === "foreign" ? [{ name, owner: verdict.owner }] : [];
@@ -197,7 +197,7 @@ export async function examine(settings: Settings, stack: string, access: Cluster
   };
 }
 
-/** The findings for a person. */
+/** The findings as text. */
 export function report(findings: Findings): string {
   const istio = (parts: Findings["gateways"]): string => {
     if (typeof parts === "string") return `not known: ${parts}`;

@@ -31,7 +31,7 @@ import type { Settings } from "./config/settings";
 
 type Telemetry = Pick<MeshTelemetryArgs, "tracing" | "accessLogs" | "metrics">;
 
-/** What the settings make of the proxies' reports. */
+/** The telemetry of the proxies. */
 export function telemetryOf({ observability: o, security }: Settings): Telemetry {
   const tracing = o.tracing && planTracing(o.tracing);
   const metrics = planMetrics({
@@ -45,13 +45,13 @@ export function telemetryOf({ observability: o, security }: Settings): Telemetry
   };
 }
 
-/** A dry run is there to be read: where nobody chose the fields, its are among them. */
+/** Adds the fields of the dry run to the default fields, so that access logs show its result. */
 function dryRunFields({ access }: Settings["security"]): Pick<AccessLogs, "fields"> {
   if (!access?.dryRun) return {};
   return { fields: [...DEFAULT_ACCESS_LOG_FIELDS, "rbac_dry_run_deny", "rbac_dry_run_allow"] };
 }
 
-/** What the control plane has to know for it. */
+/** The arguments of the control plane for the telemetry. */
 export function controlPlaneTelemetry(
   { observability: o }: Settings,
   { tracing, accessLogs }: Telemetry,
@@ -60,12 +60,12 @@ export function controlPlaneTelemetry(
   return {
     ...(providers.length > 0 && { extensionProviders: providers }),
     ...(tracing && tracing.variables.length > 0 && { secretVariables: tracing.variables }),
-    // Whichever Prometheus asks: a pod takes its choice of statistics when it starts.
+    // Also without a Prometheus of this stack, since a pod reads its list of statistics only when it starts.
     proxyStats: [...GATEWAY_CERTIFICATE_STATS, ...(o.metrics.source === "envoy" ? ENVOY_REQUEST_STATS : [])],
   };
 }
 
-/** Prometheus, Jaeger, Grafana and the mesh's telemetry, as far as the settings have them. */
+/** Prometheus, Jaeger, Grafana and the telemetry of the mesh, if the settings have them. */
 export function observability(
   settings: Settings,
   telemetry: Telemetry,
@@ -78,7 +78,7 @@ export function observability(
   const { istio, gateway, observability: o, category, traffic } = settings;
   const { cluster } = parts;
   if (istio.install && Object.keys(telemetry).length > 0) {
-    // A namespace is made by the part that lives in it.
+    // The part that runs in a namespace creates it.
     const own: readonly pulumi.Resource[] =
       Object.keys(telemetry.tracing?.namespaces ?? {}).length > 0 ? parts.namespaces : [];
     new MeshTelemetry(
@@ -136,7 +136,7 @@ export function observability(
   }
 }
 
-/** Pods that there are at any time. */
+/** Lowest number of pods. */
 function podsOf({
   replicas = 1,
   autoscaler,

@@ -32,7 +32,7 @@ export interface ShopzierOutputs {
   readonly versions: pulumi.Output<string[]>;
 }
 
-/** Istio, the gateway and the category API as `settings` say, in the cluster that `cluster` names. */
+/** Istio, the gateway and the category API of `settings`, in the cluster of `cluster`. */
 export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOutputs {
   const { istio, category: c, security } = settings;
   const telemetry = telemetryOf(settings);
@@ -171,7 +171,7 @@ function categoryArgs(
     access: {
       from: [gateway.identity],
       services: security.services,
-      // The Prometheus of this program is one of them, whoever else is named.
+      // The Prometheus of this program is always one of the scrapers.
       scrapers: [
         ...new Set([
           ...security.networkPolicies.scrapers,
@@ -179,7 +179,7 @@ function categoryArgs(
         ]),
       ],
       networkPolicy: security.networkPolicies.enabled,
-      // The owner of a whole mesh, or of a whole gateway, decides about it: here the service has its own.
+      // Only the owner may change policies of a mesh or a gateway, so these apply to the service.
       mutualTls: istio.install ? undefined : security.mtls.mode,
       authentication: g.existing && security.authentication,
     },
@@ -190,7 +190,7 @@ function categoryArgs(
 
 const hosts = ({ category: { host, aliases } }: Settings): string[] => [host, ...aliases];
 
-/** What stands before the routes: they are written once it is. */
+/** The policies that are written before the routes. */
 function gatewayGuards(
   settings: Settings,
   gateway: Gateway,

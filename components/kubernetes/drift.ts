@@ -43,11 +43,11 @@ export function otherObject(
   uid: string | undefined,
 ): string | undefined {
   if (live === undefined) {
-    return "is not in the cluster that was asked: somebody deleted it, or the component's `cluster` is not that of its provider";
+    return "is not in the cluster that was asked: it was deleted, or the component's `cluster` is not that of its provider";
   }
   const seen = live.metadata?.uid;
   if (uid === undefined || seen === undefined || seen === uid) return undefined;
-  return `has the uid ${seen} instead of ${uid}: somebody made it anew, or the component's \`cluster\` is not that of its provider`;
+  return `has the uid ${seen} instead of ${uid}: it was created again, or the component's \`cluster\` is not that of its provider`;
 }
 
 /** Field managers of the spec except Pulumi, with the time of their last change. */

@@ -9,7 +9,7 @@ export const thisStack = (): string =>
 
 /** Problem of an object that this stack has installed and that the settings call an existing one. */
 export const OURS =
-  "this stack has installed it, and would now delete it; allowed: what somebody else, or another stack, has installed";
+  "this stack has installed it, and would now delete it; allowed: an installation of another owner";
 
 /** Whether this stack created the namespace. If so, its objects are in the state and an update would delete them. */
 export async function isOurs({ client, config }: Access, namespace: string): Promise<boolean> {

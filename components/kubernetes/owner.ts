@@ -97,11 +97,11 @@ export function conflictReport(conflicts: readonly Conflict[]): string {
     ...lines,
     ...(foreign.length > 0
       ? [
-          "repair, where an object is somebody else's:\n" +
-            "  leave it alone: choose another name or namespace in the stack file or the component's arguments. A namespace " +
+          "repair, if an object belongs to another owner:\n" +
+            "  do not change it: choose another name or namespace in the stack file or the component's arguments. A namespace " +
             "may be used as it is (create: false), and so may an Istio and a gateway (docs/shared-cluster.md)",
-          "repair, where it is yours to hand over:\n" +
-            "  import it. From then on `destroy` deletes it, a namespace with all that is in it:\n" +
+          "repair, if this stack may own it:\n" +
+            "  import it. From then on `destroy` deletes it, and a namespace with all of its objects:\n" +
             `  echo '${JSON.stringify(importFile(foreign))}' > import.json\n` +
             "  pulumi import --file import.json --protect=false --generate-code=false",
         ]

@@ -200,7 +200,7 @@ async function find(
 function unchecked(why: string): void {
   if (warned) return;
   warned = true;
-  void pulumi.log.warn(`Whether what is about to be created is somebody else's could not be checked: ${why}`);
+  void pulumi.log.warn(`The owners of existing objects could not be checked: ${why}`);
 }
 
 /** A preview checks all objects before it fails. */

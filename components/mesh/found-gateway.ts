@@ -150,11 +150,11 @@ export function foundGateway(
         )
         .map(
           (policy) =>
-            `AuthorizationPolicy ${nameOf(policy)} of somebody else allows what it names alone, and none of its rules names ${asked.hosts.join(", ")}`,
+            `AuthorizationPolicy ${nameOf(policy)} of another owner allows only the requests that its rules name, and none of them names ${asked.hosts.join(", ")}`,
         ),
       ...(ports.length === 0 ? [] : wanted)
         .filter((port) => !ports.includes(port))
-        .map((port) => `no Service of its pods has port ${port}: clients would find nobody there`),
+        .map((port) => `no Service of its pods has port ${port}: connections of clients would fail`),
     ],
   };
 }

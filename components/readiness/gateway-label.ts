@@ -52,9 +52,7 @@ export async function everyPodLabelled(
     });
   } catch (error) {
     if (error instanceof FinalError) throw withoutStack(error);
-    void pulumi.log.warn(
-      `Whether old gateway pods still have connections was not seen: ${apiMessage(error)}`,
-    );
+    void pulumi.log.warn(`The labels of the gateway pods could not be read: ${apiMessage(error)}`);
   }
   if (left !== undefined) {
     throw withoutStack(

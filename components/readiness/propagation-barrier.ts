@@ -67,7 +67,7 @@ interface Side {
   readonly state: string;
 }
 const BEFORE: Side = { lack: "did not find the versions' pods", state: "The route was not changed." };
-const AFTER: Side = { lack: "did not take up what was written", state: "Nothing was deleted." };
+const AFTER: Side = { lack: "did not load the written configuration", state: "Nothing was deleted." };
 
 /** What one gateway pod lacks, in words; undefined where it lacks nothing. */
 type LagOf = (proxies: GatewayProxies, pod: string, signal: AbortSignal) => Promise<string | undefined>;
@@ -186,7 +186,7 @@ export class PropagationBarrier {
               if (!isFinal(error)) throw error;
               void pulumi.log.warn(
                 `The sidecars in namespace ${namespace} may not be asked for their routes (${apiMessage(error)}): ` +
-                  "whether they send to versions that go is not known.",
+                  "they may still send requests to deleted versions.",
                 route,
               );
               return undefined;

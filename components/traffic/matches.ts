@@ -114,7 +114,7 @@ function cookieValue(match: FieldMatch): string {
   if ("exact" in match) return literal(match.exact);
   if ("prefix" in match) return `${literal(match.prefix)}[^;]*`;
   const value = embedded(match.regex, ";");
-  if (value === undefined) throw new RangeError(`${match.regex} cannot be told from the cookies around it`);
+  if (value === undefined) throw new RangeError(`${match.regex} may match beyond its cookie`);
   return value;
 }
 

@@ -1,4 +1,4 @@
-/** What a stack's configuration says: read by the schema, then checked as far as it was read. */
+/** Reads a stack's configuration by the schema, and runs the checks on the values that were read. */
 import type { z } from "zod";
 import { checked } from "./checks/all-checks";
 import { ReadSettings, type Refused } from "./checks/check";
@@ -11,11 +11,11 @@ import { exampleLines, schemasAt } from "./schema/json-schema";
 import { parsed, scalarProblems } from "./stack-file";
 
 /**
- * Reads and checks the configuration of a stack, with every default filled in.
+ * Reads and checks the configuration of a stack, and sets all defaults.
  *
- * @param config key without namespace → value as Pulumi gives it: text, or the object that a JSON text stands for.
+ * @param config key without namespace → value as Pulumi gives it: text, or the object of a JSON text.
  * @param stack name of the stack, for the commands in the report.
- * @param file text of the stack file, to tell what Pulumi does not give as it is written; empty where there is none.
+ * @param file text of the stack file, to find values that Pulumi gives in another form; empty if there is no file.
  * @throws SettingsError with all problems.
  */
 export function readConfiguration(
@@ -33,7 +33,7 @@ export function readConfiguration(
       (read) => {
         value = read;
       },
-      // Also on what is left of a configuration with problems.
+      // Checks also run on the correct parts of a configuration with problems.
       { when: () => true },
     )
     .safeParse(written, { reportInput: true });
@@ -45,7 +45,7 @@ export function readConfiguration(
     other.path.every((key, i) => key === path[i]);
   const read = [...problems, ...checks].filter((one) => !altered.some((other) => at(one, other)));
   const found = [...altered, ...ambiguous.filter((one) => !read.some((other) => at(one, other))), ...read]
-    // What is missing because its key is misspelt is no second problem.
+    // A misspelt key is one problem; that the correct key is missing is not a second one.
     .filter((one) => !misspelt.some((path) => at(one, { path })))
     .sort((a, b) => Number(isOneOf(altered, b)) - Number(isOneOf(altered, a)) || byPath(a, b));
   throw new SettingsError(
@@ -61,7 +61,7 @@ function byPath(a: Problem, b: Problem): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** `given` with something in place of values that are not what was written, which no field takes and no check sees. */
+/** `given`, with `{}` for the values that Pulumi changed, which no field accepts and no check reads. */
 function unread(given: unknown, altered: readonly Problem[]): unknown {
   const copy = structuredClone(given);
   for (const { path } of altered) {
@@ -76,8 +76,8 @@ function unread(given: unknown, altered: readonly Problem[]): unknown {
 const OBJECTS = ["istio", "gateway", "category", "traffic", "observability", "security", "propagation"];
 
 /**
- * `config` with JSON text read. Pulumi gives an object as JSON text, and a key without a value as empty text: for an
- * object that is one without entries.
+ * `config` with JSON text parsed. Pulumi gives an object as JSON text, and a key without a value as empty text, which for an
+ * object means an object without entries.
  */
 function readable(config: Readonly<Record<string, unknown>>): unknown {
   const read = (key: string, value: unknown): unknown => {
@@ -87,7 +87,7 @@ function readable(config: Readonly<Record<string, unknown>>): unknown {
   return ordered(Object.fromEntries(Object.entries(config).map(([key, value]) => [key, read(key, value)])));
 }
 
-/** With the keys of objects by name: what follows, down to pod specs, does not depend on how a file was written. */
+/** Sorts the keys of objects, so that their order in the file changes no object, such as a pod spec. */
 function ordered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(ordered);
   if (!isObject(value)) return value;
@@ -97,16 +97,16 @@ function ordered(value: unknown): unknown {
 
 type Issue = z.core.$ZodIssue;
 
-/** What zod found. */
+/** The result of the schema. */
 interface Issues {
   readonly problems: readonly FormProblem[];
-  /** Which values were not read. */
+  /** Values that were not read. */
   readonly refused: readonly Refused[];
-  /** Paths of keys that were probably meant by others. */
+  /** Paths of the keys that were probably meant by unknown ones. */
   readonly misspelt: readonly Path[];
 }
 
-/** @param value what zod has made of the configuration. */
+/** @param value the output of zod for the configuration. */
 function issuesRead(issues: readonly Issue[], value: unknown): Issues {
   const problems: FormProblem[] = [];
   const refused: Refused[] = [];
@@ -124,7 +124,7 @@ function issuesRead(issues: readonly Issue[], value: unknown): Issues {
       }
     } else {
       problems.push(...problemsOf(issue));
-      // A field that refuses a value leaves nothing in its place; a block that refuses a combination leaves all.
+      // A refused value of a field is undefined in the output. A refused combination in a block leaves all of its values.
       const isLeft = path.reduce<unknown>(
         (inner, key) =>
           typeof inner === "object" ? (inner as Record<PropertyKey, unknown> | null)?.[key] : undefined,
@@ -137,7 +137,7 @@ function issuesRead(issues: readonly Issue[], value: unknown): Issues {
   return { problems, refused, misspelt };
 }
 
-/** The message of an issue of a block is what is allowed (schema/fields.ts). */
+/** The message of an issue of a block describes the allowed values (schema/fields.ts). */
 function problemsOf(issue: Issue): FormProblem[] {
   const { path, message: allowed } = issue;
   switch (issue.code) {
@@ -148,7 +148,7 @@ function problemsOf(issue: Issue): FormProblem[] {
     case "unrecognized_keys":
       return issue.keys.map((key) => unknownKey(issue, key).problem);
     case "invalid_union": {
-      // A name or an object, or one of either or a list: what was written tells which of the two was meant.
+      // For a union, such as a name or an object, the type of the written value shows which alternative was meant.
       const [first = [], second = []] = issue.errors;
       const within = first.some((inner) => inner.path.length > 0 || inner.code === "unrecognized_keys");
       const meant = typeof issue.input === "object" && !within ? second : first;
@@ -168,7 +168,7 @@ function problemsOf(issue: Issue): FormProblem[] {
   }
 }
 
-/** A key that there is not, and the one that was probably meant, where that is not written too. */
+/** Problem of an unknown key, with the key that was probably meant unless it is written too. */
 function unknownKey(
   { path, message, input }: Issue & { readonly code: "unrecognized_keys" },
   key: string,
@@ -188,7 +188,7 @@ function unknownKey(
     : { problem: formProblem("keyUnknown", at, params), meant: near };
 }
 
-/** What was meant by a key that is written as a path; only where there is such a setting, and no variable of an environment. */
+/** Repairs of a key that is written as a path: set the setting of that path. None for unknown paths and environment variables. */
 function setAgain(key: string, value: unknown): Repair[] {
   const path = [...key.matchAll(/\["(.*?)"\]|\[(\d+)\]|[^.[\]]+/g)].map(([name, quoted, index]) =>
     index === undefined ? (quoted ?? name) : Number(index),
@@ -201,7 +201,7 @@ function setAgain(key: string, value: unknown): Repair[] {
   return [{ steps: [{ remove: [key] }, { at: path, set: value as string }] }];
 }
 
-/** Whether there is nothing, or an object without entries: Pulumi.yaml has that as the default of objects. */
+/** Whether a value is undefined or an object without entries, which is the default of objects in Pulumi.yaml. */
 function isEmpty(value: unknown): boolean {
   return value === undefined || (isObject(value) && Object.keys(value).length === 0);
 }

@@ -10,10 +10,10 @@ import { securitySettings } from "./schema/security-args";
 
 export { SettingsError, type Reported } from "./report/report";
 
-/** The configuration of a stack, checked, with every default filled in. Deeply frozen. Times are numbers in the unit of their field. */
+/** The checked configuration of a stack with all defaults, deeply frozen. Times are numbers in the unit of their field's name. */
 export type Settings = DeepReadonly<Omit<Made, ComponentArgs>> & Readonly<Pick<Made, ComponentArgs>>;
 type Made = ReturnType<typeof settingsOf>;
-/** What components' own types say. */
+/** Settings whose types are those of components. */
 type ComponentArgs = "observability" | "security";
 
 export type CategorySettings = Settings["category"];
@@ -24,9 +24,9 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
 /**
  * The settings of a stack.
  *
- * @param config key without namespace → value as Pulumi gives it: text, or the object that a JSON text stands for.
+ * @param config key without namespace → value as Pulumi gives it: text, or the object of a JSON text.
  * @param stack name of the stack, for the commands in the report.
- * @param file text of the stack file, to tell what Pulumi does not give as it is written; empty where there is none.
+ * @param file text of the stack file, to find values that Pulumi gives in another form; empty if there is no file.
  * @throws SettingsError with all problems.
  */
 export const parseSettings = (
@@ -41,9 +41,9 @@ function settingsOf(c: Configuration) {
   return {
     ...c,
     gateway: { ...gateway, ...(tls && { tls: { redirect: gateway.http, ...tls } }) },
-    /** As CategoryApi takes it. */
+    /** Arguments of CategoryApi. */
     traffic: {
-      /** Percent per version: "rest" is worked out here, and nowhere else. */
+      /** Version → percent. Only this function computes the value of "rest". */
       weights: effectiveShares(weights),
       policies: effectivePolicies({}, rulePolicies(c.traffic)),
       rules: rules.map((rule) => withShares(trafficRuleOf(rule))),
@@ -53,7 +53,7 @@ function settingsOf(c: Configuration) {
     },
     observability: observabilitySettings(c.observability),
     security: securitySettings(c.security),
-    /** For the user's eyes; none of them stops an update. */
+    /** Messages for the user, which do not stop an update. */
     warnings: warningsOf(c),
   };
 }

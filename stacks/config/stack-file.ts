@@ -3,7 +3,7 @@ import { isObject } from "./schema/fields";
 import { schemasAt } from "./schema/json-schema";
 import { problem, type Path, type Problem } from "./report/catalogue";
 
-/** Plain scalars that YAML readers take for something else than they are written as, or than each other. */
+/** Plain scalars that YAML parsers convert, or that different parsers read differently. */
 const ALTERED: readonly RegExp[] = [
   /^[-+]?0[\d_]+$/,
   /^[-+]?0[box][\da-f_]+$/i,
@@ -13,10 +13,10 @@ const ALTERED: readonly RegExp[] = [
   /^(True|TRUE|False|FALSE)$/,
 ];
 const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)$/;
-/** A date as Go prints it. */
+/** A date in Go's format. */
 const GO_DATE = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [-+]\d{4} \S+$/;
 
-/** What is no text, though text is meant. */
+/** The kind of a value that is not text where text is meant. */
 type ScalarKind = "a number" | "a switch" | "a date";
 function kindOf(given: unknown): ScalarKind | undefined {
   if (typeof given === "number") return "a number";
@@ -24,23 +24,24 @@ function kindOf(given: unknown): ScalarKind | undefined {
   return typeof given === "string" && GO_DATE.test(given) ? "a date" : undefined;
 }
 
-/** What is meant at a path: text alone, a number or a switch, or what nobody knows here (Helm's values). */
+/** The type of a setting: only text, a number or boolean, or unknown, as in Helm values. */
 export function meant(path: Path): "text" | "number" | "switch" | "unknown" {
   const schemas = schemasAt(path);
   const types = schemas.map(({ type }) => [type ?? []].flat() as string[]);
-  // What takes switches too takes all of them as text; what takes numbers and text reads a number from either.
-  if (types.some((of) => !of.includes("boolean") && /number|integer/.test(of.join(" ")))) return "number";
-  if (types.some((of) => of.includes("string"))) return "text";
+  // A setting with booleans among its types reads all of them from text. One with numbers and text reads a number from either.
+  if (types.some((names) => !names.includes("boolean") && /number|integer/.test(names.join(" "))))
+    return "number";
+  if (types.some((names) => names.includes("string"))) return "text";
   return schemas.some((schema) => schema.enum?.includes(true)) ? "switch" : "unknown";
 }
 
-/** Whether `written` is not what arrives at `path`. As a number 1.10 is right, as text another one. */
+/** Whether Pulumi gives another value than `written` at `path`. For a number, 1.10 and 1.1 are the same; for a text they differ. */
 function isAltered(written: string, path: Path): boolean {
   if (ALTERED.some((form) => form.test(written))) return schemasAt(path).length > 0;
   return NUMBER.test(written) && String(Number(written)) !== written && meant(path) === "text";
 }
 
-/** Calls `visit` with each scalar below `node` for which there is a value in `given`; aliases and merge keys are what they stand for. */
+/** Calls `visit` with each scalar below `node` that has a value in `given`. Aliases and merge keys are resolved. */
 function eachScalar(
   document: Document,
   node: unknown,
@@ -58,7 +59,7 @@ function eachScalar(
       const name = own[i] ?? "";
       if (!isObject(given)) continue;
       if (name === "<<") {
-        // Keys that are written here win over those that are merged.
+        // Keys of the map itself have priority over merged ones.
         const others = Object.fromEntries(Object.entries(given).filter(([key]) => !own.includes(key)));
         for (const merged of isSeq(value) ? value.items : [value]) within(merged, others, path);
       } else if (Object.hasOwn(given, name)) within(value, given[name], [...path, name]);
@@ -69,19 +70,19 @@ function eachScalar(
   } else if (isScalar(node)) visit(node, given, path);
 }
 
-/** What a stack file has to say of the scalars that Pulumi gives a program. */
+/** Problems of scalars that Pulumi does not give to the program as they are written. */
 export interface ScalarProblems {
-  /** What the stack file says and Pulumi does not give as it is written. */
+  /** Scalars of the stack file that Pulumi gives with another value. */
   readonly altered: readonly Problem[];
-  /** What is text, has come as a number, a switch or a date, and is from elsewhere: how it was written cannot be told. */
+  /** Text settings with a number, boolean or date from another source than the stack file, whose written form is unknown. */
   readonly ambiguous: readonly Problem[];
 }
 
 /**
- * Compares a stack file with what Pulumi gives. The file is the source only where `config` has what it says: another file,
- * an environment or the command line may be it elsewhere.
+ * Compares a stack file with the configuration that Pulumi gives. A scalar counts only if `config` has its value; other values
+ * come from another file, an environment or the command line.
  *
- * @param config key without namespace → value, JSON text read.
+ * @param config key without namespace → value, with JSON text parsed.
  */
 export function scalarProblems(file: string, config: unknown): ScalarProblems {
   const altered: Problem[] = [];
@@ -117,7 +118,7 @@ export function scalarProblems(file: string, config: unknown): ScalarProblems {
   return { altered, ambiguous };
 }
 
-/** Whether a value is an environment variable's, which is never shown. */
+/** Whether a value is that of an environment variable, which is never shown. */
 const hidden = (path: Path): boolean => path.includes("env");
 
 const alteredProblem = (path: Path, written: string, line: number): Problem =>
@@ -130,7 +131,7 @@ const alteredProblem = (path: Path, written: string, line: number): Problem =>
 const ambiguousProblem = (path: Path, kind: ScalarKind, given: unknown): Problem =>
   problem("scalarAmbiguous", path, { kind, value: hidden(path) ? undefined : String(given) });
 
-/** A value with the JSON text read as which Pulumi gives an object. */
+/** A value. Pulumi gives an object as JSON text, which is parsed. */
 export function parsed(value: unknown): unknown {
   if (typeof value !== "string" || !value.startsWith("{")) return value;
   try {

@@ -28,7 +28,7 @@ export const CHECKS: readonly Check[] = [
   ...PRODUCTION_CHECKS,
 ];
 
-/** What the checks find, each kind of problem once at a place: several checks may see it. */
+/** The problems of all checks. A kind of problem is reported once at a path, even if several checks find it. */
 export function checked(settings: ReadSettings): Problem[] {
   const found = new Map<string, Problem>();
   for (const problem of CHECKS.flatMap(({ find }) => [...find(settings)])) {

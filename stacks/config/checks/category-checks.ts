@@ -1,11 +1,11 @@
-/** What holds between the settings of the category API, its database, and what others own. */
+/** Checks between the settings of the category API, its database, and namespaces of other owners. */
 import { DATABASE_CONNECTIONS, POOL_SIZE } from "../../../components/category/database-connections";
 import { CATEGORY_METRICS } from "../../../components/category/category-paths";
 import { RESERVED_VARIABLES } from "../report/platform-messages";
 import { problem, type Repair } from "../report/catalogue";
 import { check, checkEach, type Check } from "./check";
 
-/** Namespaces of Kubernetes, of the mesh and of what observes it. */
+/** Namespaces of Kubernetes, of the mesh and of observability. */
 const OTHERS = [
   ...["default", "kube-*", "istio-system", "istio-ingress"],
   ...["prometheus", "jaeger", "grafana", "grafana-dashboards"],
@@ -85,7 +85,7 @@ const databases = [
   ),
 ];
 
-/** Whether the pods of all versions find a connection. */
+/** Whether the database has enough connections for the pods of all versions. */
 const connections = check(
   {
     kinds: "keys of category.database",

@@ -1,6 +1,6 @@
 /**
- * A check between settings names its inputs, and runs only where these were read without a problem: it never has to ask
- * what is missing because it was wrong.
+ * A check between settings names its inputs. It runs only if these were read without a problem, so it need not distinguish
+ * missing values from wrong ones.
  */
 import type { Path, Problem } from "../report/catalogue";
 import { isObject } from "../schema/fields";
@@ -9,18 +9,19 @@ import type { Configuration } from "../schema/configuration";
 /** A value that the schema refuses. */
 export interface Refused {
   readonly path: Path;
-  /** Whether nothing below the path was read either; else what is below was read, and the value as a whole is not right. */
+  /** Whether nothing below the path was read. If false, the values below were read, and only their combination is refused. */
   readonly whole: boolean;
 }
 
 /**
- * What a check needs:
+ * An input of a check:
  *
- * - `gateway.nodePorts.http`: a value with all that is below it. Undefined where it is not written and has no default.
- * - `traffic.rules.*.to`: that value of every entry of a list or map, as `[key, value]`. None where there is no list.
- * - `traffic.rules.*?.to`: the same of those entries of which it was read.
- * - `keys of gateway`: which keys are written, or have a default, whatever is below them; for an entry `keys of` are its own.
- * - `written gateway.drain`: what the stack file says, read or not, without a default.
+ * - `gateway.nodePorts.http`: a value with all values below it. Undefined if it is not written and has no default.
+ * - `traffic.rules.*.to`: that value of each entry of a list or map, as `[key, value]`. Empty if there is no list.
+ * - `traffic.rules.*?.to`: the same, only for entries whose value was read.
+ * - `keys of gateway`: the keys that are written or have a default, even if values below them are wrong. For an entry, `keys of`
+ *   are the keys of the entry.
+ * - `written gateway.drain`: the value in the stack file, even if it was refused, without a default.
  */
 type Input = string;
 type Needs = Readonly<Record<string, Input>>;
@@ -49,7 +50,7 @@ type Value<T, I extends Input> = I extends `keys of${string}`
 type Values<T, N extends Needs> = { readonly [K in keyof N]: Value<T, N[K]> };
 
 export interface Check {
-  /** As {@link Input}; `[]` stands for each entry of a list or map. */
+  /** As {@link Input}; `[]` is each entry of a list or map. */
   readonly inputs: readonly Input[];
   readonly find: (settings: ReadSettings) => Iterable<Problem>;
 }
@@ -69,7 +70,7 @@ export const check = <const N extends Needs>(
   };
 };
 
-/** A check that runs for each entry of a list or map: `own` are inputs below the entry, `others` those beside it. */
+/** A check that runs for each entry of a list or map: `own` are inputs below the entry, `others` all other inputs. */
 export const checkEach = <const P extends string, const N extends Needs, const M extends Needs>(
   at: P,
   own: N,
@@ -97,12 +98,12 @@ export const checkEach = <const P extends string, const N extends Needs, const M
   };
 };
 
-/** A need, parsed once: the same checks run for every configuration. */
+/** An input, parsed once, since the same checks run for every configuration. */
 interface Wanted {
   readonly name: string;
   readonly kind: "value" | "keys of" | "written";
   readonly path: Path;
-  /** Place of the `*` or `*?` in the path; -1 where there is none. */
+  /** Index of `*` or `*?` in the path; -1 if there is none. */
   readonly star: number;
 }
 
@@ -117,11 +118,11 @@ const parsedNeeds = (needs: Needs): readonly Wanted[] =>
 const below = (at: string, input: Input): Input =>
   input === "keys of" ? `keys of ${at}` : input.replace(/^(keys of |written )?/, (kind) => `${kind}${at}.`);
 
-/** A configuration as far as it was read. */
+/** A configuration, parts of which may be refused. */
 export class ReadSettings {
   /**
-   * @param value the configuration; where something is refused, anything may stand in its place.
-   * @param written the same without defaults, as it came.
+   * @param value the configuration. Its values at refused paths are never used.
+   * @param written the configuration as it was given, without defaults.
    */
   constructor(
     private readonly value: unknown,
@@ -129,7 +130,7 @@ export class ReadSettings {
     private readonly refused: readonly Refused[],
   ) {}
 
-  /** The values of inputs below `at`; undefined where one of them was not read. */
+  /** The values of inputs below `at`; undefined if one of them was not read. */
   values(needs: readonly Wanted[], at: Path): Readonly<Record<string, unknown>> | undefined {
     const values: Record<string, unknown> = {};
     for (const wanted of needs) {
@@ -140,7 +141,7 @@ export class ReadSettings {
     return values;
   }
 
-  /** Paths of the entries of a list or map; none where it was not read. */
+  /** Paths of the entries of a list or map; empty if it was not read. */
   entries(at: Path): Path[] {
     if (!this.isThere(at)) return [];
     const value = valueAt(this.value, at);
@@ -170,7 +171,7 @@ export class ReadSettings {
     return this.isThere(path) && !this.refused.some((other) => isBelow(other.path, path));
   }
 
-  /** Whether what stands at the path is what was meant there, though something below it may be refused. */
+  /** Whether the value at the path was read; values below it may be refused. */
   private isThere(path: Path): boolean {
     return !this.refused.some((other) => other.whole && isBelow(path, other.path));
   }

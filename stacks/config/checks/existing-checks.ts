@@ -1,4 +1,4 @@
-/** What does not go with an Istio or a gateway that somebody else runs. */
+/** Settings that are not allowed with an Istio or a gateway of another owner. */
 import { planAccess } from "../../../components/security/access-lists";
 import { problem, type Problem } from "../report/catalogue";
 import type { OwnersReason } from "../report/production-messages";
@@ -6,7 +6,7 @@ import { isObject } from "../schema/fields";
 import { check, checkEach, type Check } from "./check";
 import { CLAIM_USES } from "./security-checks";
 
-/** Settings of what is not ours, and why. */
+/** Settings of a mesh or a gateway that this stack does not own, and the reason of the refusal. */
 const OF_ISTIO: Readonly<Record<string, OwnersReason>> = {
   "istio.hub": "images",
   "istio.tag": "istioTag",
@@ -46,7 +46,7 @@ const OF_LISTENER: Readonly<Record<string, OwnersReason>> = {
 };
 
 const INSTALL = { install: "istio.install" } as const;
-/** A gateway of others is one as soon as its block is there. */
+/** Whether the gateway has another owner, which is the case if the block exists. */
 const EXISTING = { existing: "keys of gateway.existing" } as const;
 const isShared = ({ existing }: { readonly existing: readonly string[] }): boolean => existing.length > 0;
 
@@ -70,7 +70,7 @@ const owned = [
         : [],
   ),
   ...Object.entries(OF_GATEWAY).map(([at, why]) =>
-    // Where the value itself is wrong, that is said.
+    // A wrong value has its own problem.
     check({ ...EXISTING, read: at, value: `written ${at}` as const }, (c) =>
       isShared(c) ? unset(at, why, c.value, "gateway.existing") : [],
     ),
@@ -108,9 +108,9 @@ const limits = checkEach("traffic.rules", { rateLimit: "rateLimit" }, EXISTING, 
   yield problem("sharedLimit", at, {}, { remove: at });
 });
 
-const claims = CLAIM_USES.map(({ needs, of, uses }) =>
+const claims = CLAIM_USES.map(({ needs, place, uses }) =>
   check({ ...EXISTING, ...needs }, (c) =>
-    isShared(c) ? uses(c as never).map((path) => problem("sharedClaims", path, { of })) : [],
+    isShared(c) ? uses(c as never).map((path) => problem("sharedClaims", path, { place })) : [],
   ),
 );
 

@@ -1,4 +1,4 @@
-/** What holds between the settings of the gateway, and between them and the hosts that it serves. */
+/** Checks between the settings of the gateway, and between them and the hosts that it serves. */
 import { NODE_PORTS } from "../../../components/security/gateway-servers";
 import { problem } from "../report/catalogue";
 import { check, type Check } from "./check";
@@ -60,7 +60,7 @@ const nodePorts = [
         port: `gateway.nodePorts.${one}`,
       },
       function* ({ keys, ports, serviceType, http, port }) {
-        // Both are open, and one has the number that the other has without saying so.
+        // Both ports are open, and the number of one is the default of the other.
         if (serviceType !== "NodePort" || !http || !keys.includes("tls")) return;
         if (port !== NODE_PORTS[other] || ports.includes(other)) return;
         const swapped = { at: at("nodePorts", other), set: NODE_PORTS[one] };

@@ -1,13 +1,13 @@
 import { durationText, type TrafficProblem } from "../../../components/traffic/traffic-messages";
 import type { Path, Problem, Repair } from "../report/catalogue";
 
-/** How the package calls what a stack file calls otherwise. */
+/** Argument of the package → key of the stack file, where the two differ. */
 const WRITTEN: Readonly<Record<string, string>> = { perTryTimeoutMs: "perTryTimeout", timeoutMs: "timeout" };
 
-/** A problem of the package where a stack file has what it is about; `base` gives the place of what has that path. */
+/** A problem of the package with its path in the stack file. `base` returns the path that precedes a given one. */
 export function located(found: TrafficProblem, base: (path: Path) => Path): Problem {
   const at = (path: Path): Path => {
-    // Actions and policies stand in a rule itself.
+    // In a stack file, actions and policies are keys of the rule itself.
     const written = path
       .filter((key) => key !== "policies" && key !== "action")
       .map((key) => WRITTEN[String(key)] ?? key);

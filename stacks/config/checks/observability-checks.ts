@@ -1,4 +1,4 @@
-/** What holds between the settings of observability, but for those of tracing. */
+/** Checks between the settings of observability, except tracing and access logs. */
 import { ISTIO_QUERIED } from "../../../components/observability/queries";
 import { problem, type Problem } from "../report/catalogue";
 import { check, checkEach, type Check } from "./check";

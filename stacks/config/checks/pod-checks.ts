@@ -1,4 +1,4 @@
-/** What holds between the settings of pods: how many there are, and what they may use. */
+/** Checks between the settings of pods: their number and their resources. */
 import { amount } from "../../../components/kubernetes/quantity";
 import { problem, type Path, type Problem } from "../report/catalogue";
 import { check, checkEach, type Check } from "./check";
@@ -56,7 +56,7 @@ const measurable = checkEach(
   {},
   function* (path, { keys, request, limit }) {
     if (!keys.includes("autoscaler") || !keys.includes("resources")) return;
-    // Kubernetes requests what the limit says where no request does.
+    // Without a request, Kubernetes uses the limit as the request.
     const cpu = request ?? limit;
     if (cpu !== undefined && parseFloat(cpu) > 0) return;
     const at = [...path, "resources", "requests", "cpu"];
@@ -69,13 +69,13 @@ interface Amounts {
   readonly limit?: string | undefined;
 }
 
-/** What Istio's charts (1.30, 1.31) fill in where a stack file says nothing. */
+/** Default resources of Istio's charts (1.30, 1.31). */
 const OF_CHARTS: Readonly<Record<string, Readonly<Record<(typeof KINDS)[number], Amounts>>>> = {
   "istio.controlPlane": { cpu: { request: "500m" }, memory: { request: "2048Mi" } },
   gateway: { cpu: { request: "100m", limit: "2000m" }, memory: { request: "128Mi", limit: "1024Mi" } },
 };
 
-/** A request above its limit, which Kubernetes refuses. */
+/** Problem of a request above its limit, which Kubernetes refuses. */
 function* withinLimit(path: Path, kind: string, written: Amounts, chart: Amounts = {}): Generator<Problem> {
   const request = written.request ?? chart.request;
   const limit = written.limit ?? chart.limit;

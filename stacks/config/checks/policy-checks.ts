@@ -1,4 +1,4 @@
-/** What holds between the policies of requests: those of all traffic, and those of each rule. */
+/** Checks between the policies of all traffic and of each rule. */
 import { mayRead } from "../../../components/traffic/methods";
 import type { Mirror } from "../../../components/traffic/mirror";
 import { retriesOfWrites, retryProblems, type Retries } from "../../../components/traffic/retries";
@@ -9,12 +9,12 @@ import { check, checkEach, type Check } from "./check";
 import { located } from "./located";
 
 const TRAFFIC = ["traffic"];
-/** The input of a rule by which it is answered at the gateway. */
+/** Inputs of a rule that the gateway answers itself. */
 const ACTIONS = { keys: "keys of" } as const;
 const isAnswered = ({ keys }: { readonly keys: readonly string[] }): boolean =>
   keys.includes("redirect") || keys.includes("respond");
 
-/** Methods that a match takes; any where it is undefined. */
+/** Methods that a match allows; undefined for any. */
 function methodsOf(match: WrittenRule["match"]): readonly string[] | undefined {
   const matches = [match].flat() as readonly { readonly method?: string | string[] }[];
   return matches.some(({ method }) => method === undefined)
@@ -38,7 +38,7 @@ interface Tries {
   readonly timeout: OrNone<number>;
 }
 
-/** What is wrong between retries and a timeout of which one at least stands at `path`, and the other may hold for all traffic. */
+/** The problems between retries and a timeout. At least one of the two is at `path`; the other may be that of all traffic. */
 function* tryProblems(path: Path, own: Tries, all: Tries): Generator<Problem> {
   if (own.retries === undefined && own.timeout === undefined) return;
   const isOwn = (key: PropertyKey | undefined): boolean =>
@@ -47,7 +47,7 @@ function* tryProblems(path: Path, own: Tries, all: Tries): Generator<Problem> {
   for (const found of retryProblems(retries, orNothing(own.timeout ?? all.timeout))) {
     const placed = located(found, ([key]) => (isOwn(key) ? path : TRAFFIC));
     if (isOwn(found.path[0])) yield placed;
-    // Retries of all traffic are wrong here for the time of this rule only.
+    // The retries are those of all traffic, so the timeout of this rule is the first repair.
     else if (found.name === "retriesTooLong")
       yield { ...placed, path: [...path, "timeout"], repairs: [...placed.repairs].reverse() };
   }
@@ -63,7 +63,7 @@ const tries = [
   ),
 ];
 
-/** For a rule about requests that may all write. */
+/** Problem of a policy for safe methods in a rule that matches only unsafe ones. */
 const writesOnly = (at: Path, policy: "retries" | "mirror"): Problem =>
   problem("policyWritesOnly", at, { policy }, { at: [...at, "writes"], set: true }, { remove: at });
 
@@ -80,7 +80,7 @@ const writes = [
   }),
 ];
 
-/** A version that is not declared, which may be a misspelt one. */
+/** Problem of a version that is not declared, which may be a misspelt one. */
 export function undeclared(path: Path, version: string, declared: readonly string[], at?: Path): Problem {
   const meant = didYouMean(version, declared);
   const named = meant === undefined ? { set: declared[0] ?? "", example: true as const } : { set: meant };

@@ -1,4 +1,4 @@
-/** What production refuses. */
+/** Checks of production. */
 import { problem, type Path, type Problem } from "../report/catalogue";
 import { imageReference } from "../schema/image-reference";
 import { check, checkEach, type Check } from "./check";
@@ -92,17 +92,17 @@ const charts = CHARTS.map((at) =>
 
 function* twoPods(
   path: Path,
-  of: "istiod" | "the gateway" | "a version",
+  subject: "istiod" | "the gateway" | "a version",
   replicas: number | undefined,
   autoscaler: Autoscaler | undefined,
 ): Generator<Problem> {
   const pods = autoscaler?.minReplicas ?? replicas ?? 1;
   if (pods >= 2) return;
   const at = [...path, ...(autoscaler === undefined ? ["replicas"] : ["autoscaler", "minReplicas"])];
-  yield problem("productionOnePod", at, { pods, of }, { set: 2 });
+  yield problem("productionOnePod", at, { pods, subject }, { set: 2 });
   const most = autoscaler?.maxReplicas ?? 2;
   const top = [...path, "autoscaler", "maxReplicas"];
-  if (most < 2) yield problem("productionOnePod", top, { pods: most, of }, { set: 2 });
+  if (most < 2) yield problem("productionOnePod", top, { pods: most, subject }, { set: 2 });
 }
 
 const pods = [
@@ -133,7 +133,7 @@ const pods = [
   ),
 ];
 
-/** An image whose tag does not say which one it is. */
+/** An image without a fixed tag. */
 function* fixedTag(path: Path, image: string | undefined, example: string): Generator<Problem> {
   const reference = image === undefined ? undefined : imageReference(image);
   if (image === undefined || reference === undefined || reference.digest !== undefined) return;

@@ -1,4 +1,4 @@
-/** What holds between the rules of the traffic, and between them and the service. */
+/** Checks between the traffic rules, and between them and the service. */
 import { CATEGORY_PATHS } from "../../../components/category/category-paths";
 import { ruleProblems } from "../../../components/traffic/rule-problems";
 import type { TrafficRule } from "../../../components/traffic/traffic-rules";
@@ -8,7 +8,7 @@ import { trafficRuleOf } from "../schema/rule-settings";
 import { check, type Check } from "./check";
 import { located } from "./located";
 
-/** Name of the route of what no rule matches: that of the service. */
+/** Name of the route for requests that match no rule, which is the name of the service. */
 const REST = "category";
 const RULES = ["traffic", "rules"];
 
@@ -28,7 +28,7 @@ export const RULE_CHECKS: readonly Check[] = [
       const single = new Set(written.flatMap(([i, { match }]) => (Array.isArray(match) ? [] : [i])));
       const at = (path: Path): Path => {
         const [rule, key, ...below] = path;
-        // A match alone need not be in a list.
+        // A single match may be written without a list.
         const isAlone = key === "match" && single.has(rule as number) && below[0] === 0;
         return isAlone ? [rule ?? 0, key, ...below.slice(1)] : path;
       };
@@ -39,7 +39,7 @@ export const RULE_CHECKS: readonly Check[] = [
           yield placed;
           continue;
         }
-        // Any two names as short as v1 and v2 are near each other.
+        // Short names such as v1 and v2 always look similar.
         const meant = params.version.length > 3 ? didYouMean(params.version, versions) : undefined;
         const named = meant !== undefined && name === "ruleVersionUndeclared";
         const repairs = named ? [{ set: meant }] : placed.repairs;

@@ -1,4 +1,4 @@
-/** What holds between the settings of security. */
+/** Checks between the settings of security. */
 import { problem, type Path } from "../report/catalogue";
 import { check, type Check } from "./check";
 
@@ -14,7 +14,7 @@ const issuers = check({ issuers: "security.authentication.jwt.*?.issuer" }, func
   }
 });
 
-/** An entry of a list, or a match of a rule, as far as it is about claims. */
+/** The claims of an entry of an access list, or of a match of a rule. */
 interface Claiming {
   readonly claims?: object;
 }
@@ -22,21 +22,21 @@ type Entries<T> = { readonly entries: readonly (readonly [number, T])[] };
 
 interface ClaimUse {
   readonly needs: { readonly entries: string };
-  readonly of: "lists" | "rules";
+  readonly place: "lists" | "rules";
   readonly uses: (values: { readonly entries: never }) => Path[];
 }
 
-/** Where something depends on a claim: entries of lists, and matches of rules. */
+/** The places of claims: entries of access lists, and matches of rules. */
 export const CLAIM_USES: readonly ClaimUse[] = [
   ...(["deny", "allow"] as const).map((list) => ({
     needs: { entries: `security.access.${list}.*?.claims` } as const,
-    of: "lists" as const,
+    place: "lists" as const,
     uses: ({ entries }: Entries<Claiming["claims"]>): Path[] =>
       entries.flatMap(([i, claims]) => (claims ? [["security", "access", list, i, "claims"]] : [])),
   })),
   {
     needs: { entries: "traffic.rules.*?.match" } as const,
-    of: "rules" as const,
+    place: "rules" as const,
     uses: ({ entries }: Entries<Claiming | readonly Claiming[]>): Path[] =>
       entries.flatMap(([i, match]) => {
         const at = ["traffic", "rules", i, "match"];

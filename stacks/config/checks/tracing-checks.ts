@@ -1,4 +1,4 @@
-/** What holds between the settings of tracing and of access logs. */
+/** Checks between the settings of tracing and of access logs. */
 import { isIP } from "node:net";
 import { TRACING_PORTS } from "../../../components/observability/tracing";
 import { isClusterService } from "../../../components/traffic/outside-host";

@@ -1,4 +1,4 @@
-/** What holds between versions and what they get: weights, rules, mirrors. */
+/** Checks between versions and the requests that they get: weights, rules, mirrors. */
 import { effectiveShares, weightProblems, type Weights } from "../../../components/traffic/weights";
 import { didYouMean } from "../report/words";
 import { problem, type Path, type Problem } from "../report/catalogue";
@@ -43,11 +43,11 @@ const weighed = check(
   },
 );
 
-/** What a version gets. */
+/** The requests and copies that a version gets. */
 interface Load {
   readonly version: string;
   readonly what: string;
-  /** Where it is written that it gets copies. */
+  /** Path of the mirror that sends copies to it. */
   readonly mirror?: Path;
 }
 
@@ -69,7 +69,7 @@ const SOURCES = {
 } as const;
 
 /**
- * A check for each way in which a version gets requests or copies, with what it gets by that way.
+ * A check for each setting that gives a version requests or copies.
  *
  * @param own inputs of the version.
  */

@@ -1,4 +1,4 @@
-/** What holds between the gateway and the pods of each version: circuit breakers and load balancers. */
+/** Checks of the policies of each version: circuit breakers and load balancers. */
 import {
   circuitBreakerOf,
   circuitBreakerProblems,
@@ -37,7 +37,7 @@ interface Versions {
 }
 type Entries<T> = readonly (readonly [string, T | undefined])[];
 
-/** Declared versions with their own part of a policy; those whose own part was not read are left out. */
+/** Declared versions with their own part of a policy, except versions whose part was not read. */
 function versionsWith<T>(
   { declared, own }: Versions,
   parts: Entries<T>,
@@ -48,7 +48,7 @@ function versionsWith<T>(
   );
 }
 
-/** The breaker of each version, and where a problem of it is written. */
+/** The circuit breaker of each version, and the path of its problems. */
 const breakersOf = (
   c: Versions & { readonly shared: CircuitBreaker | undefined; readonly breakers: Entries<CircuitBreaker> },
 ) =>
@@ -69,19 +69,19 @@ const breakers = check(
   },
   function* (c) {
     const [fixed, scaled] = [new Map(c.replicas), new Map(c.autoscalers)];
-    /** Most pods that a version may have; undefined where that was not read. */
+    /** Largest number of the version's pods; undefined if it was not read. */
     const pods = (version: string): number | undefined =>
       fixed.has(version) && scaled.has(version)
         ? (scaled.get(version)?.maxReplicas ?? fixed.get(version) ?? 1)
         : undefined;
-    // The smallest first: what is right for it is right for the others.
+    // The smallest number comes first, since a repair for it also works for the others.
     const all = breakersOf(c).sort((a, b) => (pods(a.version) ?? 0) - (pods(b.version) ?? 0));
     for (const { version, breaker, at } of all)
       for (const found of circuitBreakerProblems(breaker, pods(version))) yield located(found, at);
   },
 );
 
-/** Inputs of a version's own load balancer, of the one that all share, and of whether a version has that. */
+/** Inputs: the load balancer of a version, and those of all versions. */
 const OWN = { balancer: "loadBalancer" } as const;
 const SHARED = {
   balancer: "loadBalancer",
@@ -93,11 +93,11 @@ interface Shared {
   readonly declared: readonly string[];
   readonly balancers: Entries<LoadBalancer>;
 }
-/** Versions without a load balancer of their own. */
+/** Versions without their own load balancer. */
 const sharing = ({ declared, balancers }: Shared): readonly string[] =>
   declared.filter((version) => !balancers.some(([name, own]) => name === version && own !== undefined));
 
-/** A breaker is never what is wrong: a load balancer that needs one finds none. */
+/** The problems of a load balancer. All are at the load balancer; a circuit breaker's problems have their own check. */
 const placed = (at: Path, balancer: LoadBalancer, detects: boolean): Problem[] =>
   loadBalancerProblems(balancer, detects).map((found) =>
     located(found, ([block]) => (block === "loadBalancer" ? at : ["traffic"])),
@@ -114,7 +114,7 @@ const balancers = [
         ? placed(at, balancer, (own ?? detection) !== undefined)
         : [],
   ),
-  // It is written even where every version has its own.
+  // The shared load balancer is written even if each version has its own, so it must be correct in any case.
   check({ balancer: "loadBalancer" }, ({ balancer }) => placed([], balancer, true)),
   check(
     { ...SHARED, ...DETECTION, detections: "traffic.versions.*.circuitBreaker.outlierDetection" },
@@ -133,7 +133,7 @@ function* gentle(at: Path, balancer: LoadBalancer | undefined, version: string):
   yield problem("istioWithoutAggression", place, { version, aggression }, { set: 1 });
 }
 
-/** Of an Istio of others only the cluster knows the version. */
+/** Inputs: the version of Istio, which the settings have only if this stack installs it. */
 const OF_ISTIO = { version: "istio.version", install: "istio.install" } as const;
 const ofIstio = [
   check({ ...BREAKERS, ...OF_ISTIO }, function* (c) {
@@ -153,7 +153,7 @@ const ofIstio = [
   ),
 ];
 
-/** Whether the gateway leaves an address to the caller, which asked for the gateway's own. */
+/** Whether the load balancer is PASSTHROUGH, which at a gateway would send requests to the gateway's own address. */
 export const passesThrough = (balancer: LoadBalancer | undefined): boolean =>
   (typeof balancer === "object" ? balancer.algorithm : balancer) === "PASSTHROUGH";
 

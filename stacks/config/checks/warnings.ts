@@ -1,4 +1,4 @@
-/** What a user should know of settings that are right. */
+/** Warnings about settings that are allowed. */
 import { effectiveShares, type Shares } from "../../../components/traffic/weights";
 import { configPath } from "../report/report";
 import type { Path } from "../report/catalogue";
@@ -28,7 +28,10 @@ function securityWarnings({ security: { mtls, authentication } }: Configuration)
   ];
 }
 
-/** Rules that send a client from HTTP to HTTPS for ever: without TLS, and a proxy that says so, every request comes by HTTP. */
+/**
+ * Rules that redirect a client from HTTP to HTTPS without end. Without TLS at the gateway, and without a proxy that sets
+ * `X-Forwarded-Proto`, each request arrives by HTTP.
+ */
 function schemeWarnings({ gateway, security, traffic }: Configuration): string[] {
   if (gateway.tls !== undefined || security.trustedProxies > 0) return [];
   return traffic.rules.flatMap(({ name, match, redirect }) => {
@@ -64,7 +67,7 @@ function istioWarnings({ istio: { version, tag }, loadBalancer, traffic }: Confi
   ];
 }
 
-/** Mirrors that copy nothing, because the version gets all requests anyway: a shift that is done, most often. */
+/** Mirrors that copy nothing, because the version already gets all requests, as after the end of a shift. */
 function mirrorWarnings({ traffic: { weights, mirror, rules } }: Configuration): string[] {
   const written: { at: Path; mirror: typeof mirror; shares: Shares }[] = [
     { at: ["traffic", "mirror"], mirror, shares: effectiveShares(weights) },
@@ -81,7 +84,7 @@ function mirrorWarnings({ traffic: { weights, mirror, rules } }: Configuration):
   );
 }
 
-/** What leads to no pod. */
+/** Load balancers with PASSTHROUGH, by which no request from a gateway reaches a pod. */
 function passthroughWarnings({ loadBalancer, traffic }: Configuration): string[] {
   const own = Object.entries(traffic.versions ?? {}).map(([version, policies]) => ({
     at: ["traffic", "versions", version, "loadBalancer"],

@@ -9,8 +9,8 @@ import { PRODUCTION_MESSAGES } from "./production-messages";
 export type { Path, Repair } from "../../../components/traffic/problem";
 
 /**
- * The words of every problem of a configuration. Codes: SM01 a value by itself, SM02 the service, SM03 gateway and Istio,
- * SM04 weights, SM05 rules, SM06 policies, SM07 security, SM08 observability, SM09 production, SM10 what others own.
+ * The messages of all problems of a configuration. Codes: SM01 a single value, SM02 the service, SM03 gateway and Istio,
+ * SM04 weights, SM05 rules, SM06 policies, SM07 security, SM08 observability, SM09 production, SM10 other owners.
  */
 export const MESSAGES = {
   ...FORM_MESSAGES,
@@ -21,7 +21,7 @@ export const MESSAGES = {
   ...PRODUCTION_MESSAGES,
 };
 
-/** Something wrong with a configuration: where, of which kind, and what its words need. */
+/** A problem of a configuration: path, kind, and parameters of the message. */
 export type Problem = ProblemOf<typeof MESSAGES>;
 
 export const problem = problemsBy<typeof MESSAGES>();
@@ -31,7 +31,7 @@ export const formProblem = problemsBy<FormMessages>();
 export type FormMessages = typeof FORM_MESSAGES;
 export type FormProblem = ProblemOf<FormMessages>;
 
-/** The code of a problem and its words. */
+/** The code of a problem and its message. */
 export function said({ name, params }: Problem): Said & { readonly code: string } {
   const { code, say } = MESSAGES[name];
   return { code, ...say(params as never) };

@@ -1,15 +1,15 @@
-/** The words of what is wrong with one value by itself: what the schema refuses. */
+/** Messages of problems of a single value, which the schema refuses. */
 import { message } from "../../../components/traffic/problem";
 import { didYouMeanNote, show } from "./words";
 
-/** A value that is not allowed, and what is. */
+/** A value that is not allowed, and the allowed ones. */
 interface Refused {
   readonly value?: unknown;
   readonly allowed: string;
 }
 const refused = ({ value, allowed }: Refused) => ({ found: show(value), allowed });
 
-/** Names that users know from elsewhere, and why they are not taken here. */
+/** Names of other products that are not accepted here, and the reason. */
 const KNOWN_ELSEWHERE = {
   LEAST_CONN: "Istio has deprecated LEAST_CONN; it means LEAST_REQUEST",
   ISTIO_MUTUAL: "ISTIO_MUTUAL is for clients within the mesh",
@@ -69,14 +69,14 @@ const forms = {
     allowed: p.allowed,
     advice: "correct the list in the stack file",
   })),
-  notExactlyOne: message("SM0110", (p: { given: readonly string[]; of: readonly string[] }) => ({
+  notExactlyOne: message("SM0110", (p: { given: readonly string[]; keys: readonly string[] }) => ({
     found: p.given.join(" and ") || "none of them",
-    allowed: `exactly one of ${p.of.join(", ")}`,
-    advice: `${p.given.length === 0 ? "write" : "leave"} one of ${p.of.join(", ")} in the stack file`,
+    allowed: `exactly one of ${p.keys.join(", ")}`,
+    advice: `${p.given.length === 0 ? "write" : "leave"} one of ${p.keys.join(", ")} in the stack file`,
   })),
-  conditionMissing: message("SM0111", (p: { of: readonly string[] }) => ({
+  conditionMissing: message("SM0111", (p: { keys: readonly string[] }) => ({
     found: "no condition",
-    allowed: `at least one of ${p.of.join(", ")}`,
+    allowed: `at least one of ${p.keys.join(", ")}`,
     advice: "say in the stack file what it is about",
   })),
   scalarAltered: message(
@@ -107,7 +107,7 @@ const forms = {
 };
 
 interface Example {
-  /** Lines that would be right in its place. */
+  /** Lines that would be correct in its place. */
   readonly example?: string | undefined;
 }
 const exampleOf = ({ example }: Example): string =>
@@ -117,7 +117,7 @@ const structure = ({ value, allowed }: Refused) => ({
   allowed,
 });
 
-/** By what is meant at a path: what is allowed there, and what one does in the file. */
+/** By the type of a setting: its allowed values, and the repair in the file. */
 const SCALARS = {
   text: { allowed: "text in quotes", advice: undefined },
   number: {
@@ -166,7 +166,7 @@ const numbers = {
   })),
 };
 
-/** What may be a secret: the value itself is never said. */
+/** Problems of values that may be secrets. Their messages never contain the value. */
 const secrets = {
   variableNotText: message("SM0131", (p: { fraction: boolean; allowed: string }) => ({
     found: p.fraction ? "a number with a fraction" : "something that is not text",
@@ -227,7 +227,7 @@ const secrets = {
 };
 const ISSUER_KEYS = "write the issuer's public signing keys, as its jwks_uri shows them";
 
-/** Values that are wrong by what else stands in their block. */
+/** Values that are wrong together with others of their block. */
 const blocks = {
   regexRefused: message("SM0151", (p: Refused & { why: string }) => ({
     found: `${show(p.value)} (${p.why})`,

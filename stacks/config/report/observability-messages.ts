@@ -1,4 +1,4 @@
-/** The words of what is wrong between the settings of observability. */
+/** Messages of problems between the settings of observability. */
 import { message } from "../../../components/traffic/problem";
 
 const stores = {

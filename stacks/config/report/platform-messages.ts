@@ -1,9 +1,9 @@
-/** The words of what is wrong between the settings of the service, its database, Istio and the gateway. */
+/** Messages of problems between the settings of the service, its database, Istio and the gateway. */
 import { CATEGORY_METRICS } from "../../../components/category/category-paths";
 import { message } from "../../../components/traffic/problem";
 import { show } from "./words";
 
-/** What this program tells our own service, by which the pod, its probes and Prometheus know it. */
+/** Environment variables that this program sets for the category service, since pod, probes and Prometheus depend on them. */
 const RESERVED = {
   CATEGORY_VERSION: "it is the name of the version in shopzier:category.versions",
   PORT: "the port of all versions is shopzier:category.port",
@@ -73,7 +73,7 @@ const pods = {
 
 interface Amount {
   readonly amount: string;
-  /** Whether it is the chart's own. */
+  /** Whether the value is the chart's default. */
   readonly ofChart: boolean;
 }
 const amountText = ({ amount, ofChart }: Amount): string =>

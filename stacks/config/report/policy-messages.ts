@@ -1,4 +1,4 @@
-/** The words of what is wrong between policies of requests, and the settings around them. */
+/** Messages of problems between policies of requests and other settings. */
 import { message } from "../../../components/traffic/problem";
 import { didYouMeanNote, show } from "./words";
 
@@ -36,7 +36,7 @@ const security = {
     allowed: "each issuer once",
     advice: "put its keys and audiences into one entry",
   })),
-  // Without the claims the entry or rule would be about everybody.
+  // There is no repair that removes the claims, since the entry or rule would then match all clients.
   claimsUnverified: message("SM0703", () => ({
     found: "claims without tokens",
     allowed: "claims where shopzier:security.authentication says whose tokens are verified",

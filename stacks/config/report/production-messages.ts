@@ -1,4 +1,4 @@
-/** The words of what production refuses, and of what somebody else decides. */
+/** Messages of problems in production, and of settings that another owner decides. */
 import { message } from "../../../components/traffic/problem";
 import { show } from "./words";
 
@@ -36,15 +36,18 @@ const production = {
     allowed: "charts over https or oci, or in a folder, in production",
     hint: `${PRODUCTION}; whoever is in between may change what is installed`,
   })),
-  productionOnePod: message("SM0907", (p: { pods: number; of: "istiod" | "the gateway" | "a version" }) => ({
-    found: String(p.pods),
-    allowed: `at least 2 pods of ${p.of}${p.of === "a version" ? " with traffic" : ""} in production`,
-    hint:
-      PRODUCTION +
-      (p.of === "istiod"
-        ? "; while no istiod answers, new pods get no certificates and no edit takes effect"
-        : ""),
-  })),
+  productionOnePod: message(
+    "SM0907",
+    (p: { pods: number; subject: "istiod" | "the gateway" | "a version" }) => ({
+      found: String(p.pods),
+      allowed: `at least 2 pods of ${p.subject}${p.subject === "a version" ? " with traffic" : ""} in production`,
+      hint:
+        PRODUCTION +
+        (p.subject === "istiod"
+          ? "; while no istiod answers, new pods get no certificates and no edit takes effect"
+          : ""),
+    }),
+  ),
   productionTagMoves: message("SM0908", (p: { image: string; tagged: boolean }) => ({
     found: `${show(p.image)}, ${p.tagged ? "a tag that moves" : "without a tag"}`,
     allowed: "a tag other than latest, or a digest, in production",
@@ -72,7 +75,7 @@ const production = {
   })),
 };
 
-/** Why a setting is not for whoever does not own what it is about. */
+/** Why a setting is not allowed for a stack that does not own the mesh or the gateway. */
 const OWNERS = {
   images: "its owner chooses the images",
   istioTag: "its owner chooses the images; a revision tag is istio.revision",
@@ -84,7 +87,7 @@ const OWNERS = {
   prometheus: "its rules go by tags of metrics that only the owner of the mesh may set",
   dashboards: "they go by tags of metrics that only the owner of the mesh may set",
   grafana: "its dashboards go by tags of metrics that only the owner of the mesh may set",
-  namespaces: "other namespaces are not ours; mtls.mode holds for the pods of the service",
+  namespaces: "other namespaces have other owners; mtls.mode applies to the pods of the service",
   createdByIstio: "it has the Istio that runs",
   gatewayPods: "its owner runs the pods and their Service",
   forwardedProto: "its owner says how the gateway reads X-Forwarded-Proto",
@@ -117,10 +120,10 @@ const existing = {
     allowed: "nothing",
     hint: OWNERS.limits,
   })),
-  sharedClaims: message("SM1004", (p: { of: "lists" | "rules" }) => ({
+  sharedClaims: message("SM1004", (p: { place: "lists" | "rules" }) => ({
     found: "claims with gateway.existing",
     allowed: "addresses, methods and paths",
-    hint: `${p.of === "lists" ? "lists are judged" : "rules are tried"} at the gateway: ${SIDECARS_VERIFY}, ${OTHER_USERS}`,
+    hint: `${p.place === "lists" ? "lists are judged" : "rules are tried"} at the gateway: ${SIDECARS_VERIFY}, ${OTHER_USERS}`,
     advice: "remove the whole entry or rule in the stack file",
   })),
   sharedRewrite: message("SM1005", () => ({

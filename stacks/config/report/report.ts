@@ -1,20 +1,20 @@
 import { said, type Path, type Problem, type Repair } from "./catalogue";
 
-/** One thing that is wrong with a stack's configuration, as a person reads it. */
+/** A problem of a stack's configuration as text. */
 export interface Reported {
-  /** Of its kind: docs/errors.md. */
+  /** Code of the kind of problem (docs/errors.md). */
   readonly code: string;
-  /** Where, in the path syntax of `pulumi config`: `shopzier:traffic.weights.v2`. */
+  /** Path in the syntax of `pulumi config`: `shopzier:traffic.weights.v2`. */
   readonly path: string;
   readonly found: string;
   readonly allowed: string;
-  /** Why, or what was probably meant. */
+  /** A reason, or the value that was probably meant. */
   readonly hint?: string;
-  /** What repairs it, most often a command; alternatives when there are several. */
+  /** Repairs, in most cases a command; several are alternatives. */
   readonly repairs: readonly string[];
 }
 
-/** Everything that is wrong with a stack's configuration; `message` is the whole report. */
+/** All problems of a stack's configuration; `message` is the whole report. */
 export class SettingsError extends Error {
   override readonly name = "SettingsError";
 
@@ -27,7 +27,7 @@ export class SettingsError extends Error {
   }
 }
 
-/** Several problems of one path are numbered: else the second looks like the first. */
+/** Numbers several problems of one path, so that a reader distinguishes them. */
 function describe(problem: Reported, _: number, all: readonly Reported[]): string {
   const same = all.filter(({ path }) => path === problem.path);
   const number = same.length > 1 ? ` (${same.indexOf(problem) + 1} of ${same.length})` : "";
@@ -42,7 +42,7 @@ function describe(problem: Reported, _: number, all: readonly Reported[]): strin
   ].join("\n");
 }
 
-/** A path as `pulumi config --path` takes it; keys with other characters than letters, digits, "-" and "_" are quoted. */
+/** A path in the syntax of `pulumi config --path`. Keys with other characters than letters, digits, "-" and "_" are quoted. */
 export function configPath(path: Path): string {
   const [key, ...rest] = path;
   return `shopzier:${String(key ?? "")}${rest
@@ -54,7 +54,7 @@ export function configPath(path: Path): string {
     .join("")}`;
 }
 
-/** A problem in words for `stack`. The commands name the stack: the one with the problem need not be the selected one. */
+/** A problem as text. Its commands name `stack`, since another stack may be selected. */
 export function reported(problem: Problem, stack: string): Reported {
   const { code, found, allowed, hint, advice = [] } = said(problem);
   const ways = [...[advice].flat(), ...problem.repairs.map((repair) => command(repair, problem.path, stack))];
@@ -64,7 +64,7 @@ export function reported(problem: Problem, stack: string): Reported {
     found,
     allowed,
     ...(hint !== undefined && { hint }),
-    // What only its author can say otherwise.
+    // Without a known repair, the author has to change the value.
     repairs: ways.length > 0 ? ways : ["correct it in the stack file"],
   };
 }
@@ -76,14 +76,14 @@ function command(repair: Repair, path: Path, stack: string): string {
   return repair.example === true ? `for example: ${set}` : set;
 }
 
-/** A key of the file that is written with dots or brackets is not the path that `--path` reads in it. */
+/** Whether a key of the file contains dots or brackets, which `--path` would read as a path. */
 function removal(path: Path, stack: string): string {
   const [key] = path;
   const literal = path.length === 1 && !/^[\w-]+$/.test(String(key));
   return `pulumi config rm --stack ${stack} ${literal ? "" : "--path "}${shell(configPath(path))}`;
 }
 
-/** A word for a POSIX shell; paths are always quoted, plain values are not. */
+/** A word for a POSIX shell. Paths are always quoted, plain values are not. */
 function shell(word: string): string {
   return /^[\w./@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

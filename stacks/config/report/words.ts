@@ -1,6 +1,6 @@
 import { distance } from "fastest-levenshtein";
 
-/** A value in a message: scalars as they are, objects and lists never printed. */
+/** A value in a message. Scalars are shown; the contents of objects and lists never are. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value === null || value === "") return "an empty value";
@@ -11,7 +11,7 @@ export function show(value: unknown): string {
   return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}...` : value);
 }
 
-/** The option that was probably meant by `written`, or nothing when none is near. Case does not count. */
+/** The option that was probably meant by `written`, ignoring case; undefined if none is similar. */
 export function didYouMean(written: string, options: readonly string[]): string | undefined {
   const word = written.toLowerCase();
   const limit = Math.max(2, Math.floor(word.length / 3));

@@ -16,7 +16,7 @@ export const accessLogs = object(
         description: "A field of a line.",
       }),
       "a list of fields",
-      "Fields of a line. Default: what tells a failure from its cause, and nothing of the client.",
+      "Fields of a line. Default: fields that show a failure and its cause, and no data of the client.",
     ).exactOptional(),
     errors: withDefault(
       flag({

@@ -1,4 +1,4 @@
-/** Who may come in through the gateway, and which other services may ask. */
+/** Access through the gateway and for other services of the mesh. */
 import { isIP } from "node:net";
 import type { ServiceIdentity } from "../../../components/security/identity";
 import { claims } from "./claims-settings";
@@ -59,9 +59,9 @@ const address = field(
   },
 );
 
-export const someCondition = (of: readonly string[]) => (entry: object, context: z.core.$RefinementCtx) => {
-  if (of.some((key) => key in entry) || context.issues.length > 0) return;
-  addProblem(context, formProblem("conditionMissing", [], { of }));
+export const someCondition = (keys: readonly string[]) => (entry: object, context: z.core.$RefinementCtx) => {
+  if (keys.some((key) => key in entry) || context.issues.length > 0) return;
+  addProblem(context, formProblem("conditionMissing", [], { keys }));
 };
 
 const accessEntry = object(
@@ -77,7 +77,7 @@ export const ENTRIES = "a list of entries, each once";
 export const access = object(
   {
     deny: list(accessEntry, ENTRIES, "Requests to refuse. It wins over allow.").exactOptional(),
-    allow: list(accessEntry, ENTRIES, "The only requests to let in; all when absent.").exactOptional(),
+    allow: list(accessEntry, ENTRIES, "Only these requests are allowed. Default: all.").exactOptional(),
     dryRun: withDefault(
       flag({
         description: "Refuse nothing: say in access logs and Envoy's statistics what would be refused.",
@@ -118,7 +118,7 @@ const serviceEntry = object(
 export const services = object(
   {
     deny: list(serviceEntry, ENTRIES, "Requests to refuse. It wins over allow.").exactOptional(),
-    allow: list(serviceEntry, ENTRIES, "Requests to let in; none when absent.").exactOptional(),
+    allow: list(serviceEntry, ENTRIES, "Only these requests are allowed. Default: none.").exactOptional(),
   },
   "Which other services of the mesh may ask the category API without the gateway: none unless allowed.",
 );

@@ -21,7 +21,7 @@ const jwks = field(
   (value) => {
     const set = parsed(value);
     const keys = isObject(set) && Array.isArray(set.keys) ? (set.keys as unknown[]) : [];
-    // Never the value: whoever mistakes a private key for a public one shall not find it in a log.
+    // The message never contains the value, which may be a private key by mistake.
     if (keys.length === 0) return refuseAs("jwksUnreadable", {});
     const secret = keys.findIndex((key) => isObject(key) && ["d", "k", "p", "q"].some((part) => part in key));
     if (secret >= 0) return refuseAs("jwksPrivate", { entry: secret + 1 });
@@ -45,7 +45,7 @@ function parsed(value: unknown): unknown {
   }
 }
 
-/** Algorithms by what a key is: those by which Envoy verifies tokens (google/jwt_verify_lib, jwks.cc). */
+/** Algorithms by type of key that Envoy supports for tokens (google/jwt_verify_lib, jwks.cc). */
 const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
   rsa: ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
   prime256v1: ["ES256"],
@@ -54,7 +54,7 @@ const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
   ed25519: ["EdDSA"],
 };
 
-/** One key that is not right makes Envoy refuse the listeners of the gateway, all of them. */
+/** Checks one key. A single wrong key makes Envoy refuse all listeners of the gateway. */
 function isVerifyingKey(key: unknown): boolean {
   if (!isObject(key) || !["string", "undefined"].includes(typeof key.kid)) return false;
   try {
@@ -65,7 +65,7 @@ function isVerifyingKey(key: unknown): boolean {
       namedCurve = asymmetricKeyType,
     } = asymmetricKeyDetails;
     return (
-      // RFC 7518, 3.3, and the largest that BoringSSL takes.
+      // The minimum of RFC 7518, 3.3, and the maximum of BoringSSL.
       modulusLength >= 2048 &&
       modulusLength <= 8192 &&
       publicExponent >= 3n &&
@@ -86,7 +86,7 @@ const from = object(
           prefix: text(
             /^[\x21-\x7e][\x20-\x7e]*$/,
             'what stands before the token, such as "Bearer " with its space',
-            { description: "What stands before the token; nothing when absent.", example: "Bearer " },
+            { description: "Text before the token. Default: none.", example: "Bearer " },
           ).exactOptional(),
         },
         "A header.",
@@ -100,7 +100,7 @@ const from = object(
         example: "access_token",
       }),
       "a list of query parameters, each once",
-      "Query parameters with the token: they stand in traces and in the histories of browsers.",
+      "Query parameters with the token. Traces and the histories of browsers show them.",
     ).exactOptional(),
     cookies: list(
       cookieName("Cookie.", "session"),
@@ -108,7 +108,7 @@ const from = object(
       "Cookies with the token.",
     ).exactOptional(),
   },
-  "Where the token stands; `Authorization: Bearer` when absent.",
+  "Place of the token. Default: `Authorization: Bearer`.",
 ).superRefine(someCondition(["headers", "params", "cookies"]));
 
 const jwt = object(
@@ -157,10 +157,10 @@ const jwt = object(
   })
   .superRefine(
     refined((issuer) => {
-      const told = Object.values(issuer.claims ?? {}).some(
+      const byClaims = Object.values(issuer.claims ?? {}).some(
         (values) => !Array.isArray(values) || !values.includes("*"),
       );
-      if ("audiences" in issuer || told) return [];
+      if ("audiences" in issuer || byClaims) return [];
       return [formProblem("jwtAudienceMissing", ["audiences"], { claims: "claims" in issuer })];
     }),
     WHEN_OBJECT,
@@ -175,7 +175,7 @@ export const authentication = object(
         someCondition(["paths", "methods"]),
       ),
       ENTRIES,
-      "Requests that need a token; all when absent. A token that is not valid is refused everywhere.",
+      "Requests that need a token. Default: all. An invalid token is refused in any request.",
     ).exactOptional(),
     optional: paths("Paths that need no token, whatever required says.").exactOptional(),
   },

@@ -33,13 +33,13 @@ const version = object(
       {
         pattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
         allowed: "letters, digits and _, not a digit first",
-        of: "variable",
+        kind: "variable",
       },
       field(
         (value) => {
           if (typeof value === "string" || typeof value === "boolean" || Number.isSafeInteger(value))
             return String(value);
-          // Never the value: an environment is where secrets end up.
+          // The message never contains the value, since an environment often has secrets.
           return refuseAs("variableNotText", { fraction: typeof value === "number" });
         },
         {
@@ -90,7 +90,7 @@ export const category = object(
       "category-api",
     ),
     versions: map(
-      { pattern: LABEL, allowed: LABEL_RULE, of: "version" },
+      { pattern: LABEL, allowed: LABEL_RULE, kind: "version" },
       version,
       "Version name → workload. At least one; names are free.",
     ).prefault({}),

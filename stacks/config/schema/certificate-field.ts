@@ -13,7 +13,7 @@ export const authorities = (description: string) =>
   field(
     (value) => {
       const written = typeof value === "string" ? value.trim() : "";
-      // Never the value: whoever mistakes a private key for a certificate shall not find it in a log.
+      // The message never contains the value, which may be a private key by mistake.
       if (written.includes("PRIVATE KEY-----")) {
         return refuseAs("certificatePrivate", {});
       }

@@ -1,4 +1,4 @@
-/** What everything that is installed by a chart has. */
+/** Settings that all charts share. */
 import { SUBDOMAIN } from "./dns-names";
 import { chartSource } from "./chart-source";
 import { imageReference } from "./image-reference";

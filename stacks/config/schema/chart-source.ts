@@ -3,7 +3,7 @@ import { field, refuse, type Refused } from "./fields";
 
 const URL_OF_CHARTS = /^(https?|oci):\/\/[^\s/]+\S*$/;
 
-/** Where charts come from: `what` is in a folder. */
+/** Source of charts; `what` describes the contents of a folder. */
 export const chartSource = (what: string, example: string) =>
   field(
     (value): ChartSource | Refused => {

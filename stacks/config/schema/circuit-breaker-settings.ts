@@ -2,7 +2,7 @@ import type { OutlierDetection } from "../../../components/traffic/circuit-break
 import { object } from "./fields";
 import { duration, integer, percent } from "./number-fields";
 
-/** Istio's limits are 32-bit integers; it reads a 0 as no limit. */
+/** A limit. Istio's limits are 32-bit integers, and 0 means no limit. */
 const limit = (description: string, example: number) =>
   integer(1, 2_147_483_647, { description, example }).exactOptional();
 
@@ -41,7 +41,7 @@ const outlierDetection = object(
   ...(baseEjectionTime !== undefined && { baseEjectionTimeMs: baseEjectionTime }),
 }));
 
-/** A key with each of its limits: what is above is answered 503 at once. */
+/** Keys with their limits. A request above a limit gets 503 at once. */
 export const circuitBreaker = object(
   {
     maxConnections: limit("Connections to a version.", 100),
@@ -63,5 +63,5 @@ export const circuitBreaker = object(
       .exactOptional(),
     outlierDetection: outlierDetection.exactOptional(),
   },
-  "Limits of what a gateway pod sends to a version, each version by itself; what is above one is answered 503 at once. A limit that is absent is off.",
+  "Limits of the requests from a gateway pod to a version, for each version separately. A request above a limit gets 503 at once. A limit that is absent is off.",
 );

@@ -9,7 +9,7 @@ const claimValue = text(
   (written) => written.trim(),
 );
 export const claims = map(
-  { pattern: CLAIM, allowed: 'a claim, nested ones with "." between ("realm_access.roles")', of: "claim" },
+  { pattern: CLAIM, allowed: 'a claim, nested ones with "." between ("realm_access.roles")', kind: "claim" },
   z
     .union(
       [

@@ -10,7 +10,7 @@ import { traffic } from "./traffic-settings";
 import { flag, object, withDefault } from "./fields";
 import { duration } from "./number-fields";
 
-/** The configuration of a stack as it is written, key without namespace → value. */
+/** The schema of a stack's configuration: key without namespace → value. */
 export const configuration = object(
   {
     production: withDefault(
@@ -22,7 +22,7 @@ export const configuration = object(
     ),
     istio: istio.prefault({}),
     gateway: gateway.prefault({}),
-    // Without these an absent object is reported as a whole, and not by what it needs.
+    // With `prefault`, the report of an absent object names the keys that it needs.
     category: category.prefault({} as z.input<typeof category>),
     traffic: traffic.prefault({} as z.input<typeof traffic>),
     loadBalancer: withDefault(loadBalancer, "LEAST_REQUEST"),
@@ -53,5 +53,5 @@ export const configuration = object(
   "Settings of the stack.",
 ).meta({ required: ["category", "traffic"] });
 
-/** The configuration with its fields read, before the rules that span several of them. */
+/** The configuration after the schema and before the checks. */
 export type Configuration = z.output<typeof configuration>;

@@ -8,7 +8,7 @@ const secret = (description: string, example: string) =>
   field(
     (value) => {
       if (typeof value !== "string" || value === "") return refuse();
-      // Never the value: it may be what belongs in the Secret.
+      // The message never contains the value, which may be the secret itself.
       return SUBDOMAIN.test(value) ? value : refuseAs("secretNameRefused", {});
     },
     {

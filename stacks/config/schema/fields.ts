@@ -1,9 +1,8 @@
 /**
- * The kinds of field that a stack file has.
+ * The kinds of fields of a stack file.
  *
- * Pulumi gives numbers and booleans as text or as themselves, depending on how and at which depth they were set, so
- * every field takes both. A field reports what it found itself (zod's words do not say how to repair anything) and
- * carries its own JSON Schema for editors.
+ * Pulumi gives numbers and booleans as text or as values, depending on the command and on their depth, so every field
+ * accepts both. A field reports its own problems, since zod's messages contain no repairs, and has a JSON Schema for editors.
  */
 import { z } from "zod";
 import { didYouMean } from "../report/words";
@@ -13,14 +12,14 @@ import { formProblem, said, type FormMessages, type FormProblem, type Repair } f
 /** Documentation of a field and its JSON Schema. */
 export interface FieldMeta {
   readonly description: string;
-  /** A value that is allowed; shown in repairs and in the editor. */
+  /** An allowed value for repairs and for editors. */
   readonly example?: string | number | boolean;
   readonly [jsonSchemaKeyword: string]: unknown;
 }
 
 type FormName = keyof FormMessages;
 type Params<N extends FormName> = Parameters<FormMessages[N]["say"]>[0];
-/** What a field says by itself: the value that it refuses, and what it allows, which is its title where nothing else is said. */
+/** A problem of a field: the refused value, and the allowed ones. Default of the latter: the field's title. */
 interface Given {
   readonly value: unknown;
   readonly allowed: string;
@@ -32,14 +31,14 @@ export class Refused {
   constructor(readonly problem: (given: Given) => FormProblem) {}
 }
 
-/** Refuses a value as a certain kind of problem. `repairs` are about the value itself; default: the field's example. */
+/** Refuses a value with one kind of problem. Default of `repairs`: the field's example. */
 export const refuseAs = <N extends FormName>(
   name: N,
   params: Missing<Params<N>>,
   ...repairs: readonly Repair[]
 ): Refused => new Refused((given) => formProblem(name, [], { ...given, ...params } as Params<N>, ...repairs));
 
-/** Refuses a value that is not allowed; `meant` are values that probably were. */
+/** Refuses a value that is not allowed; `meant` are the values that were probably meant. */
 export const refuse = (...meant: readonly (string | number | boolean)[]): Refused =>
   refuseAs("valueRefused", {}, ...meant.map((set) => ({ set })));
 
@@ -48,24 +47,27 @@ export function addProblem(context: z.core.$RefinementCtx, problem: FormProblem)
   context.addIssue({ code: "custom", path: [...problem.path], message: problem.name, params: { problem } });
 }
 
-/** A refinement of a block that runs although something in it is wrong; `key` tells of unknown keys, by which another may be meant. */
+/**
+ * A refinement of a block that also runs if a field of the block is wrong. `find` gets whether the block has unknown keys, since
+ * these may be misspelt ones.
+ */
 export const refined =
   <T>(find: (value: T, hasUnknownKey: boolean) => readonly FormProblem[]) =>
   (value: T, context: z.core.$RefinementCtx): void => {
     const unknown = context.issues.some(({ code }) => code === "unrecognized_keys");
     for (const problem of find(value, unknown)) addProblem(context, problem);
   };
-/** For {@link refined}: whatever is wrong within an object. */
+/** Option of {@link refined}: run for every object, even if its fields are wrong. */
 export const WHEN_OBJECT = { when: (payload: { readonly value: unknown }) => isObject(payload.value) };
 
-/** Of some keys exactly one is written. */
-export const exactlyOne = (of: readonly string[]) =>
+/** Requires exactly one of `keys`. */
+export const exactlyOne = (keys: readonly string[]) =>
   refined<object>((written, hasUnknownKey) => {
-    const given = of.filter((key) => key in written);
-    return given.length === 1 || hasUnknownKey ? [] : [formProblem("notExactlyOne", [], { given, of })];
+    const given = keys.filter((key) => key in written);
+    return given.length === 1 || hasUnknownKey ? [] : [formProblem("notExactlyOne", [], { given, keys })];
   });
 
-/** A field from the function that reads it; `title` says what is allowed. */
+/** A field with the function that reads it; `title` describes the allowed values. */
 export function field<T>(
   read: (value: unknown) => T | Refused,
   { example, ...meta }: FieldMeta & { readonly title: string },
@@ -79,18 +81,18 @@ export function field<T>(
       const hasWay = problem.repairs.length > 0 || said(problem).advice !== undefined;
       const examples = hasWay || example === undefined ? [] : [{ set: example, example: true as const }];
       addProblem(context, { ...problem, repairs: [...problem.repairs, ...examples] });
-      // Not z.NEVER, which is an object: checks also run on what is left of a file with problems.
+      // Not z.NEVER, which is an object, since checks also run on a file with problems.
       return undefined as never;
     })
     .meta({ ...meta, ...(example === undefined ? {} : { examples: [example] }) });
 }
 
-/** `schema` with a default; `written` is how a stack file would say it, when that differs. */
+/** `schema` with a default; `written` is the default in the form of a stack file, if it differs. */
 export function withDefault<S extends z.ZodType>(schema: S, value: z.output<S>, written: unknown = value) {
   return schema.default(value as never).meta({ ...schema.meta(), default: written });
 }
 
-/** An object without other keys than those of `shape`. */
+/** An object with only the keys of `shape`. */
 export function object<S extends z.ZodRawShape>(shape: S, description: string) {
   const keys = Object.keys(shape).join(", ");
   return z
@@ -98,14 +100,14 @@ export function object<S extends z.ZodRawShape>(shape: S, description: string) {
     .meta({ description });
 }
 
-/** Names that the user chooses → values. */
+/** A map from names, which the user chooses, to values; `kind` is what the names are names of. */
 export function map<V extends z.ZodType>(
-  names: { readonly pattern: RegExp; readonly allowed: string; readonly of: string },
+  names: { readonly pattern: RegExp; readonly allowed: string; readonly kind: string },
   value: V,
   description: string,
 ) {
   return z
-    .record(z.string(), value, { error: () => `an object with an entry for each ${names.of}` })
+    .record(z.string(), value, { error: () => `an object with an entry for each ${names.kind}` })
     .superRefine((entries, context) => {
       for (const name of Object.keys(entries)) {
         if (names.pattern.test(name)) continue;
@@ -115,13 +117,13 @@ export function map<V extends z.ZodType>(
     .meta({ description, propertyNames: { pattern: names.pattern.source } });
 }
 
-/** A list without repetitions, of at least one entry. */
+/** A list of at least one entry, without repetitions. */
 export function list<V extends z.ZodType>(item: V, allowed: string, description: string) {
   return z
     .array(item, { error: () => allowed })
     .superRefine(
       (entries, context) => {
-        // What an entry was is not known where it had a problem of its own.
+        // An entry with a problem has no value to compare.
         if (context.issues.length > 0) return;
         const written = entries.map((entry) => JSON.stringify(entry));
         const again = written.findIndex((entry, i) => written.indexOf(entry) < i);
@@ -134,14 +136,14 @@ export function list<V extends z.ZodType>(item: V, allowed: string, description:
     .meta({ description, title: allowed, minItems: 1, uniqueItems: true });
 }
 
-/** Whether a value has names and values: neither a scalar nor a list. */
+/** Whether a value is an object, and neither a scalar nor a list. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 const isOff = (value: unknown): boolean => ["off", "no", "false", "disabled"].includes(String(value));
 
-/** `schema`, or "none", which switches off what would hold otherwise. `otherwise` says in words what `schema` takes. */
+/** `schema`, or "none", which switches an inherited policy off. `otherwise` describes the values that `schema` allows. */
 export function orNone<S extends z.ZodType>(schema: S, otherwise: string, description: string) {
   const title = `none, or ${otherwise}`;
   return z
@@ -174,7 +176,7 @@ export function flag(meta: FieldMeta) {
   );
 }
 
-/** One of some names. `elsewhere` are names that users know from elsewhere, and what they mean here. */
+/** One of some names. `elsewhere` maps names of other products to the names here. */
 export function choice<const O extends readonly string[]>(
   options: O,
   meta: FieldMeta,
@@ -196,7 +198,7 @@ export function choice<const O extends readonly string[]>(
   );
 }
 
-/** Text that matches a pattern. `repair` proposes what was probably meant; the proposal is shown only when it matches. */
+/** Text that matches a pattern. `repair` proposes the text that was probably meant; the report shows it only if it matches. */
 export function text(
   pattern: RegExp,
   allowed: string,
@@ -227,7 +229,7 @@ export function path(description: string) {
   );
 }
 
-/** Any object, not looked into. */
+/** Any object, whose fields are not checked. */
 export function freeForm(description: string) {
   return z.record(z.string(), z.unknown(), { error: () => "an object of Helm values" }).meta({ description });
 }

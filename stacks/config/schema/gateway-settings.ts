@@ -38,7 +38,7 @@ const LABELS = {
     `^(${SUBDOMAIN.source.replace("^(?=.{1,253}$)", "").slice(0, -1)}/)?${LABEL_VALUE.source}$`,
   ),
   allowed: "the name of a label, with its prefix",
-  of: "label",
+  kind: "label",
 };
 
 const existing = object(
@@ -61,7 +61,7 @@ const existing = object(
     ),
     serviceAccount: text(SUBDOMAIN, "the name of a service account", {
       description:
-        "Account of the pods, which alone may then reach the service; any of their namespace when absent.",
+        "Service account of the pods; no other one may then reach the service. Default: any account of their namespace.",
       example: "istio-ingressgateway",
     }).exactOptional(),
     gateway: text(
@@ -69,12 +69,12 @@ const existing = object(
       "namespace/name of a Gateway object",
       {
         description:
-          "Gateway object of its owner that serves the hosts; when absent one is written beside the pods, with `http` and `tls`.",
+          "Gateway object of the gateway's owner that serves the hosts. Default: this program writes one in the namespace of the pods, with `http` and `tls`.",
         example: "istio-ingress/public",
       },
     ).exactOptional(),
   },
-  "A gateway that somebody else runs and others use too: nothing of theirs is changed.",
+  "A gateway with another owner and other users. This program does not change their objects.",
 ).meta({ required: ["namespace", "labels"] });
 
 export const gateway = object(
@@ -131,9 +131,9 @@ export const gateway = object(
           example: true,
         }).exactOptional(),
         hosts: map(
-          { pattern: HOST, allowed: "a host name in lowercase", of: "host" },
+          { pattern: HOST, allowed: "a host name in lowercase", kind: "host" },
           object(hostTls, "TLS of one host.").meta({ required: ["credentialName"] }),
-          "Host → TLS of its own. The others have what stands above.",
+          "Host → its own TLS. All other hosts have the keys above.",
         ).exactOptional(),
       },
       "HTTPS; no HTTPS when absent.",
@@ -148,7 +148,7 @@ export const gateway = object(
       "gateway",
     ),
     drain: withDefault(
-      // Istio's agent never drains for less than five seconds.
+      // Istio's agent drains for at least five seconds.
       duration("seconds", 5000, 3_600_000, {
         description: "How long a stopping gateway pod may go on serving open connections.",
         range: 'from "5s" to "1h"',

@@ -1,10 +1,10 @@
 import { field, list, map, object, refuse, text } from "./fields";
 
-/** RFC 9110, token, in lowercase: two spellings of one name would be two entries. */
+/** RFC 9110, token, in lowercase, so that a name has one spelling. */
 export const HEADER = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 export const HEADER_RULE = "the name of an HTTP header, in lowercase";
 
-/** Envoy refuses or overwrites changes of the others, or they belong to the connection. Tested by tests/e2e/headers.test.ts. */
+/** Headers of the connection, and headers whose changes Envoy refuses or overwrites (tests/e2e/headers.test.ts). */
 const OTHERS =
   "host|x-envoy-.*|content-length|transfer-encoding|connection|keep-alive|proxy-connection|te|upgrade";
 
@@ -38,14 +38,14 @@ const REQUEST_REMOVED: Names = {
   pattern: changeable("x-forwarded-client-cert", "x-forwarded-proto", "x-request-id"),
   allowed: `${CHANGEABLE_RULE}; nor x-forwarded-client-cert, x-forwarded-proto and x-request-id, which sidecars write where they are missing`,
 };
-/** The gateway writes its own name over `server`, whatever a route says of it (Envoy: server_header_transformation). */
+/** Response headers. The gateway overwrites `server` in any case (Envoy: server_header_transformation). */
 const RESPONSE: Names = {
   pattern: changeable("server", "date"),
   allowed: `${CHANGEABLE_RULE}; nor server and date, which the gateway writes itself`,
 };
 
 const values = (names: Names, description: string) =>
-  map({ ...names, of: "header" }, value, description).exactOptional();
+  map({ ...names, kind: "header" }, value, description).exactOptional();
 
 const changes = (names: Names, removed: Names, description: string) =>
   object(

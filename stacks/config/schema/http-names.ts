@@ -10,7 +10,7 @@ export const headerName = (description: string, example: string) =>
 export const cookieName = (description: string, example: string) =>
   text(TOKEN, "the name of a cookie", { description, example });
 
-/** A method, as RFC 9110 writes them. */
+/** A method (RFC 9110). */
 export const method = (description: string) =>
   text(
     /^[A-Z]{1,32}$/,

@@ -19,14 +19,14 @@ export interface ImageReference {
   readonly digest?: string;
 }
 
-/** The parts of `reference`; undefined when it is none. */
+/** The parts of `reference`; undefined if it is not an image reference. */
 export function imageReference(reference: string): ImageReference | undefined {
   const [, name, tag, digest] = REFERENCE.exec(reference) ?? [];
   if (name === undefined || name.length > 255) return undefined;
   return { name, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
 }
 
-/** Whether `hub` can stand before "/pilot:tag". */
+/** Whether `hub` followed by "/pilot:tag" is an image reference. */
 export function isImageHub(hub: string): boolean {
   return imageReference(`${hub}/pilot`) !== undefined;
 }

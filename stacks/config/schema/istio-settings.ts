@@ -18,7 +18,7 @@ export const istio = object(
     install: withDefault(
       flag({
         description:
-          "Whether this program installs Istio. With false somebody else runs it: nothing of it is written, its version is read and checked, and what only its owner may set is refused here.",
+          "Whether this program installs Istio. With false, Istio has another owner: this program does not change it, reads and checks its version, and refuses settings that only the owner may change.",
       }),
       true,
     ),
@@ -50,7 +50,7 @@ export const istio = object(
       {
         title: "a registry host and path without tag, such as registry.example.com/istio",
         type: "string",
-        description: "Where the nodes pull Istio's images from; Istio's own registry when absent.",
+        description: "Registry of Istio's images. Default: Istio's registry.",
         example: "registry.example.com/istio",
       },
     ).exactOptional(),

@@ -1,4 +1,4 @@
-/** Which Istio versions this program installs. Source: istio.io, "Supported Releases". */
+/** The Istio versions that this program installs. Source: istio.io, "Supported Releases". */
 interface Minor {
   /** First patch that works with this program. */
   readonly from: number;
@@ -14,7 +14,7 @@ const MINORS: Readonly<Record<string, Minor>> = {
   "1.29": { from: 2, ended: "2026-10-12" },
 };
 
-/** What is allowed, in words. */
+/** The allowed versions, for messages. */
 export const ISTIO_VERSIONS = Object.entries(MINORS)
   .map(([minor, { from, ended }]) => {
     const patches = from === 0 ? `${minor}.x` : `${minor}.${from} and later patches`;
@@ -22,7 +22,7 @@ export const ISTIO_VERSIONS = Object.entries(MINORS)
   })
   .join(", ");
 
-/** Version that is installed where none is written, and that stands for a wrong one in repairs. */
+/** Default version, which repairs propose too. */
 export const SUPPORTED_ISTIO = "1.31.4";
 
 function minorOf(version: string): { minor: string; patch: number } | undefined {
@@ -36,11 +36,11 @@ export function istioVersionIsKnown(version: string): boolean {
   return parts !== undefined && parts.patch >= (MINORS[parts.minor]?.from ?? Infinity);
 }
 
-/** The version that was probably meant by one that is not known, else the default. */
+/** The version that was probably meant by an unknown one; otherwise the default. */
 export const knownIstioVersion = (written: string): string =>
   [written.replace(/^v/, ""), `${written}.0`].find(istioVersionIsKnown) ?? SUPPORTED_ISTIO;
 
-/** Whether `version` is of a minor after all that are known. */
+/** Whether the minor of `version` is newer than all known ones. */
 export function istioVersionIsNewer(version: string): boolean {
   const [newest = ""] = Object.keys(MINORS);
   const parts = minorOf(version);
@@ -51,10 +51,10 @@ function newer(a: string, b: string): boolean {
   return a.localeCompare(b, "en", { numeric: true }) > 0;
 }
 
-/** Whether `version` is of a minor before `minor`. */
+/** Whether the minor of `version` is older than `minor`. */
 export const istioIsOlder = (version: string, minor: string): boolean =>
   newer(minor, minorOf(version)?.minor ?? minor);
 
-/** Day on which the support of `version` ended; undefined where it has not. */
+/** Day on which the support of `version` ended; undefined if it has not. */
 export const istioSupportEnded = (version: string): string | undefined =>
   MINORS[minorOf(version)?.minor ?? ""]?.ended;

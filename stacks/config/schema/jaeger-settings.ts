@@ -9,7 +9,7 @@ const searchStore = object(
     url: field(
       (value) => {
         if (typeof value !== "string") return refuse();
-        // A password must not end in a report.
+        // A password in the URL may not be in a report.
         if (/^[a-z]+:\/\/[^/]*@/.test(value)) return refuseAs("urlWithLogin", {});
         return /^https?:\/\/[^\s/]+(\/\S*)?$/.test(value) ? value : refuse();
       },
@@ -49,7 +49,7 @@ export const jaeger = object(
         ...volume,
         keep: withDefault(
           duration("seconds", 3_600_000, 365 * 86_400_000, {
-            description: "How long a trace is kept, in whole hours.",
+            description: "Retention time of a trace, in whole hours.",
             range: 'from "1h" to "8760h"',
             example: "72h",
           }),

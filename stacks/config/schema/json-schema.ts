@@ -8,12 +8,12 @@ export type Schema = z.core.JSONSchema.JSONSchema;
 
 let known: Schema | undefined;
 
-/** JSON Schema of the settings as a user writes them, keys without namespace. */
+/** JSON Schema of the settings in a stack file, with keys without namespace. */
 export function settingsSchema(): Schema {
   return (known ??= z.toJSONSchema(configuration, {
     io: "input",
     unrepresentable: "any",
-    // zod drops defaults and examples where the input is transformed; ours are what a user writes.
+    // zod omits defaults and examples of transformed inputs. These have the form of the stack file, so they are added here.
     override: ({ zodSchema, jsonSchema }) => {
       const { default: written, examples } = z.globalRegistry.get(zodSchema) ?? {};
       if (written !== undefined) jsonSchema.default = written;
@@ -25,7 +25,7 @@ export function settingsSchema(): Schema {
 const alternatives = (schema: Schema): Schema[] =>
   schema.anyOf ? schema.anyOf.flatMap(alternatives) : [schema];
 
-/** The schemas of which a value at `path` has to fit one. */
+/** The alternative schemas of a value at `path`. */
 export function schemasAt(path: Path): Schema[] {
   let schemas = alternatives(settingsSchema());
   for (const key of path) {
@@ -37,7 +37,7 @@ export function schemasAt(path: Path): Schema[] {
   return schemas;
 }
 
-/** A value that `schema` allows, as short as it may be; undefined where none is known. */
+/** A short value that `schema` allows; undefined if none is known. */
 function exampleOf(schema: Schema): unknown {
   const { examples, properties, items, required = [] } = schema;
   if (examples) return examples[0];
@@ -61,8 +61,8 @@ function exampleOf(schema: Schema): unknown {
 }
 
 /**
- * The lines that an object or a list may have at `path`, for someone who wrote something else there: with what was
- * written, where an object needs one value alone and takes that. Undefined where no example is known.
+ * Example lines of the object or list at `path`, for a stack file with another value there. If an object needs only one value
+ * and allows `written`, the lines contain it. Undefined if no example is known.
  */
 export function exampleLines(path: Path, type: "object" | "array", written: unknown): string | undefined {
   for (const schema of schemasAt(path).filter((s) => s.type === type)) {
@@ -78,7 +78,7 @@ export function exampleLines(path: Path, type: "object" | "array", written: unkn
   return undefined;
 }
 
-/** `written` where an object needs it alone. Never as the name of a Secret, for which people write the secret itself. */
+/** `written`, if it is the only value that an object needs. Never for the name of a Secret, since it may be the secret itself. */
 function around({ required = [], properties }: Schema, written: unknown): unknown {
   const [key = "", ...others] = required;
   const schema = properties?.[key];

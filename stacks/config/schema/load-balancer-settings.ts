@@ -47,9 +47,9 @@ const PLACE = "[^/*\\s]+";
 const LOCALITY = {
   pattern: new RegExp(`^(\\*|${PLACE}(/${PLACE}){0,2}|${PLACE}(/${PLACE})?/\\*)$`),
   allowed: "region, region/zone or region/zone/subzone, with * in the last place for all",
-  of: "locality",
+  kind: "locality",
 };
-const REGION = { pattern: new RegExp(`^${PLACE}$`), allowed: "the name of a region", of: "region" };
+const REGION = { pattern: new RegExp(`^${PLACE}$`), allowed: "the name of a region", kind: "region" };
 
 const locality = orNone(
   object(
@@ -171,7 +171,7 @@ function isPrime(n: number): boolean {
   return true;
 }
 
-/** The largest prime that is at most `n`, at least 2. */
+/** The largest prime up to `n`, and at least 2. */
 function primeUpTo(n: number): number {
   let p = Math.floor(n);
   while (!isPrime(p)) p--;

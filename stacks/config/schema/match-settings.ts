@@ -6,12 +6,12 @@ import { HEADER, HEADER_RULE } from "./headers-settings";
 import { exactlyOne, field, list, map, object, refuse, refuseAs, text, WHEN_OBJECT } from "./fields";
 import { method, TOKEN } from "./http-names";
 
-/** The values that something can have. */
+/** The values that a field of a request can have. */
 interface Values {
   readonly pattern: RegExp;
   readonly allowed: string;
   readonly example: string;
-  /** What a regex may not match, because it stands between values. */
+  /** Separator of values, which a regex may not match. */
   readonly separator?: string;
 }
 
@@ -31,7 +31,7 @@ const PARAMETER: Values = {
   allowed: "the value of a query parameter as it stands in the URL: encoded, without space, # and &",
   example: "beta",
 };
-/** As the gateway sees a path once it is normalized: nothing else could ever match. */
+/** A path in normalised form. The gateway normalises paths before it matches, so another form would never match. */
 export const PATH: Values = {
   pattern:
     /^(?!.*\/\/)(?!.*\/\.{1,2}(?:\/|$))\/(?:[\w.~!$&'()*+,;=:@/-]|%(?!2[DdEeFf]|3\d|4[1-9A-Fa-f]|5[\dAaCcFf]|6[1-9A-Fa-f]|7[\dAaEe])[\dA-Fa-f]{2}){0,1023}$/,
@@ -43,7 +43,7 @@ export const PATH: Values = {
 function plain({ pattern, allowed, example }: Values, description: string) {
   return field(
     (value) => {
-      // YAML without quotes: numbers and switches.
+      // YAML reads values without quotes as numbers and booleans.
       const scalar = typeof value === "boolean" || Number.isSafeInteger(value);
       const written = scalar ? String(value) : value;
       return typeof written === "string" && pattern.test(written) ? written : refuse();
@@ -52,7 +52,7 @@ function plain({ pattern, allowed, example }: Values, description: string) {
   );
 }
 
-/** As Istio checks one, and one that can be told from what stands around the value. */
+/** A regex that Istio accepts, and that does not match the separator of values. */
 function regex({ separator }: Values) {
   return field(
     (value) => {
@@ -75,7 +75,7 @@ function regex({ separator }: Values) {
 
 const KINDS = ["exact", "prefix", "regex"];
 
-/** One of the ways to match a value; text alone is short for `exact`. */
+/** A condition on a value; a text is short for `exact`. */
 function match(values: Values, what: string, present: boolean) {
   const kinds = present ? [...KINDS, "present"] : KINDS;
   const one = object(
@@ -105,20 +105,20 @@ const header = map(
   {
     pattern: new RegExp(`^(?!(?:host|cookie)$)${HEADER.source.slice(1)}`),
     allowed: `${HEADER_RULE}; host and cookies have keys of their own`,
-    of: "header",
+    kind: "header",
   },
   match(TEXT, "Value of the header.", true),
   "Header → value. Of several lines of one header any may match.",
 ).exactOptional();
 const cookie = map(
-  { pattern: TOKEN, allowed: "the name of a cookie", of: "cookie" },
+  { pattern: TOKEN, allowed: "the name of a cookie", kind: "cookie" },
   match(COOKIE_VALUE, "Value of the cookie.", true),
   "Cookie → value.",
 ).exactOptional();
 
 const METHOD = method("Method of the request.");
 
-/** What a request has to be like; without any key every request is. */
+/** Conditions on a request. Without any key, every request matches. */
 export const requestMatch = object(
   {
     host: text(
@@ -143,9 +143,9 @@ export const requestMatch = object(
     headers: header,
     cookies: cookie,
     query: map(
-      { pattern: /^[^\s&=#?]{1,256}$/, allowed: "the name of a query parameter", of: "query parameter" },
+      { pattern: /^[^\s&=#?]{1,256}$/, allowed: "the name of a query parameter", kind: "query parameter" },
       match(PARAMETER, "Value of the query parameter.", true),
-      "Query parameter → value, both as they stand in the URL. Of several of one name the first counts.",
+      "Query parameter → value, both undecoded, as in the URL. Of several with one name, the first counts.",
     ).exactOptional(),
     without: object(
       { headers: header, cookies: cookie },

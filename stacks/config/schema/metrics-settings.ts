@@ -10,7 +10,7 @@ const bare = (expression: string): string =>
     .replace(/'[^']*'|"[^"]*"/g, "''")
     .replace(/\s*\.\s*/g, ".");
 const SECRET_ATTRIBUTE = new RegExp(`\\bheaders\\.(${SECRET_HEADERS.join("|")})(?![\\w-])`, "i");
-/** An attribute with unbounded values, unless it is compared with something: that has two. */
+/** An attribute with unbounded values, unless it is compared, since a comparison has only two values. */
 const UNBOUNDED =
   /(?<![=!<>]\s*)\b(request\.(path|url_path|query|id|time|duration|size|total_size|referer|useragent)\b|request\.headers\.(:path|user-agent|referer|traceparent|x-b3-traceid|x-envoy-original-path|x-forwarded-for|x-request-id)(?![\w-])|connection\.id\b|(source|destination)\.(address|port)\b|response\.(size|total_size)\b)(?!\s*([=!<>]|\.(startsWith|endsWith|contains|matches)\())/i;
 
@@ -39,7 +39,7 @@ export const metrics = object(
       "istio",
     ),
     tags: map(
-      { pattern: /^[a-z_][a-z0-9_]*$/, allowed: 'lowercase letters, digits and "_"', of: "tag" },
+      { pattern: /^[a-z_][a-z0-9_]*$/, allowed: 'lowercase letters, digits and "_"', kind: "tag" },
       metricTag,
       "Tag → CEL expression; added to every metric of Istio, or overriding one. Never one with many values, such as a path.",
     ).exactOptional(),

@@ -3,10 +3,10 @@ import type { NamespaceArgs } from "../../../components/kubernetes/namespace";
 import { LABEL, LABEL_RULE } from "./dns-names";
 import { flag, object, text, withDefault } from "./fields";
 
-/** A namespace as components take it, with nothing left out. */
+/** A namespace for components, with all fields set. */
 export type Namespace = Required<Exclude<NamespaceArgs, string>>;
 
-/** A namespace that this program makes, by its name, or one that exists. */
+/** Name of a namespace that this program creates, or a namespace that exists. */
 export function namespace(description: string, name: string) {
   const title = `${LABEL_RULE}, or an object with name, create`;
   const own = text(LABEL, LABEL_RULE, { description, example: name });
@@ -21,7 +21,7 @@ export function namespace(description: string, name: string) {
               create: withDefault(
                 flag({
                   description:
-                    "Whether this program makes it. With false it must exist, nothing of it is changed, and `destroy` leaves it.",
+                    "Whether this program creates the namespace. With false it must exist, and neither `up` nor `destroy` changes it.",
                 }),
                 true,
               ),

@@ -9,7 +9,7 @@ import { field, refuse, refuseAs, type FieldMeta } from "./fields";
 
 const NUMBER = /^-?\d+(\.\d+)?$/;
 
-/** A finite number, or text that is exactly one; undefined for anything else. */
+/** A finite number, or the number of a text; undefined for other values. */
 export function numeric(value: unknown): number | undefined {
   if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
   return typeof value === "string" && NUMBER.test(value) ? Number(value) : undefined;
@@ -57,7 +57,7 @@ export function percent(meta: FieldMeta) {
 const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const DURATION = /^(\d+(\.\d+)?(ms|s|m|h))+$/;
 
-/** Milliseconds of a duration; undefined when it is none. */
+/** Milliseconds of a duration; undefined if the text is not a duration. */
 function milliseconds(text: string): number | undefined {
   if (!DURATION.test(text)) return undefined;
   return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)].reduce(
@@ -66,7 +66,7 @@ function milliseconds(text: string): number | undefined {
   );
 }
 
-/** A duration as Go and Istio write it ("1m30s"), read as whole milliseconds or whole seconds. */
+/** A duration in the format of Go and Istio ("1m30s"), read as whole milliseconds or whole seconds. */
 export function duration(
   unit: "milliseconds" | "seconds",
   minimumMs: number,
@@ -97,10 +97,10 @@ const QUANTITIES = {
   storage: 'an amount of storage, such as "10Gi"',
 };
 const BYTES = /^\d+(\.\d+)?(k|[MGT]|[KMGT]i)$/;
-/** What was meant where there is no unit. */
+/** Proposals for a number without a unit. */
 const USUAL_UNIT = { memory: "Mi", storage: "Gi" };
 
-/** Bytes as Kubernetes writes them: "10 GB" is 10G, "10gib" is 10Gi. */
+/** Bytes in Kubernetes' format: "10 GB" is 10G, "10gib" is 10Gi. */
 const bytes = (written: string): string =>
   written.replace(
     /^([\d.]+) *([kmgt])(i?)b?$/i,
@@ -108,7 +108,7 @@ const bytes = (written: string): string =>
       amount + (binary === "" ? unit.toUpperCase().replace("K", "k") : `${unit.toUpperCase()}i`),
   );
 
-/** A Kubernetes quantity, kept as it is written. */
+/** A Kubernetes quantity. Its text is not changed. */
 export function quantity(kind: keyof typeof QUANTITIES, meta: FieldMeta) {
   const pattern = kind === "cpu" ? /^\d+(\.\d+)?m?$/ : BYTES;
   return field(

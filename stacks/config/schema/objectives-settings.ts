@@ -2,7 +2,7 @@ import { LATENCY_BUCKETS_MS } from "../../../components/observability/queries";
 import { field, object, refuse, refuseAs, withDefault } from "./fields";
 import { duration, numeric } from "./number-fields";
 
-/** Percent of the requests that keep a promise. */
+/** Percent of the requests that meet an objective. */
 const objective = (description: string, example: number) =>
   withDefault(
     field(
@@ -77,7 +77,7 @@ export const objectives = object(
         within: withDefault(within, 500, "500ms"),
         percent: objective("Percent of the requests to each version that are answered within it.", 99),
       },
-      "How fast.",
+      "The objective of the latency.",
     ).prefault({}),
     fast: windows("1h", "5m", [3600, 300]),
     slow: windows("6h", "30m", [21_600, 1800]),

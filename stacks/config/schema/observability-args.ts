@@ -19,7 +19,7 @@ import type { observability } from "./observability-settings";
 
 type Written = z.output<typeof observability>;
 
-/** The settings of observability, as components take them. What is absent is off. */
+/** The settings of observability as arguments of components. A field that is absent is off. */
 export interface ObservabilitySettings {
   readonly prometheus?: Omit<PrometheusArgs, "rules">;
   readonly jaeger?: JaegerArgs;
@@ -32,7 +32,7 @@ export interface ObservabilitySettings {
   readonly grafana?: ChartReleaseArgs;
 }
 
-/** What the block says, with what follows from it filled in. */
+/** The arguments for the block `observability`, including those that follow from other settings. */
 export function observabilitySettings(o: Written): ObservabilitySettings {
   const { source, ...customization } = o.metrics;
   const { availability, latency, fast, slow } = o.objectives;

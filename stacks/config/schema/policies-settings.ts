@@ -31,10 +31,10 @@ export const policies = {
   ).exactOptional(),
 };
 
-/** The blocks as they are read. */
+/** The policies after the schema. */
 export type WrittenPolicies = z.output<ReturnType<typeof object<typeof policies>>>;
 
-/** The blocks as components take them. */
+/** The policies as arguments of components. */
 export function rulePolicies(written: WrittenPolicies): RulePolicies {
   const { headers, cors, timeout, retries, mirror, fault, rateLimit } = written;
   return {

@@ -5,7 +5,7 @@ import { choice, field, list, object, refuse, type Refused, text, withDefault } 
 import { headerName } from "./http-names";
 import { duration, integer } from "./number-fields";
 
-/** A token bucket, as a policy of all traffic, of a rule or of a version. */
+/** A token bucket: a policy of all traffic, of a rule or of a version. */
 export const rateLimit = object(
   {
     requests: integer(1, 1_000_000, {
@@ -43,7 +43,7 @@ function serviceAddress(written: string): Service | undefined {
     : undefined;
 }
 
-/** What was probably meant: without a scheme and a path, with the cluster's domain, with Envoy's usual port. */
+/** The value that was probably meant: without scheme and path, with the cluster's domain, with the usual port. */
 function meantAddress(written: string): string | undefined {
   const bare = written
     .trim()

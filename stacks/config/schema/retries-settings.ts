@@ -27,7 +27,7 @@ export const timeout = z
   .meta({
     title: 'a duration from "1ms" to "1h", or none',
     description:
-      "Longest time that a request may take, retries included; then the answer is 504. No limit when absent: the right one depends on the service.",
+      "Time limit of a request, including retries. After it, the client gets 504. Default: no limit, since the right one depends on the service.",
     examples: ["10s"],
   });
 

@@ -127,10 +127,10 @@ export const trafficRule = object(
   })
   .superRefine(exactlyOne(ACTIONS), WHEN_OBJECT);
 
-/** A rule as it is read. */
+/** A rule after the schema. */
 export type WrittenRule = z.output<typeof trafficRule>;
 
-/** A rule as it is planned. */
+/** A rule as argument of the plan. */
 export function trafficRuleOf(written: WrittenRule): TrafficRule {
   const { name, match, to, weights, redirect, respond, rewrite, ...others } = written;
   const action: RuleAction =

@@ -1,4 +1,4 @@
-/** The settings of security, as components take them. */
+/** The settings of security as arguments of components. */
 import type { z } from "zod";
 import type { MutualTlsArgs } from "../../../components/security/mutual-tls";
 import type { Authentication } from "../../../components/security/authentication";
@@ -7,24 +7,24 @@ import type { CallerLists } from "../../../components/security/caller-lists";
 
 import type { security } from "./security-settings";
 
-/** Who may come in and who may talk to whom. */
+/** Arguments for access, tokens and mutual TLS. */
 export interface SecuritySettings {
   readonly mtls: Required<Pick<MutualTlsArgs, "mode" | "namespaces">>;
-  /** Proxies in front of the gateway. Default 0. */
+  /** Number of proxies in front of the gateway. Default 0. */
   readonly trustedProxies: number;
   readonly access?: AccessLists & { readonly dryRun: boolean };
-  /** Other services of the mesh that may, or may not, ask the category API. */
+  /** Other services of the mesh that are allowed or denied at the category API. */
   readonly services?: CallerLists;
   readonly authentication?: Authentication;
   readonly networkPolicies: {
     /** Default true. */
     readonly enabled: boolean;
-    /** Namespaces whose pods may fetch metrics. Default the one of our Prometheus. */
+    /** Namespaces whose pods may fetch metrics. Default: that of this stack's Prometheus. */
     readonly scrapers: readonly string[];
   };
 }
 
-/** What is written, as components take it. */
+/** The arguments for the block `security`. */
 export function securitySettings(written: z.output<typeof security>): SecuritySettings {
   const { authentication, ...rest } = written;
   return {

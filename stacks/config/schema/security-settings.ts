@@ -16,7 +16,7 @@ const mtls = object(
       "STRICT",
     ),
     namespaces: map(
-      { pattern: LABEL, allowed: LABEL_RULE, of: "namespace" },
+      { pattern: LABEL, allowed: LABEL_RULE, kind: "namespace" },
       mode("Mode of this namespace."),
       "Namespace → mode, where it is not that of the mesh. The namespaces must exist.",
     ).prefault({}),

@@ -23,7 +23,7 @@ const plain = (description: string, example: string) =>
   text(/^\S(.*\S)?$/, "text that is not empty", { description, example });
 
 const tags = map(
-  { pattern: /^[A-Za-z_][\w.-]*$/, allowed: 'letters, digits, "_", "." and "-"', of: "tag" },
+  { pattern: /^[A-Za-z_][\w.-]*$/, allowed: 'letters, digits, "_", "." and "-"', kind: "tag" },
   object(
     {
       value: plain("Fixed value.", "production").exactOptional(),
@@ -74,7 +74,7 @@ export const tracing = object(
     ).exactOptional(),
     tags: tags.exactOptional(),
     namespaces: map(
-      { pattern: LABEL, allowed: LABEL_RULE, of: "namespace" },
+      { pattern: LABEL, allowed: LABEL_RULE, kind: "namespace" },
       object(
         { sampling: sampling.exactOptional(), tags: tags.exactOptional() },
         "What is different in a namespace.",

@@ -24,7 +24,7 @@ export const traffic = object(
     globalRateLimit: globalRateLimit.exactOptional(),
     circuitBreaker: circuitBreaker.exactOptional(),
     versions: map(
-      { pattern: LABEL, allowed: LABEL_RULE, of: "version" },
+      { pattern: LABEL, allowed: LABEL_RULE, kind: "version" },
       object(
         {
           loadBalancer: loadBalancer.exactOptional(),

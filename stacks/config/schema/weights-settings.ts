@@ -8,7 +8,7 @@ import { numeric } from "./number-fields";
 /** Version → percent or "rest". */
 export const weights = (description: string) =>
   map(
-    { pattern: LABEL, allowed: LABEL_RULE, of: "version" },
+    { pattern: LABEL, allowed: LABEL_RULE, kind: "version" },
     field(
       (value): Weight | Refused => {
         const weight = value === "rest" ? value : numeric(value);
