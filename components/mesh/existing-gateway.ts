@@ -11,7 +11,7 @@ import {
   type FoundObject,
   type FoundRoutesSpec,
 } from "./found-gateway";
-import { gatewayListeners } from "./gateway-listeners";
+import { gatewayListeners } from "./gateway-objects";
 import { labelSelector, type GatewayPods } from "../kubernetes/pods";
 import { guarded, withoutCluster } from "../kubernetes/ownership";
 import { urlHost } from "./url-host";

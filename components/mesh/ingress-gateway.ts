@@ -1,4 +1,4 @@
-import { defined } from "../istio/defined";
+import { defined } from "../istio/without-undefined";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { EnvoyFilter } from "../istio/envoy-filter";
@@ -6,7 +6,7 @@ import { NODE_PORTS, TlsTermination, type GatewayTls, type NodePorts } from "../
 import type { ServiceIdentity } from "../security/identity";
 import { clientPatches } from "./gateway-clients";
 import { everyPodLabelled, GATEWAY_LABEL } from "../readiness/gateway-label";
-import { gatewayListeners } from "./gateway-listeners";
+import { gatewayListeners } from "./gateway-objects";
 import type { GatewayPods } from "../kubernetes/pods";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "../kubernetes/helm-chart";
 import { RESTRICTED } from "../kubernetes/pod-security";

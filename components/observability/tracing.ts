@@ -1,5 +1,5 @@
 /** Tracing of a mesh, as Istio's extension provider and Telemetry spec. */
-import { defined } from "../istio/defined";
+import { defined } from "../istio/without-undefined";
 import type { Tracing as TracingSpec } from "../istio/telemetry";
 import { collectorAccess, collectorAddress, type Collector, type CollectorAccess } from "./collector";
 

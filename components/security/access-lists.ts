@@ -1,8 +1,8 @@
-import { defined } from "../istio/defined";
+import { defined } from "../istio/without-undefined";
 import type { AuthorizationPolicySpec, AuthorizationRule, Source } from "../istio/authorization-policy";
 import { claimKey, type ClaimValues } from "../traffic/claims";
 import { UNREADABLE_CLIENTS } from "./client-address";
-import { allBut } from "./complement";
+import { allBut } from "./deny-all-but";
 import { operationOf, toOperation, type RequestCondition } from "./request-condition";
 
 /** Requests that the gateway allows or denies. At least one condition is given, and all given ones must hold. */

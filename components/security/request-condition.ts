@@ -1,4 +1,4 @@
-import { defined } from "../istio/defined";
+import { defined } from "../istio/without-undefined";
 import type { AuthorizationRule, Operation } from "../istio/authorization-policy";
 import { spellings, type RoutedPath } from "../traffic/paths";
 

@@ -4,7 +4,7 @@
  * Sources: Istio DestinationRule, ConnectionPoolSettings and OutlierDetection; Envoy, circuit breaking and outlier
  * detection. Each gateway pod counts for itself, and for each version separately.
  */
-import { defined } from "../istio/defined";
+import { defined } from "../istio/without-undefined";
 import { duration } from "../istio/duration";
 import type {
   ConnectionPoolSettings,

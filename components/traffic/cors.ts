@@ -1,4 +1,4 @@
-import { defined } from "../istio/defined";
+import { defined } from "../istio/without-undefined";
 import type { CorsPolicySpec, StringMatch } from "../istio/virtual-service";
 import type { HeaderChanges } from "./headers";
 import { literal } from "./regex";

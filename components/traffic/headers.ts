@@ -1,4 +1,4 @@
-import { defined } from "../istio/defined";
+import { defined } from "../istio/without-undefined";
 import type { HeaderOperations, HttpRoute } from "../istio/virtual-service";
 
 /** Header names → values for `set` (replaces) and `add` (appends); names for `remove`. `host` is changed by a rewrite instead. */

@@ -3,7 +3,7 @@
  *
  * Sources: Istio DestinationRule, LoadBalancerSettings and LocalityLoadBalancerSetting; Envoy, LeastRequestLbConfig.
  */
-import { defined } from "../istio/defined";
+import { defined } from "../istio/without-undefined";
 import type { LoadBalancerSettings } from "../istio/destination-rule";
 import { duration } from "../istio/duration";
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";

@@ -1,5 +1,5 @@
 /** The requests that a rule matches, as settings and as Istio's HTTPMatchRequest. */
-import { defined } from "../istio/defined";
+import { defined } from "../istio/without-undefined";
 import type { HttpMatchRequest, StringMatch } from "../istio/virtual-service";
 import { claimHeader, type ClaimValues } from "./claims";
 import { embedded, literal } from "./regex";

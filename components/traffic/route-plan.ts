@@ -1,4 +1,4 @@
-import { defined } from "../istio/defined";
+import { defined } from "../istio/without-undefined";
 import type { DestinationRuleSpec } from "../istio/destination-rule";
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
 import type { Destination, HttpMatchRequest, HttpRoute, VirtualServiceSpec } from "../istio/virtual-service";

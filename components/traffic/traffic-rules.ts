@@ -1,4 +1,4 @@
-import { defined } from "../istio/defined";
+import { defined } from "../istio/without-undefined";
 import type { Destination, HttpDirectResponse, HttpRedirect, HttpRoute } from "../istio/virtual-service";
 import { duration } from "../istio/duration";
 import { CORS_ANSWER, corsSpec, type CorsPolicy } from "./cors";

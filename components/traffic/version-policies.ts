@@ -1,5 +1,5 @@
 /** Policies between a proxy and the pods of a version (Istio: DestinationRule, TrafficPolicy). */
-import { defined } from "../istio/defined";
+import { defined } from "../istio/without-undefined";
 import type { TrafficPolicy } from "../istio/destination-rule";
 import {
   circuitBreakerOf,
