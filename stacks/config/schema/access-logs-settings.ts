@@ -6,7 +6,10 @@ import { duration } from "./number-fields";
 
 export const accessLogs = object(
   {
-    enabled: withDefault(flag({ description: "Whether proxies log; the block alone says so too." }), true),
+    enabled: withDefault(
+      flag({ description: "Whether proxies log. Default true if the block exists." }),
+      true,
+    ),
     encoding: withDefault(
       choice(["json", "text"], { description: 'An object or `field="value"` pairs for each request.' }),
       "json",

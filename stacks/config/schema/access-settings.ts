@@ -80,7 +80,7 @@ export const access = object(
     allow: list(accessEntry, ENTRIES, "Only these requests are allowed. Default: all.").exactOptional(),
     dryRun: withDefault(
       flag({
-        description: "Refuse nothing: say in access logs and Envoy's statistics what would be refused.",
+        description: "Refuse nothing. Access logs and Envoy's statistics show what would be refused.",
       }),
       false,
     ),

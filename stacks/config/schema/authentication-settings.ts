@@ -169,7 +169,7 @@ const jwt = object(
 
 export const authentication = object(
   {
-    jwt: list(jwt, "a list of issuers, each once", "Issuers whose tokens are taken."),
+    jwt: list(jwt, "a list of issuers, each once", "Issuers whose tokens are accepted."),
     required: list(
       object(condition, "Requests, by everything that is given.").superRefine(
         someCondition(["paths", "methods"]),

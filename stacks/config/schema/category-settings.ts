@@ -107,7 +107,7 @@ export const category = object(
     ),
     readyTimeout: duration("seconds", 1000, 3_600_000, {
       description:
-        "How long the pods of a version may take to get ready; then the update fails. When absent 180s, for profile shopizer 600s.",
+        "Time limit for the pods of a version to get ready, after which the update fails. Default 180s, for profile shopizer 600s.",
       range: 'from "1s" to "1h"',
       example: "180s",
     }).exactOptional(),

@@ -8,7 +8,7 @@ import { field, flag, freeForm, refuse, refuseAs, text, withDefault } from "./fi
 import { quantity } from "./number-fields";
 
 const enabled = withDefault(
-  flag({ description: "Whether it is installed; the block alone says so too." }),
+  flag({ description: "Whether it is installed. Default true if the block exists." }),
   true,
 );
 

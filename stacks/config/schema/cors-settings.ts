@@ -46,10 +46,10 @@ export const cors = object(
     methods: list(
       choice(METHODS, { description: "A method." }),
       "a list of methods, each once",
-      "Methods that a page may use beside GET, HEAD and POST.",
+      "Methods that a page may use in addition to GET, HEAD and POST.",
     ).exactOptional(),
-    headers: names("Request headers that a page may send beside the safelisted ones."),
-    expose: names("Response headers that a page may read beside the safelisted ones."),
+    headers: names("Request headers that a page may send in addition to the safelisted ones."),
+    expose: names("Response headers that a page may read in addition to the safelisted ones."),
     maxAge: duration("seconds", 1000, 86_400_000, {
       description: "How long a browser may remember the answer to a preflight.",
       range: 'from "1s" to "24h"',

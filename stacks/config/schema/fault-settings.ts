@@ -36,5 +36,5 @@ export const fault = orNone(
     "Faults made on purpose: at least one of delay and abort.",
   ),
   "an object with delay, abort, allowInProduction",
-  "Faults made on purpose, to see what clients do with them.",
+  "Injected faults, to test the clients.",
 );

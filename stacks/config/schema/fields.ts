@@ -152,7 +152,7 @@ export function orNone<S extends z.ZodType>(schema: S, otherwise: string, descri
         field((value) => (value === "none" ? ("none" as const) : refuse(...(isOff(value) ? ["none"] : []))), {
           title,
           const: "none",
-          description: `${description} "none" switches off what would hold otherwise.`,
+          description: `${description} "none" switches an inherited value off.`,
         }),
         schema,
       ],

@@ -143,7 +143,7 @@ export const gateway = object(
     tlsTermination: withDefault(
       choice(["gateway", "load-balancer"], {
         description:
-          "Where the TLS of clients ends. With load-balancer the gateway speaks HTTP, believes X-Forwarded-Proto and sends to HTTPS what came by HTTP.",
+          "Where the TLS of clients ends. With load-balancer the gateway serves HTTP, trusts X-Forwarded-Proto, and redirects requests that came by HTTP.",
       }),
       "gateway",
     ),

@@ -51,11 +51,11 @@ const changes = (names: Names, removed: Names, description: string) =>
   object(
     {
       set: values(names, "Header → value, in place of any that is there."),
-      add: values(names, "Header → value, beside any that is there."),
+      add: values(names, "Header → value, in addition to an existing one."),
       remove: list(
         text(removed.pattern, removed.allowed, { description: "Name of a header.", example: "x-debug" }),
         "a list of header names, each once",
-        "Headers that are taken away.",
+        "Headers to remove.",
       ).exactOptional(),
     },
     description,

@@ -66,13 +66,13 @@ const locality = orNone(
       failover: map(
         REGION,
         text(REGION.pattern, REGION.allowed, { description: "Region that takes over.", example: "eu-west" }),
-        "Region → region that takes over when it has no healthy pods left. Needs outlier detection.",
+        "Region → region that gets its requests when it has no healthy pods. Needs outlier detection.",
       ).exactOptional(),
     },
     "Where requests go by the place of the pods: exactly one of distribute and failover.",
   ),
   "an object with distribute, failover",
-  "Where requests go by the place of the pods. When absent, with outlier detection the nearest pods get all requests while they are healthy, without it all pods are alike; none: all alike.",
+  "Load balancing by the locality of the pods. Default: with outlier detection, the nearest pods get all requests while they are healthy; without it, all pods are equal. none: all are equal.",
 );
 
 export const loadBalancer = z

@@ -154,7 +154,7 @@ export const requestMatch = object(
     claims,
     sourceNamespace: text(LABEL, LABEL_RULE, {
       description:
-        "Namespace of the caller, for calls within the mesh to the service itself. Such a rule does not hold at the gateway.",
+        "Namespace of the caller, for calls within the mesh to the service itself. Such a rule does not apply at the gateway.",
       example: "shop",
     }).exactOptional(),
   },

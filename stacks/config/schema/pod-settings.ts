@@ -27,7 +27,7 @@ export const autoscaler = object(
     maxReplicas: integer(1, 1000, { description: "Most pods.", example: 5 }),
     targetCpuPercent: withDefault(
       integer(1, 100, {
-        description: "CPU utilization to hold, in percent of the CPU request.",
+        description: "Target of the CPU utilization, in percent of the CPU request.",
         example: 80,
       }),
       80,

@@ -13,12 +13,12 @@ export const policies = {
   headers: orNone(
     headers,
     "an object with request, response",
-    "Headers that are set, added and removed, on the way to a version and back.",
+    "Headers to set, add and remove, in requests to a version and in its responses.",
   ).exactOptional(),
   cors: orNone(
     cors,
     "an object with origins, methods, headers, expose, maxAge, credentials",
-    "Which pages of other origins may use the answers. The gateway answers preflights itself.",
+    "Origins whose pages may read the answers. The gateway answers preflights itself.",
   ).exactOptional(),
   timeout: timeout.exactOptional(),
   retries: retries.exactOptional(),
@@ -27,7 +27,7 @@ export const policies = {
   rateLimit: orNone(
     rateLimit,
     "an object with requests, per, burst",
-    "Most requests that a gateway pod lets through, for each rule; the others are answered 429.",
+    "Rate limit of each gateway pod for each rule. A request above it gets 429.",
   ).exactOptional(),
 };
 

@@ -22,7 +22,8 @@ export const rateLimit = object(
       "1s",
     ),
     burst: integer(1, 1_000_000, {
-      description: "Requests that may come at once: what the token bucket holds. Default: `requests`.",
+      description:
+        "Capacity of the token bucket: the number of requests that may come at once. Default: `requests`.",
       example: 20,
     }).exactOptional(),
   },

@@ -21,7 +21,7 @@ export const timeout = z
     field((value) => (value === "none" ? ("none" as const) : refuse()), {
       title: "none",
       const: "none",
-      description: '"none" switches off what would hold otherwise.',
+      description: '"none" switches an inherited value off.',
     }),
   ])
   .meta({
@@ -59,7 +59,7 @@ export const retries = orNone(
       }),
       perTryTimeout: duration("milliseconds", 1, 3_600_000, {
         description:
-          "Longest time of a try, the first one included. Only gateway-error, reset and 5xx try again what took longer.",
+          "Time limit of each try, including the first. A try that exceeds it is repeated only with gateway-error, reset or 5xx.",
         range: 'from "1ms" to "1h"',
         example: "2s",
       }).exactOptional(),
@@ -81,5 +81,5 @@ export const retries = orNone(
     }))
     .meta({ required: ["attempts"] }),
   "an object with attempts, perTryTimeout, on, writes",
-  "When a request is tried again. When absent, Istio's default: twice, if the service cannot have seen it.",
+  "Retries of a request. Default, as in Istio: two, if the service cannot have seen the request.",
 );

@@ -75,7 +75,7 @@ const respond = object(
 const rewrite = object(
   {
     path: path(
-      "In place of what the path of the match matched: its prefix, or all of an exact path.",
+      "Replaces the matched part of the path: the prefix, or the whole of an exact path.",
     ).exactOptional(),
     host: host("Host that the version is asked for."),
   },

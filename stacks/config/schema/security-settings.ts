@@ -11,7 +11,7 @@ const mtls = object(
   {
     mode: withDefault(
       mode(
-        "STRICT takes mutual TLS alone; PERMISSIVE takes plain text too, while clients get their sidecars.",
+        "STRICT accepts only mutual TLS. PERMISSIVE accepts plain text too, until all clients have a sidecar.",
       ),
       "STRICT",
     ),
@@ -51,7 +51,7 @@ export const security = object(
           list(
             text(LABEL, LABEL_RULE, { description: "A namespace.", example: "monitoring" }),
             "a list of namespaces, each once",
-            "Namespaces whose pods may fetch metrics, beside that of the Prometheus which is installed with `observability.prometheus`.",
+            "Namespaces whose pods may fetch metrics, in addition to that of `observability.prometheus`.",
           ),
           ["prometheus"],
         ),

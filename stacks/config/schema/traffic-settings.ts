@@ -31,10 +31,10 @@ export const traffic = object(
           circuitBreaker: circuitBreaker.exactOptional(),
           rateLimit: rateLimit.exactOptional(),
         },
-        "What one version does otherwise: its load balancer replaces shopzier:loadBalancer as a whole, each key of its circuit breaker the one of traffic.circuitBreaker. Its rate limit is one in each of its pods, beside those of the gateway.",
+        "The policies of one version. Its load balancer replaces shopzier:loadBalancer as a whole. Each key of its circuit breaker replaces that key of traffic.circuitBreaker. Its rate limit applies in each of its pods, in addition to those of the gateway.",
       ),
-      "Version name → what it does otherwise than all of them.",
+      "Version name → its own policies.",
     ).exactOptional(),
   },
-  "Where requests go, and what is done with them on the way. Policies hold for the requests of every rule that has no block of the same name.",
+  "Routing of requests, and their policies. A policy applies to the requests of every rule that has no block of the same name.",
 ).meta({ required: ["weights"] });
