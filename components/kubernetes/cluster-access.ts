@@ -118,7 +118,7 @@ export function isFinal(error: unknown): boolean {
 const REPEAT_MS = 200;
 
 /**
- * Asks once more while the cluster cannot answer: no connection, too many requests (429), an error of its own (5xx).
+ * Asks once more while the cluster cannot answer: no connection, too many requests (429), a server error (5xx).
  *
  * @throws any other error of `ask`; the last one when `signal` ends the wait.
  */
