@@ -17,9 +17,9 @@ export interface ObjectKey {
 }
 
 /**
- * The object in the cluster; without `live` where it does not exist.
+ * The object in the cluster; without `live` where it does not exist. A cluster that cannot answer is asked again ({@link answer}).
  *
- * @throws the error of the API server, except 404, or of the connection to it.
+ * @throws the error of the API server, except 404; when `signal` ends the wait, the last error of the connection too.
  */
 export async function readObject(
   { client, config }: KubernetesAccess,
@@ -28,9 +28,9 @@ export async function readObject(
 ): Promise<{ readonly live?: LiveObject }> {
   const api = config.makeApiClient(client.CustomObjectsApi);
   try {
-    const live: unknown = await api.getNamespacedCustomObject(
-      { ...PLACES[kind], namespace, name },
-      endingWith(client, signal),
+    const live: unknown = await answer(
+      () => api.getNamespacedCustomObject({ ...PLACES[kind], namespace, name }, endingWith(client, signal)),
+      signal,
     );
     return { live: live as LiveObject };
   } catch (error) {
@@ -40,9 +40,9 @@ export async function readObject(
 }
 
 /**
- * The specs of all objects of a kind in the cluster.
+ * The specs of all objects of a kind in the cluster. A cluster that cannot answer is asked again.
  *
- * @throws the error of the API server or of the connection to it.
+ * @throws as {@link readObject}, and for 404.
  */
 export async function readSpecs<Spec>(
   { client, config }: KubernetesAccess,
@@ -50,9 +50,10 @@ export async function readSpecs<Spec>(
   signal: AbortSignal,
 ): Promise<readonly Spec[]> {
   const api = config.makeApiClient(client.CustomObjectsApi);
-  const { items } = (await api.listClusterCustomObject(PLACES[kind], endingWith(client, signal))) as {
-    readonly items: readonly { readonly spec: Spec }[];
-  };
+  const { items } = (await answer(
+    () => api.listClusterCustomObject(PLACES[kind], endingWith(client, signal)),
+    signal,
+  )) as { readonly items: readonly { readonly spec: Spec }[] };
   return items.map(({ spec }) => spec);
 }
 
@@ -68,7 +69,7 @@ export async function proveCluster(
   uid: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const { live } = await answer(() => readObject(access, key, signal), signal);
+  const { live } = await readObject(access, key, signal);
   const other = otherObject(live, uid);
   if (other === undefined) return;
   throw new FinalError(

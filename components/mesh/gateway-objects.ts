@@ -14,7 +14,8 @@ import {
 } from "../security/gateway-servers";
 import { serversTaken } from "../readiness/gateway-tls";
 import { certificatesHeld } from "../readiness/certificates";
-import { changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
+import { PROPAGATION_TIMEOUT_SECONDS } from "../readiness/propagation";
+import type { ClusterAccess } from "../kubernetes/cluster-access";
 import type { GatewayPods } from "../kubernetes/pods";
 
 /** Ports, hosts and certificates of gateway pods. */
@@ -70,7 +71,7 @@ export function gatewayListeners(
       },
     );
   const certificates = tls ? tlsOfHosts(hosts, tls) : [];
-  const timeoutSeconds = args.certificateTimeoutSeconds ?? 60;
+  const timeoutSeconds = args.certificateTimeoutSeconds ?? PROPAGATION_TIMEOUT_SECONDS;
   const proof: pulumi.Input<pulumi.Resource>[] = [];
   if (certificates.length > 0 && timeoutSeconds > 0) {
     const fetched = listener("certificates", certificateServers(certificates, name), []);
@@ -80,8 +81,7 @@ export function gatewayListeners(
       timeoutSeconds,
       cluster: args.cluster,
     });
-    const done: pulumi.Output<unknown> = changesCluster() ? held : fetched.urn;
-    proof.push(done.apply((): pulumi.Resource => fetched));
+    proof.push(held.apply((): pulumi.Resource => fetched));
   }
   const redirects = http && tls !== undefined && (tls.redirect ?? true);
   // The redirect binds to the Gateway of plain HTTP. Other routes may bind to it if they must answer by HTTP.

@@ -9,21 +9,15 @@ import {
   type HostsTls,
   type SecretDump,
 } from "../security/tls-secrets";
-import { apiMessage, changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
-import { proveCluster } from "../kubernetes/live-object";
-import type { GatewayPods } from "../kubernetes/pods";
-import { GatewayProxies, lagOfPods } from "./gateway-proxies";
+import { apiMessage, changesCluster } from "../kubernetes/cluster-access";
+import { lagOfGateway, type GatewayWait } from "./gateway-proxies";
 import { withoutStack } from "../kubernetes/without-stack";
 
-export interface CertificatesArgs {
-  readonly gateway: GatewayPods;
-  readonly cluster?: ClusterAccess;
+/** The update fails after the time limit. */
+export interface CertificatesArgs extends GatewayWait {
   readonly tls: readonly HostsTls[];
-  /** The update fails after this time. */
-  readonly timeoutSeconds: number;
 }
 
-const POLL_MS = 100;
 /** A Secret that exists reaches Envoy in less time; only one that is missing gets a hint. */
 const HINT_MS = 3000;
 
@@ -48,17 +42,15 @@ export function certificatesHeld(listeners: Gateway, args: CertificatesArgs): pu
 
 async function held(
   listeners: Gateway,
-  { name, namespace, uid }: { readonly name: string; readonly namespace: string; readonly uid: string },
-  { gateway, cluster = {}, tls, timeoutSeconds }: CertificatesArgs,
+  metadata: Parameters<typeof lagOfGateway>[0],
+  { tls, ...wait }: CertificatesArgs,
 ): Promise<void> {
-  const proxies = await GatewayProxies.connect(gateway, cluster);
+  const { gateway, timeoutSeconds } = wait;
   const hintAt = Date.now() + HINT_MS;
   const commands = new Set<string>();
   let last: SecretDump = {};
   try {
-    const limit = AbortSignal.timeout(timeoutSeconds * 1000);
-    await proveCluster(proxies.access, { kind: "Gateway", namespace, name }, uid, limit);
-    const lag = await lagOfPods(proxies, { timeoutSeconds, pollMs: POLL_MS }, async (pod, signal) => {
+    const lag = await lagOfGateway(metadata, wait, async (proxies, pod, signal) => {
       const dump = (last = await proxies.admin<SecretDump>(pod, secretsQuestion(tls), signal));
       const missing = missingCertificates(dump, tls);
       for (const one of missing) {
@@ -88,7 +80,5 @@ async function held(
       void pulumi.log.warn(problem, listeners);
   } catch (error) {
     throw new Error(apiMessage(error), { cause: error });
-  } finally {
-    await proxies.close();
   }
 }

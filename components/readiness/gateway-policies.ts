@@ -9,6 +9,9 @@ import type { JwtRuleSpec, RequestAuthenticationSpec } from "../istio/request-au
 import type { GatewayPolicies, Written } from "../security/written-policies";
 import { heldConditions, writtenConditions, type Tree } from "./policy-conditions";
 
+/** Question to Envoy for its listeners; {@link ListenerDump} is the answer. */
+export const LISTENERS_QUESTION = "config_dump?resource=dynamic_listeners";
+
 /** The part that is read of `GET config_dump?resource=dynamic_listeners`. */
 export interface ListenerDump {
   readonly configs?: readonly {

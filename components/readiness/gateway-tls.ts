@@ -1,14 +1,10 @@
 /** Compares the HTTPS servers of the gateways' proxies with the Gateway object: hosts, lowest TLS version, client certificates. */
 import * as pulumi from "@pulumi/pulumi";
 import type { Gateway, Server } from "../istio/gateway";
-import { apiMessage, changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
-import { proveCluster } from "../kubernetes/live-object";
-import type { GatewayPods } from "../kubernetes/pods";
+import { apiMessage, changesCluster } from "../kubernetes/cluster-access";
 import { withoutStack } from "../kubernetes/without-stack";
-import type { ListenerDump } from "./gateway-policies";
-import { GatewayProxies, lagOfPods } from "./gateway-proxies";
-
-const POLL_MS = 100;
+import { LISTENERS_QUESTION, type ListenerDump } from "./gateway-policies";
+import { lagOfGateway, type GatewayWait } from "./gateway-proxies";
 
 /**
  * How a proxy's listeners differ from the HTTPS servers among `servers`, in words; undefined where they do not (Istio:
@@ -47,35 +43,19 @@ const tlsText = (version: string, mutual: boolean): string =>
 export function serversTaken(
   written: Gateway,
   servers: readonly Server[],
-  args: {
-    readonly gateway: GatewayPods;
-    readonly cluster: ClusterAccess | undefined;
-    readonly timeoutSeconds: number;
-  },
+  wait: GatewayWait,
 ): pulumi.Output<void> {
-  return written.metadata.apply(async ({ name, namespace, uid }) => {
+  return written.metadata.apply(async (metadata) => {
     if (!changesCluster()) return;
-    const { gateway, cluster, timeoutSeconds } = args;
     try {
-      const proxies = await GatewayProxies.connect(gateway, cluster ?? {});
-      try {
-        const limit = AbortSignal.timeout(timeoutSeconds * 1000);
-        await proveCluster(proxies.access, { kind: "Gateway", namespace, name }, uid, limit);
-        const lag = await lagOfPods(proxies, { timeoutSeconds, pollMs: POLL_MS }, async (pod, signal) =>
-          serverLag(
-            await proxies.admin<ListenerDump>(pod, "config_dump?resource=dynamic_listeners", signal),
-            servers,
-          ),
-        );
-        if (lag !== undefined) {
-          throw new Error(
-            `The gateways do not serve HTTPS as written within ${timeoutSeconds} s:\n${lag}\n` +
-              "Nothing was deleted. Once the reason is gone, run the same command again.",
-          );
-        }
-      } finally {
-        await proxies.close();
-      }
+      const lag = await lagOfGateway(metadata, wait, async (proxies, pod, signal) =>
+        serverLag(await proxies.admin<ListenerDump>(pod, LISTENERS_QUESTION, signal), servers),
+      );
+      if (lag === undefined) return;
+      throw new Error(
+        `The gateways do not serve HTTPS as written within ${wait.timeoutSeconds} s:\n${lag}\n` +
+          "Nothing was deleted. Once the reason is gone, run the same command again.",
+      );
     } catch (error) {
       throw withoutStack(new Error(apiMessage(error), { cause: error }));
     }

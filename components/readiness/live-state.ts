@@ -1,5 +1,5 @@
 import type { RequestAuthenticationSpec } from "../istio/request-authentication";
-import { answer, FinalError, type KubernetesAccess } from "../kubernetes/cluster-access";
+import { FinalError, type KubernetesAccess } from "../kubernetes/cluster-access";
 import { drift } from "../kubernetes/drift";
 import { proveCluster, readObject, readSpecs, type ObjectKey } from "../kubernetes/live-object";
 
@@ -61,7 +61,7 @@ export class LiveState {
     const signal = AbortSignal.timeout(this.timeoutSeconds * 1000);
     try {
       const access = (await this.connection)?.access;
-      return access && (await answer(() => question(access, signal), signal));
+      return access && (await question(access, signal));
     } catch (error) {
       if (error instanceof FinalError || signal.aborted) throw error;
       return undefined;

@@ -12,7 +12,7 @@ import {
 import type { GatewayPods } from "../kubernetes/pods";
 import { GatewayProxies, lagOfPods } from "./gateway-proxies";
 import type { GatewayAccess } from "../security/gateway-access";
-import { pendingLag, policyLag, type ListenerDump } from "./gateway-policies";
+import { LISTENERS_QUESTION, pendingLag, policyLag, type ListenerDump } from "./gateway-policies";
 import { LiveState } from "./live-state";
 import {
   expectedRoutes,
@@ -48,7 +48,6 @@ export interface PropagationBarrierArgs {
 }
 
 const ROUTES = "config_dump?resource=dynamic_route_configs";
-const LISTENERS = "config_dump?resource=dynamic_listeners";
 
 /** Wait before the second question to Envoy. */
 const POLL_MS = 50;
@@ -152,7 +151,7 @@ export class PropagationBarrier {
             patches && patchesLag(routes, metadata, patches.mark),
           ];
           if (patches || access.length + tokens.length > 0) {
-            const listeners = await proxies.admin<ListenerDump>(pod, LISTENERS, signal);
+            const listeners = await proxies.admin<ListenerDump>(pod, LISTENERS_QUESTION, signal);
             lags.push(
               patches && pendingLag(listeners, routeConfigsOf(routes, metadata)),
               policyLag(listeners, { access, tokens }, issuers),

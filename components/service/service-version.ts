@@ -82,7 +82,7 @@ export class ServiceVersion extends pulumi.ComponentResource {
     const child = {
       parent: this,
       dependsOn: opts.dependsOn,
-      // Before 0.2 the objects of a version were children of the VersionedService itself.
+      // Older states have the objects of a version as children of the VersionedService itself.
       aliases: [{ parent: opts.parent ?? pulumi.rootStackResource }],
     };
 
