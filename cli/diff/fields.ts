@@ -1,0 +1,86 @@
+/** The fields in which two objects differ, as text of one line. */
+import { defined } from "../../components/istio/without-undefined";
+import type { SettingChange } from "./report";
+
+type Field = Omit<SettingChange, "object">;
+
+/** Longest text of a value. */
+const LONGEST = 100;
+
+/** By what items of a list are told apart (Kubernetes: merge keys; Istio: names). */
+const IDENTITY = ["name", "number", "host", "key", "containerPort", "port", "issuer"] as const;
+
+/**
+ * What differs between two values, by path. Lists of texts and numbers are compared as sets and said by what is added and what
+ * is taken out. Lists of objects are paired by their names, and without names by their places.
+ */
+export function fieldChanges(before: unknown, after: unknown, path = ""): Field[] {
+  const [a, b] = [before ?? undefined, after ?? undefined];
+  if (isObject(a) && isObject(b)) {
+    const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+    return keys.flatMap((key) => fieldChanges(a[key], b[key], path === "" ? key : `${path}.${key}`));
+  }
+  if (Array.isArray(a) && Array.isArray(b)) {
+    const [left, right]: [unknown[], unknown[]] = [a, b];
+    const plain = [...left, ...right].every((item) => !isObject(item) && !Array.isArray(item));
+    return plain ? listChange(left, right, path) : itemChanges(left, right, path);
+  }
+  return text(a) === text(b) ? [] : [change(path, a, b)];
+}
+
+function listChange(a: readonly unknown[], b: readonly unknown[], path: string): Field[] {
+  const [removed, added] = [text(some(without(a, b))), text(some(without(b, a)))];
+  if (removed !== undefined || added !== undefined) return [defined({ field: path, removed, added })];
+  return text(a) === text(b) ? [] : [change(`${path} (order)`, a, b)];
+}
+
+const without = (a: readonly unknown[], b: readonly unknown[]): unknown[] =>
+  a.filter((item) => !b.includes(item));
+const some = (items: readonly unknown[]): unknown => (items.length > 0 ? items : undefined);
+
+function itemChanges(a: readonly unknown[], b: readonly unknown[], path: string): Field[] {
+  const [left, right] = [named(a), named(b)];
+  return [...new Set([...left.keys(), ...right.keys()])].flatMap((key) =>
+    fieldChanges(left.get(key), right.get(key), `${path}[${key}]`),
+  );
+}
+
+function named(items: readonly unknown[]): Map<string, unknown> {
+  const found = new Map<string, unknown>();
+  items.forEach((item, index) => {
+    const key = isObject(item) ? IDENTITY.map((name) => item[name]).find(isScalar) : undefined;
+    const name = key === undefined ? String(index) : String(key);
+    found.set(found.has(name) ? `${name}#${index}` : name, item);
+  });
+  return found;
+}
+
+const change = (field: string, before: unknown, after: unknown): Field =>
+  defined({ field, before: text(before), after: text(after) });
+
+/** Of one line and bounded. Undefined for what is absent. */
+function text(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  const whole = Array.isArray(value) && !value.some(isObject) ? value.map(line).join(", ") : line(value);
+  return whole.length > LONGEST ? `${whole.slice(0, LONGEST - 1)}…` : whole;
+}
+
+/** As YAML of one line would have it, without quotes. */
+function line(value: unknown): string {
+  if (typeof value === "string") return value.replace(/\s+/g, " ").trim();
+  return isScalar(value)
+    ? String(value)
+    : JSON.stringify(value)
+        .replaceAll('"', "")
+        .replace(/([:,])/g, "$1 ");
+}
+
+const isScalar = (value: unknown): value is string | number | boolean =>
+  typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A record without some of its fields. */
+export const except = (value: object, ...fields: readonly string[]): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(value).filter(([key]) => !fields.includes(key)));

@@ -1,0 +1,196 @@
+/** Which rules of VirtualServices send requests elsewhere than before. */
+import { isDeepStrictEqual } from "node:util";
+import type { WrittenRoute, WrittenVirtualServiceSpec } from "../../components/simulator/written-objects";
+import type { KubernetesObject } from "../side";
+import { byKey, ofKind, type WithSpec } from "./istio-objects";
+import { takesAll } from "./match-coverage";
+import { matchWords } from "./match-words";
+import { podsBehind, serviceOf, type Pods } from "./pods";
+import type { RuleChange, Share, Target } from "./report";
+
+type VirtualService = WithSpec<WrittenVirtualServiceSpec>;
+type PodsOf = (destination: { host: string; subset?: string }, namespace: string) => Pods | undefined;
+
+export interface RuleOptions {
+  /** Requests per second of each rule. Default: unknown. */
+  readonly rate?: number;
+}
+
+/** The rules that differ, in the order of the objects and of their rules. */
+export function ruleChanges(
+  before: readonly KubernetesObject[],
+  after: readonly KubernetesObject[],
+  options: RuleOptions = {},
+): RuleChange[] {
+  const [left, right] = [before, after].map((objects) => byKey(ofKind(objects, "VirtualService")));
+  const [podsBefore, podsAfter] = [podsBehind(before), podsBehind(after)];
+  const keys = [...new Set([...(right?.keys() ?? []), ...(left?.keys() ?? [])])];
+  return keys.flatMap((key) => {
+    const [old, now] = [left?.get(key), right?.get(key)];
+    const object = now ?? old;
+    if (!object) return [];
+    const one = (service: VirtualService | undefined, pods: PodsOf): ReadRule[] =>
+      service ? read(service, [old, now], pods, options) : [];
+    const hosts = object.spec.hosts ?? [];
+    const virtualService = `${object.metadata.namespace ?? ""}/${object.metadata.name}`;
+    return changes(one(old, podsBefore), one(now, podsAfter)).map((change) => ({
+      virtualService,
+      hosts,
+      ...change,
+    }));
+  });
+}
+
+interface ReadRule {
+  readonly name: string;
+  readonly written: WrittenRoute;
+  readonly target: Target;
+  readonly unreachable: boolean;
+}
+
+function read(
+  service: VirtualService,
+  both: readonly (VirtualService | undefined)[],
+  pods: PodsOf,
+  options: RuleOptions,
+): ReadRule[] {
+  const namespace = service.metadata.namespace ?? "";
+  const hosts = new Set(
+    both.flatMap((one) =>
+      (one?.spec.http ?? []).flatMap(({ route }) => (route ?? []).map(({ destination }) => destination.host)),
+    ),
+  );
+  const rules = service.spec.http ?? [];
+  return rules.map((written, index) => ({
+    name: written.name || `${index + 1}.`,
+    written,
+    target: target(written, namespace, hosts.size > 1, pods, options),
+    unreachable: takesAll(rules.slice(0, index), written),
+  }));
+}
+
+function target(
+  { redirect, directResponse, delegate, route = [] }: WrittenRoute,
+  namespace: string,
+  several: boolean,
+  pods: PodsOf,
+  { rate }: RuleOptions,
+): Target {
+  if (delegate) return { kind: "delegate", to: `${delegate.namespace ?? namespace}/${delegate.name}` };
+  if (redirect) {
+    const { scheme, authority, uri, redirectCode = 301 } = redirect;
+    const to = `${scheme ? `${scheme}://` : ""}${authority ?? ""}${uri ?? ""}`;
+    return { kind: "redirect", to: `${redirectCode} ${to}`.trim() };
+  }
+  if (directResponse) return { kind: "answer", status: directResponse.status };
+  const weights = route.length === 1 ? [1] : route.map(({ weight }) => weight ?? 0);
+  const sum = weights.reduce((a, b) => a + b, 0);
+  const shares = route.map(({ destination }, index): Share => {
+    const percent = sum === 0 ? 0 : (100 * (weights[index] ?? 0)) / sum;
+    const behind = pods(destination, namespace)?.count;
+    return {
+      to: destinationName(destination, namespace, several),
+      percent,
+      ...(behind !== undefined && { pods: behind }),
+      ...(behind !== undefined &&
+        behind > 0 &&
+        rate !== undefined && { perPod: (rate * percent) / 100 / behind }),
+    };
+  });
+  return { kind: "split", shares };
+}
+
+/** A subset alone where all rules go to one service. */
+function destinationName(
+  { host, subset }: { host: string; subset?: string },
+  namespace: string,
+  several: boolean,
+): string {
+  if (subset && !several) return subset;
+  const service = serviceOf(host, namespace);
+  const name = service
+    ? service.namespace === namespace
+      ? service.name
+      : `${service.name}.${service.namespace}`
+    : host;
+  return subset ? `${name} ${subset}` : name;
+}
+
+type Change = Omit<RuleChange, "virtualService" | "hosts">;
+
+function changes(before: readonly ReadRule[], after: readonly ReadRule[]): Change[] {
+  const pairs = paired(before, after);
+  const stay = longestInOrder(after.map((rule) => before.indexOf(pairs.get(rule) ?? rule)));
+  const now = after.flatMap((rule, index): Change[] => {
+    const old = pairs.get(rule);
+    const own = {
+      rule: rule.name,
+      match: matchWords(rule.written.match),
+      after: rule.target,
+      ...(rule.unreachable && { unreachable: true as const }),
+    };
+    if (!old) return [{ kind: "added", ...own }];
+    const both = { before: old.target, ...own };
+    const same =
+      isDeepStrictEqual(withoutPods(old.target), withoutPods(rule.target)) &&
+      isDeepStrictEqual(old.written.match, rule.written.match) &&
+      old.unreachable === rule.unreachable;
+    if (!same) return [{ kind: "changed", ...both }];
+    return stay.has(index) ? [] : [{ kind: "moved", ...both }];
+  });
+  const kept = new Set(pairs.values());
+  const gone = before
+    .filter((rule) => !kept.has(rule))
+    .map((rule): Change => ({
+      kind: "removed",
+      rule: rule.name,
+      match: matchWords(rule.written.match),
+      before: rule.target,
+    }));
+  return [...now, ...gone];
+}
+
+/** By name where it is the only one of its name, else by what it matches. */
+function paired(before: readonly ReadRule[], after: readonly ReadRule[]): Map<ReadRule, ReadRule> {
+  const pairs = new Map<ReadRule, ReadRule>();
+  const free = new Set(before);
+  const pair = (same: (a: ReadRule, b: ReadRule) => boolean): void => {
+    for (const rule of after) {
+      if (pairs.has(rule)) continue;
+      const old = [...free].find((one) => same(one, rule));
+      if (old) {
+        pairs.set(rule, old);
+        free.delete(old);
+      }
+    }
+  };
+  pair((a, b) => Boolean(a.written.name) && a.written.name === b.written.name);
+  pair((a, b) => isDeepStrictEqual(a.written.match, b.written.match) && !a.written.name && !b.written.name);
+  return pairs;
+}
+
+/** Pods are no part of where requests go. */
+function withoutPods(target: Target): unknown {
+  return target.kind === "split" ? target.shares.map(({ to, percent }) => [to, percent]) : target;
+}
+
+/** The indexes of a longest increasing row, which keep their order; -1 is none. */
+function longestInOrder(values: readonly number[]): Set<number> {
+  const best: { readonly length: number; readonly previous: number }[] = [];
+  values.forEach((value, index) => {
+    let found = { length: 1, previous: -1 };
+    for (let i = 0; i < index; i++) {
+      const length = (best[i]?.length ?? 0) + 1;
+      const earlier = values[i] ?? -1;
+      if (earlier >= 0 && earlier < value && length > found.length) found = { length, previous: i };
+    }
+    best.push(value < 0 ? { length: 0, previous: -1 } : found);
+  });
+  const kept = new Set<number>();
+  let at = best.reduce((top, { length }, index) => (length > (best[top]?.length ?? 0) ? index : top), 0);
+  while (at >= 0 && values[at] !== undefined && (values[at] ?? -1) >= 0) {
+    kept.add(at);
+    at = best[at]?.previous ?? -1;
+  }
+  return kept;
+}
