@@ -39,7 +39,10 @@ describe("the report of an edit", () => {
     const unedited = new Map<string, ReturnType<typeof sideOf>>();
     for (const { title, stack, first = {}, edit } of EDITS) {
       const key = stack + JSON.stringify(first);
-      const before = await (unedited.get(key) ?? sideOf(stack, (config) => set(config, first)));
+      const before = await (unedited.get(key) ??
+        sideOf(stack, (config) => {
+          set(config, first);
+        }));
       unedited.set(key, Promise.resolve(before));
       const after = await sideOf(stack, (config) => {
         set(config, first);
