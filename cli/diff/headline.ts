@@ -4,7 +4,7 @@ import { counted, number, settingRow, sharesOf, targetWords } from "./words";
 
 export function headline(report: Omit<Report, "headline">): string {
   const { title, error, risks, objects } = report;
-  if (error !== undefined) return `${title}: ${error.split("\n")[0] ?? ""}`;
+  if (error !== undefined) return `${title}: no report. ${(error.split("\n")[0] ?? "").replace(/:$/, ".")}`;
   const heavy = risks.filter(({ level }) => level === "high").length;
   const warning = heavy > 0 ? ` ${counted(heavy, "high risk")}.` : "";
   return `${title}: ${subject(report)}. ${objectWords(objects)}${warning}`;

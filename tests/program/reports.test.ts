@@ -60,6 +60,17 @@ describe("the report of an edit", () => {
     assert.equal(all, readFileSync(GOLDEN, "utf8"));
   });
 
+  it("is as the guide shows it", () => {
+    const guide = readFileSync(path.join(__dirname, "../../docs/diff.md"), "utf8");
+    const shown = [...guide.matchAll(/<!-- report: (.*) -->\n\n```text\n([\s\S]*?)```/g)];
+    assert.ok(shown.length >= 3);
+    for (const [, title = "", words] of shown) {
+      const report = reports.get(title);
+      assert.ok(report, title);
+      assert.equal(words, `${text(report, { width: 120 })}\n`, title);
+    }
+  });
+
   it("fits its schema", () => {
     reportFile.parse(JSON.parse(json([...reports.values()])));
   });

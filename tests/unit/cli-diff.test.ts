@@ -211,7 +211,7 @@ describe("a report", () => {
 
   it("of a preview that failed says so first", () => {
     const report = diff({ title: "prod", before: side(), after: side(), error: "error: no cluster\nmore" });
-    assert.equal(report.headline, "prod: error: no cluster");
+    assert.equal(report.headline, "prod: no report. error: no cluster");
     for (const format of [text(report), markdown(report), html([report])]) assert.match(format, /more/);
   });
 });
