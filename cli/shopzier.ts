@@ -2,6 +2,7 @@
 /** The command `shopzier`. Exit codes: 0 nothing to object, 1 a fault or a report that is not whole, 2 what --fail-on names. */
 import { Command } from "commander";
 import { diffCommand } from "./commands/diff";
+import { planCommand } from "./commands/plan";
 import { SourceError } from "./sources/source-error";
 
 const program = new Command("shopzier")
@@ -9,6 +10,7 @@ const program = new Command("shopzier")
   .version("0.1.0")
   .showHelpAfterError("(shopzier --help lists what there is)");
 diffCommand(program);
+planCommand(program);
 
 program.parseAsync().catch((error: unknown) => {
   // Any other error is a fault of this program, of which the stack says more.
