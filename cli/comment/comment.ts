@@ -9,8 +9,8 @@ import { gitHub } from "./github";
 import { gitLab } from "./gitlab";
 import { shortened } from "./shortened";
 
-/** In the place of a stack's title, which has no space. */
-const NO_REPORT = "no report";
+/** Of the comment that is about no single stack, in the place of a stack's title. */
+const ALL = "all stacks";
 
 /** A pull request's code writes the file, so it may not make more comments than this. */
 const MOST_COMMENTS = 30;
@@ -26,7 +26,8 @@ interface Wanted {
  * Comments are written as the user of GITHUB_TOKEN or GITLAB_TOKEN, and only its own are updated. They have the text that
  * this version makes of the report, so a pull request's code cannot write Markdown into them.
  *
- * A stack that nothing changes for gets a comment only if it has one already, or if nothing changes for any.
+ * A stack that nothing changes for gets a comment if it has one already, or is the only one. If nothing changes for any of
+ * several stacks, one comment says so.
  *
  * @param file what `shopzier diff --format json` wrote. If it is missing or broken, a comment says so.
  * @returns a line for each comment, or why there is none.
@@ -64,9 +65,9 @@ async function forgeOf(env: Environment, patience: Patience) {
 
 function wantedFor(file: string, forge: Forge): Wanted[] {
   const about = `<sub>Commit ${forge.commit.slice(0, 7)}${forge.run ? `, [run](${forge.run})` : ""}</sub>\n`;
-  const failure = (title: string, text: string, fresh: boolean): Wanted => ({
-    title: NO_REPORT,
-    body: [marker(NO_REPORT), `### ${title}`, text, about].join("\n\n"),
+  const ofAll = (title: string, text: string, fresh = true): Wanted => ({
+    title: ALL,
+    body: [marker(ALL), `### ${title}`, text, about].filter(Boolean).join("\n\n"),
     fresh,
   });
   let reports: readonly Report[];
@@ -78,18 +79,23 @@ function wantedFor(file: string, forge: Forge): Wanted[] {
   } catch (error) {
     if (!(error instanceof ReportFileError)) throw error;
     const text = `\`\`\`text\n${error.message}\n\`\`\`\n\nOther comments here are about earlier commits.`;
-    return [failure("No report about this commit", text, true)];
+    return [ofAll("No report about this commit", text)];
   }
-  const loud = reports.filter(changes);
-  const wanted = reports.map((report) => ({
-    title: report.title,
-    body: `${markdown(report)}\n${about}`,
-    fresh: loud.length === 0 || changes(report),
-  }));
-  if (wanted.length > MOST_COMMENTS) {
-    throw new CommentError(`${file} has ${wanted.length} reports, at most ${MOST_COMMENTS} make comments.`);
+  if (reports.length > MOST_COMMENTS) {
+    throw new CommentError(`${file} has ${reports.length} reports, at most ${MOST_COMMENTS} make comments.`);
   }
-  return [...wanted, failure("There is a report again", "An earlier commit had none.", false)];
+  const names = reports.map(({ title }) => `\`${title.replaceAll("`", "'")}\``).join(", ");
+  const quiet = !reports.some(changes);
+  return [
+    ...reports.map((report) => ({
+      title: report.title,
+      body: `${markdown(report)}\n${about}`,
+      fresh: changes(report) || reports.length === 1,
+    })),
+    quiet && reports.length > 1
+      ? ofAll("Nothing changes for requests", `Stacks: ${names}`)
+      : ofAll("What changes stands in the comment of each stack", "", false),
+  ];
 }
 
 function changes({ error, rules, settings, risks, requests, objects }: Report): boolean {

@@ -25,4 +25,8 @@ export interface Nothing {
   readonly nothing: string;
 }
 
+/** The newest commit alone is commented on: a run of an older one may end later, after a force push for instance. */
+export const outdated = (commit: string): string =>
+  `The report is about ${commit.slice(0, 7)}, which is the head of no open request any more. The newest commit's run comments.`;
+
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { Api, CommentError, type Patience, type Refused } from "./api";
-import type { Environment, Forge, Nothing } from "./forge";
+import { outdated, type Environment, type Forge, type Nothing } from "./forge";
 import { pullRequestOf } from "./github-event";
 
 const pull = z.object({
@@ -36,7 +36,6 @@ export async function gitHub(env: Environment, patience: Patience): Promise<Forg
   const api = new Api("GitHub", base, headers, explain, patience);
   const event = pullRequestOf(readFileSync(env.GITHUB_EVENT_PATH, "utf8"));
   if (event.kind === "none") return { nothing: event.why };
-  // The newest commit alone is commented on: a run of an older one may end later, after a force push for instance.
   let number: number;
   if (event.kind === "number") {
     number = event.number;
@@ -81,9 +80,6 @@ export async function gitHub(env: Environment, patience: Patience): Promise<Forg
     update: (id, body) => api.send("PATCH", `/repos/${repository}/issues/comments/${id}`, anything, { body }),
   };
 }
-
-const outdated = (sha: string): string =>
-  `The report is about ${sha.slice(0, 7)}, which is the head of no open pull request any more. The newest commit's run comments.`;
 
 function explain({ status, message, request }: Refused): string {
   const found = `GitHub refused ${request} (${status}): ${message}`;

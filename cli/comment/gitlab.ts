@@ -1,13 +1,14 @@
 import { z } from "zod";
 import { Api, CommentError, type Patience, type Refused } from "./api";
-import type { Environment, Forge } from "./forge";
+import { outdated, type Environment, type Forge, type Nothing } from "./forge";
 
 const user = z.object({ id: z.number() });
 const note = z.object({ id: z.number(), body: z.string(), author: user });
+const mergeRequest = z.object({ sha: z.string() });
 const anything = z.unknown();
 
 /** The merge request of the running pipeline. Reads the variables that the runner sets, and GITLAB_TOKEN. */
-export function gitLab(env: Environment, patience: Patience): Forge {
+export async function gitLab(env: Environment, patience: Patience): Promise<Forge | Nothing> {
   const { CI_API_V4_URL: base, CI_PROJECT_ID: project, CI_MERGE_REQUEST_IID: number } = env;
   const { GITLAB_TOKEN: token } = env;
   if (!base || !project || !number) {
@@ -19,12 +20,16 @@ export function gitLab(env: Environment, patience: Patience): Forge {
   }
   if (!token) throw new CommentError(`GITLAB_TOKEN is not set.\n  repair:  ${GRANT}`);
   const api = new Api("GitLab", base, { "private-token": token }, explain, patience);
-  const notes = `/projects/${project}/merge_requests/${number}/notes`;
+  const path = `/projects/${project}/merge_requests/${number}`;
+  // In a pipeline of the merged result, CI_COMMIT_SHA is a commit that nobody made. Elsewhere the first is empty.
+  const commit = env.CI_MERGE_REQUEST_SOURCE_BRANCH_SHA || (env.CI_COMMIT_SHA ?? "");
+  const { sha } = await api.persist(() => api.send("GET", path, mergeRequest));
+  if (sha !== commit) return { nothing: outdated(commit) };
+  const notes = `${path}/notes`;
   return {
     api,
     where: `merge request ${number} of ${env.CI_PROJECT_PATH ?? `project ${project}`}`,
-    // In a pipeline of the merged result, CI_COMMIT_SHA is a commit that nobody made.
-    commit: env.CI_MERGE_REQUEST_SOURCE_BRANCH_SHA || (env.CI_COMMIT_SHA ?? ""),
+    commit,
     ...(env.CI_PIPELINE_URL && { run: env.CI_PIPELINE_URL }),
     own: async () => {
       const { id } = await api.send("GET", "/user", user);

@@ -104,6 +104,7 @@ export class ForgeServer {
     const pull = this.pulls.find(({ number }) => pathname === `/repos/shop/mesh/pulls/${number}`);
     if (pathname === "/graphql") say(200, { data: { viewer: { login: this.me } } });
     else if (pathname === "/user") say(200, { id: 1 });
+    else if (pathname === "/projects/42/merge_requests/7") say(200, { sha: this.pulls[0]?.sha });
     else if (pathname === "/repos/shop/mesh/pulls") {
       const head = searchParams.get("head");
       page(this.pulls.filter(({ owner, branch }) => head === `${owner}:${branch}`).map(pullShown));

@@ -106,8 +106,9 @@ describe("shopzier comment", () => {
   });
 
   for (const [forge, env] of [
-    ["GitHub", () => gitHub(pullRequest())],
-    ["GitLab", gitLab],
+    // GitHub's event of a force push differs from another push in `before` and `after` alone.
+    ["GitHub", (sha = SHA) => gitHub({ ...pullRequest(sha), before: "c".repeat(40), after: sha })],
+    ["GitLab", (sha = SHA) => ({ ...gitLab(), CI_COMMIT_SHA: sha })],
   ] as const)
     describe(`in ${forge}`, () => {
       it("makes one comment for each stack, and updates it in place", async () => {
@@ -142,16 +143,36 @@ describe("shopzier comment", () => {
         assert.equal(server.comments.length, 2);
       });
 
-      it("says that nothing changes where a comment stands, or where no stack has more to say", async () => {
+      it("updates its comment after a force push, and is silent for the commit that was replaced", async () => {
+        await run(env());
+        const sha = "b".repeat(40);
+        server.pulls[0] = { ...PULL, sha };
+        assert.match((await run(env())).join(), /about aaaaaaa, which is the head of no open/);
+        assert.match(server.comments[0]?.body ?? "", /Commit aaaaaaa/);
+        await run(env(sha));
+        assert.equal(server.comments.length, 1);
+        assert.match(server.comments[0]?.body ?? "", /Commit bbbbbbb/);
+      });
+
+      it("says that nothing changes, without a comment for each stack that has none", async () => {
         report(QUIET);
         await run(env());
         assert.match(server.comments[0]?.body ?? "", /nothing changes for requests/);
-        report(QUIET, { ...SHIFT, title: "staging" }, { ...QUIET, title: "dev" });
-        const lines = await run(env());
-        assert.deepEqual(
-          lines.map((line) => line.split(" in ")[0]),
-          ["prod: comment updated", "staging: comment created"],
-        );
+        const steps = async (...reports: Report[]): Promise<string[]> => {
+          report(...reports);
+          return (await run(env())).map((line) => line.split(" in ")[0] ?? "");
+        };
+        const dev = { ...QUIET, title: "dev" };
+        const staging = { ...SHIFT, title: "staging" };
+        assert.deepEqual(await steps(QUIET, staging, dev), [
+          "prod: comment updated",
+          "staging: comment created",
+        ]);
+        assert.deepEqual(await steps(QUIET, dev), ["prod: comment updated", "all stacks: comment created"]);
+        const all = server.comments.at(-1);
+        assert.match(all?.body ?? "", /### Nothing changes for requests\n\nStacks: `prod`, `dev`\n/);
+        await steps(SHIFT, dev);
+        assert.match(all?.body ?? "", /### What changes stands in the comment of each stack\n/);
       });
 
       it("says that there is no report, until there is one", async () => {
@@ -161,7 +182,7 @@ describe("shopzier comment", () => {
         assert.match(only?.body ?? "", /### No report about this commit[^]*is missing/);
         report(SHIFT);
         await run(env());
-        assert.match(only?.body ?? "", /### There is a report again/);
+        assert.match(only?.body ?? "", /### What changes stands in the comment of each stack/);
         assert.equal(server.comments.length, 2);
       });
 
@@ -242,17 +263,6 @@ describe("shopzier comment", () => {
       assert.match(await refusal(env), /unlock the conversation/);
     });
 
-    it("updates its comment after a force push, and is silent for the commit that was replaced", async () => {
-      await run(gitHub(pullRequest()));
-      const sha = "b".repeat(40);
-      server.pulls[0] = { ...PULL, sha };
-      assert.match((await run(gitHub(pullRequest()))).join(), /about aaaaaaa, which is the head of no open/);
-      assert.match(server.comments[0]?.body ?? "", /Commit aaaaaaa/);
-      await run(gitHub({ ...pullRequest(sha), before: SHA, after: sha, forced: true }));
-      assert.equal(server.comments.length, 1);
-      assert.match(server.comments[0]?.body ?? "", /Commit bbbbbbb/);
-    });
-
     for (const [whose, pull] of [
       ["a fork", FORK],
       ["this repository", PULL],
@@ -270,7 +280,7 @@ describe("shopzier comment", () => {
 
     it("is silent for a workflow_run whose pull request is closed, moved on, or was none", async () => {
       server.pulls.length = 0;
-      assert.match((await run(gitHub(workflowRun(FORK)))).join(), /head of no open pull request/);
+      assert.match((await run(gitHub(workflowRun(FORK)))).join(), /head of no open request/);
       assert.match((await run(gitHub(workflowRun(FORK, "push")))).join(), /started by push/);
       assert.equal(server.comments.length, 0);
     });
@@ -291,6 +301,11 @@ describe("shopzier comment", () => {
       server.faults = [{ method: "POST", status: 403, body }];
       assert.match(await refusal(gitLab()), /\(403\): insufficient_scope\n {2}repair: .*scope api/);
       assert.match(await refusal({ ...gitLab(), GITLAB_TOKEN: "" }), /GITLAB_TOKEN is not set/);
+    });
+
+    it("takes the commit of the branch in a pipeline of the merged result", async () => {
+      await run({ ...gitLab(), CI_COMMIT_SHA: "d".repeat(40), CI_MERGE_REQUEST_SOURCE_BRANCH_SHA: SHA });
+      assert.match(server.comments[0]?.body ?? "", /Commit aaaaaaa/);
     });
 
     it("refuses a pipeline without a merge request", async () => {
