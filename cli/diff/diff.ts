@@ -9,6 +9,7 @@ import type { ObjectChange, Report, RequestChanges } from "./report";
 import { heaviestFirst } from "./risks";
 import { ruleChanges } from "./rules";
 import { rank, settingChanges } from "./settings";
+import { readable } from "./shape";
 import { trafficRisks } from "./traffic-risks";
 
 export interface DiffOptions {
@@ -21,7 +22,8 @@ export interface DiffOptions {
 /** The report without requests, which are decided apart. */
 export function diff(comparison: Comparison, options: DiffOptions = {}, requests?: RequestChanges): Report {
   const { title, before, after, steps, error } = comparison;
-  const [old, now] = [before.objects, after.objects];
+  const [left, right] = [readable(before.objects), readable(after.objects)];
+  const [old, now] = [left.objects, right.objects];
   const rules = ruleChanges(old, now, options);
   const settings = settingChanges(old, now);
   const objects = steps?.map(({ operation, object }) => ({ operation, object })) ?? objectChanges(old, now);
@@ -38,7 +40,7 @@ export function diff(comparison: Comparison, options: DiffOptions = {}, requests
     risks,
     ...(requests && { requests }),
     objects,
-    notShown: [...new Set([...before.notShown, ...after.notShown])],
+    notShown: [...new Set([...before.notShown, ...after.notShown, ...left.others, ...right.others])],
     digests: { before: digest(before), after: digest(after) },
   };
   return { ...found, headline: headline(found) };

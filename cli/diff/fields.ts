@@ -67,12 +67,13 @@ function text(value: unknown): string | undefined {
 
 /** As YAML of one line would have it, without quotes. */
 function line(value: unknown): string {
-  if (typeof value === "string") return value.replace(/\s+/g, " ").trim();
-  return isScalar(value)
-    ? String(value)
-    : JSON.stringify(value)
-        .replaceAll('"', "")
-        .replace(/([:,])/g, "$1 ");
+  if (Array.isArray(value)) return `[${value.map(line).join(", ")}]`;
+  if (isObject(value)) {
+    return `{${Object.entries(value)
+      .map(([key, item]) => `${key}: ${line(item)}`)
+      .join(", ")}}`;
+  }
+  return String(value).replace(/\s+/g, " ").trim();
 }
 
 const isScalar = (value: unknown): value is string | number | boolean =>

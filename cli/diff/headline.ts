@@ -1,45 +1,60 @@
 /** The first line of a report: what a reviewer needs to know. */
 import type { ObjectChange, Report, RuleChange } from "./report";
-import { counted, number, sharesOf, targetWords } from "./words";
+import { counted, number, settingRow, sharesOf, targetWords } from "./words";
 
 export function headline(report: Omit<Report, "headline">): string {
-  const { title, error, rules, settings, risks, objects, requests } = report;
-  if (error !== undefined) return `${title}: ${error.split("\n")[0] ?? ""}`;
+  const { title, error, risks, objects } = report;
+  if (error !== undefined) return `${title}: no report. ${(error.split("\n")[0] ?? "").replace(/:$/, ".")}`;
   const heavy = risks.filter(({ level }) => level === "high").length;
   const warning = heavy > 0 ? ` ${counted(heavy, "high risk")}.` : "";
-  return `${title}: ${traffic(rules, settings.length, requests)} ${objectWords(objects)}${warning}`;
+  return `${title}: ${subject(report)}. ${objectWords(objects)}${warning}`;
 }
 
-function traffic(rules: readonly RuleChange[], settings: number, requests: Report["requests"]): string {
+/** Where requests go, or else what changes about them. */
+function subject({ rules, settings, requests, objects }: Omit<Report, "headline">): string {
   const [first, ...others] = [...rules].sort((a, b) => weight(b) - weight(a));
-  if (!first) {
-    const moved = requests?.groups.reduce((sum, { count }) => sum + count, 0) ?? 0;
-    if (moved > 0) return `${counted(moved, "request")} of ${requests?.total ?? 0} are treated differently.`;
-    return settings > 0 ? "requests go where they went." : "nothing changes for requests.";
+  if (first) {
+    const own = changeWords(first);
+    const rest = others.filter((rule) => changeWords(rule) !== own).length;
+    return `${own}${rest > 0 ? `, and ${counted(rest, "more rule")} ${rest === 1 ? "changes" : "change"}` : ""}`;
   }
-  const own = changeWords(first);
-  const rest = others.filter((rule) => changeWords(rule) !== own).length;
-  return `${own}${rest > 0 ? `, and ${counted(rest, "more rule")} change${rest === 1 ? "s" : ""}` : ""}.`;
+  const moved = requests?.groups.reduce((sum, { count }) => sum + count, 0) ?? 0;
+  if (moved > 0) return `${counted(moved, "request")} of ${requests?.total ?? 0} are treated differently`;
+  const [setting, ...more] = settings.map(settingRow);
+  if (setting) {
+    const rest = more.length > 0 ? `, and ${counted(more.length, "more field")}` : "";
+    return `shares stay. ${setting.object} ${setting.field} ${setting.change}${rest}`;
+  }
+  return objects.length > 0 ? "shares stay" : "nothing changes for requests";
 }
 
-/** A rule without conditions, or the last, is what most requests meet. */
+/** What most requests meet comes first: the split of a rule, and of several the one with the fewest conditions. */
 const weight = ({ kind, match }: RuleChange): number =>
-  (kind === "changed" ? 2 : kind === "moved" ? 0 : 1) + (match === "all requests" ? 2 : 0);
+  (kind === "changed" ? 4 : kind === "moved" ? 0 : 2) + (/[,~]/.test(match) ? 0 : 1);
 
 function changeWords({ kind, rule, match, before, after }: RuleChange): string {
-  if (kind === "added") return `new rule ${rule} (${match}) → ${targetWords(after)}`;
-  if (kind === "removed") return `rule ${rule} (${match}) is gone`;
-  if (kind === "moved") return `rule ${rule} stands elsewhere`;
+  const named = `rule ${rule} (${match})`;
+  if (kind === "added") return `new ${named} → ${targetWords(after)}`;
+  if (kind === "removed") return `${named} is gone, before ${targetWords(before)}`;
+  if (kind === "moved") return `${named} stands elsewhere among the rules`;
+  const [from, to] = [targetWords(before), targetWords(after)];
+  if (from === to) return `rule ${rule} takes other requests (${match})`;
   const [old, now] = [sharesOf(before), sharesOf(after)];
+  // One version before and another after is no split.
+  if (old.size < 2 && now.size < 2) return `${named} ${from} → ${to}`;
   const names = [...new Set([...now.keys(), ...old.keys()])];
   const parts = names
     .map((name) => [name, old.get(name)?.percent ?? 0, now.get(name)?.percent ?? 0] as const)
     .filter(([, a, b]) => a !== b)
     .sort(([, a, b], [, c, d]) => d - c - (b - a))
     .map(([name, a, b]) => `${name} ${number(a)} % → ${number(b)} %`);
-  if (parts.length > 0 && before?.kind === "split" && after?.kind === "split") return parts.join(", ");
-  const [from, to] = [targetWords(before), targetWords(after)];
-  return from === to ? `rule ${rule} takes other requests (${match})` : `rule ${rule}: ${from} → ${to}`;
+  if (parts.length > 0) return parts.join(", ");
+  const [joined, left] = [names.filter((name) => !old.has(name)), names.filter((name) => !now.has(name))];
+  const words = [
+    joined.length > 0 ? `${joined.join(", ")} joins with no requests` : "",
+    left.length > 0 ? `${left.join(", ")}, which got no requests, is taken out` : "",
+  ];
+  return words.filter(Boolean).join(", ");
 }
 
 function objectWords(objects: readonly ObjectChange[]): string {

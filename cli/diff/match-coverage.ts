@@ -12,6 +12,13 @@ export function takesAll(earlier: readonly WrittenRoute[], { match }: WrittenRou
   );
 }
 
+/** Whether two lists of matches take the same requests, as far as single matches show it. */
+export const sameRequests = (a: readonly WrittenMatch[], b: readonly WrittenMatch[]): boolean =>
+  everyCovered(a, b) && everyCovered(b, a);
+
+const everyCovered = (by: readonly WrittenMatch[], all: readonly WrittenMatch[]): boolean =>
+  all.every((wanted) => by.some((given) => covers(given, wanted)));
+
 /** Conditions that are no plain equality. */
 const READ = ["name", "statPrefix", "ignoreUriCase", "uri", "headers", "queryParams", "withoutHeaders"];
 

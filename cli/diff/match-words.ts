@@ -2,29 +2,41 @@
 import type { StringMatch } from "../../components/istio/virtual-service";
 import type { WrittenMatch } from "../../components/simulator/written-objects";
 
-/** `GET /api/v1/category*, cookie cohort=b`; of several matches the first, and how many more there are. */
+/**
+ * `GET /api/v1/category*, cookie cohort=b`. Of several matches that differ by their paths alone: the other conditions, the first
+ * path, and how many more paths there are. Of others: the first, and how many more there are.
+ */
 export function matchWords(matches: readonly WrittenMatch[] | undefined): string {
-  const all = (matches ?? []).map(oneMatch);
-  const [first = "all requests"] = all;
-  return all.length > 1 ? `${first} (and ${all.length - 1} more)` : first;
+  const [first, ...others] = matches ?? [];
+  if (!first) return "all requests";
+  const conditions = conditionWords(first);
+  const more = others.length;
+  if (more === 0) return [pathWords(first), conditions].filter(Boolean).join(", ") || "all requests";
+  const onlyPaths = others.every(
+    (one) => one.method?.exact === first.method?.exact && conditionWords(one) === conditions,
+  );
+  const words = onlyPaths ? [conditions, pathWords(first)] : [pathWords(first), conditions];
+  return `${words.filter(Boolean).join(", ")} (and ${more} more ${onlyPaths ? "path" : "match"}${more === 1 ? "" : onlyPaths ? "s" : "es"})`;
 }
 
-function oneMatch(match: WrittenMatch): string {
-  const { uri, method, authority, scheme, headers = {}, withoutHeaders = {}, queryParams = {} } = match;
-  const path = [method && value(method), uri && value(uri)].filter(Boolean).join(" ");
+/** The method and the path. */
+const pathWords = ({ uri, method }: WrittenMatch): string =>
+  [method && value(method).replace(/^~/, ""), uri && value(uri)].filter(Boolean).join(" ");
+
+function conditionWords(match: WrittenMatch): string {
+  const { authority, scheme, headers = {}, withoutHeaders = {}, queryParams = {} } = match;
   const words = [
-    path,
     authority && `host ${host(authority)}`,
     scheme && `scheme ${value(scheme)}`,
-    ...Object.entries(headers).map(([name, match]) => header(name, match)),
-    ...Object.entries(withoutHeaders).map(([name, match]) => `without ${header(name, match)}`),
-    ...Object.entries(queryParams).map(([name, match]) => `query ${field(name, match)}`),
+    ...Object.entries(headers).map(([name, one]) => header(name, one)),
+    ...Object.entries(withoutHeaders).map(([name, one]) => `without ${header(name, one)}`),
+    ...Object.entries(queryParams).map(([name, one]) => `query ${field(name, one)}`),
     match.port && `port ${match.port}`,
     match.sourceNamespace && `from namespace ${match.sourceNamespace}`,
     match.sourceLabels && `from pods ${labels(match.sourceLabels)}`,
     match.gateways && `at ${match.gateways.join(" or ")}`,
-  ].filter((word): word is string => typeof word === "string" && word !== "");
-  return words.length > 0 ? words.join(", ") : "all requests";
+  ];
+  return words.filter((word) => typeof word === "string" && word !== "").join(", ");
 }
 
 /** What stands around the cookie in a regex of the header, in this package (components/traffic/matches.ts) and in Istio's samples. */

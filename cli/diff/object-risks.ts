@@ -1,7 +1,8 @@
 /** Risks in what happens to objects, and in what they ask of callers. */
 import { keyOf, UNKNOWN, type KubernetesObject } from "../side";
 import { isObject } from "./fields";
-import { byKey } from "./istio-objects";
+import { byKey, ofKind } from "./istio-objects";
+import { podsBehind } from "./pods";
 import type { ObjectChange, Risk } from "./report";
 import { risk } from "./risks";
 
@@ -13,9 +14,11 @@ export function objectRisks(
   after: readonly KubernetesObject[],
   objects: readonly ObjectChange[],
 ): Risk[] {
+  const idle = idleWorkloads(before);
   return [
     ...objects
       .filter(({ operation, object }) => /^(delete|replace)$/.test(operation) && CARRIERS.test(object))
+      .filter(({ object }) => !idle.has(object))
       .map(({ operation, object }) => risk("W004", object, `${object} is ${operation}d${lost(object)}.`)),
     ...bothPlanes(before, after, objects),
     ...loosened(before, after),
@@ -24,6 +27,21 @@ export function objectRisks(
       .filter((object) => JSON.stringify(object).includes(UNKNOWN))
       .map((object) => risk("W009", keyOf(object), `A value of ${keyOf(object)} is not known yet.`)),
   ];
+}
+
+/** Workloads behind destinations of rules that get no requests by any rule. */
+function idleWorkloads(objects: readonly KubernetesObject[]): Set<string> {
+  const pods = podsBehind(objects);
+  const [idle, busy] = [new Set<string>(), new Set<string>()];
+  for (const { metadata, spec } of ofKind(objects, "VirtualService")) {
+    for (const { route = [] } of spec.http ?? []) {
+      for (const { destination, weight } of route) {
+        const found = pods(destination, metadata.namespace ?? "")?.workloads ?? [];
+        for (const one of found) (route.length === 1 || (weight ?? 0) > 0 ? busy : idle).add(keyOf(one));
+      }
+    }
+  }
+  return new Set([...idle].filter((one) => !busy.has(one)));
 }
 
 const lost = (object: string): string => (object.startsWith("Namespace ") ? ", with all that is in it" : "");

@@ -1,9 +1,13 @@
 /** Which rules of VirtualServices send requests elsewhere than before. */
 import { isDeepStrictEqual } from "node:util";
-import type { WrittenRoute, WrittenVirtualServiceSpec } from "../../components/simulator/written-objects";
-import type { KubernetesObject } from "../side";
+import type {
+  WrittenMatch,
+  WrittenRoute,
+  WrittenVirtualServiceSpec,
+} from "../../components/simulator/written-objects";
+import { keyOf, type KubernetesObject } from "../side";
 import { byKey, ofKind, type WithSpec } from "./istio-objects";
-import { takesAll } from "./match-coverage";
+import { sameRequests, takesAll } from "./match-coverage";
 import { matchWords } from "./match-words";
 import { podsBehind, serviceOf, type Pods } from "./pods";
 import type { RuleChange, Share, Target } from "./report";
@@ -22,28 +26,51 @@ export function ruleChanges(
   after: readonly KubernetesObject[],
   options: RuleOptions = {},
 ): RuleChange[] {
-  const [left, right] = [before, after].map((objects) => byKey(ofKind(objects, "VirtualService")));
   const [podsBefore, podsAfter] = [podsBehind(before), podsBehind(after)];
-  const keys = [...new Set([...(right?.keys() ?? []), ...(left?.keys() ?? [])])];
-  return keys.flatMap((key) => {
-    const [old, now] = [left?.get(key), right?.get(key)];
-    const object = now ?? old;
-    if (!object) return [];
-    const one = (service: VirtualService | undefined, pods: PodsOf): ReadRule[] =>
-      service ? read(service, [old, now], pods, options) : [];
-    const hosts = object.spec.hosts ?? [];
-    const virtualService = `${object.metadata.namespace ?? ""}/${object.metadata.name}`;
-    return changes(one(old, podsBefore), one(now, podsAfter)).map((change) => ({
-      virtualService,
-      hosts,
-      ...change,
-    }));
+  return pairedServices(ofKind(before, "VirtualService"), ofKind(after, "VirtualService")).flatMap(
+    ([old, now]) => {
+      const object = now ?? old;
+      if (!object) return [];
+      const one = (service: VirtualService | undefined, pods: PodsOf): ReadRule[] =>
+        service ? read(service, [old, now], pods, options) : [];
+      const hosts = object.spec.hosts ?? [];
+      const virtualService = `${object.metadata.namespace ?? ""}/${object.metadata.name}`;
+      return changes(one(old, podsBefore), one(now, podsAfter)).map((change) => ({
+        virtualService,
+        hosts,
+        ...change,
+      }));
+    },
+  );
+}
+
+/** By key, and one that is new with one that is gone if they share a host: an object that was renamed. */
+function pairedServices(
+  before: readonly VirtualService[],
+  after: readonly VirtualService[],
+): [old: VirtualService | undefined, now: VirtualService | undefined][] {
+  const free = byKey(before);
+  const pairs = after.map((now): [VirtualService | undefined, VirtualService] => {
+    const old = free.get(keyOf(now));
+    free.delete(keyOf(now));
+    return [old, now];
   });
+  const renamed = pairs.map(([old, now]): [VirtualService | undefined, VirtualService] => {
+    if (old) return [old, now];
+    const found = [...free.values()].find(({ spec }) =>
+      spec.hosts?.some((host) => now.spec.hosts?.includes(host)),
+    );
+    if (found) free.delete(keyOf(found));
+    return [found, now];
+  });
+  return [...renamed, ...[...free.values()].map((old): [VirtualService, undefined] => [old, undefined])];
 }
 
 interface ReadRule {
   readonly name: string;
-  readonly written: WrittenRoute;
+  /** Without a name of its own it is paired by what it matches. */
+  readonly named: boolean;
+  readonly matches: readonly WrittenMatch[];
   readonly target: Target;
   readonly unreachable: boolean;
 }
@@ -61,12 +88,25 @@ function read(
     ),
   );
   const rules = service.spec.http ?? [];
-  return rules.map((written, index) => ({
+  const all = rules.map((written, index): ReadRule => ({
     name: written.name || `${index + 1}.`,
-    written,
+    named: Boolean(written.name),
+    matches: written.match?.length ? written.match : [{}],
     target: target(written, namespace, hosts.size > 1, pods, options),
     unreachable: takesAll(rules.slice(0, index), written),
   }));
+  return all.reduce<ReadRule[]>((merged, rule) => {
+    // Rules of one name that follow each other and send alike are one: they differ in retries or mirrors by method.
+    const last = merged.at(-1);
+    if (!last || !rule.named || last.name !== rule.name || !isDeepStrictEqual(last.target, rule.target))
+      return [...merged, rule];
+    const both = {
+      ...last,
+      matches: [...rule.matches, ...last.matches],
+      unreachable: last.unreachable && rule.unreachable,
+    };
+    return [...merged.slice(0, -1), both];
+  }, []);
 }
 
 function target(
@@ -78,8 +118,9 @@ function target(
 ): Target {
   if (delegate) return { kind: "delegate", to: `${delegate.namespace ?? namespace}/${delegate.name}` };
   if (redirect) {
-    const { scheme, authority, uri, redirectCode = 301 } = redirect;
-    const to = `${scheme ? `${scheme}://` : ""}${authority ?? ""}${uri ?? ""}`;
+    const { scheme, authority, uri, port, derivePort, redirectCode = 301 } = redirect;
+    const at = port ? `:${port}` : derivePort ? `:${derivePort}` : "";
+    const to = `${scheme ? `${scheme}://` : ""}${authority ?? ""}${at}${uri ?? ""}`;
     return { kind: "redirect", to: `${redirectCode} ${to}`.trim() };
   }
   if (directResponse) return { kind: "answer", status: directResponse.status };
@@ -125,7 +166,7 @@ function changes(before: readonly ReadRule[], after: readonly ReadRule[]): Chang
     const old = pairs.get(rule);
     const own = {
       rule: rule.name,
-      match: matchWords(rule.written.match),
+      match: matchWords(rule.matches),
       after: rule.target,
       ...(rule.unreachable && { unreachable: true as const }),
     };
@@ -133,7 +174,7 @@ function changes(before: readonly ReadRule[], after: readonly ReadRule[]): Chang
     const both = { before: old.target, ...own };
     const same =
       isDeepStrictEqual(withoutPods(old.target), withoutPods(rule.target)) &&
-      isDeepStrictEqual(old.written.match, rule.written.match) &&
+      sameRequests(old.matches, rule.matches) &&
       old.unreachable === rule.unreachable;
     if (!same) return [{ kind: "changed", ...both }];
     return stay.has(index) ? [] : [{ kind: "moved", ...both }];
@@ -144,7 +185,7 @@ function changes(before: readonly ReadRule[], after: readonly ReadRule[]): Chang
     .map((rule): Change => ({
       kind: "removed",
       rule: rule.name,
-      match: matchWords(rule.written.match),
+      match: matchWords(rule.matches),
       before: rule.target,
     }));
   return [...now, ...gone];
@@ -164,8 +205,8 @@ function paired(before: readonly ReadRule[], after: readonly ReadRule[]): Map<Re
       }
     }
   };
-  pair((a, b) => Boolean(a.written.name) && a.written.name === b.written.name);
-  pair((a, b) => isDeepStrictEqual(a.written.match, b.written.match) && !a.written.name && !b.written.name);
+  pair((a, b) => a.named && a.name === b.name);
+  pair((a, b) => !a.named && !b.named && isDeepStrictEqual(a.matches, b.matches));
   return pairs;
 }
 

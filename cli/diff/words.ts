@@ -1,5 +1,5 @@
-/** Numbers and shares as text. */
-import type { Share, Target } from "./report";
+/** Numbers, shares and fields as text. */
+import type { SettingChange, Share, Target } from "./report";
 
 /** Exact to a hundredth: `33.33`. */
 export const number = (value: number): string => String(Math.round(value * 100) / 100);
@@ -30,3 +30,22 @@ export function sharesOf(target: Target | undefined): ReadonlyMap<string, Share>
 
 /** `1 object`, `2 objects`. */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/** A field: whose, which, and how it differs. */
+export interface SettingRow {
+  readonly object: string;
+  readonly field: string;
+  readonly change: string;
+}
+
+export function settingRow({ object, field, before, after, removed, added }: SettingChange): SettingRow {
+  const list = [added && `+ ${added}`, removed && `− ${removed}`].filter(Boolean).join("  ");
+  return { object, field: fieldName(field), change: list || `${before ?? "none"} → ${after ?? "none"}` };
+}
+
+/** Paths that everybody knows are shortened. */
+const fieldName = (field: string): string =>
+  field
+    .replace(/^(rule .+?\.?)\.(?=[a-z])/, "$1: ")
+    .replace(/^template\.spec\.containers\[([^\]]*)\]\.image$/, "image of $1")
+    .replace(/^template\.spec\.containers\[([^\]]*)\]\./, "container $1: ");

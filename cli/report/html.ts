@@ -1,7 +1,7 @@
 /** Reports as one page that needs nothing else: no scripts, no fonts, no pictures. */
 import type { Report, RuleChange } from "../diff/report";
-import { counted, number, sharesOf } from "../diff/words";
-import { byHosts, ruleRow, settingRow, sidesWords } from "./rows";
+import { counted, number, settingRow, sharesOf } from "../diff/words";
+import { byHosts, ruleRow, sidesWords } from "./rows";
 
 const STYLE = `
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }

@@ -1,7 +1,7 @@
 /** A report as the comment of a pull request. */
 import type { Report, RuleChange } from "../diff/report";
-import { counted, number, sharesOf } from "../diff/words";
-import { byHosts, ruleRow, settingRow, sidesWords } from "./rows";
+import { counted, number, settingRow, sharesOf } from "../diff/words";
+import { byHosts, ruleRow, sidesWords } from "./rows";
 
 /** GitHub takes 65,536 characters in a comment, GitLab more. */
 export const LONGEST = 60_000;

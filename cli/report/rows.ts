@@ -1,5 +1,5 @@
 /** The lines that every format has, as cells. */
-import type { Report, RuleChange, SettingChange, Share } from "../diff/report";
+import type { Report, RuleChange, Share } from "../diff/report";
 import { counted, number, sharesOf, targetWords } from "../diff/words";
 
 /** A rule: what it matches, its name, where it went and where it goes, and the pods that get it. */
@@ -39,23 +39,6 @@ export function byHosts({ rules }: Report): Map<string, RuleChange[]> {
     found.set(hosts, [...(found.get(hosts) ?? []), rule]);
   }
   return found;
-}
-
-/** A field: whose, which, and how it differs. */
-export interface SettingRow {
-  readonly object: string;
-  readonly field: string;
-  readonly change: string;
-}
-
-export function settingRow({ object, field, before, after, removed, added }: SettingChange): SettingRow {
-  const [, rule, rest] = /^http\[([^\]]*)\]\.?(.*)$/.exec(field) ?? [];
-  const list = [added && `+ ${added}`, removed && `− ${removed}`].filter(Boolean).join("  ");
-  return {
-    object,
-    field: rule === undefined ? field : `rule ${rule}${rest ? `: ${rest}` : ""}`,
-    change: list || `${before ?? "none"} → ${after ?? "none"}`,
-  };
 }
 
 /** Said once for all formats: how the sides were compared. */

@@ -1,8 +1,8 @@
 /** A report for the terminal. */
 import { styleText } from "node:util";
 import type { Level, Report } from "../diff/report";
-import { counted } from "../diff/words";
-import { byHosts, ruleRow, settingRow } from "./rows";
+import { counted, settingRow } from "../diff/words";
+import { byHosts, ruleRow } from "./rows";
 
 export interface TextOptions {
   /** Columns. Default: as wide as it gets. */

@@ -1,0 +1,79 @@
+/** `shopzier diff`: what an edit does to requests. */
+import { Option, type Command } from "commander";
+import { writeFileSync } from "node:fs";
+import { diff, type DiffOptions } from "../diff/diff";
+import { LEVELS, type Level, type Report } from "../diff/report";
+import { isAtLeast } from "../diff/risks";
+import { html } from "../report/html";
+import { json } from "../report/json";
+import { markdown } from "../report/markdown";
+import { text } from "../report/text";
+import { comparisons, positive, withSides, type SideOptions } from "./sides";
+
+const FORMATS = ["text", "markdown", "json", "html"] as const;
+
+interface Options extends SideOptions, DiffOptions {
+  readonly format: (typeof FORMATS)[number];
+  readonly json?: true;
+  readonly output?: string;
+  readonly failOn?: Level;
+  readonly requests?: string;
+}
+
+export const diffCommand = (program: Command): Command =>
+  withSides(
+    program
+      .command("diff")
+      .description("say what an edit does to requests: who goes where, what is risky, which requests move"),
+  )
+    .addOption(new Option("--requests <file>", "requests that are decided before and after"))
+    .addOption(new Option("--rate <n>", "requests per second, for the load of each pod").argParser(positive))
+    .addOption(
+      new Option("--max-step <points>", "percent by which a share may rise (default: the stack's)").argParser(
+        positive,
+      ),
+    )
+    .addOption(
+      new Option("--fail-on <level>", "exit code 2 for a risk of this level or above").choices(LEVELS),
+    )
+    .addOption(new Option("--format <format>").choices(FORMATS).default("text"))
+    .addOption(new Option("--json", "the same as --format json"))
+    .addOption(new Option("--output <file>", "writes there, and the first lines to the terminal"))
+    .action(run);
+
+async function run(before: string | undefined, after: string | undefined, options: Options): Promise<void> {
+  const reports = (await comparisons(before, after, options)).map((comparison) => diff(comparison, options));
+  const { output, failOn } = options;
+  const format = options.json ? "json" : options.format;
+  if (output === undefined) process.stdout.write(inFormat(reports, format, terminal()));
+  else {
+    writeFileSync(output, inFormat(reports, format, {}));
+    process.stdout.write(`${reports.map(({ headline }) => headline).join("\n")}\n`);
+  }
+  const risky =
+    failOn !== undefined && reports.some(({ risks }) => risks.some(({ level }) => isAtLeast(level, failOn)));
+  process.exitCode = reports.some(({ error }) => error !== undefined) ? 1 : risky ? 2 : 0;
+}
+
+/** Colours where the output is a terminal, unless `NO_COLOR` is set (no-color.org). */
+function terminal(): { width?: number; color?: boolean } {
+  const { isTTY, columns } = process.stdout;
+  return isTTY ? { width: columns, color: !process.env.NO_COLOR } : {};
+}
+
+function inFormat(
+  reports: readonly Report[],
+  format: Options["format"],
+  options: { width?: number; color?: boolean },
+): string {
+  switch (format) {
+    case "text":
+      return `${reports.map((report) => text(report, options)).join("\n\n")}\n`;
+    case "markdown":
+      return reports.map(markdown).join("\n");
+    case "json":
+      return json(reports);
+    case "html":
+      return html(reports);
+  }
+}

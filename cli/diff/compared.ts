@@ -1,0 +1,116 @@
+/** Objects as they are compared: without marks, and with the parts that are hard to read as text. */
+import type { WrittenSource } from "./policy-words";
+import { policyRuleWords } from "./policy-words";
+import { except, isObject } from "./fields";
+import type { KubernetesObject } from "../side";
+
+type Fields = Record<string, unknown>;
+
+/** Marks that the package and Pulumi write for themselves: they change with what they mark. */
+const OWN_MARK = /^(x-shopzier-mesh-rule-|shopzier-mesh\/|pulumi\.com\/|shopzier-mesh\.)/;
+
+/** The fields below `spec`, and what an object has in its place; labels and annotations. */
+export function compared(object: KubernetesObject): Fields {
+  const { kind, metadata } = object;
+  const { labels, annotations } = metadata;
+  const rest = except(object, "apiVersion", "kind", "metadata", "status", "spec");
+  const spec = withoutMarks(object.spec);
+  const own = isObject(spec) ? (READABLE[kind]?.(spec) ?? spec) : {};
+  return { ...own, ...(withoutMarks({ ...rest, labels, annotations }) as Fields | undefined) };
+}
+
+const READABLE: Readonly<Record<string, (spec: Fields) => Fields>> = {
+  VirtualService: withoutRouting,
+  AuthorizationPolicy: ({ action = "ALLOW", rules, ...spec }) => ({
+    ...spec,
+    // Without rules it allows nothing, or does nothing.
+    rules: (Array.isArray(rules) ? rules : []).map(
+      (rule: unknown) => `${String(action)} ${policyRuleWords(rule as WrittenSource)}`,
+    ),
+  }),
+  EnvoyFilter: withLimits,
+};
+
+/** The rules of a VirtualService by name, without what `ruleChanges` says of them. */
+function withoutRouting(spec: Fields): Fields {
+  if (!Array.isArray(spec.http)) return spec;
+  const rules = new Map<string, Fields>();
+  spec.http.filter(isObject).forEach((rule, index) => {
+    const name = typeof rule.name === "string" && rule.name !== "" ? rule.name : `${index + 1}.`;
+    const { route } = rule;
+    const headers = Array.isArray(route) ? headersOf(route) : {};
+    const body = isObject(rule.directResponse) ? rule.directResponse.body : undefined;
+    const own = {
+      ...except(rule, "name", "match", "route", "redirect", "directResponse", "delegate"),
+      ...headers,
+      ...(body !== undefined && { body }),
+      ...(Array.isArray(rule.mirrors) && { mirrors: rule.mirrors.filter(isObject).map(mirrorWords) }),
+    };
+    rules.set(rules.has(name) ? `${name}, ${index + 1}.` : name, own);
+  });
+  return {
+    ...except(spec, "http"),
+    ...Object.fromEntries([...rules].map(([name, own]) => [`rule ${name}`, own])),
+  };
+}
+
+/** Of destinations only the headers, which change what a version gets. */
+function headersOf(route: readonly unknown[]): Fields {
+  return Object.fromEntries(
+    route.flatMap((one) => {
+      if (!isObject(one) || !one.headers || !isObject(one.destination)) return [];
+      const { subset, host } = one.destination;
+      return [[`headers for ${String(subset ?? host)}`, one.headers]];
+    }),
+  );
+}
+
+/** `v2 10 %`. */
+function mirrorWords({ destination, percentage }: Fields): string {
+  const { subset, host } = isObject(destination) ? destination : {};
+  const { value = 100 } = isObject(percentage) ? percentage : {};
+  return `${String(subset ?? host)} ${String(value)} %`;
+}
+
+/** Token buckets as `100 per 1s, burst 200`, by the rule that they are for. */
+function withLimits(spec: Fields): Fields {
+  const limits: Fields = {};
+  const walk = (value: unknown, rule: string): unknown => {
+    if (Array.isArray(value)) return value.map((item) => walk(item, rule));
+    if (!isObject(value)) return value;
+    const { token_bucket: bucket, ...others } = value;
+    const own = entryOf(value) ?? rule;
+    if (isObject(bucket)) limits[own === "" ? "limit" : `limit of ${own}`] = bucketWords(bucket);
+    return Object.fromEntries(Object.entries(others).map(([key, item]) => [key, walk(item, own)]));
+  };
+  return { ...(walk(spec, "") as Fields), ...limits };
+}
+
+function entryOf({ entries }: Fields): string | undefined {
+  const [entry] = Array.isArray(entries) ? (entries as unknown[]) : [];
+  return isObject(entry) ? `${String(entry.key)} ${String(entry.value)}` : undefined;
+}
+
+function bucketWords({
+  tokens_per_fill: tokens = 1,
+  fill_interval: interval,
+  max_tokens: most,
+}: Fields): string {
+  const burst = typeof most !== "number" || most === tokens ? "" : `, burst ${most}`;
+  return `${String(tokens)} per ${String(interval)}${burst}`;
+}
+
+/** What holds nothing but marks is left out with them; what was empty stays, as `rules: []` means something. */
+function withoutMarks(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    const items = value.filter((item) => typeof item !== "string" || !OWN_MARK.test(item)).map(withoutMarks);
+    return items.length > 0 || value.length === 0 ? items : undefined;
+  }
+  if (!isObject(value)) return value;
+  const own = Object.entries(value);
+  const entries = own
+    .filter(([key]) => !OWN_MARK.test(key))
+    .map(([key, item]) => [key, withoutMarks(item)] as const)
+    .filter(([, item]) => item !== undefined);
+  return entries.length > 0 || own.length === 0 ? Object.fromEntries(entries) : undefined;
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+/** The command `shopzier`. Exit codes: 0 nothing to object, 1 a fault or a report that is not whole, 2 what --fail-on names. */
+import { Command } from "commander";
+import { diffCommand } from "./commands/diff";
+import { SourceError } from "./sources/source-error";
+
+const program = new Command("shopzier")
+  .description("Shows, judges and shifts traffic between versions of services behind Istio.")
+  .version("0.1.0")
+  .showHelpAfterError("(shopzier --help lists what there is)");
+diffCommand(program);
+
+program.parseAsync().catch((error: unknown) => {
+  // Any other error is a fault of this program, of which the stack says more.
+  console.error(error instanceof SourceError ? error.message : error);
+  process.exitCode = 1;
+});
