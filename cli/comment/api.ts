@@ -2,11 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { parsedJson } from "../json";
-
-/** What a user can repair: printed as it is, without a stack trace. */
-export class CommentError extends Error {
-  override readonly name = "CommentError";
-}
+import { SourceError } from "../sources/source-error";
 
 /** The API does not do what it was asked for, and will not if it is asked again. */
 export class Refused extends Error {
@@ -64,7 +60,7 @@ export class Api {
   /**
    * Does `task` again if it fails by what passes. `attempt` counts from 1.
    *
-   * @throws CommentError when it does not pass, and for what is refused.
+   * @throws SourceError when it does not pass, and for what is refused.
    */
   async persist<T>(task: (attempt: number) => Promise<T>): Promise<T> {
     const { longestWait = 90, pause = 2 } = this.patience;
@@ -72,16 +68,16 @@ export class Api {
       try {
         return await task(attempt);
       } catch (error) {
-        if (error instanceof Refused) throw new CommentError(this.explain(error));
+        if (error instanceof Refused) throw new SourceError(this.explain(error));
         if (!(error instanceof Passing)) throw error;
         const wait = error.after ?? pause * 2 ** (attempt - 1);
         if (wait > longestWait) {
-          throw new CommentError(
+          throw new SourceError(
             `${error.message}. It ends in ${Math.ceil(wait)} seconds; at most ${longestWait} are waited for.\n  repair:  run the job again after that`,
           );
         }
         if (attempt === TRIES) {
-          throw new CommentError(
+          throw new SourceError(
             `${error.message}, ${TRIES} times.\n  repair:  run the job again when ${this.service} works`,
           );
         }
@@ -133,7 +129,7 @@ export class Api {
     if (!response.ok) throw new Refused(status, message, request);
     const parsed = answer.safeParse(parsedJson(text));
     if (!parsed.success) {
-      throw new CommentError(
+      throw new SourceError(
         `${this.service} answered ${request} with what its API does not: ${parsed.error.issues[0]?.path.join(".") ?? ""} ${parsed.error.issues[0]?.message ?? ""}\n` +
           `  found:   ${this.base}\n  repair:  check whether that is the address of the API`,
       );

@@ -2,8 +2,9 @@
 import { lstatSync, readFileSync } from "node:fs";
 import type { Report } from "../diff/report";
 import { markdown, marker } from "../report/markdown";
-import { parseReports, ReportFileError } from "../report/report-file";
-import { CommentError, Refused, type Patience } from "./api";
+import { parseReports } from "../report/report-file";
+import { SourceError } from "../sources/source-error";
+import { Refused, type Patience } from "./api";
 import type { Environment, Forge, OwnComment } from "./forge";
 import { gitHub } from "./github";
 import { gitLab } from "./gitlab";
@@ -31,7 +32,7 @@ interface Wanted {
  *
  * @param file what `shopzier diff --format json` wrote. If it is missing or broken, a comment says so.
  * @returns a line for each comment, or why there is none.
- * @throws CommentError with what was found, what is allowed and how to repair it.
+ * @throws SourceError with what was found, what is allowed and how to repair it.
  */
 export async function comment(
   file: string,
@@ -56,7 +57,7 @@ export async function comment(
 async function forgeOf(env: Environment, patience: Patience) {
   if (env.GITHUB_EVENT_PATH) return gitHub(env, patience);
   if (env.CI_API_V4_URL) return gitLab(env, patience);
-  throw new CommentError(
+  throw new SourceError(
     "This is no run of GitHub Actions or GitLab CI.\n" +
       "  allowed: GITHUB_EVENT_PATH or CI_API_V4_URL is set\n" +
       "  repair:  print the report with `shopzier diff --format markdown`",
@@ -74,15 +75,15 @@ function wantedFor(file: string, forge: Forge): Wanted[] {
   try {
     // A link or a folder is nothing that was written as a report.
     if (!lstatSync(file, { throwIfNoEntry: false })?.isFile())
-      throw new ReportFileError(`${file} is missing: the run ended before it wrote a report.`);
+      throw new SourceError(`${file} is missing: the run ended before it wrote a report.`);
     reports = parseReports(readFileSync(file, "utf8"), file);
   } catch (error) {
-    if (!(error instanceof ReportFileError)) throw error;
+    if (!(error instanceof SourceError)) throw error;
     const text = `\`\`\`text\n${error.message}\n\`\`\`\n\nOther comments here are about earlier commits.`;
     return [ofAll("No report about this commit", text)];
   }
   if (reports.length > MOST_COMMENTS) {
-    throw new CommentError(`${file} has ${reports.length} reports, at most ${MOST_COMMENTS} make comments.`);
+    throw new SourceError(`${file} has ${reports.length} reports, at most ${MOST_COMMENTS} make comments.`);
   }
   const names = reports.map(({ title }) => `\`${title.replaceAll("`", "'")}\``).join(", ");
   const quiet = !reports.some(changes);

@@ -1,7 +1,7 @@
 /** Which pull request a workflow of GitHub runs for, by the event that GitHub wrote: never by a file or a name of the request's author. */
 import { z } from "zod";
 import { parsedJson } from "../json";
-import { CommentError } from "./api";
+import { SourceError } from "../sources/source-error";
 
 const person = z.object({ login: z.string() });
 
@@ -39,15 +39,15 @@ export type PullRequestOf =
 
 /**
  * @param text of the file that GITHUB_EVENT_PATH names.
- * @throws CommentError for an event that has no pull request.
+ * @throws SourceError for an event that has no pull request.
  */
 export function pullRequestOf(text: string): PullRequestOf {
   const parsed = event.safeParse(parsedJson(text));
-  if (!parsed.success) throw new CommentError(`GITHUB_EVENT_PATH: the file is no event of GitHub`);
+  if (!parsed.success) throw new SourceError(`GITHUB_EVENT_PATH: the file is no event of GitHub`);
   const { pull_request: pull, workflow_run: run } = parsed.data;
   if (pull) return { kind: "number", number: pull.number, sha: pull.head.sha };
   if (!run) {
-    throw new CommentError(
+    throw new SourceError(
       "The event that started this workflow has no pull request.\n" +
         "  allowed: pull_request, workflow_run\n" +
         "  repair:  run `shopzier comment` in a workflow with `on: workflow_run` (docs/pull-requests.md)",

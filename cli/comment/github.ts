@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { Api, CommentError, type Patience, type Refused } from "./api";
+import { SourceError } from "../sources/source-error";
+import { Api, type Patience, type Refused } from "./api";
 import { outdated, type Environment, type Forge, type Nothing } from "./forge";
 import { pullRequestOf } from "./github-event";
 
@@ -22,12 +23,12 @@ export async function gitHub(env: Environment, patience: Patience): Promise<Forg
   const { GITHUB_TOKEN: token, GITHUB_REPOSITORY: repository } = env;
   const { GITHUB_API_URL: base = "https://api.github.com", GITHUB_GRAPHQL_URL: graph } = env;
   if (!token) {
-    throw new CommentError(
+    throw new SourceError(
       "GITHUB_TOKEN is not set.\n  repair:  give the step `env: { GITHUB_TOKEN: ${{ github.token }} }`",
     );
   }
   if (!repository || !env.GITHUB_EVENT_PATH)
-    throw new CommentError("GITHUB_REPOSITORY or GITHUB_EVENT_PATH is not set.");
+    throw new SourceError("GITHUB_REPOSITORY or GITHUB_EVENT_PATH is not set.");
   const headers = {
     accept: "application/vnd.github+json",
     authorization: `Bearer ${token}`,
@@ -50,7 +51,7 @@ export async function gitHub(env: Environment, patience: Patience): Promise<Forg
     const [first, second] = found;
     if (!first) return { nothing: outdated(event.sha) };
     if (second) {
-      throw new CommentError(
+      throw new SourceError(
         `The pull requests ${found.map((one) => one.number).join(" and ")} have the same head, so the report may be of either.\n` +
           "  repair:  close one of them, or give it a branch of its own",
       );

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { Api, CommentError, type Patience, type Refused } from "./api";
+import { SourceError } from "../sources/source-error";
+import { Api, type Patience, type Refused } from "./api";
 import { outdated, type Environment, type Forge, type Nothing } from "./forge";
 
 const user = z.object({ id: z.number() });
@@ -12,13 +13,13 @@ export async function gitLab(env: Environment, patience: Patience): Promise<Forg
   const { CI_API_V4_URL: base, CI_PROJECT_ID: project, CI_MERGE_REQUEST_IID: number } = env;
   const { GITLAB_TOKEN: token } = env;
   if (!base || !project || !number) {
-    throw new CommentError(
+    throw new SourceError(
       "This pipeline has no merge request.\n" +
         "  allowed: a pipeline of a merge request, which sets CI_API_V4_URL, CI_PROJECT_ID and CI_MERGE_REQUEST_IID\n" +
         `  repair:  give the job \`rules: [{ if: $CI_PIPELINE_SOURCE == "merge_request_event" }]\``,
     );
   }
-  if (!token) throw new CommentError(`GITLAB_TOKEN is not set.\n  repair:  ${GRANT}`);
+  if (!token) throw new SourceError(`GITLAB_TOKEN is not set.\n  repair:  ${GRANT}`);
   const api = new Api("GitLab", base, { "private-token": token }, explain, patience);
   const path = `/projects/${project}/merge_requests/${number}`;
   // In a pipeline of the merged result, CI_COMMIT_SHA is a commit that nobody made. Elsewhere the first is empty.

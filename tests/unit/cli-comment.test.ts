@@ -29,6 +29,8 @@ const SHIFT: Report = {
   objects: [{ operation: "update", object: "VirtualService category/category" }],
 };
 
+const RISK = { code: "[x](https://evil.example)", level: "high", where: "", why: "", fix: "" };
+
 describe("shopzier comment", () => {
   let server: ForgeServer;
   let folder: string;
@@ -63,7 +65,7 @@ describe("shopzier comment", () => {
     try {
       await run(env);
     } catch (error) {
-      assert.equal((error as Error).name, "CommentError");
+      assert.equal((error as Error).name, "SourceError");
       assert.ok(!(error as Error).message.includes("secret-token"));
       return (error as Error).message;
     }
@@ -343,6 +345,8 @@ describe("shopzier comment", () => {
       ["no JSON, without a word of it", "TOKEN=hunter2"],
       ["a foreign report", JSON.stringify({ version: 2, reports: [] })],
       ["a title of two lines", JSON.stringify({ version: 1, reports: [{ ...SHIFT, title: "a\nb" }] })],
+      ["a code that is Markdown", JSON.stringify({ version: 1, reports: [{ ...SHIFT, risks: [RISK] }] })],
+      ["no report", JSON.stringify({ version: 1, reports: [] })],
       ["two reports of a stack", JSON.stringify({ version: 1, reports: [SHIFT, SHIFT] })],
     ] as const)
       it(`says that it is broken: ${what}`, async () => {
