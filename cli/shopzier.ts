@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command `shopzier`. Exit codes: 0 nothing to object, 1 a fault or a report that is not whole, 2 what --fail-on names. */
 import { Command } from "commander";
+import { checkCommand } from "./commands/check";
 import { commentCommand } from "./commands/comment";
 import { diffCommand } from "./commands/diff";
 import { SourceError } from "./sources/source-error";
@@ -10,6 +11,7 @@ const program = new Command("shopzier")
   .version("0.1.0")
   .showHelpAfterError("(shopzier --help lists what there is)");
 diffCommand(program);
+checkCommand(program);
 commentCommand(program);
 
 program.parseAsync().catch((error: unknown) => {

@@ -131,7 +131,7 @@ describe("the action", () => {
     action.runs.steps.find((one) => one.name === name) ?? assert.fail(name);
 
   it("has two halves, and a token in that which runs no code of a pull request", () => {
-    for (const one of action.runs.steps) {
+    for (const one of action.runs.steps.filter(({ uses }) => !uses?.startsWith("actions/setup-node@"))) {
       const [, event = ""] = /github\.event_name == '(pull_request|workflow_run)'/.exec(one.if ?? "") ?? [];
       assert.notEqual(event, "", one.name);
       if (event === "pull_request") assert.ok(!/token/i.test(JSON.stringify(one)), one.name);
@@ -189,6 +189,25 @@ describe("the action", () => {
     it("hands the report to the comment", () => {
       assert.equal(run("Comment"), `ran comment ${folder}/a b/report.json`);
     });
+  });
+});
+
+describe("docs/pull-requests.md", () => {
+  it("shows workflows with the rights and pins of this repository", () => {
+    const guide = read("docs/pull-requests.md");
+    const shown = [...guide.matchAll(/^```yaml\n([^]*?)^```$/gm)].map(
+      ([, text = ""]) => parse(text) as Workflow,
+    );
+    assert.deepEqual(
+      shown.map(({ name, permissions }) => [name, writes(permissions)]),
+      [
+        ["preview", []],
+        ["comment", ["pull-requests"]],
+      ],
+    );
+    assert.deepEqual(shown[1]?.on, workflow("comment").on);
+    const own = files.map(read).join("\n");
+    for (const [, pin = ""] of guide.matchAll(/uses: (actions\/.*)/g)) assert.ok(own.includes(pin), pin);
   });
 });
 
