@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 /** The command `shopzier`. Exit codes: 0 nothing to object, 1 a fault or a report that is not whole, 2 what --fail-on names. */
 import { Command } from "commander";
+import { checkCommand } from "./commands/check";
+import { commentCommand } from "./commands/comment";
 import { diffCommand } from "./commands/diff";
 import { planCommand } from "./commands/plan";
 import { SourceError } from "./sources/source-error";
@@ -11,6 +13,8 @@ const program = new Command("shopzier")
   .showHelpAfterError("(shopzier --help lists what there is)");
 diffCommand(program);
 planCommand(program);
+checkCommand(program);
+commentCommand(program);
 
 program.parseAsync().catch((error: unknown) => {
   // Any other error is a fault of this program, of which the stack says more.

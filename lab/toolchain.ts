@@ -115,6 +115,8 @@ const goPrograms = {
   prometheus: prometheus("prometheus"),
   promtool: prometheus("promtool"),
   pause: { module: "pause", source: "." },
+  // Reads .github/workflows in a test. No part of the lab, so `up` does not build it.
+  actionlint: { module: "actionlint", source: "github.com/rhysd/actionlint/cmd/actionlint" },
 } satisfies Record<string, GoProgram>;
 
 type GoProgramName = keyof typeof goPrograms;
@@ -232,6 +234,13 @@ export class Toolchain {
     }
     // Pulumi runs the program by the first `node` on PATH; the machine's own may be too old.
     fs.symlinkSync(process.execPath, path.join(folders.bin, "node"));
+  }
+
+  /** The file of a program that `up` does not need, built when it is first asked for. */
+  async program(name: GoProgramName): Promise<string> {
+    const { signal } = new AbortController();
+    await cached(name, this.key(name), (folder) => buildGo(name, goPrograms[name], folder, signal));
+    return this.file(name);
   }
 
   /** The folder with Pulumi's CLI and its language host. */
