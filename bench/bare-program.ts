@@ -4,8 +4,7 @@
  */
 import { execa } from "execa";
 import assert from "node:assert/strict";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import os from "node:os";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parse, stringify } from "yaml";
 import { must, pulumi, ROOT } from "../lab/harness";
@@ -55,7 +54,10 @@ const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
  * of the bare program writes the values that the objects have already.
  */
 export async function bareProgram(): Promise<BareProgram> {
-  const folder = mkdtempSync(path.join(os.tmpdir(), "shopzier-bare-"));
+  // Inside of the checkout, because Pulumi reads its Git metadata.
+  const folder = path.join(ROOT, ".lab/bare");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
   const file = (name: string): string => path.join(folder, name);
   const yaml = (name: string): object => parse(readFileSync(path.join(ROOT, name), "utf8")) as object;
   copyFileSync(path.join(ROOT, "bench/bare.ts"), file("index.ts"));
