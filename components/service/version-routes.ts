@@ -77,10 +77,10 @@ export class VersionRoutes extends pulumi.ComponentResource {
   readonly routed: pulumi.Output<pulumi.Resource>;
 
   constructor(name: string, args: VersionRoutesArgs, opts?: pulumi.ComponentResourceOptions) {
-    // The state stores a component's inputs, so these contain no kubeconfig, and of the gateway only a part.
-    const { cluster, guards = [], gateway, ...inputs } = args;
+    const { cluster, guards = [], gateway, service, traffic } = args;
+    // A preview prints all inputs of a component that changes, so these do not repeat what the objects contain.
+    const inputs = { ...traffic, weights: undefined, rules: traffic.rules?.map((rule) => rule.name) };
     super("shopzier-mesh:index:VersionRoutes", name, inputs, guarded(cluster, opts));
-    const { service, traffic } = args;
     const { wait = true, callers = [], timeoutSeconds } = args.propagation ?? {};
     const plan = this.planned(name, () => planRoutes({ ...args, ...traffic, gateways: [] }));
     const metadata = { name: service.name, namespace: service.namespace };
@@ -172,8 +172,11 @@ export class VersionRoutes extends pulumi.ComponentResource {
     return new EnvoyFilter(
       `${name}-gateway-patches`,
       { metadata, spec: { workloadSelector: { labels: pods.labels }, configPatches } },
-      // The Gateway is written once all of its pods have the label by which this object selects them.
-      { parent: this, dependsOn: pulumi.output(gateway).apply((): pulumi.Resource[] => entries) },
+      {
+        parent: this,
+        // The Gateway is written once all of its pods have the label by which this object selects them.
+        dependsOn: pulumi.output(gateway).apply((): pulumi.Resource[] => entries),
+      },
     );
   }
 }
