@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
+import { CORE_SCHEMA, load, Type, YAMLException, type Mark } from "js-yaml";
 import path from "node:path";
 import { text } from "node:stream/consumers";
-import { LineCounter, parseAllDocuments } from "yaml";
 import { keyOf, type KubernetesObject, type Side } from "../side";
 import { clusterKinds, isMap, notAnObject, sideObject } from "./kubernetes-objects";
 import { messageOf, SourceError } from "./source-error";
@@ -93,34 +93,56 @@ function documents(file: string, contents: string): Found[] {
   const name = file === "-" ? "standard input" : file;
   if (/^\s*[{[]/.test(contents)) {
     try {
-      // Several times as fast as YAML, whose parser names the place of an error.
-      return [{ value: JSON.parse(contents) as unknown, where: name }];
+      const value = JSON.parse(contents) as unknown;
+      if (excess(value) === undefined) return [{ value, where: name }];
     } catch {
-      // Read as YAML.
+      // YAML's parser names the place of an error.
     }
   }
-  const lineCounter = new LineCounter();
-  const parsed = parseAllDocuments(contents, {
-    lineCounter,
-    merge: true,
-    prettyErrors: false,
-    logLevel: "silent",
-  });
-  // Without any content it is an empty list with further fields.
-  return Array.from(parsed).flatMap((document, i) => {
-    const at = (offset: number): string =>
-      `${name}, document ${i + 1} (line ${Math.max(1, lineCounter.linePos(offset).line)})`;
-    const where = at(document.contents?.range[0] ?? document.range[0]);
-    const [error] = document.errors;
-    if (error) throw new SourceError(`${at(error.pos[0])}: is not YAML: ${error.message}`);
+  // A line that begins so always ends a document; within a text of several lines it would be indented.
+  const lines = contents.replaceAll(/^\.\.\.(?=\s|$)/gm, "---").replaceAll(/^%/gm, "#%");
+  let next = 1;
+  return lines.split(/^(?=---(?:\s|$))/m).flatMap((document, i) => {
+    const start = next;
+    const within = document.split("\n");
+    next += within.length - 1;
+    const at = (offset: number): string => `${name}, document ${i + 1} (line ${start + offset})`;
+    const first = Math.max(
+      0,
+      within.findIndex((one) => !/^(---)?\s*(#.*)?$/.test(one)),
+    );
     try {
-      const value: unknown = document.toJS({ maxAliasCount: 1000 });
-      return value === null || value === undefined ? [] : [{ value, where }];
-    } catch (thrown) {
-      // An alias without its anchor, or too many.
-      throw new SourceError(`${where}: is not YAML: ${messageOf(thrown)}`);
+      const value = load(document, { schema: SCHEMA });
+      const problem = excess(value);
+      if (problem !== undefined) throw new SourceError(`${at(first)}: ${problem}`);
+      return value === null || value === undefined ? [] : [{ value, where: at(first) }];
+    } catch (error) {
+      if (!(error instanceof YAMLException)) throw error;
+      // The library's message shows the lines around the error, which may have secrets. Its types say that the mark is always there.
+      const mark = error.mark as Partial<Mark> | undefined;
+      throw new SourceError(`${at(mark?.line ?? 0)}: is not YAML: ${error.reason}`);
     }
   });
+}
+
+/** YAML 1.2, and `<<`, which Kubernetes reads too. Dates stay text. */
+const MERGE = new Type("tag:yaml.org,2002:merge", { kind: "scalar", resolve: (key) => key === "<<" });
+const SCHEMA = CORE_SCHEMA.extend({ implicit: [MERGE] });
+
+/** Far more than any cluster takes in one object. An alias counts as all that it stands for. */
+const [VALUES, DEPTH] = [1_000_000, 500];
+
+/** Why a value cannot be worked with, in words. */
+function excess(value: unknown): string | undefined {
+  const left: [value: unknown, depth: number][] = [[value, 0]];
+  for (let seen = 0, next = left.pop(); next !== undefined; seen++, next = left.pop()) {
+    const [one, depth] = next;
+    if (seen === VALUES) return "has too many values, or aliases (*) for them";
+    if (depth > DEPTH) return "is nested too deeply, or has an alias (*) for what it is in";
+    if (typeof one === "object" && one !== null)
+      for (const inner of Object.values(one)) left.push([inner, depth + 1]);
+  }
+  return undefined;
 }
 
 /** The objects of a list; anything else as it is. */

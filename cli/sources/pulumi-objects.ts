@@ -63,7 +63,7 @@ export function objectsOfResources(
       resource.type === "kubernetes:helm.sh/v3:Release" ? release(resource) : object(resource, group, kind);
     if (value.kind === "Release") notShown.push(`the objects of Release ${name}`);
     // An object whose name is known only after the update is a text or nothing here.
-    const plain = (value.kind === "Secret" ? unwrapped(value) : value) as KubernetesObject;
+    const plain = (value.kind === "Secret" ? withPlainData(value) : value) as KubernetesObject;
     if (notAnObject(plain) !== undefined) {
       notShown.push(`${kind} ${name}, whose metadata is known only after the update`);
       continue;
@@ -98,7 +98,14 @@ function release({ name, inputs }: Resource): Record<string, unknown> {
   };
 }
 
-/** With secrets in plain text, for the digest of a Secret. */
+/** For the digest, which takes the place of the data. */
+function withPlainData(secret: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const fields = ["data", "stringData"].flatMap((field) =>
+    field in secret ? [[field, unwrapped(secret[field])] as const] : [],
+  );
+  return { ...secret, ...Object.fromEntries(fields) };
+}
+
 function unwrapped(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(unwrapped);
   if (!isMap(value)) return value;

@@ -36,6 +36,10 @@ describe("the objects of manifests", () => {
       "ConfigMap default/a",
     ]);
     assert.deepEqual(keys("apiVersion: v1\nkind: List\nitems:\n"), []);
+    assert.deepEqual(keys(`%YAML 1.2\n---\n${object("Pod")}...\n---\n${object("Pod", "{ name: b }")}...\n`), [
+      "Pod default/a",
+      "Pod default/b",
+    ]);
     const anchors = `${object("ConfigMap")}data: &d { x: y }\nmore: { <<: *d, z: w }\n`;
     assert.deepEqual(read(anchors).objects[0]?.more, { x: "y", z: "w" });
   });
@@ -100,10 +104,21 @@ describe("manifests that cannot be read", () => {
   it("are named by file, document and line", () => {
     refused(
       `${object("Pod")}---\na: b: c\n`,
-      /^a\.yaml, document 2 \(line 5\): is not YAML: Nested mappings/,
+      /^a\.yaml, document 2 \(line 5\): is not YAML: bad indentation of a mapping entry/,
     );
     refused('{ "kind": ', /^a\.yaml, document 1 \(line \d\): is not YAML: /);
-    refused("a: &x [*x]\nb: *gone\n", /^a\.yaml, document 1 \(line 1\): is not YAML: .*gone/);
+    refused(
+      "a: &x [*x]\nb: *gone\n",
+      /^a\.yaml, document 1 \(line 2\): is not YAML: unidentified alias "gone"/,
+    );
+    refused(
+      "a: &x [*x]\n",
+      /^a\.yaml, document 1 \(line 1\): is nested too deeply, or has an alias \(\*\) for what it is in$/,
+    );
+    const laughs = Array.from({ length: 30 }, (_, i) => `a${i + 1}: &a${i + 1} [*a${i}, *a${i}]`).join("\n");
+    refused(`a0: &a0 lol\n${laughs}\n`, /has too many values, or aliases/);
+    for (const depth of [1000, 100_000])
+      refused(`${"[".repeat(depth)}${"]".repeat(depth)}`, /is not YAML: nesting exceeded maxDepth/);
     refused("just text", /^a\.yaml, document 1 \(line 1\): found text, a Kubernetes object is a map$/);
     refused(
       `${object("Pod")}---\n- 1\n`,

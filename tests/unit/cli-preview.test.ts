@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import fc from "fast-check";
 import { keyOf, SECRET, UNKNOWN, type Comparison, type KubernetesObject, type Side } from "../../cli/side";
 import { fromPreview } from "../../cli/sources/preview";
+import { objectsOfResources } from "../../cli/sources/pulumi-objects";
 
 const RECORDED = path.join(__dirname, "previews");
 const recorded = (name: string): Promise<Comparison> =>
@@ -94,6 +96,37 @@ const FOREIGN = {
   diagnostics: null,
   changeSummary: { same: 1 },
 };
+
+it("no secret of any resource is in a side, wherever it is", () => {
+  const { secret: value } = fc.letrec((tie) => ({
+    secret: fc.oneof(
+      { withCrossShrink: true },
+      fc
+        .constantFrom("planted", { deep: "planted" })
+        .map((text) => ({ ...wrapped("x"), plaintext: JSON.stringify(text) })),
+      fc.constant({ ...wrapped("x"), plaintext: undefined, value: "planted" }),
+      fc.constantFrom("text", "key=planted-setting"),
+      fc.array(tie("secret"), { maxLength: 2 }),
+      fc.dictionary(fc.constantFrom("data", "spec", "name", "annotations"), tie("secret"), { maxKeys: 2 }),
+    ),
+  }));
+  const types = [
+    "core/v1:Secret",
+    "core/v1:ConfigMap",
+    "networking.istio.io/v1:VirtualService",
+    "helm.sh/v3:Release",
+  ];
+  const fields = { data: value, stringData: value, spec: value, values: value, metadata: value, type: value };
+  const inputs = fc.record(fields, { requiredKeys: [] });
+  fc.assert(
+    fc.property(fc.constantFrom(...types), inputs, (type, given) => {
+      const resource = { urn: "urn", type: `kubernetes:${type}`, name: "a", custom: true, inputs: given };
+      const side = objectsOfResources([resource], { secrets: ["planted-setting"] });
+      assert.doesNotMatch(JSON.stringify(side), /planted|cGxhbnRlZA/);
+    }),
+    { numRuns: 2000 },
+  );
+});
 
 describe("a Pulumi preview", () => {
   let folder: string;
