@@ -70,10 +70,8 @@ function tokenOf(
 ): Token | undefined {
   if (text === INVALID) return "invalid";
   if (text === undefined && claims.length === 0) return undefined;
-  const made = (text === undefined ? { ...token, sub: "somebody" } : JSON.parse(text)) as Record<
-    string,
-    unknown
-  >;
+  // Without a text of its own a token has no subject, as conditions on an absent owner have it.
+  const made = structuredClone(text === undefined ? token : JSON.parse(text)) as Record<string, unknown>;
   for (const [path, value] of claims) {
     const parent = path.slice(0, -1).reduce((at, key) => (at[key] ??= {}) as typeof made, made);
     parent[path.at(-1) ?? ""] = value.includes("\n") ? value.split("\n") : value;

@@ -69,9 +69,11 @@ export function compareRequests(
     requests.forEach((sent, i) => {
       const request = arriving(sent);
       const [old, next] = [decideBefore(request), decideAfter(request)];
-      old.notLookedAt?.forEach((note) => notes.add(note));
-      next.notLookedAt?.forEach((note) => notes.add(note));
-      const kind = changeKind(old, next);
+      if (old.kind !== "not found" || next.kind !== "not found") {
+        old.notLookedAt?.forEach((note) => notes.add(note));
+        next.notLookedAt?.forEach((note) => notes.add(note));
+      }
+      const kind = kindAt(pair, changeKind(old, next));
       if (kind === undefined) return;
       worst[i] = moreUrgent(worst[i], kind);
       const example = shown(request);
@@ -113,7 +115,8 @@ export function compareDerived(before: Side, after: Side, budget?: number): Requ
   const groups = pairs.flatMap((pair) => {
     const { requests, differences } = derive(pair, budget);
     total += requests.length;
-    return differences.map(({ kind, request, before: old, after: next }): RequestGroup => {
+    return differences.map(({ kind: ofGateway, request, before: old, after: next }): RequestGroup => {
+      const kind = kindAt(pair, ofGateway);
       changed[kind] = (changed[kind] ?? 0) + 1;
       [...(old.notLookedAt ?? []), ...(next.notLookedAt ?? [])].forEach((note) => notes.add(note));
       return { ...groupOf(pair.name, kind, request, [old, next]), count: 1 };
@@ -194,6 +197,12 @@ function portOfArrival(plans: readonly SimulatedPlan[]): (request: SimulatedRequ
     const headers = { "x-forwarded-proto": "https", ...request.headers };
     return { ...request, scheme: "http", port: http, headers };
   };
+}
+
+/** A sidecar without a rule for a request lets it go where it would go anyway. */
+function kindAt<T extends ChangeKind | undefined>({ before, after }: ProxyPair, kind: T): T | ChangeKind {
+  const isGateway = (before ?? after)?.plan.proxy?.gateways !== undefined;
+  return kind === "unroutable" && !isGateway ? "no longer matched" : kind;
 }
 
 function moreUrgent(a: ChangeKind | undefined, b: ChangeKind): ChangeKind {

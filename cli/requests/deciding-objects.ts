@@ -10,7 +10,11 @@ export class DecidingObjects {
   readonly authentications: readonly KubernetesObject[];
   readonly envoyFilters: readonly KubernetesObject[];
 
-  constructor(readonly side: Side) {
+  /** `other`: the side that is compared. What exists there and has no age here is as old as there. */
+  constructor(
+    readonly side: Side,
+    private readonly other: Side = side,
+  ) {
     this.virtualServices = this.of("networking.istio.io", "VirtualService") as never;
     this.gateways = this.of("networking.istio.io", "Gateway") as never;
     this.policies = this.of("security.istio.io", "AuthorizationPolicy") as never;
@@ -18,11 +22,25 @@ export class DecidingObjects {
     this.envoyFilters = this.of("networking.istio.io", "EnvoyFilter");
   }
 
-  /** Without a spec Istio reads an empty one. */
+  /** Only what decides, so that two sides are equal where they decide alike. Without a spec Istio reads an empty one. */
   private of(group: string, kind: string): KubernetesObject[] {
-    return this.side.objects
-      .filter((one) => one.kind === kind && one.apiVersion.startsWith(`${group}/`))
-      .map((one) => (valueAt(one, "spec") ? one : { ...one, spec: {} }));
+    const among = ({ objects }: Side): KubernetesObject[] =>
+      objects.filter((one) => one.kind === kind && one.apiVersion.startsWith(`${group}/`));
+    const ages = new Map(among(this.other).map((one) => [keyOf(one), one.metadata.creationTimestamp]));
+    return among(this.side).map((one): KubernetesObject => {
+      const { name, namespace, annotations, creationTimestamp = ages.get(keyOf(one)) } = one.metadata;
+      const dryRun = annotations?.["istio.io/dry-run"];
+      const metadata: Record<string, unknown> = { name };
+      if (namespace !== undefined) metadata.namespace = namespace;
+      if (creationTimestamp !== undefined) metadata.creationTimestamp = creationTimestamp;
+      if (dryRun !== undefined) metadata.annotations = { "istio.io/dry-run": dryRun };
+      return {
+        apiVersion: one.apiVersion,
+        kind,
+        metadata: metadata as unknown as KubernetesObject["metadata"],
+        spec: valueAt(one, "spec") ?? {},
+      };
+    });
   }
 
   ofGatewayApi(): string[] {

@@ -39,7 +39,9 @@ export interface Derived {
 /** How many requests are decided for a pair of proxies, at most. */
 const BUDGET = 40_000;
 /** After how many changes that reach nothing new the search ends. */
-const PATIENCE = 6_000;
+const PATIENCE = 2_000;
+/** How many more for each scenario that is on one side alone. */
+const PATIENCE_EACH = 40;
 
 /** Nothing where both sides of the proxy are equal. */
 export function derive(pair: ProxyPair, budget = BUDGET): Derived {
@@ -64,7 +66,7 @@ class Search {
   /** By side. */
   private readonly routes: readonly (readonly Conditions[])[];
   private readonly policies: readonly (readonly Conditions[])[];
-  private readonly tokens: readonly Conditions[];
+  private readonly tokens: readonly (readonly Conditions[])[];
   private readonly reached = new Map<string, Reached>();
   private left: number;
   private sinceNew = 0;
@@ -75,8 +77,8 @@ class Search {
     this.surroundings = surroundingsOf(plans);
     const routes = plans.map((plan) => [...routeScenarios(plan), ...serverScenarios(plan)]);
     const policies = plans.map(policyScenarios);
-    const tokens = plans.flatMap(tokenScenarios);
-    const all = [...routes.flat(), ...policies.flat(), ...tokens];
+    const tokens = plans.map(tokenScenarios);
+    const all = [...routes.flat(), ...policies.flat(), ...tokens.flat()];
     this.domains = domainsOf(all, otherTexts(plans, all, this.surroundings), bentPaths(plans, all));
     const known = new Map<string, Conditions>();
     const ids = new Map<object, number>();
@@ -93,7 +95,7 @@ class Search {
     };
     this.routes = routes.map((side) => [...new Set(side.map(conditionsOf))]);
     this.policies = policies.map((side) => [...new Set(side.map(conditionsOf))]);
-    this.tokens = [...new Set(tokens.map(conditionsOf))];
+    this.tokens = tokens.map((side) => [...new Set(side.map(conditionsOf))]);
   }
 
   run(): Derived {
@@ -117,10 +119,15 @@ class Search {
 
   /** Each rule and policy on its own: met, just met by other texts, and just missed. */
   private single(): void {
-    for (const conditions of new Set([...this.routes.flat(), ...this.policies.flat(), ...this.tokens])) {
-      const choice = solve(this.domains, conditions, [], () => 0);
-      if (!choice) continue;
-      this.try(choice);
+    const isSame = this.isOnBoth();
+    for (const conditions of new Set([
+      ...this.routes.flat(),
+      ...this.policies.flat(),
+      ...this.tokens.flat(),
+    ])) {
+      const choice = solve([conditions], [], () => 0);
+      // Around what is the same on both sides, nothing changes either.
+      if (!choice || (!this.try(choice) && isSame(conditions))) continue;
       for (const { dimension, holds } of conditions) {
         holds.slice(0, 24).forEach((_, index) => {
           this.try(new Map(choice).set(dimension, index));
@@ -129,42 +136,55 @@ class Search {
     }
   }
 
-  /** What each side's rules ask, together, and past the rules before them. */
+  /** What each side's rules ask, together, and past the rules before them; what is the same on both sides is not paired. */
   private pairs(): void {
     const [before = [], after = []] = this.routes;
-    const guards = [...new Set([...this.policies.flat(), ...this.tokens])];
-    const both = before.flatMap((_, i) => after.map((_, j) => [i, j] as const));
-    const withGuards = [before, after].flatMap((routes, side) =>
-      routes.flatMap((_, i) => guards.map((guard) => [side, i, guard] as const)),
-    );
-    const total = 2 * both.length + withGuards.length + guards.length ** 2;
-    // Where there are too many pairs, an even part of them.
-    const share = Math.min(1, (this.left * 0.6) / Math.max(total, 1));
-    const isTaken = (): boolean => share === 1 || this.random(1000) < share * 1000;
-    for (const [i, j] of both) {
-      if (!isTaken()) continue;
-      const wanted = [...(before[i] ?? []), ...(after[j] ?? [])];
-      const earlier = [...before.slice(0, i), ...after.slice(0, j)];
-      this.trySolved(wanted, earlier);
-      // A guard may be what lets it in.
-      const guard = guards[this.random(guards.length)];
-      if (guard) this.trySolved([...wanted, ...guard], earlier);
-    }
-    for (const [side, i, guard] of withGuards) {
-      const routes = this.routes[side] ?? [];
-      if (isTaken()) this.trySolved([...guard, ...(routes[i] ?? [])], routes.slice(0, i));
+    const guards = [...new Set([...this.policies.flat(), ...this.tokens.flat()])];
+    const isSame = this.isOnBoth();
+    const [ofBefore, ofAfter] = [before, after].map((side) => new Map(side.map((one, i) => [one, i])));
+    const wanted: (readonly [readonly Conditions[], readonly Conditions[]])[] = [];
+    before.forEach((one, i) => {
+      const own = ofAfter?.get(one) ?? -1;
+      after.forEach((other, j) => {
+        const isPair = one === other || !isSame(one) || !isSame(other);
+        // Two rules that change their order.
+        const isTurned = own > j && (ofBefore?.get(other) ?? -1) > i;
+        if (isPair || isTurned)
+          wanted.push([
+            [one, other],
+            [...before.slice(0, i), ...after.slice(0, j)],
+          ]);
+      });
+    });
+    for (const routes of this.routes) {
+      routes.forEach((one, i) => {
+        for (const guard of guards) {
+          if (!isSame(guard) || !isSame(one)) wanted.push([[guard, one], routes.slice(0, i)]);
+        }
+      });
     }
     for (const guard of guards) {
-      for (const other of guards) if (isTaken()) this.trySolved([...guard, ...other], []);
+      for (const other of guards) if (!isSame(guard)) wanted.push([[guard, other], []]);
+    }
+    // Where there are too many, an even part of them.
+    const share = (this.left * 0.3) / Math.max(wanted.length, 1);
+    for (const [scenarios, earlier] of wanted) {
+      if (share < 1 && this.random(1000) >= share * 1000) continue;
+      this.trySolved(scenarios, earlier);
+      // A guard may be what lets it in.
+      const guard = guards[this.random(guards.length)];
+      if (guard) this.trySolved([...scenarios, guard], earlier);
     }
   }
 
   /** Changes of what has been reached: single texts, or what a rule, a policy or a token asks. */
   private changes(): void {
-    const all = [...this.routes.flat(), ...this.policies.flat(), ...this.tokens];
+    const all = [...this.routes.flat(), ...this.policies.flat(), ...this.tokens.flat()];
     const dimensions = [...this.domains.texts];
     this.sinceNew = 0;
-    while (this.left > 0 && this.reached.size > 0 && this.sinceNew < PATIENCE) {
+    const isSame = this.isOnBoth();
+    const patience = PATIENCE + PATIENCE_EACH * all.filter((one) => !isSame(one)).length;
+    while (this.left > 0 && this.reached.size > 0 && this.sinceNew < patience) {
       const seeds = [...this.reached.values()];
       for (let i = 0; i < 200 && this.left > 0; i++) {
         const { choice } = seeds[this.random(seeds.length)] ?? {};
@@ -172,7 +192,7 @@ class Search {
         for (let step = this.random(3); step >= 0; step--) {
           if (this.random(2) === 0) {
             const asked = all[this.random(all.length)] ?? [];
-            next = solve(this.domains, asked, [], this.random, next) ?? next;
+            next = solve([asked], [], this.random, next) ?? next;
           } else {
             const [dimension = "", texts = []] = dimensions[this.random(dimensions.length)] ?? [];
             next.set(dimension, this.random(3) === 0 ? 0 : this.random(texts.length));
@@ -183,14 +203,21 @@ class Search {
     }
   }
 
-  private trySolved(wanted: Conditions, unwanted: readonly Conditions[]): void {
-    const choice = solve(this.domains, wanted, unwanted, this.random);
-    if (choice) this.try(choice);
-    else this.left -= 0.1;
+  private isOnBoth(): (one: Conditions) => boolean {
+    const sides = [0, 1].map(
+      (side) => new Set([this.routes, this.policies, this.tokens].flatMap((all) => all[side] ?? [])),
+    );
+    return (one) => sides.every((side) => side.has(one));
   }
 
-  private try(choice: Choice): void {
-    if (this.left <= 0) return;
+  private trySolved(wanted: readonly Conditions[], unwanted: readonly Conditions[]): void {
+    const choice = solve(wanted, unwanted, this.random);
+    if (choice) this.try(choice);
+  }
+
+  /** Whether the request changes. */
+  private try(choice: Choice): boolean {
+    if (this.left <= 0) return false;
     this.left--;
     const [, before, after] = this.decided(choice);
     const key = keyOf(before, after);
@@ -198,6 +225,7 @@ class Search {
     const known = this.reached.get(key);
     this.sinceNew = known ? this.sinceNew + 1 : 0;
     if (!known || size < known.size) this.reached.set(key, { choice, before, after, size });
+    return !key.startsWith("\n");
   }
 
   private decided(choice: Choice): readonly [SimulatedRequest, Decision, Decision] {

@@ -22,10 +22,8 @@ export interface Domains {
   readonly assignment: (choice: Choice) => Assignment;
 }
 
-/** Most texts of a dimension. */
-const LIMIT = 400;
-/** Most pairs of texts that are tried for a new combination. */
-const PAIRS = 20_000;
+/** How often a condition is tried with two texts joined, at most. */
+const JOINED = 1_000_000;
 
 /** `extra`: texts that are kept whatever conditions say of them. */
 export function domainsOf(
@@ -85,13 +83,13 @@ function domain(
   others: readonly string[],
   extra: readonly string[],
 ): (string | undefined)[] {
-  const distinct = new Map<string, string | undefined>();
+  const distinct = new Set<string>();
   const kept: (string | undefined)[] = [];
   const signature = (text: string | undefined): string => bits(constraints.map(({ test }) => test(text)));
   const add = (text: string | undefined): void => {
     const key = signature(text);
-    if (distinct.has(key) || kept.length >= LIMIT) return;
-    distinct.set(key, text);
+    if (distinct.has(key)) return;
+    distinct.add(key);
     kept.push(text);
   };
   add(undefined);
@@ -99,12 +97,12 @@ function domain(
   all.sort((a, b) => a.length - b.length).forEach(add);
   const join = JOINS.find(({ of }) => of.test(dimension))?.join;
   if (join && constraints.length > 1) {
-    let tried = 0;
+    let left = JOINED / constraints.length;
     for (let round = 0; round < 2; round++) {
       const [firsts, seconds] = [kept.slice(1), kept.slice(1)];
       for (const a of firsts) {
         for (const b of seconds) {
-          if (a !== undefined && b !== undefined && a !== b && tried++ < PAIRS) join(a, b).forEach(add);
+          if (a !== undefined && b !== undefined && a !== b && left-- > 0) join(a, b).forEach(add);
         }
       }
     }

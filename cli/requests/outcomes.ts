@@ -11,6 +11,8 @@ export const CHANGE_KINDS = [
   "let in",
   /** Other destinations, or other shares of them. */
   "moved",
+  /** No rule of the sidecars takes it any more, so it goes to the service as it is. */
+  "no longer matched",
   /** It gets a redirect, or another one. */
   "redirected",
   /** The gateway answers, or answers otherwise. */

@@ -26,7 +26,7 @@ export interface DecidingProxy {
  * its rules tell apart are sidecars here, too.
  */
 export function proxiesOf(side: Side, other: Side = side): DecidingProxy[] {
-  const objects = new DecidingObjects(side);
+  const objects = new DecidingObjects(side, other);
   const mesh = meshSettings(side);
   const named = [
     ...side.notShown,

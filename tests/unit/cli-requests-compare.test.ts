@@ -150,6 +150,22 @@ describe("requests of a file", () => {
     ]);
   });
 
+  it("that the rules of sidecars no longer take go to the service as it is", () => {
+    const mesh = istio("networking", "VirtualService", "mesh", "shop", {
+      hosts: ["shop.example.com"],
+      http: [{ name: "mesh", ...to("v1") }],
+    });
+    const asked = read("http://shop.example.com/api");
+    const { groups } = compareRequests(asked, side(routes(rest), mesh), side(routes(rest)));
+    const derived = compareDerived(side(routes(rest), mesh), side(routes(rest))).groups;
+    for (const found of [groups, derived]) {
+      assert.deepEqual(
+        found.map(({ proxy, kind }) => [proxy, kind]),
+        [["sidecars in namespace shop", "no longer matched"]],
+      );
+    }
+  });
+
   it("never appear in the report but for what rules have themselves", () => {
     const secret = fc.stringMatching(/^[A-Za-z0-9]{12,20}$/).map((text) => `QZ${text}`);
     fc.assert(

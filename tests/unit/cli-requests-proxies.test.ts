@@ -200,6 +200,29 @@ describe("gateways", () => {
   });
 });
 
+describe("two rules for one host", () => {
+  const rule = (name: string, age?: string): KubernetesObject =>
+    networking(
+      "VirtualService",
+      { name, namespace: "shop", ...(age !== undefined && { creationTimestamp: age }) },
+      {
+        hosts: ["*"],
+        gateways: ["it"],
+        http: [{ name, route: [{ destination: { host: name } }] }],
+      },
+    );
+
+  it("are as old as the cluster says, also on a side that does not know it", () => {
+    const live = side(gateway(), rule("a", "2026-02-01T00:00:00Z"), rule("b", "2026-01-01T00:00:00Z"));
+    const written = side(gateway(), rule("a"), rule("b"));
+    assert.deepEqual(compareDerived(live, written).groups, []);
+    const [proxy] = proxiesOf(written, live);
+    assert.ok(proxy);
+    const decision = compile(proxy.plan)({ method: "GET", scheme: "http", host: "x", path: "/" });
+    assert.equal(decision.kind === "routed" && decision.rule, "b");
+  });
+});
+
 describe("sidecars", () => {
   it("are those that the rules tell apart", () => {
     const service = networking(

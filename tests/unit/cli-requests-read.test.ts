@@ -1,6 +1,6 @@
 /** Files of requests in every format, and what is wrong with them. */
 import assert from "node:assert/strict";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseRequests, readRequests } from "../../cli/requests/read";
@@ -87,6 +87,13 @@ describe("a file of requests", () => {
       ],
     );
     assert.equal(parseRequests('[{"host": "a.b"}, "GET https://a.b/"]', "a.json").requests.length, 2);
+  });
+
+  it("may be what docs/requests.md shows", () => {
+    const guide = readFileSync(path.join(__dirname, "../../docs/requests.md"), "utf8");
+    const blocks = [...guide.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, block = ""]) => block);
+    assert.equal(blocks.length, 1);
+    for (const block of blocks) assert.equal(parseRequests(block, "docs").skipped, 0);
   });
 
   it("may be an access log in Istio's text format", () => {
