@@ -7,6 +7,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { settingsSchema, type Schema } from "../stacks/config/schema/json-schema";
 import { errorCatalogue } from "./error-catalogue";
+import { lintReference } from "./lint-reference";
 
 /** Path in the project → text. */
 export function documents(): Record<string, string> {
@@ -14,6 +15,7 @@ export function documents(): Record<string, string> {
     "docs/stack.schema.json": `${JSON.stringify(stackFileSchema(), undefined, 2)}\n`,
     "docs/configuration.md": configurationReference(),
     "docs/errors.md": errorCatalogue(),
+    "docs/lint.md": lintReference(),
   };
 }
 
