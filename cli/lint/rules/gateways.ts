@@ -227,7 +227,7 @@ export const GATEWAY_RULES: readonly Rule[] = [
     title: "TLS before 1.2",
     why: "TLS 1.0 and 1.1 are broken (RFC 8996). Istio's default is 1.2.",
     fix: "Delete minProtocolVersion, or set TLSV1_2.",
-    like: [],
+    like: ["IST0133"],
     check: (mesh) =>
       eachServer(mesh, ({ tls, port }) =>
         /^TLSV1_[01]$/.test(tls?.minProtocolVersion ?? "")
