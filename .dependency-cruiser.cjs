@@ -1,4 +1,4 @@
-/** What may import what: `npx depcruise stacks components lab docs bench`, in `npm test` by tests/unit/imports.test.ts. */
+/** What may import what: `npx depcruise stacks components cli lab docs bench`, in `npm test` by tests/unit/imports.test.ts. */
 /** The rooms of the package, each of which may import those of the lines above it. */
 const ROOMS = [
   ["istio", "kubernetes", "evidence"],
@@ -53,7 +53,19 @@ module.exports = {
       name: "the package does not know the program",
       severity: "error",
       from: { path: "^components" },
+      to: { path: "^(stacks|tests|lab|docs|cli)/" },
+    },
+    {
+      name: "the command works for other programs, too",
+      severity: "error",
+      from: { path: "^cli" },
       to: { path: "^(stacks|tests|lab|docs)/" },
+    },
+    {
+      name: "what decides does not read or print",
+      severity: "error",
+      from: { path: "^cli/diff" },
+      to: { path: "^cli/(commands|sources|report)/" },
     },
   ],
   options: {

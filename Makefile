@@ -10,16 +10,21 @@ bundle := components/dist/kubernetes-client.cjs
 $(bundle): components/kubernetes/kubernetes-client.ts node_modules/.package-lock.json
 	npm run -s bundle -w components
 
-up: $(bundle)
+# The command `shopzier` is one file, too.
+command := components/dist/cli/shopzier.cjs
+$(command): $(shell find cli components -name '*.?ts' -o -name '*.ts' | grep -v -e node_modules -e /dist/) node_modules/.package-lock.json
+	npm run -s bundle:cli -w components
+
+up: $(bundle) $(command)
 	@npm run -s lab -- up
 
 down: node_modules/.package-lock.json
 	@npm run -s lab -- down
 
-test: $(bundle)
+test: $(bundle) $(command)
 	@npm run -s test:all
 
-proof: $(bundle)
+proof: $(bundle) $(command)
 	@npm run -s proof
 
 bench: $(bundle)

@@ -1,10 +1,13 @@
 /**
- * Writes the documents that follow from the schema of the settings: `npm run docs`.
+ * Writes the documents that follow from the code: `npm run docs`.
  *
  * A test compares them with what is committed.
  */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import { z } from "zod";
+import { RISKS } from "../cli/diff/risks";
+import { reportFile } from "../cli/report/schema";
 import { settingsSchema, type Schema } from "../stacks/config/schema/json-schema";
 import { errorCatalogue } from "./error-catalogue";
 import { lintReference } from "./lint-reference";
@@ -16,7 +19,22 @@ export function documents(): Record<string, string> {
     "docs/configuration.md": configurationReference(),
     "docs/errors.md": errorCatalogue(),
     "docs/lint.md": lintReference(),
+    "docs/risks.md": riskCatalogue(),
+    "docs/report.schema.json": `${JSON.stringify(z.toJSONSchema(reportFile), undefined, 2)}\n`,
   };
+}
+
+function riskCatalogue(): string {
+  const sections = Object.entries(RISKS).map(
+    ([code, { level, title, fix }]) => `## ${code}\n\n${level}: ${title}.\n\n${fix}\n`,
+  );
+  return `<!-- Written by \`npm run docs\` from cli/diff/risks.ts; edit there. -->
+
+# Risks
+
+What \`shopzier diff\` warns of ([pull requests](diff.md)). \`--fail-on medium\` ends with exit code 2 for a risk of that level or above.
+
+${sections.join("\n")}`;
 }
 
 /** JSON Schema of a `Pulumi.<stack>.yaml`. */

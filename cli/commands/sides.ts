@@ -99,22 +99,23 @@ async function both(
   [from, to]: readonly [string, string | undefined],
   side: (ref: string | undefined) => Promise<Side>,
 ): Promise<Comparison> {
-  const results = await Promise.allSettled([side(from), side(to)]);
-  const titles = [from, to ?? "the working tree"];
-  const [before, after] = results.map((result, index): Side =>
-    result.status === "fulfilled" ? result.value : { title: titles[index] ?? "", objects: [], notShown: [] },
-  ) as [Side, Side];
-  const failed = results.flatMap((result) =>
-    result.status === "rejected" ? [result.reason as unknown] : [],
-  );
-  const unexpected = failed.find((reason) => !(reason instanceof SourceError));
-  if (unexpected !== undefined) throw unexpected;
-  if (failed.length === 0) return { title, before, after };
+  const failures: SourceError[] = [];
+  const readable = async (ref: string | undefined): Promise<Side | undefined> => {
+    try {
+      return await side(ref);
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      failures.push(error);
+      return undefined;
+    }
+  };
+  const [before, after] = await Promise.all([readable(from), readable(to)]);
+  if (before && after) return { title, before, after };
   // One side alone would say that everything is made, or that everything is deleted.
-  const whole = failed.length === 1 ? (results[0].status === "fulfilled" ? before : after) : before;
-  const error = failed.map((reason) => (reason as Error).message).join("\n\n");
-  const nothing = { ...whole, title: titles[0] ?? "" };
-  return { title, before: nothing, after: { ...whole, title: titles[1] ?? "" }, error };
+  const known = before ?? after;
+  const as = (name: string): Side => ({ title: name, objects: known?.objects ?? [], notShown: [] });
+  const error = failures.map(({ message }) => message).join("\n\n");
+  return { title, before: as(from), after: as(to ?? "the working tree"), error };
 }
 
 async function ofPreview({ cwd, stack, digest }: SideOptions): Promise<Comparison[]> {

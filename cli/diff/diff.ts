@@ -1,11 +1,14 @@
 /** What an edit does to traffic: two sides in, a report out. */
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
+import type { SimulatedRequest } from "../../components/simulator";
+import { compareDerived, compareRequests } from "../requests/compare";
 import { keyOf, type Comparison, type KubernetesObject, type Side } from "../side";
 import { headline } from "./headline";
 import { byKey } from "./istio-objects";
 import { objectRisks } from "./object-risks";
 import type { ObjectChange, Report, RequestChanges } from "./report";
+import { requestChanges } from "./request-changes";
 import { heaviestFirst } from "./risks";
 import { ruleChanges } from "./rules";
 import { rank, settingChanges } from "./settings";
@@ -19,8 +22,13 @@ export interface DiffOptions {
   readonly maxStep?: number;
 }
 
-/** The report without requests, which are decided apart. */
-export function diff(comparison: Comparison, options: DiffOptions = {}, requests?: RequestChanges): Report {
+export interface RequestsOfFile {
+  readonly file: string;
+  readonly requests: readonly SimulatedRequest[];
+}
+
+/** @param requests of a file. Default: such as follow from the objects of both sides. */
+export function diff(comparison: Comparison, options: DiffOptions = {}, requests?: RequestsOfFile): Report {
   const { title, before, after, steps, error } = comparison;
   const [left, right] = [readable(before.objects), readable(after.objects)];
   const [old, now] = [left.objects, right.objects];
@@ -31,6 +39,7 @@ export function diff(comparison: Comparison, options: DiffOptions = {}, requests
     ...trafficRisks(old, now, { rules }, options),
     ...objectRisks(old, now, objects),
   ]);
+  const decided = decide({ ...before, objects: old }, { ...after, objects: now }, requests);
   const found = {
     title,
     sides: { before: before.title, after: after.title },
@@ -38,12 +47,19 @@ export function diff(comparison: Comparison, options: DiffOptions = {}, requests
     rules,
     settings,
     risks,
-    ...(requests && { requests }),
+    ...(decided && { requests: decided }),
     objects,
     notShown: [...new Set([...before.notShown, ...after.notShown, ...left.others, ...right.others])],
     digests: { before: digest(before), after: digest(after) },
   };
   return { ...found, headline: headline(found) };
+}
+
+/** Undefined where no requests were asked for, and none follow from what differs. */
+function decide(before: Side, after: Side, given: RequestsOfFile | undefined): RequestChanges | undefined {
+  if (given) return requestChanges(compareRequests(given.requests, before, after), given.file);
+  const changes = requestChanges(compareDerived(before, after));
+  return changes.groups.length === 0 ? undefined : changes;
 }
 
 /** By what differs, where no engine was asked. A change of a Deployment's pods restarts them. */

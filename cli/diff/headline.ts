@@ -4,7 +4,7 @@ import { counted, number, settingRow, sharesOf, targetWords } from "./words";
 
 export function headline(report: Omit<Report, "headline">): string {
   const { title, error, risks, objects } = report;
-  if (error !== undefined) return `${title}: ${error.split("\n")[0] ?? ""}`;
+  if (error !== undefined) return `${title}: no report. ${(error.split("\n")[0] ?? "").replace(/:$/, ".")}`;
   const heavy = risks.filter(({ level }) => level === "high").length;
   const warning = heavy > 0 ? ` ${counted(heavy, "high risk")}.` : "";
   return `${title}: ${subject(report)}. ${objectWords(objects)}${warning}`;
@@ -18,8 +18,11 @@ function subject({ rules, settings, requests, objects }: Omit<Report, "headline"
     const rest = others.filter((rule) => changeWords(rule) !== own).length;
     return `${own}${rest > 0 ? `, and ${counted(rest, "more rule")} ${rest === 1 ? "changes" : "change"}` : ""}`;
   }
-  const moved = requests?.groups.reduce((sum, { count }) => sum + count, 0) ?? 0;
-  if (moved > 0) return `${counted(moved, "request")} of ${requests?.total ?? 0} are treated differently`;
+  if (requests?.file) {
+    const { total, unchanged } = requests.file;
+    const changed = total - unchanged;
+    return `${counted(changed, "request")} of ${total} ${changed === 1 ? "is" : "are"} treated differently`;
+  }
   const [setting, ...more] = settings.map(settingRow);
   if (setting) {
     const rest = more.length > 0 ? `, and ${counted(more.length, "more field")}` : "";

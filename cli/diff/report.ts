@@ -1,4 +1,5 @@
 /** What `shopzier diff` finds: plain data, which every format prints. */
+import type { ChangeKind } from "../requests/outcomes";
 import type { Step } from "../side";
 
 /** Where requests that match a rule go. */
@@ -78,7 +79,7 @@ export interface ObjectChange extends Pick<Step, "operation" | "object"> {
 
 /** Requests that are treated differently, as a group. */
 export interface RequestGroup {
-  readonly kind: "moved" | "newly routed" | "no longer routed" | "newly denied" | "let in" | "other";
+  readonly kind: ChangeKind;
   /** In words: `GET /api/v1/category/*`. */
   readonly what: string;
   readonly before: string;
@@ -89,11 +90,9 @@ export interface RequestGroup {
 }
 
 export interface RequestChanges {
-  /** Where the requests come from: `derived from the objects`, or the name of a file. */
-  readonly source: string;
-  readonly total: number;
-  readonly unchanged: number;
-  /** The largest first. */
+  /** Absent: the requests follow from the objects, one for each way in which they differ. */
+  readonly file?: { readonly name: string; readonly total: number; readonly unchanged: number };
+  /** The most urgent first. */
   readonly groups: readonly RequestGroup[];
 }
 

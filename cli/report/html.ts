@@ -1,7 +1,7 @@
 /** Reports as one page that needs nothing else: no scripts, no fonts, no pictures. */
 import type { Report, RuleChange } from "../diff/report";
 import { counted, number, settingRow, sharesOf } from "../diff/words";
-import { byHosts, ruleRow, sidesWords } from "./rows";
+import { byHosts, requestsTitle, ruleRow, sidesWords } from "./rows";
 
 const STYLE = `
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }
@@ -43,7 +43,7 @@ function page(report: Report): string {
     ),
     requests
       ? section(
-          `Requests (${requests.source}): ${requests.total - requests.unchanged} of ${requests.total} are treated differently`,
+          requestsTitle(requests),
           requests.groups.map(({ kind, what, before, after, count, example }) => [
             ...[safe(kind), code(what), code(before), code(after), String(count), code(example)],
           ]),

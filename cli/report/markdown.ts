@@ -1,7 +1,7 @@
 /** A report as the comment of a pull request. */
 import type { Report, RuleChange } from "../diff/report";
 import { counted, number, settingRow, sharesOf } from "../diff/words";
-import { byHosts, ruleRow, sidesWords } from "./rows";
+import { byHosts, requestsTitle, ruleRow, sidesWords } from "./rows";
 
 /** GitHub takes 65,536 characters in a comment, GitLab more. */
 export const LONGEST = 60_000;
@@ -34,7 +34,7 @@ function whole(report: Report, most: number): string {
     ),
     requests
       ? folded(
-          `Requests (${requests.source}): ${requests.total - requests.unchanged} of ${requests.total} are treated differently`,
+          requestsTitle(requests),
           table(
             ["", "request", "before", "after", "count", "example"],
             requests.groups.map(({ kind, what, before, after, count, example }) => [

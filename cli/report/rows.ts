@@ -1,5 +1,5 @@
 /** The lines that every format has, as cells. */
-import type { Report, RuleChange, Share } from "../diff/report";
+import type { Report, RequestChanges, RuleChange, Share } from "../diff/report";
 import { counted, number, sharesOf, targetWords } from "../diff/words";
 
 /** A rule: what it matches, its name, where it went and where it goes, and the pods that get it. */
@@ -43,3 +43,9 @@ export function byHosts({ rules }: Report): Map<string, RuleChange[]> {
 
 /** Said once for all formats: how the sides were compared. */
 export const sidesWords = ({ sides }: Report): string => `${sides.before} → ${sides.after}`;
+
+/** The heading of the requests that change. */
+export const requestsTitle = ({ file }: RequestChanges): string =>
+  file
+    ? `Requests of ${file.name}: ${file.total - file.unchanged} of ${file.total} are treated differently`
+    : "Requests that are treated differently, an example of each";

@@ -1,5 +1,6 @@
 /** The form of `shopzier diff --json`, from which docs/report.schema.json is made and by which a report is read again. */
 import { z } from "zod";
+import { CHANGE_KINDS } from "../requests/outcomes";
 import { LEVELS, type ReportFile } from "../diff/report";
 
 const text = z.string();
@@ -41,7 +42,7 @@ const risk = z.object({
   fix: text,
 });
 const group = z.object({
-  kind: z.enum(["moved", "newly routed", "no longer routed", "newly denied", "let in", "other"]),
+  kind: z.enum(CHANGE_KINDS),
   what: text,
   before: text,
   after: text,
@@ -58,13 +59,11 @@ const report = z.object({
   risks: z.array(risk).describe("the heaviest first"),
   requests: z
     .object({
-      source: text,
-      total: z.number().int(),
-      unchanged: z.number().int(),
+      file: z.object({ name: text, total: z.number().int(), unchanged: z.number().int() }).optional(),
       groups: z.array(group),
     })
     .optional()
-    .describe("requests that are treated differently"),
+    .describe("requests that are treated differently: those of a file, or an example of each kind"),
   objects: z.array(z.object({ operation: z.enum(["create", "update", "replace", "delete"]), object: text })),
   notShown: z.array(text).describe("what was not looked at, in words"),
   digests: z.object({ before: text, after: text }).describe("SHA-256 over what decides about requests"),

@@ -2,7 +2,7 @@
 import { styleText } from "node:util";
 import type { Level, Report } from "../diff/report";
 import { counted, settingRow } from "../diff/words";
-import { byHosts, ruleRow } from "./rows";
+import { byHosts, requestsTitle, ruleRow } from "./rows";
 
 export interface TextOptions {
   /** Columns. Default: as wide as it gets. */
@@ -45,9 +45,7 @@ export function text(report: Report, { width = Infinity, color = false }: TextOp
       ]),
     ),
     ...block(
-      requests
-        ? `Requests (${requests.source}): ${requests.total - requests.unchanged} of ${requests.total} are treated differently`
-        : "",
+      requests ? requestsTitle(requests) : "",
       (requests?.groups ?? []).flatMap(({ kind, what, before, after, count, example }) => [
         `  ${kind}  ${what}  ${before} → ${after}${count > 1 ? `  (${counted(count, "request")})` : ""}`,
         `    ${paint("dim", example)}`,

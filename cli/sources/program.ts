@@ -71,7 +71,7 @@ function sideOf(project: Project, lines: readonly Line[]): Pick<Side, "objects" 
       : [],
   );
   const decoded = objectsOf(texts, namespace);
-  const others = questions.filter(({ token }) => token !== "kubernetes:yaml:decode");
+  const others = questions.filter(({ token }) => !token.startsWith("kubernetes:"));
   return {
     // Registrations of one run are in another order than those of the next.
     objects: [...declared.objects, ...decoded.objects].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),

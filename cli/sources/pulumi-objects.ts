@@ -16,19 +16,24 @@ export interface Resource {
 const SIGNATURE = "4dabf18193072939515e22adb298388d";
 const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
 
-/** Types whose objects only a provider with a cluster or charts can tell. */
+/** Components whose objects their provider or Helm tells: they are resources only where there is an engine. */
 const RENDERED =
-  /^kubernetes:(helm\.sh\/v[34]:Chart|kustomize(\/v2)?:Directory|yaml(\/v2)?:Config(File|Group)|apiextensions\.k8s\.io\/.*Patch)$/;
+  /^kubernetes:(helm\.sh\/v[34]:Chart|kustomize(\/v2)?:Directory|yaml\/v2:Config(File|Group))$/;
 
 /**
  * The Kubernetes objects of resources: what a side has. Components, providers and resources of other clouds are left out.
  *
  * @param namespace of the default provider.
  * @param secrets texts that become SECRET wherever they are.
+ * @param rendered whether the objects of charts are among the resources. Default: false.
  */
 export function objectsOfResources(
   resources: readonly Resource[],
-  { namespace, secrets = [] }: { namespace?: string; secrets?: readonly string[] } = {},
+  {
+    namespace,
+    secrets = [],
+    rendered = false,
+  }: { namespace?: string; secrets?: readonly string[]; rendered?: boolean } = {},
 ): Pick<Side, "objects" | "notShown"> {
   const namespaces = new Map(
     resources.flatMap(({ type, urn, inputs }) =>
@@ -44,7 +49,7 @@ export function objectsOfResources(
   for (const resource of kubernetes) {
     const [, group = "", kind = ""] = resource.type.split(":");
     const { name, provider = "" } = resource;
-    if (RENDERED.test(resource.type)) {
+    if (!rendered && RENDERED.test(resource.type)) {
       notShown.push(`the objects of ${kind} ${name}`);
       continue;
     }
@@ -71,8 +76,10 @@ export function objectsOfResources(
 function object({ name, inputs }: Resource, group: string, kind: string): Record<string, unknown> {
   const { metadata = {}, ...rest } = inputs;
   const version = group.startsWith("core/") ? group.slice("core/".length) : group;
+  if (!isMap(metadata)) return { apiVersion: version, kind, ...rest, metadata };
   // Without a name the provider generates one, which differs in each run.
-  return { apiVersion: version, kind, ...rest, metadata: isMap(metadata) ? { name, ...metadata } : metadata };
+  const known = metadata.name === undefined || metadata.name === UNKNOWN ? name : metadata.name;
+  return { apiVersion: version, kind, ...rest, metadata: { ...metadata, name: known } };
 }
 
 function release({ name, inputs }: Resource): Record<string, unknown> {

@@ -1,23 +1,12 @@
 /**
  * What a proxy decides by its AuthorizationPolicies (Istio: "Authorization Policy"; what Envoy gets of them is in
- * pilot/pkg/security/authz/model).
+ * pilot/pkg/security/authz).
  */
-import { BlockList, isIPv4, isIPv6 } from "node:net";
-import type {
-  AuthorizationPolicySpec,
-  AuthorizationRule,
-  Condition as WhenCondition,
-  Operation,
-  Source,
-} from "../istio/authorization-policy";
-import { literal, wholeMatch } from "../traffic/regex";
-import { claimTexts, type Claims } from "../traffic/claims";
+import type { Claims } from "../traffic/claims";
+import { attributeOf, OPERATION_FIELDS, sourceFields, type Attribute } from "./policy-attributes";
+import type { WrittenPolicy, WrittenPolicyRule } from "./written-policies";
 
-/** An AuthorizationPolicy as it is written to the cluster. */
-export interface WrittenPolicy {
-  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
-  readonly spec: AuthorizationPolicySpec;
-}
+export type { WrittenPolicy } from "./written-policies";
 
 /** A request as a proxy sees it. */
 export interface ProxyRequest {
@@ -26,16 +15,20 @@ export interface ProxyRequest {
   readonly host: string;
   /** Normalized, without its query. */
   readonly path: string;
+  /** Normalized, with its query. Default: `path`. */
+  readonly whole?: string;
   /** Names in lowercase; several values are several lines of one name. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /** Where the proxy listens. */
   readonly port?: number;
+  /** Name of the host in the TLS handshake. */
+  readonly sni?: string | undefined;
   /** Address at the other end of the connection. */
   readonly peer?: string | undefined;
   /** Address of the client, as the proxy trusts it. */
   readonly client?: string | undefined;
   /** Identity of the peer, without `spiffe://`. */
-  readonly principal?: string;
+  readonly principal?: string | undefined;
   /** Those of a token that was verified. */
   readonly claims?: Claims | undefined;
 }
@@ -44,232 +37,174 @@ export interface ProxyRequest {
 export type Refusal =
   | {
       readonly reason: "denied";
-      /** Name of the DENY policy that matches, the first by name. */
+      /** Name of the DENY policy that matches, the first by namespace and name. */
       readonly policy: string;
     }
   /** There are ALLOW policies, and none of them matches. */
   | { readonly reason: "not allowed" };
 
-type Condition = (request: ProxyRequest) => boolean;
+export type PolicyCondition = (request: ProxyRequest) => boolean;
+
+/** The policies of one proxy. */
+export interface Authorization {
+  /** Why a request is refused; undefined where it passes. */
+  readonly refusal: (request: ProxyRequest) => Refusal | undefined;
+  /** What may decide otherwise about a request and was not looked at, in words. Undefined where that is nothing for all. */
+  readonly notLookedAt: ((request: ProxyRequest) => readonly string[]) | undefined;
+}
+
+/** The policies of one proxy as a function. Those in dry run and with the action AUDIT refuse nothing. */
+export const authorization = (
+  policies: readonly WrittenPolicy[],
+): ((request: ProxyRequest) => Refusal | undefined) => readPolicies(policies).refusal;
 
 /**
- * The policies of one proxy as a function. Those in dry run refuse nothing.
- *
- * @throws RangeError for a condition that we never write.
+ * What Istio cannot read of a policy counts as it does there, and is named: an ALLOW rule with a wrong value allows nothing, a
+ * DENY rule is read without the value.
  */
-export function authorization(
-  policies: readonly WrittenPolicy[],
-): (request: ProxyRequest) => Refusal | undefined {
+export function readPolicies(policies: readonly WrittenPolicy[]): Authorization {
+  const notes: string[] = [];
   const enforced = policies
-    .filter(({ metadata }) => metadata.annotations?.["istio.io/dry-run"] !== "true")
-    .map(({ metadata: { name }, spec: { action, rules = [] } }) => ({
-      action,
-      matches: any(rules.map(ruleMatches)),
-      refusal: { reason: "denied", policy: name } as const,
-      // Envoy tries `policy[name]-rule[i]` in the order of these texts.
-      key: `${name}]`,
-    }))
+    .filter(({ metadata }) => !/^(1|t|true)$/i.test(metadata.annotations?.["istio.io/dry-run"] ?? ""))
+    .map((policy) => readPolicy(policy, notes))
     .sort((a, b) => (a.key < b.key ? -1 : 1));
-  const deny = enforced.filter(({ action }) => action === "DENY");
-  const allow = enforced.filter(({ action }) => action !== "DENY");
+  const having = (action: string): ReadPolicy[] => enforced.filter((policy) => policy.action === action);
+  const [deny, allow, custom] = [having("DENY"), having("ALLOW"), having("CUSTOM")];
   const allowed = allow.length === 0 ? () => true : any(allow.map(({ matches }) => matches));
-  return (request) =>
-    deny.find(({ matches }) => matches(request))?.refusal ?? (allowed(request) ? undefined : NOT_ALLOWED);
+  return {
+    refusal: (request) =>
+      deny.find(({ matches }) => matches(request))?.refusal ?? (allowed(request) ? undefined : NOT_ALLOWED),
+    notLookedAt:
+      notes.length + custom.length === 0
+        ? undefined
+        : (request) => [
+            ...notes,
+            ...custom.filter(({ matches }) => matches(request)).map(({ provider }) => provider),
+          ],
+  };
 }
 
 const NOT_ALLOWED = { reason: "not allowed" } as const;
 
-/** What is left out, or empty, matches everything. Addresses are the dearest to look at, so sources come last. */
-function ruleMatches({ from = [], to = [], when = [] }: AuthorizationRule): Condition {
-  const operations = to.map(({ operation }) => all(fields(OPERATION, operation)));
-  const sources = from.map(({ source }) => all(fields(SOURCE, source)));
-  return all([
-    ...(operations.length > 0 ? [any(operations)] : []),
-    ...when.map(whenCondition),
-    ...(sources.length > 0 ? [any(sources)] : []),
-  ]);
+interface ReadPolicy {
+  readonly action: string;
+  readonly matches: PolicyCondition;
+  readonly refusal: Refusal;
+  /** Who decides instead, in words. */
+  readonly provider: string;
+  /** Envoy tries `ns[namespace]-policy[name]-rule[i]` in the order of these texts. */
+  readonly key: string;
 }
 
-type Fields<T> = { readonly [K in keyof Required<T>]: (values: readonly string[]) => Condition };
-
-const SOURCE: Fields<Source> = {
-  principals: (values) => {
-    const test = anyText(values);
-    return ({ principal }) => principal !== undefined && test(principal);
-  },
-  requestPrincipals,
-  notRequestPrincipals: (values) => not(requestPrincipals(values)),
-  ipBlocks: (values) => {
-    const within = addressTest(values);
-    return ({ peer }) => within(peer);
-  },
-  remoteIpBlocks,
-  notRemoteIpBlocks: (values) => not(remoteIpBlocks(values)),
-};
-
-const OPERATION: Fields<Operation> = {
-  hosts: (values) => {
-    const test = anyText(values.map((value) => value.toLowerCase()));
-    return ({ host }) => test(host.toLowerCase());
-  },
-  methods,
-  notMethods: (values) => not(methods(values)),
-  paths,
-  notPaths: (values) => not(paths(values)),
-  ports: (values) => {
-    const ports = new Set(values.map(Number));
-    return ({ port }) => port !== undefined && ports.has(port);
-  },
-};
-
-function methods(values: readonly string[]): Condition {
-  const test = anyText(values);
-  return ({ method }) => test(method);
-}
-
-function paths(values: readonly string[]): Condition {
-  const tests = values.map((value) => (value.includes("{*") ? templateTest(value) : textTest(value)));
-  return ({ path }) => tests.some((test) => test(path));
-}
-
-function remoteIpBlocks(values: readonly string[]): Condition {
-  const within = addressTest(values);
-  return ({ client }) => within(client);
-}
-
-/** `<issuer>/<subject>`, parted at the last slash, with "*" at one end; a token that lacks one of the two has none. */
-function requestPrincipals(values: readonly string[]): Condition {
-  const tests = values.map((value) => {
-    const at = value.lastIndexOf("/");
-    const [first, last] = [value.startsWith("*"), value.endsWith("*")];
-    const [issuer, subject] =
-      at >= 0
-        ? [value.slice(0, at), value.slice(at + 1)]
-        : [first ? "*" : value, first ? value : last ? "*" : ""];
-    const [ofIssuer, ofSubject] = [textTest(issuer), textTest(subject)];
-    return (iss: string, sub: string): boolean => ofIssuer(iss) && ofSubject(sub);
-  });
-  return ({ claims }) => {
-    const { iss, sub } = claims ?? {};
-    return typeof iss === "string" && typeof sub === "string" && tests.some((test) => test(iss, sub));
+function readPolicy(
+  { metadata: { name, namespace = "" }, spec }: WrittenPolicy,
+  notes: string[],
+): ReadPolicy {
+  const { action = "ALLOW", rules } = spec;
+  const title = `AuthorizationPolicy ${namespace && `${namespace}/`}${name}`;
+  const note = (what: string): void => void notes.push(`${what} in ${title}`);
+  if (!ACTIONS.includes(action)) note(`action ${action}`);
+  const matches = any(
+    listOf(rules).flatMap((rule) => readRule(rule, { namespace, narrow: action === "ALLOW", note }) ?? []),
+  );
+  return {
+    action,
+    matches,
+    refusal: { reason: "denied", policy: name },
+    provider: `${title}: the external authorizer ${spec.provider?.name ?? ""} decides`,
+    key: `${namespace}]-policy[${name}]`,
   };
 }
 
-function whenCondition({ key, values = [], notValues = [] }: WhenCondition): Condition {
-  const attribute = attributeTest(key);
+const ACTIONS = ["ALLOW", "DENY", "AUDIT", "CUSTOM"];
+
+interface Reading {
+  readonly namespace: string;
+  /** Whether a value that Istio cannot read takes its rule away, as in ALLOW policies. */
+  readonly narrow: boolean;
+  readonly note: (what: string) => void;
+}
+
+/** Undefined for a rule that Istio leaves out. */
+function readRule(rule: WrittenPolicyRule | null, reading: Reading): PolicyCondition | undefined {
+  if (!rule) return undefined;
+  const { from, to, when } = rule;
+  const operations = listOf(to).map((one) => fields(OPERATION_FIELDS, one.operation, reading));
+  const sources = listOf(from).map((one) => fields(sourceFields(reading.namespace), one.source, reading));
+  const others = listOf(when).map(({ key, values, notValues }): PolicyCondition | undefined => {
+    const found = attributeOf(key, reading.namespace);
+    if (found === "unknown") {
+      reading.note(`condition ${key}`);
+      return undefined;
+    }
+    if (found.undecidable) reading.note(`condition ${key}`);
+    return both(
+      compared(found.attribute, key, values, reading),
+      compared(found.attribute, key, notValues, reading, "not"),
+    );
+  });
+  const every = [...operations, ...others, ...sources];
+  if (!every.every((condition) => condition !== undefined)) return undefined;
+  const [ofOperations, ofSources] = [operations, sources] as PolicyCondition[][];
   return all([
-    ...(values.length > 0 ? [attribute(values)] : []),
-    ...(notValues.length > 0 ? [not(attribute(notValues))] : []),
+    ...(ofOperations?.length ? [any(ofOperations)] : []),
+    ...(others as PolicyCondition[]),
+    ...(ofSources?.length ? [any(ofSources)] : []),
   ]);
 }
 
-/** Istio: "Authorization Policy Conditions", those that we write. */
-function attributeTest(key: string): (values: readonly string[]) => Condition {
-  const [, kind, name = ""] = /^request\.(headers|auth\.claims)(\[.+\])$/.exec(key) ?? [];
-  switch (kind) {
-    case "headers": {
-      const header = name.slice(1, -1).toLowerCase();
-      return (values) => {
-        // A header that is there may be empty.
-        const test = values.includes("*") ? () => true : anyText(values);
-        return ({ headers }) => {
-          const value = headers[header];
-          return value !== undefined && (typeof value === "object" ? value.some(test) : test(value));
-        };
-      };
-    }
-    case "auth.claims": {
-      const texts = claimTexts(name);
-      return (values) => {
-        const test = anyText(values);
-        return ({ claims }) => claims !== undefined && texts(claims).some(test);
-      };
-    }
-    default:
-      throw new RangeError(`condition ${key} is not known here`);
+/** Undefined where a value takes the rule away. */
+function fields<T extends object>(
+  known: { readonly [K in keyof Required<T>]: readonly [attribute: Attribute, not?: "not"] },
+  given: T | null | undefined,
+  reading: Reading,
+): PolicyCondition | undefined {
+  for (const field of Object.keys(given ?? {})) {
+    if (!Object.hasOwn(known, field)) reading.note(`field ${field}`);
   }
+  const conditions = (Object.entries(known) as [keyof T, readonly [Attribute, "not"?]][]).map(
+    ([field, [attribute, not]]) =>
+      compared(attribute, String(field), (given as T | null)?.[field] as readonly string[], reading, not),
+  );
+  return conditions.reduce(both, ANYTHING);
 }
 
-function fields<T extends object>(known: Fields<T>, given: T): Condition[] {
-  return (Object.entries(given) as [keyof T, readonly string[] | undefined][]).flatMap(([field, values]) => {
-    if (values === undefined || values.length === 0) return [];
-    if (!Object.hasOwn(known, field)) throw new RangeError(`field ${String(field)} is not known here`);
-    return [known[field](values)];
-  });
+const ANYTHING: PolicyCondition = () => true;
+
+function compared(
+  { test, isReadable = () => true }: Attribute,
+  name: string,
+  values: readonly string[] | null | undefined,
+  { narrow, note }: Reading,
+  not?: "not",
+): PolicyCondition | undefined {
+  const all = listOf(values);
+  const wrong = all.filter((value) => !isReadable(value));
+  for (const value of wrong) note(`${name} ${value}`);
+  const right = all.filter((value) => isReadable(value));
+  if (wrong.length > 0 && narrow) return undefined;
+  if (right.length === 0) return ANYTHING;
+  const condition = test(right);
+  return not ? (request) => !condition(request) : condition;
 }
 
-/** A path in which "{*}" is one segment (Istio: PathTemplate; its "{**}" is not known here). */
-function templateTest(template: string): (path: string) => boolean {
-  if (template.includes("{**}")) throw new RangeError(`path template ${template} is not known here`);
-  return wholeMatch(template.split("{*}").map(literal).join("[^/]+"));
+function both(a: PolicyCondition | undefined, b: PolicyCondition | undefined): PolicyCondition | undefined {
+  if (!a || !b) return undefined;
+  if (a === ANYTHING) return b;
+  return b === ANYTHING ? a : (request) => a(request) && b(request);
 }
 
-/** Exact, or with "*" at one end; "*" alone is any text but an empty one (Istio: StringMatcher). */
-function textTest(pattern: string): (value: string) => boolean {
-  if (pattern === "*") return (value) => value !== "";
-  if (pattern.startsWith("*")) {
-    const end = pattern.slice(1);
-    return (value) => value.endsWith(end);
-  }
-  if (pattern.endsWith("*")) {
-    const start = pattern.slice(0, -1);
-    return (value) => value.startsWith(start);
-  }
-  return (value) => value === pattern;
-}
+/** What is null counts as absent. */
+const listOf = <T>(list: readonly T[] | null | undefined): readonly T[] => list ?? [];
 
-function anyText(patterns: readonly string[]): (value: string) => boolean {
-  const tests = patterns.map(textTest);
-  const [first] = tests;
-  return tests.length === 1 && first ? first : (value) => tests.some((test) => test(value));
-}
-
-/**
- * Addresses and CIDR blocks. An IPv4 address that an IPv6 one embeds is none to Envoy, so the families stay apart; the
- * common one is compared here, as BlockList takes microseconds for an address.
- */
-function addressTest(values: readonly string[]): (address: string | undefined) => boolean {
-  const v4: { readonly network: number; readonly size: number }[] = [];
-  const v6 = new BlockList();
-  for (const value of values) {
-    const [network = "", length] = value.split("/");
-    if (isIPv4(network)) {
-      const size = 2 ** (32 - Number(length ?? 32));
-      v4.push({ network: Math.floor(ipv4(network) / size), size });
-    } else v6.addSubnet(network, Number(length ?? 128), "ipv6");
-  }
-  return (address) => {
-    if (address === undefined) return false;
-    if (!isIPv4(address)) return isIPv6(address) && v6.check(address, "ipv6");
-    const number = ipv4(address);
-    return v4.some(({ network, size }) => Math.floor(number / size) === network);
-  };
-}
-
-function ipv4(address: string): number {
-  let [number, part] = [0, 0];
-  for (let i = 0; i < address.length; i++) {
-    const code = address.charCodeAt(i);
-    if (code === DOT) [number, part] = [number * 256 + part, 0];
-    else part = part * 10 + code - ZERO;
-  }
-  return number * 256 + part;
-}
-const [DOT, ZERO] = [".".charCodeAt(0), "0".charCodeAt(0)];
-
-const not =
-  (condition: Condition): Condition =>
-  (request) =>
-    !condition(request);
-
-function all(conditions: readonly Condition[]): Condition {
+function all(conditions: readonly PolicyCondition[]): PolicyCondition {
   const [first] = conditions;
   return conditions.length === 1 && first
     ? first
     : (request) => conditions.every((condition) => condition(request));
 }
 
-function any(conditions: readonly Condition[]): Condition {
+function any(conditions: readonly PolicyCondition[]): PolicyCondition {
   const [first] = conditions;
   return conditions.length === 1 && first
     ? first

@@ -1,12 +1,12 @@
 /** What the simulator is asked, and what it says. */
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
-import type { RequestAuthenticationSpec } from "../istio/request-authentication";
 import type { Shares } from "../traffic/weights";
 import type { Refusal, WrittenPolicy } from "./authorization";
 import type { PathNormalization } from "./path-normalization";
 import type { Token } from "./token";
 import type { AnyVirtualService } from "./virtual-services";
 import type { WrittenGateway } from "./written-objects";
+import type { WrittenRequestAuthenticationSpec } from "./written-policies";
 
 /** A request as a client sends it. */
 export interface SimulatedRequest {
@@ -24,6 +24,8 @@ export interface SimulatedRequest {
   readonly address?: string;
   /** Default: none. */
   readonly token?: Token;
+  /** Identity in the certificate that the client shows, without `spiffe://`. Default: none. */
+  readonly principal?: string;
 }
 
 /** The proxy that decides. */
@@ -54,7 +56,7 @@ export interface SimulatedPlan {
   /** For the gateway's pods. */
   readonly authorizationPolicies?: readonly WrittenPolicy[];
   /** For the gateway's pods. Default: tokens are not looked at. */
-  readonly requestAuthentication?: RequestAuthenticationSpec;
+  readonly requestAuthentication?: WrittenRequestAuthenticationSpec;
   /** Proxies in front of the gateway. Default 0. */
   readonly trustedProxies?: number;
   /** Of the gateway's EnvoyFilters: which rules have rate limits. */

@@ -5,7 +5,7 @@
 import { isLimited } from "../traffic/rate-limit";
 import { asksForPlace, type Place } from "./conditions";
 import type { SimulatedPlan, SimulatedProxy, SimulatedRequest } from "./decision";
-import { portOf, withoutPort } from "./request-host";
+import { portOf, withoutDot, withoutPort } from "./request-host";
 import { longestMatch, routesOf, virtualHosts, type Contribution, type VirtualHost } from "./virtual-hosts";
 import {
   isExported,
@@ -170,7 +170,8 @@ function gatewayPort(
       for (const [host] of one.hosts) if (!byHost.has(host)) byHost.set(host, own);
     }
     const find = longestMatch(byHost);
-    return ({ scheme, host }) => (scheme === "https" && find(withoutPort(host).toLowerCase())) || none;
+    return ({ scheme, host }) =>
+      (scheme === "https" && find(withoutPort(withoutDot(host)).toLowerCase())) || none;
   };
 }
 

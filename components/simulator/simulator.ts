@@ -7,12 +7,12 @@
  */
 import { clientAddress } from "../security/client-address";
 import { isPreflight, textOf } from "./answers";
-import { authorization } from "./authorization";
+import { readPolicies } from "./authorization";
 import type { Seen } from "./conditions";
 import type { Decision, Outcome, SimulatedPlan, SimulatedRequest } from "./decision";
 import { listeners, type Listener } from "./listeners";
 import { normalizedPath } from "./path-normalization";
-import { withoutDot, withoutPort } from "./request-host";
+import { portOf, withoutDot, withoutPort } from "./request-host";
 import { verification } from "./token";
 import type { CompiledRoute } from "./virtual-hosts";
 
@@ -49,23 +49,24 @@ export function compile(plan: SimulatedPlan): (request: SimulatedRequest) => Dec
     const listener = find(request);
     const decided = decide(request, listener);
     if (!listener.notLookedAt) return decided;
-    const notLookedAt = listener.notLookedAt(withoutPort(withoutDot(request.host)).toLowerCase()) ?? [];
+    const found = listener.notLookedAt(withoutPort(withoutDot(request.host)).toLowerCase()) ?? [];
+    const notLookedAt = [...found, ...(decided.notLookedAt ?? [])];
     return notLookedAt.length > 0 ? { ...decided, notLookedAt } : decided;
   };
 }
 
 /** In Envoy's order: the path, preflights, the token, the policies, and last what the route says, a redirect to HTTPS included. */
-function outcome(plan: SimulatedPlan): (request: SimulatedRequest, listener: Listener) => Outcome {
+function outcome(plan: SimulatedPlan): (request: SimulatedRequest, listener: Listener) => Decision {
   const { pathNormalization = "BASE", trustedProxies = 0 } = plan;
   const verify = plan.requestAuthentication && verification(plan.requestAuthentication);
-  const refuse = plan.authorizationPolicies && authorization(plan.authorizationPolicies);
+  const policies = plan.authorizationPolicies && readPolicies(plan.authorizationPolicies);
   return (request, listener) => {
     if (!listener.host) return NO_LISTENER;
     if (!request.path.startsWith("/")) return NOT_FOUND;
     const whole = normalizedPath(request.path, pathNormalization);
     if (whole === undefined) return BAD_REQUEST;
     const headers = request.headers ?? NO_HEADERS;
-    const { method, address, token } = request;
+    const { method, address, token, principal } = request;
     const host = withoutDot(request.host);
     const forwarded = trustedProxies > 0 ? textOf(headers["x-forwarded-proto"]) : "";
     const at = whole.indexOf("?");
@@ -79,8 +80,11 @@ function outcome(plan: SimulatedPlan): (request: SimulatedRequest, listener: Lis
       path: at < 0 ? whole : whole.slice(0, at),
       query: undefined,
       claims: undefined,
+      port: portOf(request),
+      sni: request.scheme === "https" ? withoutPort(host) : undefined,
       peer: address,
-      client: refuse && clientAddress(address, headers["x-forwarded-for"], trustedProxies),
+      client: policies && clientAddress(address, headers["x-forwarded-for"], trustedProxies),
+      principal,
     };
     const known = listener.host(withoutPort(host).toLowerCase());
     const routes = known?.toHttps && seen.scheme !== "https" ? TO_HTTPS : (known?.routes ?? []);
@@ -93,8 +97,11 @@ function outcome(plan: SimulatedPlan): (request: SimulatedRequest, listener: Lis
       if (typeof claims === "number") return { kind: "denied", status: claims, reason: "token" };
       seen.claims = claims;
     }
-    const refusal = refuse?.(seen);
-    if (refusal) return { kind: "denied", status: 403, ...refusal };
-    return routes.find(({ matches }) => matches(seen))?.decide(seen) ?? NOT_FOUND;
+    const refusal = policies?.refusal(seen);
+    const decided: Outcome = refusal
+      ? { kind: "denied", status: 403, ...refusal }
+      : (routes.find(({ matches }) => matches(seen))?.decide(seen) ?? NOT_FOUND);
+    const notLookedAt = policies?.notLookedAt?.(seen) ?? [];
+    return notLookedAt.length > 0 ? { ...decided, notLookedAt } : decided;
   };
 }

@@ -174,21 +174,22 @@ describe("the simulator", function () {
     assert.ok(rules.filter((count) => count > 3).length > PLANS / 2, `plans of ${rules.join(", ")} rules`);
     const mesh = await get<{ data: { mesh: string } }>("configmap", "istio", "-n", "istio-system");
     const kind = /normalization: (\w+)/.exec(mesh.data.mesh)?.[1];
+    const policies = [
+      ...drawn.flatMap(([, one], i) => (one ? guardPolicies(`plan-${i}`, [hostOf(i)], one) : [])),
+      ...guardPolicies(
+        "open",
+        drawn.flatMap(([, one], i) => (one ? [] : [hostOf(i)])),
+        OPEN,
+      ),
+    ];
+    const spec = requestAuthentication(issuers.map(({ jwks }) => jwks));
     plan = {
       virtualServices,
       pathNormalization: (kind as PathNormalization | undefined) ?? "BASE",
       trustedProxies: 1,
-      requestAuthentication: requestAuthentication(issuers.map(({ jwks }) => jwks)),
-      authorizationPolicies: [
-        ...drawn.flatMap(([, one], i) => (one ? guardPolicies(`plan-${i}`, [hostOf(i)], one) : [])),
-        ...guardPolicies(
-          "open",
-          drawn.flatMap(([, one], i) => (one ? [] : [hostOf(i)])),
-          OPEN,
-        ),
-      ],
+      requestAuthentication: spec,
+      authorizationPolicies: policies,
     };
-    const policies = plan.authorizationPolicies ?? [];
     // One that a run before has left, or that still goes.
     await kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found");
     await applyObjects(
@@ -206,7 +207,7 @@ describe("the simulator", function () {
       ...virtualServices.map((spec, i) =>
         object("networking.istio.io/v1", "VirtualService", `plan-${i}`, spec, NAMESPACE),
       ),
-      object("security.istio.io/v1", "RequestAuthentication", NAMESPACE, plan.requestAuthentication ?? {}),
+      object("security.istio.io/v1", "RequestAuthentication", NAMESPACE, spec),
       ...policies.map(({ metadata, spec }) =>
         object("security.istio.io/v1", "AuthorizationPolicy", metadata.name, spec),
       ),
@@ -223,10 +224,9 @@ describe("the simulator", function () {
         ...policy,
         metadata: { ...policy.metadata, namespace: INGRESS },
       });
-      const spec = plan.requestAuthentication;
       const lag = policyLag(listeners, {
         access: policies.map(written),
-        tokens: spec ? [written({ metadata: { name: NAMESPACE }, spec })] : [],
+        tokens: [written({ metadata: { name: NAMESPACE }, spec })],
       });
       if (lag !== undefined) {
         last = lag;

@@ -111,6 +111,16 @@ describe("the npm package shopzier-mesh", () => {
       cwd: folder,
     });
     assert.equal(kinds, "function,function");
+    const shop = readFileSync(path.join(ROOT, "tests/unit/cli/shop.yaml"), "utf8");
+    writeFileSync(path.join(folder, "before.yaml"), shop);
+    writeFileSync(
+      path.join(folder, "after.yaml"),
+      shop.replace("weight: 90", "weight: 80").replace("weight: 10", "weight: 20"),
+    );
+    const command = await execa("npx", ["--no-install", "shopzier", "diff", "before.yaml", "after.yaml"], {
+      cwd: folder,
+    });
+    assert.match(command.stdout, /^after.yaml: v2 10 % → 20 %, v1 90 % → 80 %\./);
     const { stdout } = await execa("node", ["driver.cjs", "./program.js"], { cwd: folder });
     const { seen, url } = JSON.parse(stdout) as { seen: string[]; url: string };
     assert.equal(url, "http://192.0.2.1");
@@ -136,7 +146,7 @@ describe("the program", () => {
     const isSource = (file: string): boolean => !["node_modules", "dist"].includes(path.basename(file));
     for (const name of [
       ...["package.json", "package-lock.json", "apps/category-api/package.json", "Pulumi.yaml"],
-      ...["index.ts", "typescript.mjs", "tsconfig.json", "stacks", "components", "lab"],
+      ...["index.ts", "typescript.mjs", "tsconfig.json", "stacks", "components", "cli", "lab"],
     ])
       cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true, filter: isSource });
     await execa("npm", ["ci", "--omit=dev", "--no-audit", "--no-fund", "--prefer-offline"], { cwd: folder });

@@ -39,7 +39,10 @@ describe("the report of an edit", () => {
     const unedited = new Map<string, ReturnType<typeof sideOf>>();
     for (const { title, stack, first = {}, edit } of EDITS) {
       const key = stack + JSON.stringify(first);
-      const before = await (unedited.get(key) ?? sideOf(stack, (config) => set(config, first)));
+      const before = await (unedited.get(key) ??
+        sideOf(stack, (config) => {
+          set(config, first);
+        }));
       unedited.set(key, Promise.resolve(before));
       const after = await sideOf(stack, (config) => {
         set(config, first);
@@ -55,6 +58,22 @@ describe("the report of an edit", () => {
       .join("\n");
     if (process.env.UPDATE_GOLDEN) writeFileSync(GOLDEN, all);
     assert.equal(all, readFileSync(GOLDEN, "utf8"));
+  });
+
+  it("is as the guide shows it", () => {
+    const file = path.join(__dirname, "../../docs/diff.md");
+    const guide = readFileSync(file, "utf8");
+    const shown = guide.replace(
+      /(<!-- report: (.*) -->\n\n```text\n)[\s\S]*?```/g,
+      (_, head: string, title: string) => {
+        const report = reports.get(title);
+        assert.ok(report, title);
+        return `${head}${text(report, { width: 120 })}\n\`\`\``;
+      },
+    );
+    if (process.env.UPDATE_GOLDEN) writeFileSync(file, shown);
+    assert.equal(guide, shown);
+    assert.ok(guide.split("<!-- report:").length > 3);
   });
 
   it("fits its schema", () => {

@@ -113,7 +113,7 @@ export function guardPolicies(
   name: string,
   hosts: readonly string[],
   { lists, authentication, trustedProxies }: Guard,
-): WrittenPolicy[] {
+): (WrittenPolicy & { readonly spec: AuthorizationPolicySpec })[] {
   const { deny, allow } = planAccess(lists, { selector: SELECTOR, trustedProxies });
   const required = authentication && planAuthentication({ jwt: [], ...authentication }, SELECTOR).required;
   const specs: Record<string, AuthorizationPolicySpec | undefined> = {

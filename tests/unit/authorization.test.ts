@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { BlockList, isIP, isIPv4 } from "node:net";
 import fc from "fast-check";
-import type { AuthorizationPolicySpec, AuthorizationRule } from "../../components/istio/authorization-policy";
+import type { WrittenPolicyRule } from "../../components/simulator/written-policies";
 import {
   authorization,
+  readPolicies,
   type ProxyRequest,
   type WrittenPolicy,
 } from "../../components/simulator/authorization";
@@ -14,14 +15,14 @@ const request = (over: Partial<ProxyRequest> = {}): ProxyRequest => ({
   ...{ method: "GET", host: "shop.example.com", path: "/api", headers: {} },
   ...over,
 });
-const policy = (name: string, spec: AuthorizationPolicySpec, annotations = {}): WrittenPolicy => ({
+const policy = (name: string, spec: WrittenPolicy["spec"], annotations = {}): WrittenPolicy => ({
   metadata: { name, annotations },
   spec,
 });
-const matches = (rule: AuthorizationRule, over: Partial<ProxyRequest>): boolean =>
+const matches = (rule: WrittenPolicyRule, over: Partial<ProxyRequest>): boolean =>
   authorization([policy("it", { action: "DENY", rules: [rule] })])(request(over)) !== undefined;
-const asks = (operation: object): AuthorizationRule => ({ to: [{ operation }] });
-const comes = (source: object): AuthorizationRule => ({ from: [{ source }] });
+const asks = (operation: object): WrittenPolicyRule => ({ to: [{ operation }] });
+const comes = (source: object): WrittenPolicyRule => ({ from: [{ source }] });
 
 describe("authorization policies", () => {
   it("deny by a matching DENY policy, or if no ALLOW policy matches", () => {
@@ -91,7 +92,7 @@ describe("authorization policies", () => {
   });
 
   it("require all fields of one operation, all of one source, and all conditions", () => {
-    const rule: AuthorizationRule = {
+    const rule: WrittenPolicyRule = {
       from: [{ source: { principals: ["a", "b*"] } }, { source: { ipBlocks: ["192.0.2.1"] } }],
       to: [{ operation: { methods: ["GET"], notPaths: ["/b"], ports: ["8080"] } }],
       when: [{ key: "request.headers[X-Tier]", values: ["gold", "silver*"], notValues: ["silver-"] }],
@@ -112,7 +113,7 @@ describe("authorization policies", () => {
   });
 
   it("treat an empty header as present, and an empty claim as absent", () => {
-    const when = (key: string): AuthorizationRule => ({ when: [{ key, values: ["*"] }] });
+    const when = (key: string): WrittenPolicyRule => ({ when: [{ key, values: ["*"] }] });
     assert.ok(matches(when("request.headers[x-a]"), { headers: { "x-a": "" } }));
     assert.ok(!matches(when("request.headers[x-a]"), {}));
     const claim = when("request.auth.claims[a][b]");
@@ -174,14 +175,148 @@ describe("authorization policies", () => {
       assert.ok(!matches(rule, { path }), path);
   });
 
-  it("with unknown fields are refused, not read without these fields", () => {
-    const source = { notIpBlocks: ["192.0.2.1"] };
-    const unknown: AuthorizationRule[] = [
-      comes(source),
-      asks({ paths: ["/a/{**}"] }),
-      { when: [{ key: "source.ip", values: ["192.0.2.1"] }] },
+  it("match the rest of a path by a template", () => {
+    const rule = asks({ paths: ["/a/{*}/{**}"] });
+    for (const path of ["/a/1/", "/a/1/2", "/a/1/2/3.x"]) assert.ok(matches(rule, { path }), path);
+    for (const path of ["/a/1", "/a//2", "/b/1/2"]) assert.ok(!matches(rule, { path }), path);
+    assert.ok(matches(asks({ paths: ["/{**}/end"] }), { path: "/a/b/end" }));
+  });
+
+  it("identify the peer by its namespace, its service account, or its trust domain", () => {
+    const principal = "cluster.local/ns/shop-eu/sa/cart";
+    const cases: [object, boolean][] = [
+      [{ namespaces: ["shop-eu"] }, true],
+      [{ namespaces: ["shop-*"] }, true],
+      [{ namespaces: ["shop"] }, false],
+      [{ namespaces: ["*"] }, true],
+      [{ serviceAccounts: ["shop-eu/cart"] }, true],
+      // Without a namespace it is that of the policy.
+      [{ serviceAccounts: ["cart"] }, false],
+      [{ serviceAccounts: ["shop-eu/car"] }, false],
+      [{ trustDomains: ["cluster.local"] }, true],
+      [{ trustDomains: ["cluster.*"] }, true],
+      [{ trustDomains: ["cluster"] }, false],
+      [{ principals: ["*/cart"] }, true],
     ];
-    for (const rule of unknown) assert.throws(() => matches(rule, {}), /is not known here/);
+    for (const [source, expected] of cases) {
+      assert.equal(matches(comes(source), { principal }), expected, JSON.stringify(source));
+      const [[field, values] = ["", []]] = Object.entries(source);
+      const not = `not${field.charAt(0).toUpperCase()}${field.slice(1)}`;
+      assert.equal(matches(comes({ [not]: values as string[] }), { principal }), !expected, not);
+      // Who shows no certificate is nobody.
+      assert.ok(!matches(comes(source), {}) && matches(comes({ [not]: values as string[] }), {}), not);
+    }
+    const own = policy("own", { action: "DENY", rules: [comes({ serviceAccounts: ["cart"] })] });
+    const decide = authorization([{ ...own, metadata: { name: "own", namespace: "shop-eu" } }]);
+    assert.deepEqual(decide(request({ principal })), { reason: "denied", policy: "own" });
+  });
+
+  it("have all fields that must not match", () => {
+    const right = { host: "a.example.com", peer: "192.0.2.7", port: 80, method: "GET" };
+    const rule = {
+      from: [{ source: { notIpBlocks: ["192.0.2.0/30"] } }],
+      to: [{ operation: { notHosts: ["*.example.org"], notPorts: ["8080"] } }],
+    };
+    assert.ok(matches(rule, right));
+    for (const wrong of [{ host: "A.EXAMPLE.org" }, { peer: "192.0.2.3" }, { port: 8080 }])
+      assert.ok(!matches(rule, { ...right, ...wrong }), JSON.stringify(wrong));
+  });
+
+  it("have every condition that Istio knows", () => {
+    const full: Partial<ProxyRequest> = {
+      ...{ peer: "192.0.2.7", client: "198.51.100.7", port: 8443, sni: "shop.example.com" },
+      principal: "cluster.local/ns/shop/sa/cart",
+      claims: { iss: "https://id", sub: "me", aud: ["shop", "x"], azp: "app" },
+      whole: "/api?a=1",
+    };
+    const cases: [key: string, value: string, other: string][] = [
+      ["source.ip", "192.0.2.0/24", "192.0.3.0/24"],
+      ["remote.ip", "198.51.100.7", "198.51.100.8"],
+      ["destination.port", "8443", "443"],
+      ["connection.sni", "*.example.com", "example.com"],
+      ["source.namespace", "shop", "cart"],
+      ["source.principal", "cluster.local/*", "shop/*"],
+      ["source.serviceAccount", "shop/cart", "shop/other"],
+      ["source.trustDomain", "cluster.local", "other"],
+      ["request.auth.principal", "https://id/me", "https://id/you"],
+      ["request.auth.audiences", "shop", "shops"],
+      ["request.auth.presenter", "app", "ap"],
+      ["request.headers[:path]", "/api?*", "/api"],
+      ["request.headers[:method]", "GET", "PUT"],
+      ["request.headers[Host]", "shop.example.com", "Shop.example.com"],
+    ];
+    for (const [key, value, other] of cases) {
+      assert.ok(matches({ when: [{ key, values: [other, value] }] }, full), key);
+      assert.ok(!matches({ when: [{ key, values: [other] }] }, full), key);
+      assert.ok(!matches({ when: [{ key, notValues: [value] }] }, full), key);
+      assert.ok(matches({ when: [{ key, notValues: [other] }] }, full), key);
+    }
+  });
+
+  it("name what they cannot decide, and what Istio cannot read", () => {
+    const wrong: [WrittenPolicyRule, RegExp][] = [
+      [comes({ ipBlocks: ["192.0.2.0/33"] }), /ipBlocks 192\.0\.2\.0\/33 in AuthorizationPolicy shop\/it/],
+      [asks({ ports: ["http"] }), /ports http/],
+      [{ when: [{ key: "source.name", values: ["a"] }] }, /condition source\.name/],
+      [{ when: [{ key: "destination.ip", values: ["10.0.0.1"] }] }, /condition destination\.ip/],
+      [{ when: [{ key: "experimental.envoy.filters.a[b]", values: ["c"] }] }, /condition experimental/],
+      [{ when: [{ key: "request.headers", values: ["c"] }] }, /condition request\.headers/],
+      [comes({ ipBlock: ["192.0.2.1"] }), /field ipBlock/],
+    ];
+    for (const [rule, note] of wrong) {
+      const written = (action: string): WrittenPolicy => ({
+        metadata: { name: "it", namespace: "shop" },
+        spec: { action, rules: [rule] },
+      });
+      for (const action of ["ALLOW", "DENY"]) {
+        const read = readPolicies([written(action)]);
+        assert.match((read.notLookedAt?.(request()) ?? []).join(), note);
+      }
+    }
+    assert.equal(readPolicies([policy("right", { rules: [{}] })]).notLookedAt, undefined);
+  });
+
+  it("with a wrong value allow nothing by its rule, and deny more than it says", () => {
+    const rule: WrittenPolicyRule = {
+      from: [{ source: { ipBlocks: ["192.0.2.256"], namespaces: ["shop"] } }],
+    };
+    const principal = "cluster.local/ns/shop/sa/a";
+    assert.deepEqual(authorization([policy("a", { rules: [rule] })])(request({ principal })), {
+      reason: "not allowed",
+    });
+    assert.ok(matches(rule, { principal }));
+    assert.ok(!matches(rule, {}));
+  });
+
+  it("leave CUSTOM to its authorizer, and refuse nothing by AUDIT", () => {
+    const custom: WrittenPolicy = {
+      metadata: { name: "ext", namespace: "shop" },
+      spec: { action: "CUSTOM", provider: { name: "opa" }, rules: [asks({ paths: ["/admin*"] })] },
+    };
+    const audit: WrittenPolicy = { metadata: { name: "log" }, spec: { action: "AUDIT", rules: [{}] } };
+    const { refusal, notLookedAt = () => [] } = readPolicies([custom, audit]);
+    assert.equal(refusal(request({ path: "/admin" })), undefined);
+    assert.deepEqual(notLookedAt(request({ path: "/admin" })), [
+      "AuthorizationPolicy shop/ext: the external authorizer opa decides",
+    ]);
+    assert.deepEqual(notLookedAt(request()), []);
+  });
+
+  it("are read whatever of the CRD is absent or null", () => {
+    const written = [
+      { action: "DENY", rules: [null, {}] },
+      { action: "DENY", rules: [{ from: null, to: [{}], when: null }] },
+      { action: "DENY", rules: [{ from: [{ source: null }], to: [{ operation: { paths: null } }] }] },
+      { action: "DENY", rules: [{ from: [{ source: {} }], when: [{ key: "source.ip" }] }] },
+    ];
+    for (const spec of written) {
+      const decide = authorization([{ metadata: { name: "it" }, spec: spec as never }]);
+      assert.ok(decide(request()), JSON.stringify(spec));
+    }
+    assert.equal(
+      authorization([{ metadata: { name: "it" }, spec: { action: "DENY" } }])(request()),
+      undefined,
+    );
   });
 });
 
@@ -212,6 +347,25 @@ describe("tokens", () => {
   it("have lists in the claims `scope` and `permission`", () => {
     const lists = { scope: "read  write", permission: ["a b"], groups: "c d" };
     assert.deepEqual(verify({ ...right, ...lists }), { ...right, ...lists, scope: ["read", "write"] });
+  });
+});
+
+describe("tokens of an issuer with several rules", () => {
+  it("are for the audience of any of them, with the lists of all", () => {
+    const issuer = "https://id/";
+    const verify = verification({
+      jwtRules: [
+        { issuer, audiences: ["a"], jwks: "{}" },
+        { issuer, audiences: ["b"], jwks: "{}", spaceDelimitedClaims: ["roles"] },
+      ],
+    });
+    assert.deepEqual(verify({ iss: issuer, aud: "b", roles: "x y" }), {
+      iss: issuer,
+      aud: "b",
+      roles: ["x", "y"],
+    });
+    assert.equal(verify({ iss: issuer, aud: "c" }), 403);
+    assert.equal(verification({})({ iss: issuer }), 401);
   });
 });
 

@@ -258,6 +258,8 @@ describe("a gateway", () => {
     const over = { scheme: "https" } as const;
     assert.equal(ask(objects, "a.example.com:443", over), A);
     assert.equal(ask(objects, "b.example.com:443", over), A);
+    // A client leaves out the dot of a full name in the TLS handshake (RFC 6066, 3).
+    assert.equal(ask(objects, "a.example.com.:443", over), A);
     assert.equal(ask(objects, "example.com:443", over), "no listener");
     assert.equal(ask(objects, "b.example.com:80", over), "no listener");
     assert.equal(ask(objects, "b.example.com:80"), "not found");

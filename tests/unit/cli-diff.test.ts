@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { parseAllDocuments } from "yaml";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { diff, type DiffOptions } from "../../cli/diff/diff";
+import type { Report } from "../../cli/diff/report";
+import { RISKS } from "../../cli/diff/risks";
+import { html } from "../../cli/report/html";
+import { LONGEST, markdown, marker } from "../../cli/report/markdown";
+import { text } from "../../cli/report/text";
+import { UNKNOWN, type KubernetesObject, type Side } from "../../cli/side";
+
+const side = (...objects: KubernetesObject[]): Side => ({ title: "side", objects, notShown: [] });
+
+/** Objects of manifests. */
+function read(manifests: string): KubernetesObject[] {
+  return parseAllDocuments(manifests).map((document) => document.toJS() as KubernetesObject);
+}
+
+/** What an edit of text in manifests does. */
+function edited(manifests: string, edits: Readonly<Record<string, string>>, options?: DiffOptions): Report {
+  const after = Object.entries(edits).reduce((all, [from, to]) => {
+    assert.ok(all.includes(from), `${from} is not in the manifests`);
+    return all.replace(from, to);
+  }, manifests);
+  return diff({ title: "shop", before: side(...read(manifests)), after: side(...read(after)) }, options);
+}
+
+const SHOP = readFileSync(path.join(__dirname, "cli/shop.yaml"), "utf8");
+const codes = ({ risks }: Report): string[] => [...new Set(risks.map(({ code }) => code))];
+
+describe("diff", () => {
+  it("finds nothing between equal sides", () => {
+    const { rules, settings, risks, objects, headline } = edited(SHOP, {});
+    assert.deepEqual([rules, settings, risks, objects], [[], [], [], []]);
+    assert.equal(headline, "shop: nothing changes for requests. No object changes.");
+  });
+
+  it("says shares exactly, whatever the weights sum to", () => {
+    const { rules, headline } = edited(SHOP, { "weight: 90": "weight: 2", "weight: 10": "weight: 1" });
+    assert.deepEqual(
+      rules.map(({ after }) => after),
+      [
+        {
+          kind: "split",
+          shares: [
+            { to: "v1", percent: 200 / 3, pods: 3 },
+            { to: "v2", percent: 100 / 3, pods: 1 },
+          ],
+        },
+      ],
+    );
+    assert.match(headline, /^shop: v2 10 % → 33.33 %, v1 90 % → 66.67 %\./);
+  });
+
+  it("says the load of each pod where a rate is known", () => {
+    const { rules } = edited(SHOP, { "weight: 90": "weight: 60", "weight: 10": "weight: 40" }, { rate: 200 });
+    const [rule] = rules;
+    assert.ok(rule?.after?.kind === "split");
+    assert.deepEqual(
+      rule.after.shares.map(({ to, perPod }) => [to, perPod]),
+      [
+        ["v1", 40],
+        ["v2", 80],
+      ],
+    );
+  });
+
+  /** Each with the risk that it has, and no other. */
+  const RISKY: Readonly<Record<keyof typeof RISKS, [edits: Record<string, string>, options?: DiffOptions]>> =
+    {
+      W001: [{ "replicas: 1 # v2": "replicas: 0" }],
+      W002: [{ "subset: v2": "subset: v3" }],
+      W003: [{ "shop:2.0.0": "shop:2.0.1", "weight: 10": "weight: 11", "weight: 90": "weight: 89" }],
+      W004: [{ "kind: Service\n": "kind: Endpoints\n" }],
+      W005: [{ "version: 1.31.4": "version: 1.32.0", "timeout: 5s": "timeout: 4s" }],
+      W006: [{ "mode: STRICT": "mode: PERMISSIVE" }],
+      W007: [{ "hosts: [shop.example.com] # gateway": 'hosts: ["*"]' }],
+      W008: [{ "weight: 10": "weight: 90", "weight: 90": "weight: 10" }],
+      W009: [{ "timeout: 5s": `timeout: ${UNKNOWN}` }],
+      W010: [{ "- match: [{ uri: { prefix: /old } }]": "- match: [{ uri: { prefix: / } }]" }],
+      W011: [{ "hosts: [shop.example.com] # routes": "hosts: [store.example.com]" }],
+      W012: [{ "weight: 10": "weight: 14", "weight: 90": "weight: 86" }, { maxStep: 3 }],
+      W013: [
+        {
+          "timeout: 5s": "timeout: 5s\n      fault: { abort: { httpStatus: 503, percentage: { value: 1 } } }",
+        },
+      ],
+      W014: [{ "weight: 90": "weight: 0", "weight: 10": "weight: 0" }],
+    };
+  for (const [code, [edits, options]] of Object.entries(RISKY)) {
+    it(`${code}: ${RISKS[code as keyof typeof RISKS].title}`, () => {
+      const report = edited(SHOP, edits, options);
+      const besides = { W004: ["W001"] }[code] ?? [];
+      assert.deepEqual(
+        codes(report).filter((found) => !besides.includes(found)),
+        [code],
+        text(report),
+      );
+    });
+  }
+
+  it("takes the largest step of a stack from its VirtualService", () => {
+    const limited = SHOP.replace(
+      "name: shop # routes",
+      'name: shop\n  annotations: { shopzier-mesh/max-step: "3" }',
+    );
+    assert.deepEqual(codes(edited(limited, { "weight: 90": "weight: 86", "weight: 10": "weight: 14" })), [
+      "W012",
+    ]);
+    assert.deepEqual(codes(edited(limited, { "weight: 90": "weight: 87", "weight: 10": "weight: 13" })), []);
+  });
+
+  it("pairs rules without names by what they match", () => {
+    const rules = "- match: [{ uri: { prefix: /old } }]\n      redirect: { uri: /new }\n    - name: shop";
+    assert.ok(SHOP.includes(rules));
+    const { rules: changes } = edited(SHOP, { [rules]: "- name: shop" });
+    assert.deepEqual(
+      changes.map(({ kind, match }) => [kind, match]),
+      [["removed", "/old*"]],
+    );
+  });
+
+  it("never fails, whatever stands in objects, and names what it cannot read", () => {
+    const anything = fc.anything({ maxDepth: 5, withNullPrototype: false });
+    const key = fc.constantFrom(
+      "hosts",
+      "http",
+      "route",
+      "match",
+      "destination",
+      "rules",
+      "from",
+      "subsets",
+      "template",
+      "servers",
+      "tls",
+    );
+    const spec = fc.letrec((tie) => ({
+      tree: fc.oneof(
+        { depthSize: "small" },
+        anything,
+        fc.dictionary(key, tie("tree")),
+        fc.array(tie("tree"), { maxLength: 3 }),
+      ),
+    })).tree;
+    const kinds = [...new Set(read(SHOP).map(({ kind, apiVersion }) => [kind, apiVersion] as const))];
+    const object = fc
+      .record({ kind: fc.constantFrom(...kinds), name: fc.constantFrom("a", "b"), spec })
+      .map(({ kind: [kind, apiVersion], name, spec }) => ({
+        apiVersion,
+        kind,
+        metadata: { name, namespace: "shop" },
+        spec,
+      }));
+    fc.assert(
+      fc.property(fc.array(object, { maxLength: 4 }), fc.array(object, { maxLength: 4 }), (before, after) => {
+        const report = diff({ title: "x", before: side(...before), after: side(...after) });
+        for (const format of [text(report), markdown(report), html([report])]) assert.ok(format.length > 0);
+      }),
+      { numRuns: 100 },
+    );
+    const { notShown } = edited(SHOP, { "hosts: [shop.example.com] # routes": "hosts: 7" });
+    assert.deepEqual(notShown, ["VirtualService shop/shop, whose spec.hosts is no list"]);
+  });
+});
+
+describe("a report", () => {
+  const rule = (version: number) => `
+    - match: [{ headers: { x-n: { exact: "${version}" } } }]
+      name: rule-${version}
+      route: [{ destination: { host: shop, subset: v${version} } }]`;
+  const many = (offset: number): string =>
+    SHOP.replace("http:", `http:${Array.from({ length: 50 }, (_, i) => rule(i + offset)).join("")}`);
+
+  it("of 500 objects and 50 versions fits into a comment, and says first what counts", () => {
+    const maps = (value: string): KubernetesObject[] =>
+      Array.from({ length: 500 }, (_, i) => ({
+        ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: `map-${i}`, namespace: "shop" } },
+        data: { text: value.repeat(50) },
+      }));
+    const before = side(...read(many(0)), ...maps("a"));
+    const after = side(
+      ...read(many(1).replace("weight: 90", "weight: 80").replace("weight: 10", "weight: 20")),
+      ...maps("b"),
+    );
+    const comment = markdown(diff({ title: "shop", before, after }));
+    assert.ok(comment.length <= LONGEST);
+    const [first, , headline] = comment.split("\n");
+    assert.equal(first, marker("shop"));
+    assert.match(headline ?? "", /v2 10 % → 20 %/);
+  });
+
+  it("takes the text of objects as text", () => {
+    const bad = "</td><script>alert(1)</script> | `@someone` #1 **x**";
+    const objects = (name: string): Side =>
+      side(
+        ...read(SHOP).map((object) => ({
+          ...object,
+          metadata: { ...object.metadata, labels: { note: name } },
+        })),
+      );
+    const report = { ...diff({ title: bad, before: objects("a"), after: objects(bad) }), error: "```\n<b>" };
+    assert.ok(!html([report]).includes("<script"));
+    const [, ...lines] = markdown(report).split("\n");
+    const comment = lines.join("\n").replace(/`{4}text\n[\s\S]*?`{4}/, "");
+    const outside = comment.replaceAll(/(`+)(?!`)[\s\S]*?[^`]\1(?!`)/g, "");
+    assert.doesNotMatch(outside, /(?<!\\)<(?!\/?(details|summary|sub)>)|@someone|\*\*x/);
+  });
+
+  it("of a preview that failed says so first", () => {
+    const report = diff({ title: "prod", before: side(), after: side(), error: "error: no cluster\nmore" });
+    assert.equal(report.headline, "prod: no report. error: no cluster");
+    for (const format of [text(report), markdown(report), html([report])]) assert.match(format, /more/);
+  });
+});
