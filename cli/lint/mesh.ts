@@ -39,7 +39,7 @@ export class Mesh {
   private readonly entries = new Map<string, Set<string>>();
 
   constructor(readonly side: Side) {
-    for (const object of side.objects) this.add(object);
+    for (const object of side.objects) this.add(withTexts(object));
   }
 
   private add(object: KubernetesObject): void {
@@ -164,6 +164,17 @@ export class Mesh {
     if (this.has("Service", namespace, name)) return "missing";
     return this.asked("ServiceEntries", ["ServiceEntry"], from) ? "missing" : undefined;
   }
+}
+
+/** With labels and annotations that are texts, so that no rule fails at what YAML took for something else (`"yes"` without quotes). */
+function withTexts(object: KubernetesObject): KubernetesObject {
+  const texts = (map: object | null | undefined): Labels =>
+    Object.fromEntries(Object.entries(map ?? {}).map(([key, value]) => [key, String(value)]));
+  const { labels, annotations } = object.metadata;
+  return {
+    ...object,
+    metadata: { ...object.metadata, labels: texts(labels), annotations: texts(annotations) },
+  };
 }
 
 const isKind = (kind: string): kind is Kind => Object.hasOwn(KINDS, kind);
