@@ -10,6 +10,7 @@ import { RISKS } from "../cli/diff/risks";
 import { reportFile } from "../cli/report/schema";
 import { settingsSchema, type Schema } from "../stacks/config/schema/json-schema";
 import { errorCatalogue } from "./error-catalogue";
+import { lintReference } from "./lint-reference";
 
 /** Path in the project → text. */
 export function documents(): Record<string, string> {
@@ -17,6 +18,7 @@ export function documents(): Record<string, string> {
     "docs/stack.schema.json": `${JSON.stringify(stackFileSchema(), undefined, 2)}\n`,
     "docs/configuration.md": configurationReference(),
     "docs/errors.md": errorCatalogue(),
+    "docs/lint.md": lintReference(),
     "docs/risks.md": riskCatalogue(),
     "docs/report.schema.json": `${JSON.stringify(z.toJSONSchema(reportFile), undefined, 2)}\n`,
   };
