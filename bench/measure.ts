@@ -23,28 +23,23 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-/** Medians of both sides. They are measured in turn, so that other load on the machine affects both. */
-export async function inTurn(
+type Side = (round: number) => Promise<number>;
+
+/** The median of each side. They are measured in turn, so that other load on the machine affects all. */
+export async function inTurn<Sides extends readonly Side[]>(
   rounds: number,
-  ours: (round: number) => Promise<number>,
-  theirs: (round: number) => Promise<number>,
-): Promise<{ ours: number; theirs: number }> {
-  const [a, b]: [number[], number[]] = [[], []];
-  for (let round = 0; round < rounds; round++) {
-    a.push(await ours(round));
-    b.push(await theirs(round));
-  }
-  return { ours: median(a), theirs: median(b) };
+  ...sides: Sides
+): Promise<{ [Index in keyof Sides]: number }> {
+  const times = sides.map((): number[] => []);
+  for (let round = 0; round < rounds; round++)
+    for (const [i, side] of sides.entries()) times[i]?.push(await side(round));
+  return times.map(median) as { [Index in keyof Sides]: number };
 }
 
 const seconds = (s: number): string => `${s.toFixed(2)} s`;
 
 /** Two times and their ratio, with the largest ratio that meets the target. */
-export function ratio(
-  name: string,
-  { ours, theirs }: { ours: number; theirs: number },
-  limit: number,
-): Result {
+export function ratio(name: string, ours: number, theirs: number, limit: number): Result {
   const value = ours / theirs;
   return {
     name,

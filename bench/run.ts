@@ -6,6 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { Client } from "../lab/client";
 import { baseline, editStackFile, must, pulumi, ROOT, setConfig, stackFile, up } from "../lab/harness";
+import { bareProgram } from "./bare-program";
 import { gatewayRates } from "./gateway";
 import { helmProgram } from "./helm";
 import { atMost, inTurn, median, ratio, timed, type Result } from "./measure";
@@ -31,21 +32,36 @@ const preview = async (...args: string[]): Promise<void> => {
   if (result.exitCode !== 0) throw new Error(result.all);
 };
 
+/** Ours against an empty program, and against one that registers the same resources. */
+const sides = (
+  name: string,
+  command: string,
+  { ours, plain, nothing }: { ours: number; plain: number; nothing: number },
+  limit: number,
+): Result[] => [
+  ratio(`${name}, against ${command} of an empty program`, ours, nothing, limit),
+  ratio(`${name}, against ${command} of a bare program`, ours, plain, 1.1),
+];
+
 const measures: Record<string, () => Promise<Result | Result[]>> = {
   rules: () => Promise.resolve([plannerTime(), ...simulatorRates()]),
 
   async "weight-edit"() {
     await baseline();
     await prepareEmpty();
-    const times = await inTurn(
+    const bare = await bareProgram();
+    const [ours, plain, nothing] = await inTurn(
       7,
       async (round) => {
         await setConfig("traffic.weights.v2", 30 + round);
+        await bare.record();
         return timed(() => up());
       },
+      () => timed(() => bare.pulumi("up", "--yes", "--skip-preview")),
       () => timed(() => empty("up", "--yes", "--skip-preview")),
     );
-    return ratio("`pulumi up` after a weight edit, against `up` of an empty program", times, 1.3);
+    bare.remove();
+    return sides("`pulumi up` after a weight edit", "`up`", { ours, plain, nothing }, 1.3);
   },
 
   async "new-split"() {
@@ -87,24 +103,27 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
         for (let row = 0; row < 5;) row = (await client.ask()).version === to ? row + 1 : 0;
       });
     };
-    const times = await inTurn(
+    const [waiting, without] = await inTurn(
       6,
       () => shift(true),
       () => shift(false),
     );
     await client.close();
-    return atMost("what the propagation barrier adds to the propagation", times.ours - times.theirs, 0.5);
+    return atMost("what the propagation barrier adds to the propagation", waiting - without, 0.5);
   },
 
   async preview() {
     await baseline();
     await prepareEmpty();
-    const times = await inTurn(
+    const bare = await bareProgram();
+    const [ours, plain, nothing] = await inTurn(
       7,
       () => timed(() => preview()),
+      () => timed(() => bare.pulumi("preview")),
       () => timed(() => empty("preview")),
     );
-    return ratio("no-change `preview`, against `preview` of an empty program", times, 1.2);
+    bare.remove();
+    return sides("no-change `preview`", "`preview`", { ours, plain, nothing }, 1.2);
   },
 
   async install() {
@@ -112,16 +131,23 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
     const folder = mkdtempSync(path.join(os.tmpdir(), "shopzier-bench-"));
     await baseline();
     const releases = await helmInstall(helm, folder);
+    const bare = await bareProgram();
     const destroy = async (): Promise<void> => {
       const result = await pulumi("destroy", "--yes", "--skip-preview");
       if (result.exitCode !== 0) throw new Error(result.all);
     };
     await destroy();
-    const times = await inTurn(
+    await bare.takeState();
+    const [ours, plain, charts] = await inTurn(
       3,
       async () => {
         const time = await timed(() => up());
         await destroy();
+        return time;
+      },
+      async () => {
+        const time = await timed(() => bare.pulumi("up", "--yes", "--skip-preview"));
+        await bare.pulumi("destroy", "--yes", "--skip-preview");
         return time;
       },
       async () => {
@@ -130,17 +156,20 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
         return time;
       },
     );
+    bare.remove();
     rmSync(folder, { recursive: true });
     await up();
-    return ratio(
-      "install everything, against `helm install --wait` three times, `kubectl apply`, `rollout status`",
-      times,
-      1,
-    );
+    return [
+      ratio(
+        "install everything, against `helm install --wait` three times, `kubectl apply`, `rollout status`",
+        ...([ours, charts, 1] as const),
+      ),
+      ratio("install everything, against `up` of a bare program", ours, plain, 1.1),
+    ];
   },
 
   async "many-versions"() {
-    const withVersions = (count: number) => async (): Promise<number> => {
+    const named = (count: number): void => {
       stackFile((config) => {
         const { versions } = config["shopzier:category"];
         const names = Array.from({ length: count }, (_, i) => `v${i + 1}`);
@@ -149,11 +178,28 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
           weights: Object.fromEntries(names.map((n, i) => [n, i === 0 ? "rest" : 1])),
         };
       });
-      return timed(() => preview());
     };
     await baseline();
-    const times = await inTurn(5, withVersions(50), withVersions(2));
-    return ratio("`preview` with 50 versions, against 2", times, 1.5);
+    const bare = await bareProgram();
+    const withVersions = (count: number) => (): Promise<number> => {
+      named(count);
+      return timed(() => preview());
+    };
+    const bareWith = (count: number) => async (): Promise<number> => {
+      named(count);
+      await bare.record();
+      return timed(() => bare.pulumi("preview"));
+    };
+    const [many, few, bareMany, bareFew] = await inTurn(
+      5,
+      ...([withVersions(50), withVersions(2), bareWith(50), bareWith(2)] as const),
+    );
+    bare.remove();
+    return [
+      ratio("`preview` with 50 versions, against 2", many, few, 1.5),
+      ratio("`preview` of a bare program with 50 versions, against 2", bareMany, bareFew, 1.5),
+      ratio("`preview` with 50 versions, against that of a bare program", many, bareMany, 1.1),
+    ];
   },
 
   async "wrong-file"() {

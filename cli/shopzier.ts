@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { checkCommand } from "./commands/check";
 import { commentCommand } from "./commands/comment";
 import { diffCommand } from "./commands/diff";
+import { planCommand } from "./commands/plan";
 import { SourceError } from "./sources/source-error";
 
 const program = new Command("shopzier")
@@ -11,6 +12,7 @@ const program = new Command("shopzier")
   .version("0.1.0")
   .showHelpAfterError("(shopzier --help lists what there is)");
 diffCommand(program);
+planCommand(program);
 checkCommand(program);
 commentCommand(program);
 

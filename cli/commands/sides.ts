@@ -148,6 +148,42 @@ async function againstCluster(manifests: string | undefined, options: SideOption
   return found;
 }
 
+export interface OneSideOptions {
+  readonly cwd: string;
+  readonly file?: readonly string[];
+  readonly ref?: string;
+  readonly stack?: string;
+}
+
+/** The options of every command that reads one side. */
+export const withOneSide = (command: Command): Command =>
+  command
+    .addOption(new Option("--file <path...>", "manifests: files, folders, or - for standard input"))
+    .addOption(new Option("--stack <name>", "of the Pulumi program"))
+    .addOption(new Option("--ref <ref>", "git ref of the program (default: the working tree)"))
+    .addOption(new Option("-C, --cwd <folder>", "of the Pulumi program").default("."));
+
+/** @throws SourceError where no side is named, and where it cannot be read. */
+export function sideOf({ cwd, file, ref, stack }: OneSideOptions): Promise<Side> {
+  if (file) return fromManifests(file);
+  const stacks = stacksIn(cwd);
+  const only = stack ?? (stacks.length === 1 ? stacks[0] : undefined);
+  if (only === undefined) {
+    const names = stacks.length > 0 ? `one of ${stacks.join(", ")}` : "in a folder with Pulumi.yaml";
+    throw new SourceError(
+      `Nothing to read. Name a stack, ${names}: --stack name. Or manifests: --file path.`,
+    );
+  }
+  return fromProgram({ folder: cwd, stack: only, ...(ref !== undefined && { ref }) });
+}
+
+/** Above 0, at most 100. */
+export function percent(text: string): number {
+  const value = positive(text);
+  if (value > 100) throw new InvalidArgumentError("At most 100 is allowed.");
+  return value;
+}
+
 /** A number above 0. */
 export function positive(text: string): number {
   const value = Number(text);

@@ -2,6 +2,7 @@
 import { styleText } from "node:util";
 import type { Level, Report } from "../diff/report";
 import { counted, settingRow } from "../diff/words";
+import { columns } from "./columns";
 import { byHosts, requestsTitle, ruleRow } from "./rows";
 
 export interface TextOptions {
@@ -70,17 +71,6 @@ export function text(report: Report, { width = Infinity, color = false }: TextOp
 }
 
 const SIGNS = { create: "+", update: "~", replace: "±", delete: "-" } as const;
-
-/** Of equal width, but for the last that is not empty. */
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, index) => Math.max(...rows.map((row) => (row[index] ?? "").length)));
-  return rows.map((row) =>
-    row
-      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-}
 
 /** `indent`: columns of `start`, which may have colours. */
 function wrapped(start: string, words: string, width: number, indent: number): string[] {

@@ -5,6 +5,7 @@ import {
   type SimulatedPlan,
   type SimulatedRequest,
 } from "../../components/simulator";
+import { readVirtualServices } from "../../components/simulator/virtual-services";
 import type { Side } from "../side";
 import { curlLine } from "./curl";
 import { derive } from "./derive";
@@ -166,9 +167,18 @@ function maskedAs(decision: Decision, ofExample: Decision): Decision {
 
 /**
  * A request as it comes to the proxy: a port that no server has is one outside of the cluster, and leads to the server for the
- * scheme; HTTPS that no server speaks has been ended before the gateway.
+ * scheme; HTTPS that no server speaks has been ended before the gateway. Without a host, as in a log that has none, it is for the
+ * first host of the rules.
  */
 function arrivalAt(plans: readonly SimulatedPlan[]): (request: SimulatedRequest) => SimulatedRequest {
+  const atPort = portOfArrival(plans);
+  const [host = "any.example"] = plans.flatMap(({ virtualServices }) =>
+    readVirtualServices(virtualServices).flatMap(({ hosts }) => hosts.filter((one) => !one.startsWith("*"))),
+  );
+  return (request) => atPort(request.host === "" ? { ...request, host } : request);
+}
+
+function portOfArrival(plans: readonly SimulatedPlan[]): (request: SimulatedRequest) => SimulatedRequest {
   const listeners = new Set(plans.flatMap(listening).map(({ listener }) => listener));
   const first = (scheme: string): number | undefined => {
     const found = [...listeners].find((one) => one.startsWith(`${scheme} `))?.split(" ")[1];

@@ -21,8 +21,11 @@ export interface DecidingProxy {
   readonly notLookedAt: readonly string[];
 }
 
-/** Those of every gateway, then those of the sidecars where a VirtualService is for them. */
-export function proxiesOf(side: Side): DecidingProxy[] {
+/**
+ * Those of every gateway, then those of the sidecars where a VirtualService is for them. `other`: the side that is compared; what
+ * its rules tell apart are sidecars here, too.
+ */
+export function proxiesOf(side: Side, other: Side = side): DecidingProxy[] {
   const objects = new DecidingObjects(side);
   const mesh = meshSettings(side);
   const named = [
@@ -32,15 +35,17 @@ export function proxiesOf(side: Side): DecidingProxy[] {
   ];
   return [
     ...gatewayPods(objects).map((pod) => gatewayProxy(pod, objects, mesh, named)),
-    ...callers(objects.virtualServices).map(({ name, ...proxy }): DecidingProxy => ({
-      name,
-      plan: {
-        virtualServices: objects.virtualServices,
-        proxy,
-        pathNormalization: mesh.pathNormalization,
-      },
-      notLookedAt: named,
-    })),
+    ...callers([...objects.virtualServices, ...new DecidingObjects(other).virtualServices]).map(
+      ({ name, ...proxy }): DecidingProxy => ({
+        name,
+        plan: {
+          virtualServices: objects.virtualServices,
+          proxy,
+          pathNormalization: mesh.pathNormalization,
+        },
+        notLookedAt: named,
+      }),
+    ),
   ];
 }
 
@@ -137,7 +142,7 @@ function callers(
       .filter((name) => !/^[.*~]$/.test(name))
       .map((sourceNamespace): WrittenMatch => ({ sourceNamespace })),
   ]);
-  const any = bound[0]?.metadata.namespace ?? "default";
+  const [any = "default"] = bound.map(({ metadata }) => metadata.namespace ?? "default").sort();
   const all = asked.map(({ sourceNamespace, sourceLabels }) => ({
     namespace: sourceNamespace || any,
     labels: sourceLabels ?? {},
@@ -161,7 +166,7 @@ export interface ProxyPair {
 
 /** By name; where each side has one gateway that the other has not, these two are one whose pods have changed. */
 export function proxyPairs(before: Side, after: Side): ProxyPair[] {
-  const [old, next] = [proxiesOf(before), proxiesOf(after)];
+  const [old, next] = [proxiesOf(before, after), proxiesOf(after, before)];
   const missing = (from: readonly DecidingProxy[], other: readonly DecidingProxy[]): DecidingProxy[] =>
     from.filter(({ name }) => name.startsWith("gateway") && !other.some((one) => one.name === name));
   const [gone, come] = [missing(old, next), missing(next, old)];
@@ -180,9 +185,8 @@ export function proxyPairs(before: Side, after: Side): ProxyPair[] {
 
 const NOWHERE: SimulatedPlan = { virtualServices: [], proxy: { namespace: "default", gateways: [] } };
 
-/** Before and after. On a side that does not have the proxy, nothing listens, and a sidecar calls services as they are. */
-export function plansOf({ before, after }: ProxyPair): readonly [SimulatedPlan, SimulatedPlan] {
-  const proxy = (before ?? after)?.plan.proxy;
-  const none = proxy && !proxy.gateways ? { virtualServices: [], proxy } : NOWHERE;
-  return [before?.plan ?? none, after?.plan ?? none];
-}
+/** Before and after. On a side that does not have the proxy, nothing listens. */
+export const plansOf = ({ before, after }: ProxyPair): readonly [SimulatedPlan, SimulatedPlan] => [
+  before?.plan ?? NOWHERE,
+  after?.plan ?? NOWHERE,
+];

@@ -3,10 +3,10 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import type { Readable } from "node:stream";
-import { keyOf, SECRET, type Side } from "../side";
+import { keyOf, type Side } from "../side";
 import { checkout, type Checkout } from "./git-ref";
 import { objectsOf } from "./manifests";
-import { objectsOfResources, type Resource } from "./pulumi-objects";
+import { objectsOfResources, withoutSecrets, type Resource } from "./pulumi-objects";
 import { readProject, stacksIn, type Project } from "./pulumi-project";
 import { SourceError } from "./source-error";
 
@@ -52,40 +52,32 @@ function absent(root: string, stack: string, title: string): string {
     : `${title} has no stack ${stack}; it has ${stacks.join(", ")}`;
 }
 
-/** A line of the recorded engine: a resource, or a question that the program asked. */
-type Line =
-  | (Resource & { readonly transformed: boolean })
-  | { readonly token: string; readonly inputs: Readonly<Record<string, unknown>> };
+/** A line of the recorded engine: a resource, text of manifests, or what it cannot know. */
+type Line = Resource | { readonly manifests: unknown } | { readonly unseen: string };
 
 function sideOf(project: Project, lines: readonly Line[]): Pick<Side, "objects" | "notShown"> {
-  const resources = lines.filter((line) => "urn" in line).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const questions = lines.filter((line) => "token" in line);
-  const namespace = project.config["kubernetes:namespace"];
-  const declared = objectsOfResources(resources, {
-    ...(namespace !== undefined && { namespace }),
-    secrets: project.secrets,
-  });
-  const texts = questions.flatMap(({ token, inputs }) =>
-    token === "kubernetes:yaml:decode" && typeof inputs.text === "string"
-      ? [{ file: token, text: inputs.text }]
-      : [],
+  const { config, secrets } = project;
+  const given = config["kubernetes:namespace"];
+  const namespace = given === undefined ? {} : { namespace: given };
+  // Registrations of one run are in another order than those of the next.
+  const resources = lines.filter((line) => "urn" in line).sort(by(({ name }) => name));
+  const declared = objectsOfResources(resources, { ...namespace, secrets });
+  const texts = lines.flatMap((line) =>
+    "manifests" in line ? [{ file: "manifests of the program", text: String(line.manifests) }] : [],
   );
-  const decoded = objectsOf(texts, namespace);
-  const others = questions.filter(({ token }) => !token.startsWith("kubernetes:"));
+  const { objects, notShown } = objectsOf(texts, given);
+  const decoded = objects.map((object) => withoutSecrets(object, secrets));
+  const unseen = lines.flatMap((line) => ("unseen" in line ? [line.unseen] : []));
   return {
-    // Registrations of one run are in another order than those of the next.
-    objects: [...declared.objects, ...decoded.objects].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
-    notShown: [
-      ...project.notShown,
-      ...declared.notShown,
-      ...decoded.notShown,
-      ...[...new Set(others.map(({ token }) => `what depends on the answer of ${token}`))],
-      ...(resources.some(({ transformed }) => transformed)
-        ? ["what the program's resource transforms change"]
-        : []),
-    ],
+    objects: [...declared.objects, ...decoded].sort(by(keyOf)),
+    notShown: [...project.notShown, ...declared.notShown, ...notShown, ...new Set(unseen)],
   };
 }
+
+const by =
+  <Item>(text: (item: Item) => string) =>
+  (a: Item, b: Item): number =>
+    text(a) < text(b) ? -1 : 1;
 
 async function run(project: Project, root: string, stack: string, title: string): Promise<Line[]> {
   const { folder, main, name, organization, nodeArguments } = project;
@@ -113,11 +105,16 @@ async function run(project: Project, root: string, stack: string, title: string)
       });
     }),
   ]);
-  if (code !== 0) throw new SourceError(failure(project, title, code, errors, output));
-  return recorded
+  const lines = recorded
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as Line);
+  if (code === 0) return lines;
+  const report = [
+    `The program of ${title} ${ending(code)}:`,
+    ownReport(errors.trim() || output.trim(), project),
+  ];
+  throw new SourceError([...report, ...hints(project, lines, errors)].join("\n"));
 }
 
 /** Of the process, without what leads to a cluster, to a backend or to secrets of Pulumi. */
@@ -134,40 +131,29 @@ function environment({ config, secretKeys, environment: own }: Project): NodeJS.
   };
 }
 
-/** The program's own report, without its stack trace. */
-function failure(
-  { folder, secrets }: Project,
-  title: string,
-  code: number | NodeJS.Signals,
-  errors: string,
-  output: string,
-): string {
-  const said = (errors.trim() || output.trim())
+function ending(code: number | NodeJS.Signals): string {
+  if (code === "SIGTERM") return `did not end within ${LIMIT_MS / 1000} seconds`;
+  return typeof code === "number" ? `failed with exit code ${code}` : `was ended by ${code}`;
+}
+
+/** What the program said, without its stack trace. */
+function ownReport(said: string, { secrets }: Project): string {
+  const lines = said
     .split("\n")
-    .map((line) => line.replace(/^(error|warning): \[runtime\] /, "$1: "))
     .filter((line) => !/^\s+at .*[:)]\d*|ExperimentalWarning|--trace-warnings/.test(line))
-    .join("\n");
-  const safe = secrets.reduce((all, secret) => all.replaceAll(secret, SECRET), said);
-  const why =
-    code === "SIGTERM"
-      ? `did not end within ${LIMIT_MS / 1000} seconds`
-      : typeof code === "number"
-        ? "failed"
-        : `was ended by ${code}`;
-  const encrypted =
-    secrets.length === 0
-      ? []
-      : [
-          "Encrypted settings are 16 digits here. A program that wants another form of them can be compared by a preview.",
-        ];
-  const missing =
-    existsSync(path.join(folder, "node_modules")) || !/Cannot find module/.test(said)
-      ? []
-      : ["repair: npm ci"];
+    .map((line) => line.replace(/^(error|warning): \[runtime\] /, "$1: "));
+  return withoutSecrets(lines.join("\n"), secrets) || "it said nothing";
+}
+
+/** What differs here from a run in the engine. */
+function hints({ folder, secrets }: Project, lines: readonly Line[], errors: string): string[] {
+  const unseen = lines.flatMap((line) => ("unseen" in line ? [line.unseen] : []));
+  const elsewhere = "A preview knows it (`--preview`).";
   return [
-    `The program of ${title} ${why}:`,
-    safe || `exit code ${code}, and it said nothing`,
-    ...encrypted,
-    ...missing,
-  ].join("\n");
+    ...(secrets.length > 0 ? [`Here an encrypted setting is a number of 16 digits. ${elsewhere}`] : []),
+    ...[...new Set(unseen)].map((what) => `Here nobody knows ${what}. ${elsewhere}`),
+    ...(/Cannot find (module|package)/.test(errors) && !existsSync(path.join(folder, "node_modules"))
+      ? ["repair: `npm ci`"]
+      : []),
+  ];
 }

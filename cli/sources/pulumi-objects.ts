@@ -68,7 +68,7 @@ export function objectsOfResources(
       notShown.push(`${kind} ${name}, whose metadata is known only after the update`);
       continue;
     }
-    objects.push(hidden(sideObject(plain, { namespace: within, ofCluster }), secrets) as KubernetesObject);
+    objects.push(withoutSecrets(sideObject(plain, { namespace: within, ofCluster }), secrets));
   }
   return { objects, notShown };
 }
@@ -114,6 +114,11 @@ function plaintext({ value, plaintext: text }: Readonly<Record<string, unknown>>
   } catch {
     return text;
   }
+}
+
+/** The value with SECRET for all that Pulumi marks as secret, and for `secrets` in texts and as numbers; UNKNOWN for texts with a part that is. */
+export function withoutSecrets<Value>(value: Value, secrets: readonly string[]): Value {
+  return hidden(value, secrets) as Value;
 }
 
 function hidden(value: unknown, secrets: readonly string[]): unknown {

@@ -85,14 +85,14 @@ export class CategoryApi extends pulumi.ComponentResource {
   readonly versions: pulumi.Output<string[]>;
 
   constructor(name: string, args: CategoryApiArgs, opts?: pulumi.ComponentResourceOptions) {
-    // The state stores a component's inputs, so these contain no kubeconfig. They contain no gateway either, since a component
-    // waits for its inputs, and the pods may start at the same time as the gateway.
-    const { cluster, gateway, guards, traffic, ...inputs } = args;
+    const { cluster, gateway, guards, traffic } = args;
     const versions = Object.entries(args.versions);
+    // A preview prints all inputs of a component that changes, so these do not repeat what the objects contain. A component
+    // also waits for its inputs, and the pods may start at the same time as the gateway.
     super(
       "shopzier-mesh:index:CategoryApi",
       name,
-      { ...inputs, versions: Object.keys(args.versions) },
+      { versions: Object.keys(args.versions) },
       guarded(cluster, opts),
     );
     const defaults = categoryDefaults(args.profile ?? CategoryProfile["category-api"]);

@@ -13,7 +13,7 @@ import { RESTRICTED } from "../kubernetes/pod-security";
 import { minimumReplicas, scaleValues, type Scale } from "../kubernetes/scale";
 import type { ClusterAccess } from "../kubernetes/cluster-access";
 import { injectionLabels, namespaceFor, namespaceName, type NamespaceArgs } from "../kubernetes/namespace";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { guarded } from "../kubernetes/ownership";
 import { urlHost } from "./url-host";
 
 /** Type of the gateway's Service (Kubernetes: Service type). */
@@ -125,7 +125,7 @@ export class IngressGateway extends pulumi.ComponentResource {
   readonly identity: ServiceIdentity;
 
   constructor(name: string, args: IngressGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:IngressGateway", name, withoutCluster(args), guarded(args.cluster, opts));
+    super("shopzier-mesh:index:IngressGateway", name, { version: args.version }, guarded(args.cluster, opts));
     const serviceType = args.serviceType ?? ServiceType.LoadBalancer;
     if (serviceType === ServiceType.NodePort && args.address === undefined) {
       throw new pulumi.ResourceError(

@@ -68,9 +68,8 @@ export class IstioControlPlane extends pulumi.ComponentResource {
   readonly injectionLabels: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: IstioControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
-    // The state stores a component's inputs, so these contain no kubeconfig.
-    const { cluster, ...inputs } = args;
-    super("shopzier-mesh:index:IstioControlPlane", name, inputs, guarded(cluster, opts));
+    const { cluster, version, revision } = args;
+    super("shopzier-mesh:index:IstioControlPlane", name, { version, revision }, guarded(cluster, opts));
     const rootNamespace = namespaceName(args.namespace ?? "istio-system");
     const timeout = args.timeoutSeconds ?? 180;
     const namespace = namespaceFor(name, args.namespace ?? "istio-system", {

@@ -8,7 +8,7 @@ import { collectorHosts } from "./collector";
 import type { Metrics } from "../istio/telemetry";
 import type { TracingPlan } from "./tracing";
 import type { ClusterAccess } from "../kubernetes/cluster-access";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { guarded } from "../kubernetes/ownership";
 
 export interface MeshTelemetryArgs {
   /** Result of `planTracing`. Its extension provider and variables are arguments of the control plane. */
@@ -32,8 +32,8 @@ export interface MeshTelemetryArgs {
  */
 export class MeshTelemetry extends pulumi.ComponentResource {
   constructor(name: string, args: MeshTelemetryArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:MeshTelemetry", name, withoutCluster(args), guarded(args.cluster, opts));
     const { tracing, accessLogs, metrics, rootNamespace = "istio-system" } = args;
+    super("shopzier-mesh:index:MeshTelemetry", name, { rootNamespace }, guarded(args.cluster, opts));
     const inThis = { parent: this };
     const mesh: TelemetrySpec = {
       ...(tracing && { tracing: [tracing.mesh] }),

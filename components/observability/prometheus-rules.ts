@@ -13,3 +13,16 @@ export interface RuleGroup {
   readonly name: string;
   readonly rules: readonly Rule[];
 }
+
+/** File name → its content, a file for each group. JSON is valid YAML. */
+export function ruleFiles(groups: readonly RuleGroup[]): Readonly<Record<string, string>> {
+  const files = new Map<string, RuleGroup[]>();
+  for (const group of groups) {
+    // Only characters that a key of a ConfigMap may have. Groups whose names become one share a file.
+    const file = `${group.name.replaceAll(/[^\w.]+/g, "-")}.yml`;
+    files.set(file, [...(files.get(file) ?? []), group]);
+  }
+  return Object.fromEntries(
+    [...files].map(([file, of]) => [file, JSON.stringify({ groups: of }, undefined, 2)]),
+  );
+}

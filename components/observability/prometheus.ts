@@ -4,7 +4,7 @@ import type { HelmValues } from "../kubernetes/helm-chart";
 import { amount } from "../kubernetes/quantity";
 import { SCRAPE_INTERVAL_SECONDS } from "./queries";
 import { chartNamespace, chartRelease, type Chart, type ChartReleaseArgs } from "./chart-release";
-import type { RuleGroup } from "./prometheus-rules";
+import { ruleFiles, type RuleGroup } from "./prometheus-rules";
 import { guarded, withoutCluster } from "../kubernetes/ownership";
 
 /** A persistent volume. */
@@ -39,22 +39,23 @@ const RULES = { configMap: "prometheus-rules", folder: "/etc/prometheus-rules" }
  *
  * It has no sidecar and no certificate. The chart's jobs find pods by their `prometheus.io` annotations, which the injector
  * sets to the merged metrics of proxy and application on port 15020. That port serves plain HTTP in every mutual TLS mode,
- * and authorization policies do not apply to it. Rules are in a separate ConfigMap, so that a preview shows which rule
- * changes. Prometheus reloads them itself.
+ * and authorization policies do not apply to it. Rules are in a separate ConfigMap, with a file for each group, so that a
+ * preview shows only the groups that change. Prometheus reloads them itself.
  */
 export class Prometheus extends pulumi.ComponentResource {
   /** URL within the cluster. */
   readonly url: pulumi.Output<string>;
 
   constructor(name: string, args: PrometheusArgs = {}, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:Prometheus", name, withoutCluster(args), guarded(args.cluster, opts));
+    // The state stores a component's inputs, so these do not repeat what the ConfigMap contains.
+    const inputs = { ...withoutCluster(args), rules: args.rules?.map((group) => group.name) };
+    super("shopzier-mesh:index:Prometheus", name, inputs, guarded(args.cluster, opts));
     const namespace = chartNamespace(name, CHART, args, this);
     const rules = new k8s.core.v1.ConfigMap(
       `${name}-rules`,
       {
         metadata: { name: RULES.configMap, namespace: namespace.name },
-        // JSON is valid YAML. Each part is on its own line, so that a preview shows the changed parts.
-        data: { "rules.yml": JSON.stringify({ groups: args.rules ?? [] }, undefined, 2) },
+        data: ruleFiles(args.rules ?? []),
       },
       { parent: this, dependsOn: namespace.ready },
     );

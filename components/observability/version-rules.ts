@@ -137,16 +137,26 @@ export function versionRules(args: VersionRulesArgs): RuleGroup[] {
     { name: name("requests"), rules: [...ratios, ...callee, ...quantiles] },
     { name: name("objectives"), rules: objectives },
     ...(args.shares
-      ? [{ name: name("shares"), rules: shareRules(args, args.shares, fast.short, target, matcher) }]
+      ? [
+          // A group of its own, so that a shift changes no other group.
+          { name: name("configured shares"), rules: [configuredShares(args.shares, target)] },
+          { name: name("shares"), rules: shareRules(args, fast.short, matcher) },
+        ]
       : []),
   ];
 }
 
+function configuredShares(shares: Shares, target: Readonly<Record<string, string>>): Rule {
+  const ofVersions = Object.entries(shares).map(([version, percent]) => {
+    const share = Number((percent / 100).toPrecision(6));
+    return `label_replace(vector(${share}), "version", "${version}", "", "")`;
+  });
+  return { record: "version:configured_share:ratio", expr: ofVersions.join(" or "), labels: target };
+}
+
 function shareRules(
   { service, rules = [], mirror }: VersionRulesArgs,
-  shares: Shares,
   seconds: number,
-  target: Readonly<Record<string, string>>,
   matcher: string,
 ): Rule[] {
   const window = promDuration(seconds);
@@ -190,11 +200,6 @@ function shareRules(
     },
   };
   return [
-    ...Object.entries(shares).map(([version, percent]) => ({
-      record: "version:configured_share:ratio",
-      expr: `vector(${Number((percent / 100).toPrecision(6))})`,
-      labels: { ...target, version },
-    })),
     {
       record: `version:measured_share:ratio_rate${window}`,
       expr: `${requests} / scalar(sum(${requests}) > 0)`,

@@ -6,7 +6,7 @@ import { planAccess, type AccessLists } from "./access-lists";
 import type { GatewayPolicies } from "./written-policies";
 import type { GatewayPods } from "../kubernetes/pods";
 import type { ClusterAccess } from "../kubernetes/cluster-access";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { guarded } from "../kubernetes/ownership";
 
 export interface GatewayAccessArgs {
   /** The gateway's pods: `pods` of an IngressGateway. */
@@ -44,8 +44,8 @@ export class GatewayAccess extends pulumi.ComponentResource {
   readonly policies: pulumi.Output<GatewayPolicies>;
 
   constructor(name: string, args: GatewayAccessArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:GatewayAccess", name, withoutCluster(args), guarded(args.cluster, opts));
     const { namespace, labels } = args.gateway;
+    super("shopzier-mesh:index:GatewayAccess", name, { namespace }, guarded(args.cluster, opts));
     const selector = { matchLabels: labels };
     const access: AuthorizationPolicy[] = [];
     const tokens: RequestAuthentication[] = [];

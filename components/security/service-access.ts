@@ -10,7 +10,7 @@ import { RequestAuthentication } from "../istio/request-authentication";
 import { planAuthentication, type Authentication } from "./authentication";
 import type { MutualTlsMode } from "./mutual-tls";
 import type { ClusterAccess } from "../kubernetes/cluster-access";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { guarded } from "../kubernetes/ownership";
 
 export interface ServiceAccessArgs {
   /** Value of the label `app` on the service's pods, and name of the policies. */
@@ -46,8 +46,8 @@ export interface ServiceAccessArgs {
  */
 export class ServiceAccess extends pulumi.ComponentResource {
   constructor(name: string, args: ServiceAccessArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("shopzier-mesh:index:ServiceAccess", name, withoutCluster(args), guarded(args.cluster, opts));
     const { service, namespace } = args;
+    super("shopzier-mesh:index:ServiceAccess", name, { service, namespace }, guarded(args.cluster, opts));
     const { allow, deny } = planServiceAccess(args);
     const metadata = { name: service, namespace };
     new AuthorizationPolicy(`${name}-allow`, { metadata, spec: allow }, { parent: this });

@@ -13,6 +13,7 @@ import { guarded } from "../kubernetes/ownership";
 import { minimumReplicas, type Autoscaler, type Scale } from "../kubernetes/scale";
 import { rolledOut } from "../readiness/rollout";
 import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
+import { beforeUpdate, workloadPreview } from "./preview";
 import { podLabels, servicePod, type ServiceProbes } from "./pod";
 
 /** An HTTP endpoint for Prometheus. Its port is not a port of the Service. */
@@ -118,6 +119,15 @@ export class ServiceVersion extends pulumi.ComponentResource {
         ...child,
         dependsOn: [account],
         customTimeouts: { create: `${timeoutSeconds}s`, update: `${timeoutSeconds}s` },
+        hooks: beforeUpdate(
+          workloadPreview(
+            `${name}-deployment`,
+            { name: serviceName, namespace },
+            version,
+            minimumReplicas(scale),
+            this,
+          ),
+        ),
       },
     );
     if (rateLimit) {

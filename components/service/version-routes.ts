@@ -8,16 +8,12 @@ import type { GatewayAccess } from "../security/gateway-access";
 import type { GatewayPods } from "../kubernetes/pods";
 import { rateLimitServiceEntry } from "../traffic/rate-limit";
 import { markPatch, patchesMark, type PatchesMark } from "../traffic/rule-version";
-import {
-  planRoutes,
-  type RoutedPath,
-  type RoutedService,
-  type RoutePlan,
-  type Traffic,
-} from "../traffic/route-plan";
+import { planRoutes, type RoutedPath, type RoutedService, type Traffic } from "../traffic/route-plan";
 import type { Shares } from "../traffic/weights";
 import { PropagationBarrier } from "../readiness/propagation-barrier";
+import { stepAnnotations } from "../traffic/route-risks";
 import { guarded } from "../kubernetes/ownership";
+import { beforeUpdate, routePreview } from "./preview";
 
 /** A gateway that routes can be bound to: an IngressGateway or an ExistingGateway. */
 export interface RoutedGateway {
@@ -77,13 +73,14 @@ export class VersionRoutes extends pulumi.ComponentResource {
   readonly routed: pulumi.Output<pulumi.Resource>;
 
   constructor(name: string, args: VersionRoutesArgs, opts?: pulumi.ComponentResourceOptions) {
-    // The state stores a component's inputs, so these contain no kubeconfig, and of the gateway only a part.
-    const { cluster, guards = [], gateway, ...inputs } = args;
+    const { cluster, guards = [], gateway, service, traffic } = args;
+    // A preview prints all inputs of a component that changes, so these do not repeat what the objects contain.
+    const inputs = { ...traffic, weights: undefined, rules: traffic.rules?.map((rule) => rule.name) };
     super("shopzier-mesh:index:VersionRoutes", name, inputs, guarded(cluster, opts));
-    const { service, traffic } = args;
     const { wait = true, callers = [], timeoutSeconds } = args.propagation ?? {};
     const plan = this.planned(name, () => planRoutes({ ...args, ...traffic, gateways: [] }));
     const metadata = { name: service.name, namespace: service.namespace };
+    const annotations = this.planned(name, () => stepAnnotations(traffic));
     if (!wait) {
       void pulumi.log.warn(
         "Nothing waits for the gateways: a version that is removed may be deleted while they still send to it.",
@@ -104,8 +101,15 @@ export class VersionRoutes extends pulumi.ComponentResource {
       plan.meshVirtualService &&
       new VirtualService(
         `${name}-mesh-route`,
-        { metadata: { ...metadata, name: `${service.name}-mesh` }, spec: plan.meshVirtualService },
-        { parent: this, dependsOn: [policy, ...subsets] },
+        {
+          metadata: { ...metadata, annotations, name: `${service.name}-mesh` },
+          spec: plan.meshVirtualService,
+        },
+        {
+          parent: this,
+          dependsOn: [policy, ...subsets],
+          hooks: beforeUpdate(routePreview(`${name}-mesh-route`, service, this, "callers in the mesh: ")),
+        },
       );
     const mark = patchesMark(service, plan.gatewayPatches);
     const filter = this.gatewayPatches(name, args, plan.gatewayPatches, mark);
@@ -115,7 +119,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
     const route = new VirtualService(
       `${name}-route`,
       {
-        metadata,
+        metadata: { ...metadata, annotations },
         spec: pulumi
           .output(gateway.gateway)
           .apply((bound) => ({ ...plan.virtualService, gateways: [bound] })),
@@ -123,7 +127,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
       {
         parent: this,
         dependsOn: [policy, ...subsets, ...(filter ? [filter] : [])],
-        ...(barrier && { hooks: { beforeUpdate: [barrier.beforeUpdate] } }),
+        hooks: beforeUpdate(barrier?.beforeUpdate, routePreview(`${name}-route`, service, this)),
       },
     );
     const waited =
@@ -139,7 +143,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
     this.registerOutputs({ shares: this.shares });
   }
 
-  private planned(name: string, plan: () => RoutePlan): RoutePlan {
+  private planned<Plan>(name: string, plan: () => Plan): Plan {
     try {
       return plan();
     } catch (error) {
@@ -172,8 +176,11 @@ export class VersionRoutes extends pulumi.ComponentResource {
     return new EnvoyFilter(
       `${name}-gateway-patches`,
       { metadata, spec: { workloadSelector: { labels: pods.labels }, configPatches } },
-      // The Gateway is written once all of its pods have the label by which this object selects them.
-      { parent: this, dependsOn: pulumi.output(gateway).apply((): pulumi.Resource[] => entries) },
+      {
+        parent: this,
+        // The Gateway is written once all of its pods have the label by which this object selects them.
+        dependsOn: pulumi.output(gateway).apply((): pulumi.Resource[] => entries),
+      },
     );
   }
 }

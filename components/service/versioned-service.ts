@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { namespaceFor, namespaceName } from "../kubernetes/namespace";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { guarded } from "../kubernetes/ownership";
 import { PORT_NAME } from "./pod";
 import { ServiceVersion, type SharedVersionArgs, type VersionArgs } from "./service-version";
 
@@ -31,7 +31,7 @@ export class VersionedService extends pulumi.ComponentResource {
     super(
       "shopzier-mesh:index:VersionedService",
       name,
-      { ...withoutCluster(args), versions: Object.keys(args.versions) },
+      { versions: Object.keys(args.versions) },
       guarded(args.cluster, opts),
     );
     const service = args.serviceName ?? name;

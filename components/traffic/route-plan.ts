@@ -9,6 +9,7 @@ import { istioMatch, type RequestMatch } from "./matches";
 import { confine, spellings, uriMatches, type RoutedPath } from "./paths";
 import { clusterName } from "../istio/cluster-name";
 import { gatewayRateLimits, type GatewayRateLimits, type GlobalRateLimit } from "./rate-limit";
+import type { StepLimit } from "./route-risks";
 import { markedRules } from "./rule-version";
 import {
   answerPolicySpec,
@@ -34,7 +35,7 @@ export interface RoutedService {
 }
 
 /** The routing of requests to the versions of a service, and its policies. */
-export interface Traffic {
+export interface Traffic extends StepLimit {
   /** Version → percent or "rest". The sum is 100. */
   readonly weights: Weights;
   /** Tried in order. Requests that match no rule go by `weights`. Default: none. */

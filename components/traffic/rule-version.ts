@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
 import type { HttpRoute } from "../istio/virtual-service";
+import { defined } from "../istio/without-undefined";
 
 const MARK = "x-shopzier-mesh-rule-";
 
@@ -17,6 +18,17 @@ export function markedRules(hosts: readonly string[], rules: readonly HttpRoute[
     const remove = [...(response?.remove ?? []), MARK + digest([hosts, unweighted])];
     return { ...rule, headers: { ...rule.headers, response: { ...response, remove } } };
   });
+}
+
+/** `rule` without its mark, and without the empty fields that remain. */
+export function unmarked<Rule extends HttpRoute>(rule: Rule): Rule {
+  const { response } = rule.headers ?? {};
+  const remove = response?.remove;
+  if (!Array.isArray(remove) || ruleVersion(remove as readonly string[]) === undefined) return rule;
+  const others = (remove as readonly string[]).filter((name) => !name.startsWith(MARK));
+  const rest = defined({ ...response, remove: others.length > 0 ? others : undefined });
+  const headers = defined({ ...rule.headers, response: Object.keys(rest).length > 0 ? rest : undefined });
+  return defined({ ...rule, headers: Object.keys(headers).length > 0 ? headers : undefined });
 }
 
 /** The mark among the response headers that a rule, or a route of Envoy, removes. */

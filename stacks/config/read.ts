@@ -27,16 +27,7 @@ export function readConfiguration(
   const { altered, ambiguous } =
     file === undefined ? { altered: [], ambiguous: [] } : scalarProblems(file, given);
   const written = unread(given, altered);
-  let value: unknown;
-  const result = configuration
-    .superRefine(
-      (read) => {
-        value = read;
-      },
-      // Checks also run on the correct parts of a configuration with problems.
-      { when: () => true },
-    )
-    .safeParse(written, { reportInput: true });
+  const { result, value } = partlyRead(written);
   const { problems, refused, misspelt } = issuesRead(result.error?.issues ?? [], value);
   const checks = checked(new ReadSettings(value, written, refused));
   if (result.success && altered.length + ambiguous.length + checks.length === 0) return result.data;
@@ -54,6 +45,22 @@ export function readConfiguration(
   );
 }
 
+let lastRead: unknown;
+/** Made once, because zod compiles each schema before its first use. */
+const keepingPart = configuration.superRefine(
+  (read) => {
+    lastRead = read;
+  },
+  { when: () => true },
+);
+
+/** The result, and the correct parts of a configuration with problems, on which checks run too. */
+function partlyRead(written: unknown) {
+  lastRead = undefined;
+  const result = keepingPart.safeParse(written, { reportInput: true });
+  return { result, value: lastRead };
+}
+
 const isOneOf = (problems: readonly Problem[], problem: Problem): boolean => problems.includes(problem);
 
 function byPath(a: Problem, b: Problem): number {
@@ -63,6 +70,7 @@ function byPath(a: Problem, b: Problem): number {
 
 /** `given`, with `{}` for the values that Pulumi changed, which no field accepts and no check reads. */
 function unread(given: unknown, altered: readonly Problem[]): unknown {
+  if (altered.length === 0) return given;
   const copy = structuredClone(given);
   for (const { path } of altered) {
     const parent = path

@@ -36,7 +36,7 @@ export const parseSettings = (
 ): Settings => deepFreeze(settingsOf(readConfiguration(config, stack, file)));
 
 function settingsOf(c: Configuration) {
-  const { weights, rules, circuitBreaker, globalRateLimit, versions = {} } = c.traffic;
+  const { weights, maxStep, rules, circuitBreaker, globalRateLimit, versions = {} } = c.traffic;
   const { tls, ...gateway } = c.gateway;
   return {
     ...c,
@@ -45,6 +45,7 @@ function settingsOf(c: Configuration) {
     traffic: {
       /** Version → percent. Only this function computes the value of "rest". */
       weights: effectiveShares(weights),
+      maxStep,
       policies: effectivePolicies({}, rulePolicies(c.traffic)),
       rules: rules.map((rule) => withShares(trafficRuleOf(rule))),
       circuitBreaker,

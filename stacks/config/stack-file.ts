@@ -110,7 +110,7 @@ export function scalarProblems(file: string, config: unknown): ScalarProblems {
     else if (isObject(given)) for (const [key, inner] of Object.entries(given)) visit(inner, [...path, key]);
     else {
       const found = kindOf(given);
-      if (found === undefined || meant(path) !== "text" || vouched.has(JSON.stringify(path))) return;
+      if (found === undefined || vouched.has(JSON.stringify(path)) || meant(path) !== "text") return;
       ambiguous.push(ambiguousProblem(path, found, given));
     }
   };

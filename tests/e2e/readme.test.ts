@@ -5,14 +5,15 @@ import path from "node:path";
 import { stackEnvironment } from "../../lab/stack";
 import { commands } from "../support/documents";
 import { assertSplit, Client } from "../../lab/client";
-import { baseline, ROOT, stackFile, until, up } from "../../lab/harness";
+import { must, ROOT, stackFile, until, up } from "../../lab/harness";
 import { JaegerClient, PrometheusClient } from "../../lab/prometheus";
 
 describe("the README and the guide", () => {
   const stack = path.join(ROOT, "Pulumi.lab.yaml");
   const kept = path.join(ROOT, ".lab", "Pulumi.lab.yaml.kept");
   before(async () => {
-    await baseline();
+    // With all that observes, as the README's reader has it.
+    await must("pulumi", "up", "--yes", "--skip-preview", "--stack", "lab", "--non-interactive");
     copyFileSync(stack, kept);
   });
   after(async () => {
@@ -32,6 +33,15 @@ describe("the README and the guide", () => {
       },
     );
     assert.equal(exitCode, 0, all);
+    const [, preview = ""] = all.split("Previewing update");
+    const steps = [...preview.matchAll(/^\s*(\S+) kubernetes:\S+\/v1:(\w+): \(/gm)];
+    assert.deepEqual(
+      steps.map(([, sign, kind]) => `${sign} ${kind}`).sort(),
+      ["~ ConfigMap", "~ VirtualService"],
+      preview,
+    );
+    assert.ok(preview.split("\n").length <= 60, preview);
+    assert.match(preview, /^\s*category: v1 80 → 70 %, v2 20 → 30 %$/m);
     const client = await Client.open();
     assertSplit(await client.sample(1000), { v1: 70, v2: 30 });
     await client.close();

@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { keyOf, type Side } from "../../cli/side";
+import { fromCluster } from "../../cli/sources/live";
+import { fromProgram } from "../../cli/sources/program";
+import { kubeconfig } from "../../lab/node";
 import { cutOffFromIstiod, freezeService } from "../support/faults";
 import { assertSplit, Client, failures, STRICT_DOUBT, type Answer } from "../../lab/client";
 import {
@@ -8,6 +12,7 @@ import {
   get,
   pulumi,
   readyPods,
+  ROOT,
   setConfig,
   STACK,
   stackFile,
@@ -149,7 +154,14 @@ describe("versions come and go", () => {
       value,
     }));
     const patch = ["patch", "virtualservice/category", "--type=json", "-p", JSON.stringify(weights)];
+    const declared = await fromProgram({ folder: ROOT, stack: "lab" });
+    const routeOf = ({ objects }: Side): unknown =>
+      objects.find((object) => keyOf(object) === "VirtualService category/category")?.spec;
+    const live = async (): Promise<unknown> => routeOf(await fromCluster({ kubeconfig, against: declared }));
+    assert.deepEqual(await live(), routeOf(declared));
     await tool("kubectl", "-n", "category", ...patch);
+    const changed = JSON.stringify(routeOf(declared)).replace('"weight":80', '"weight":100');
+    assert.deepEqual(await live(), JSON.parse(changed.replace('"weight":20', '"weight":0')));
     const started = performance.now();
     const refused = await pulumi("up", "--yes", "--skip-preview");
     assert.notEqual(refused.exitCode, 0, refused.all);

@@ -188,13 +188,13 @@ describe("a program of others", () => {
     await assert.rejects(fromProgram({ folder, stack: "broken" }), (error: Error) => {
       assert.match(
         error.message,
-        /^The program of the working tree failed:\n.*weights: found 90, allowed: 100/,
+        /^The program of the working tree failed with exit code 32:\n.*weights: found 90, allowed: 100/,
       );
       assert.doesNotMatch(error.message, /^\s+at /m);
       return true;
     });
     await assert.rejects(fromProgram({ folder, stack: "crash" }), {
-      message: /exit code 3, and it said nothing/,
+      message: /failed with exit code 3:\nit said nothing$/,
     });
   });
 

@@ -234,18 +234,20 @@ describe("observability", () => {
       assert.deepEqual(await image(`${name}:${tag}`), { registry, repository, tag }, name);
   });
 
-  it("changes only the rules of Prometheus if a weight is edited", async () => {
+  it("changes only the recorded shares if a weight is edited, and no component", async () => {
     const edited = stackConfig("dev");
     edited["shopzier:observability"] = EVERYTHING;
     edited["shopzier:traffic"] = { weights: { v1: "rest", v2: 35 } };
     const after = byName(await runProgram(edited));
     const changed = [...after.values()]
-      .filter(
-        ({ name, type, inputs: i }) =>
-          !type.startsWith("shopzier-mesh:") && JSON.stringify(i) !== JSON.stringify(all.get(name)?.inputs),
-      )
+      .filter(({ name, inputs }) => JSON.stringify(inputs) !== JSON.stringify(all.get(name)?.inputs))
       .map(({ name }) => name);
     assert.deepEqual(changed.sort(), ["category-routes-route", "prometheus-rules"]);
+    const [before, now] = [all, after].map(
+      (run) => run.get("prometheus-rules")?.inputs.data as Record<string, string>,
+    );
+    const files = Object.keys(now ?? {}).filter((file) => now?.[file] !== before?.[file]);
+    assert.deepEqual(files, ["category-category-configured-shares.yml"]);
   });
 
   it("always records the configured shares, and omits alerts on them if rules or mirrors make them wrong", async () => {
@@ -258,10 +260,8 @@ describe("observability", () => {
         data: Record<string, string>;
       };
       const names = ["configured_share:ratio", "VersionShareOff", "VersionWithoutTraffic"];
-      return names.filter(
-        (name) =>
-          data["rules.yml"]?.includes(`"${name}"`) || data["rules.yml"]?.includes(`"version:${name}"`),
-      );
+      const rules = Object.values(data).join();
+      return names.filter((name) => rules.includes(`"${name}"`) || rules.includes(`"version:${name}"`));
     };
     const to = (match: object): object => ({ rules: [{ name: "beta", match, to: "v2" }] });
     const all = ["configured_share:ratio", "VersionShareOff", "VersionWithoutTraffic"];
@@ -298,8 +298,8 @@ describe("observability", () => {
       data: Record<string, string>;
     };
     const gateway = 'up{istio=\\"ingressgateway\\",namespace=\\"istio-ingress\\"}';
-    assert.ok(data["rules.yml"]?.includes(`clamp_min(count(${gateway}), 3)`));
-    assert.match(data["rules.yml"] ?? "", /clamp_min\(count\(up\{app=\\"istiod\\"\}\), 1\)/);
+    assert.ok(data["mesh.yml"]?.includes(`clamp_min(count(${gateway}), 3)`));
+    assert.match(data["mesh.yml"] ?? "", /clamp_min\(count\(up\{app=\\"istiod\\"\}\), 1\)/);
   });
 
   it("reads the login of a trace store from its Secret", () => {

@@ -180,6 +180,19 @@ describe("an edit of a stack file", () => {
     assert.deepEqual(diff, { added: [], removed: [], changed: ["category-routes-route"] });
   });
 
+  it("of the largest step changes only the VirtualService's annotation", async () => {
+    const maxStep = (config: Record<string, unknown>): void => {
+      config["shopzier:traffic"] = { ...(config["shopzier:traffic"] as object), maxStep: 10 };
+    };
+    assert.deepEqual(await changed(maxStep), { added: [], removed: [], changed: ["category-routes-route"] });
+    const config = base();
+    maxStep(config);
+    const { metadata, spec } = byName(await runProgram(config)).get("category-routes-route")?.inputs ?? {};
+    const before = byName(await runProgram(base())).get("category-routes-route")?.inputs;
+    assert.deepEqual((metadata as { annotations: object }).annotations, { "shopzier-mesh/max-step": "10" });
+    assert.deepEqual(spec, before?.spec);
+  });
+
   it("of the load balancer changes only the shared policy", async () => {
     const diff = await changed((config) => {
       config["shopzier:loadBalancer"] = "RANDOM";

@@ -414,10 +414,16 @@ describe("queries and rules", () => {
       .flatMap(({ rules }) => rules)
       .flatMap((rule) =>
         "record" in rule && rule.record === "version:configured_share:ratio"
-          ? [Number(/vector\((.*)\)/.exec(rule.expr)?.[1])]
+          ? [...rule.expr.matchAll(/vector\((.*?)\), "version", "(.*?)"/g)].map(([, share, version]) => [
+              version,
+              Number(share),
+            ])
           : [],
       );
-    assert.deepEqual(shares, [0.995, 0.005]);
+    assert.deepEqual(shares, [
+      ["v1", 0.995],
+      ["v2", 0.005],
+    ]);
   });
 });
 

@@ -254,6 +254,7 @@ describe("settings: parsed values", function () {
       },
       traffic: {
         weights: { v1: 80, v2: 20 },
+        maxStep: undefined,
         policies: {},
         rules: [],
         circuitBreaker: undefined,

@@ -7,12 +7,18 @@ import { globalRateLimit, rateLimit } from "./rate-limit-settings";
 import { trafficRule } from "./rule-settings";
 import { weights } from "./weights-settings";
 import { map, object } from "./fields";
+import { integer } from "./number-fields";
 
 export const traffic = object(
   {
     weights: weights(
       'Version name → share of the requests in percent. One version may say "rest"; the sum is 100; 0 keeps a version deployed without traffic.',
     ).prefault({}),
+    maxStep: integer(1, 100, {
+      description:
+        "Points of percent by which the share of a version may rise in one edit. `pulumi preview` warns of larger steps, and `shopzier diff` calls them a risk; nothing refuses them. Default: any number.",
+      example: 10,
+    }).exactOptional(),
     rules: z
       .array(trafficRule, { error: () => "a list of rules" })
       .meta({

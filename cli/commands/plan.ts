@@ -1,0 +1,74 @@
+/** `shopzier plan`: what a shift takes, before it begins. */
+import { Option, type Command } from "commander";
+import { about, duration } from "../../components/evidence/verdict-words";
+import { counted, number } from "../diff/words";
+import { columns } from "../report/columns";
+import { plannedShift, type Shift, type ShiftOptions } from "../shift/plan";
+import { percent, positive, sideOf, withOneSide, type OneSideOptions } from "./sides";
+
+interface Options extends OneSideOptions, Omit<ShiftOptions, "version"> {
+  readonly json?: true;
+}
+
+export const planCommand = (program: Command): Command =>
+  withOneSide(
+    program
+      .command("plan")
+      .description("say which steps a shift takes, how long each needs to be judged, and how many pods")
+      .argument("<version>", "the subset that gets more requests"),
+  )
+    .addOption(new Option("--to <percent>", "of the requests at the end").argParser(percent).default(100))
+    .addOption(
+      new Option("--rate <n>", "requests per second of all versions together")
+        .argParser(positive)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option("--availability <percent>", "of the requests that succeed").argParser(percent).default(99.9),
+    )
+    .addOption(
+      new Option("--latency <percent>", "of the requests that are fast").argParser(percent).default(99),
+    )
+    .addOption(
+      new Option("--detect <n>", "times as many bad requests are to be seen").argParser(positive).default(2),
+    )
+    .addOption(new Option("--virtual-service <name>", "namespace/name, where several have the version"))
+    .addOption(new Option("--json", "for programs"))
+    .action(async (version: string, options: Options) => {
+      const shift = plannedShift((await sideOf(options)).objects, { ...options, version });
+      process.stdout.write(options.json ? `${JSON.stringify(shift, null, 2)}\n` : planText(shift));
+    });
+
+/** Ends with a line break. */
+export function planText({ version, from, baseline, pods, steps, expected, longest }: Shift): string {
+  const last = steps.at(-1)?.share ?? from;
+  const rows = steps.map(({ share, rate, pass, see, limit, judged, pods: needs }) => [
+    `${number(share)} %`,
+    `${about(rate)}/s`,
+    `${about(pass.requests)} requests, ${duration(pass.seconds)}`,
+    `${about(see.requests)} requests, ${duration(see.seconds)}`,
+    judged ? duration(limit) : "cannot be judged at this traffic",
+    needs === undefined
+      ? ""
+      : `${counted(needs, "pod")}${needs > (pods ?? needs) ? ` (has ${pods ?? 0})` : ""}`,
+  ]);
+  const head = [
+    "share",
+    "gets",
+    "a good version passes after",
+    "a bad one is seen after",
+    "held after",
+    "needs",
+  ];
+  const judged = steps.every((step) => step.judged)
+    ? `A good version takes about ${duration(expected)}; if each step lasts until it is held, ${duration(longest)}.`
+    : "A step that cannot be judged shows neither good nor bad within an hour. More traffic, a lower objective or --detect above 2 helps.";
+  return [
+    `${version}: ${number(from)} % → ${number(last)} %, beside ${baseline ?? "no other version"}.`,
+    "",
+    ...columns([head, ...rows]).map((line) => `  ${line}`),
+    "",
+    judged,
+    "",
+  ].join("\n");
+}
