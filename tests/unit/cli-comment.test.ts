@@ -341,6 +341,54 @@ describe("shopzier comment", () => {
       assert.ok(server.requests.every((request) => !request.includes("/8")));
     });
 
+    it("shows every text of the file as text", async () => {
+      const evil = "[x](https://evil.example)<img src=x>|\r```\r# h\n\n# h @all";
+      const share = { to: evil, percent: 50 };
+      const target = { kind: "split", shares: [share, { ...share, to: "v2" }] } as const;
+      const hostile: Report = {
+        title: "<b>x</b>[x](y)",
+        sides: { before: evil, after: evil },
+        headline: evil,
+        error: evil,
+        rules: [
+          {
+            kind: "changed",
+            virtualService: evil,
+            hosts: [evil],
+            rule: evil,
+            match: evil,
+            before: target,
+            after: target,
+          },
+          {
+            kind: "added",
+            virtualService: evil,
+            hosts: [],
+            rule: evil,
+            match: evil,
+            after: { kind: "redirect", to: evil },
+          },
+        ],
+        settings: [{ object: evil, field: evil, before: evil, after: evil, added: evil, removed: evil }],
+        risks: [{ code: "W001", level: "high", where: evil, why: evil, fix: evil }],
+        objects: [{ operation: "update", object: evil }],
+        notShown: [evil],
+        digests: { before: evil, after: evil },
+        requests: {
+          file: { name: evil, total: 2, unchanged: 1 },
+          groups: [{ kind: "moved", what: evil, before: evil, after: evil, count: 1, example: evil }],
+        },
+      };
+      const body = await commented(JSON.stringify({ version: 1, reports: [hostile] }));
+      assert.match(body, /\*\*Risks\*\*/);
+      const [, ...lines] = body.split("\n");
+      const outside = lines
+        .join("\n")
+        .replace(/^(`{3,})\w*\n[^]*?\n\1$/gm, "")
+        .replace(/(`+)[^`\n][^\n]*?[^`]\1(?!`)/g, "");
+      assert.doesNotMatch(outside, /(?<!\\)<(img|b)|(?<!\\)\[x|@all|^# h|\r/m);
+    });
+
     for (const [what, text] of [
       ["no JSON, without a word of it", "TOKEN=hunter2"],
       ["a foreign report", JSON.stringify({ version: 2, reports: [] })],
