@@ -69,7 +69,10 @@ export function routeRisks(changes: readonly RouteChange[], context: RouteRiskCo
     ),
     ...rises(change)
       .filter(({ to }) => (pods?.size ?? 0) > 0 && (pods?.get(to) ?? 0) === 0)
-      .map(({ to, after }) => `${to} gets ${after} % of the requests and has no pods: they get 503`),
+      .map(
+        ({ to, after }) =>
+          `${to} gets ${after} % of the requests and has no pods in this program: without pods they get 503`,
+      ),
     ...rises(change)
       .filter(({ to }) => newImages?.has(to))
       .map(({ to }) => imageRisk(to)),

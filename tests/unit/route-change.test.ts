@@ -230,7 +230,7 @@ describe("the risks of an edit of routes", () => {
 
   it("requests for a version without pods, if any version has pods that are known", () => {
     const more = { weights: { v1: 70, v2: 30 } };
-    const text = "v2 gets 30 % of the requests and has no pods: they get 503";
+    const text = "v2 gets 30 % of the requests and has no pods in this program: without pods they get 503";
     assert.deepEqual(risks({}, more, { pods: new Map([["v1", 2]]) }), [text]);
     assert.deepEqual(risks({}, more, { pods: new Map(Object.entries({ v1: 2, v2: 0 })) }), [text]);
     assert.deepEqual(risks({}, more, { pods: new Map(Object.entries({ v1: 2, v2: 1 })) }), []);
