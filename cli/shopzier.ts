@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { checkCommand } from "./commands/check";
 import { commentCommand } from "./commands/comment";
 import { diffCommand } from "./commands/diff";
+import { lintCommand } from "./commands/lint";
 import { planCommand } from "./commands/plan";
 import { SourceError } from "./sources/source-error";
 
@@ -13,6 +14,7 @@ const program = new Command("shopzier")
   .showHelpAfterError("(shopzier --help lists what there is)");
 diffCommand(program);
 planCommand(program);
+lintCommand(program);
 checkCommand(program);
 commentCommand(program);
 

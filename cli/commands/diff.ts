@@ -1,13 +1,16 @@
 /** `shopzier diff`: what an edit does to requests. */
 import { Option, type Command } from "commander";
 import { writeFileSync } from "node:fs";
-import { diff, type DiffOptions } from "../diff/diff";
+import { diff, type DiffOptions, type RequestsOfFile } from "../diff/diff";
 import { LEVELS, type Level, type Report } from "../diff/report";
 import { isAtLeast } from "../diff/risks";
+import { counted } from "../diff/words";
+import { readRequests } from "../requests/read";
 import { html } from "../report/html";
 import { json } from "../report/json";
 import { markdown } from "../report/markdown";
 import { text } from "../report/text";
+import { messageOf, SourceError } from "../sources/source-error";
 import { comparisons, positive, withSides, type SideOptions } from "./sides";
 
 const FORMATS = ["text", "markdown", "json", "html"] as const;
@@ -42,7 +45,10 @@ export const diffCommand = (program: Command): Command =>
     .action(run);
 
 async function run(before: string | undefined, after: string | undefined, options: Options): Promise<void> {
-  const reports = (await comparisons(before, after, options)).map((comparison) => diff(comparison, options));
+  const requests = options.requests === undefined ? undefined : requestsOf(options.requests);
+  const reports = (await comparisons(before, after, options)).map((comparison) =>
+    diff(comparison, options, requests),
+  );
   const { output, failOn } = options;
   const format = options.json ? "json" : options.format;
   if (output === undefined) process.stdout.write(inFormat(reports, format, terminal()));
@@ -53,6 +59,19 @@ async function run(before: string | undefined, after: string | undefined, option
   const risky =
     failOn !== undefined && reports.some(({ risks }) => risks.some(({ level }) => isAtLeast(level, failOn)));
   process.exitCode = reports.some(({ error }) => error !== undefined) ? 1 : risky ? 2 : 0;
+}
+
+function requestsOf(file: string): RequestsOfFile {
+  try {
+    const { requests, skipped, firstSkipped } = readRequests(file);
+    if (skipped > 0) {
+      const lines = firstSkipped.map(({ line, problem }) => `  line ${line}: ${problem}`);
+      console.error([`${file}: ${counted(skipped, "line")} without a request`, ...lines].join("\n"));
+    }
+    return { file, requests };
+  } catch (error) {
+    throw new SourceError(messageOf(error));
+  }
 }
 
 /** Colours where the output is a terminal, unless `NO_COLOR` is set (no-color.org). */

@@ -1,10 +1,12 @@
 /** `shopzier lint`: mistakes in the objects of a side. */
+import { Option, type Command } from "commander";
 import { styleText } from "node:util";
 import { LEVELS, type Level } from "../diff/report";
 import { isAtLeast } from "../diff/risks";
 import { counted } from "../diff/words";
 import { lint, type LintOptions, type LintResult } from "../lint/lint";
 import type { Side } from "../side";
+import { sideOf, withOneSide, type OneSideOptions } from "./sides";
 
 export interface LintCommandOptions extends LintOptions {
   /** Default: text. */
@@ -15,8 +17,29 @@ export interface LintCommandOptions extends LintOptions {
   readonly color?: boolean;
 }
 
+interface Options extends OneSideOptions, Pick<LintOptions, "ignore"> {
+  readonly json?: true;
+  readonly failOn?: Level;
+}
+
+export const lintCommand = (program: Command): Command =>
+  withOneSide(program.command("lint").description("find mistakes in the objects of a side"))
+    .addOption(new Option("--ignore <code...>", "rules that are left out"))
+    .addOption(
+      new Option("--fail-on <level>", "exit code 2 for a finding of this level or above").choices(LEVELS),
+    )
+    .addOption(new Option("--json", "for programs"))
+    .action(async ({ json: asJson, failOn, ignore, ...side }: Options) => {
+      process.exitCode = printFindings(await sideOf(side), {
+        format: asJson ? "json" : "text",
+        color: process.stdout.isTTY && !process.env.NO_COLOR,
+        ...(failOn && { failOn }),
+        ...(ignore && { ignore }),
+      });
+    });
+
 /** Prints what is found in a side, and returns the exit code: 0, or 2 where something is at or above `failOn`. */
-export function lintCommand(
+export function printFindings(
   side: Side,
   { format = "text", failOn, color = false, ...options }: LintCommandOptions = {},
   print: (text: string) => void = (text) => process.stdout.write(text),

@@ -49,7 +49,15 @@ export function diff(comparison: Comparison, options: DiffOptions = {}, requests
     risks,
     ...(decided && { requests: decided }),
     objects,
-    notShown: [...new Set([...before.notShown, ...after.notShown, ...left.others, ...right.others])],
+    notShown: [
+      ...new Set([
+        ...before.notShown,
+        ...after.notShown,
+        ...left.others,
+        ...right.others,
+        ...releases(objects),
+      ]),
+    ],
     digests: { before: digest(before), after: digest(after) },
   };
   return { ...found, headline: headline(found) };
@@ -81,6 +89,12 @@ function objectChanges(
   const kind = ({ object }: ObjectChange): number => rank(object.split(" ")[0] ?? "");
   return changes.sort((a, b) => kind(a) - kind(b));
 }
+
+/** The objects of a chart that changes are known to nobody before it is rendered. */
+const releases = (objects: readonly ObjectChange[]): string[] =>
+  objects
+    .filter(({ object, operation }) => object.startsWith("Release ") && operation !== "delete")
+    .map(({ object }) => `the objects of ${object}`);
 
 /** What decides about requests. */
 const TRAFFIC = /^(networking|security|telemetry)\.istio\.io\/|^apps\/|^autoscaling\/|^helm\.sh\//;

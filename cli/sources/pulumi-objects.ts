@@ -61,7 +61,6 @@ export function objectsOfResources(
     const within = namespaces.get(provider.split("::").slice(0, 4).join("::")) ?? namespace;
     const value =
       resource.type === "kubernetes:helm.sh/v3:Release" ? release(resource) : object(resource, group, kind);
-    if (value.kind === "Release") notShown.push(`the objects of Release ${name}`);
     // An object whose name is known only after the update is a text or nothing here.
     const plain = (value.kind === "Secret" ? withPlainData(value) : value) as KubernetesObject;
     if (notAnObject(plain) !== undefined) {

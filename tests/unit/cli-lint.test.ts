@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { lintCommand, type LintCommandOptions } from "../../cli/commands/lint";
+import { printFindings, type LintCommandOptions } from "../../cli/commands/lint";
 import { KINDS } from "../../cli/lint/specs";
 import { SECRET, UNKNOWN, type KubernetesObject } from "../../cli/side";
 import { sideOf } from "../support/sides";
@@ -169,7 +169,7 @@ spec:
     const sample = LINT_SAMPLES.find(({ code }) => code === "SL101");
     const printed = (text: string, options: LintCommandOptions): { out: string; code: number } => {
       let out = "";
-      const code = lintCommand(sideOfText("shop.yaml", text), options, (part) => (out += part));
+      const code = printFindings(sideOfText("shop.yaml", text), options, (part) => (out += part));
       return { out, code };
     };
     it("prints a finding with its code, level, object, field and fix", () => {
