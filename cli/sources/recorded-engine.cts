@@ -66,7 +66,10 @@ function recordingMonitor(): Monitor {
       const inputs = request.getObject()?.toJavaScript() ?? {};
       const urn = urnOf(request.getParent(), type, name);
       const custom = request.getCustom();
-      report({ urn, type, name, custom, provider: request.getProvider(), inputs });
+      const { yaml, files, objs } = inputs;
+      if (type === "kubernetes:yaml/v2:ConfigGroup" && typeof yaml === "string" && !(files ?? objs))
+        report({ manifests: yaml });
+      else report({ urn, type, name, custom, provider: request.getProvider(), inputs });
       if ((request.getTransformsList?.() ?? []).length > 0)
         report({ unseen: `what the transforms of ${name} change` });
       const reply = new proto.RegisterResourceResponse();

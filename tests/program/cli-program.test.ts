@@ -85,6 +85,8 @@ new k8s.core.v1.ConfigMap("facts", { data: {
   address: service.status.loadBalancer.ingress[0].ip, greeting: config.require("greeting"),
   password: config.get("password"), wrapped: pulumi.secret("in-the-code"),
 } });
+new k8s.yaml.v2.ConfigGroup("texts", { yaml: "apiVersion: v1\\nkind: ConfigMap\\nmetadata: { name: text }" });
+new k8s.yaml.v2.ConfigFile("file", { file: "seen-by-the-provider.yaml" });
 new k8s.core.v1.Secret("login", { stringData: { password: config.requireSecret("password"), pin: "in-the-code-too" } });
 new k8s.helm.v3.Release("db", { chart: "postgres", version: "1.2.3", values: { auth: config.requireSecretObject("auth") } });
 `;
@@ -103,8 +105,8 @@ const STACK = `config:
 
 describe("a program of others", () => {
   let folder: string;
-  let before_: Side;
-  let after_: Side;
+  let committed: Side;
+  let edited: Side;
   const git = (...args: string[]): void => {
     const as = ["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"];
     execFileSync("git", [...as, ...args], { cwd: folder, stdio: "pipe" });
@@ -133,7 +135,7 @@ describe("a program of others", () => {
       fromProgram({ folder, ref: "main", stack: "live" }),
       fromProgram({ folder, stack: "live" }),
     ];
-    [before_ = assert.fail(), after_ = assert.fail()] = await Promise.all(sides);
+    [committed = assert.fail(), edited = assert.fail()] = await Promise.all(sides);
   });
   after(() => {
     rmSync(folder, { recursive: true });
@@ -143,10 +145,11 @@ describe("a program of others", () => {
     const weight = (side: Side): unknown =>
       (byKey(side).get("VirtualService live/route")?.spec as { http: { route: { weight: number }[] }[] })
         .http[0]?.route[0]?.weight;
-    assert.deepEqual([before_.title, weight(before_)], ["main", 30]);
-    assert.deepEqual([after_.title, weight(after_)], ["the working tree", 40]);
-    assert.deepEqual(before_.objects.map(keyOf), [
+    assert.deepEqual([committed.title, weight(committed)], ["main", 30]);
+    assert.deepEqual([edited.title, weight(edited)], ["the working tree", 40]);
+    assert.deepEqual(committed.objects.map(keyOf), [
       "ConfigMap default/facts",
+      "ConfigMap default/text",
       "Release default/db",
       "Secret default/login",
       "Service shop/web",
@@ -154,8 +157,12 @@ describe("a program of others", () => {
     ]);
   });
 
+  it("names what only an engine can tell", () => {
+    assert.deepEqual(edited.notShown, ["the objects of Release db", "the objects of ConfigFile file"]);
+  });
+
   it("has its project's defaults, generated names, and marks for what only an update knows", () => {
-    const objects = byKey(after_);
+    const objects = byKey(edited);
     assert.deepEqual((objects.get("VirtualService live/route")?.spec as { hosts: string[] }).hosts, [
       "web.foreign",
     ]);
@@ -164,18 +171,18 @@ describe("a program of others", () => {
   });
 
   it("shows no secret, but that a Secret differs", () => {
-    const { password, wrapped } = byKey(after_).get("ConfigMap default/facts")?.data as Record<
+    const { password, wrapped } = byKey(edited).get("ConfigMap default/facts")?.data as Record<
       string,
       string
     >;
     assert.deepEqual({ password, wrapped }, { password: SECRET, wrapped: SECRET });
     const values = (side: Side): unknown =>
       (byKey(side).get("Release default/db")?.spec as { values: unknown }).values;
-    assert.deepEqual(values(after_), { auth: SECRET });
+    assert.deepEqual(values(edited), { auth: SECRET });
     const login = (side: Side): unknown => byKey(side).get("Secret default/login");
-    assert.deepEqual((login(after_) as { data: unknown }).data, { password: SECRET, pin: SECRET });
-    assert.deepEqual(login(before_), login(after_));
-    for (const text of [JSON.stringify(before_), JSON.stringify(after_)])
+    assert.deepEqual((login(edited) as { data: unknown }).data, { password: SECRET, pin: SECRET });
+    assert.deepEqual(login(committed), login(edited));
+    for (const text of [JSON.stringify(committed), JSON.stringify(edited)])
       assert.doesNotMatch(text, /in-the-code|not-to-be-seen|neither-this|another|\d{16}/);
   });
 
