@@ -157,11 +157,11 @@ describe("derived requests", () => {
     this.timeout("60s");
     const { seed = 0 } = fc.readConfigureGlobal();
     const { missed, differences } = missedDifferences(
-      fc.sample(fc.noBias(sides), { numRuns: 5, seed }),
-      2000,
+      fc.sample(fc.noBias(sides), { numRuns: 4, seed }),
+      1500,
       seed,
     );
     assert.deepEqual(missed, []);
-    assert.ok(differences > 5, String(differences));
+    assert.ok(differences > 2, String(differences));
   });
 });
