@@ -214,8 +214,13 @@ const sorted = (groups: readonly RequestGroup[]): RequestGroup[] =>
     (a, b) =>
       CHANGE_KINDS.indexOf(a.kind) - CHANGE_KINDS.indexOf(b.kind) ||
       b.count - a.count ||
+      weightOf(b) - weightOf(a) ||
       a.curl.length - b.curl.length,
   );
+
+/** What reaches a service on both sides is more to a reader than what the gateway answers itself. */
+const weightOf = ({ before, after }: RequestGroup): number =>
+  [before, after].filter(({ kind }) => kind === "routed").length;
 
 const notesOf = (pairs: readonly ProxyPair[]): string[] => [
   ...new Set(

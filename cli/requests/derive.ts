@@ -11,9 +11,10 @@ import {
   type SimulatedPlan,
   type SimulatedRequest,
 } from "../../components/simulator";
-import { requestOf, type Dimension, type Surroundings } from "./assignment";
+import { requestOf, type Surroundings } from "./assignment";
 import { oneOf, type Scenario } from "./constraints";
 import { domainsOf, type Choice, type Domains } from "./domains";
+import { keptTexts, otherTexts } from "./further-texts";
 import { changeKind, classOf, type ChangeKind } from "./outcomes";
 import { policyScenarios, tokenScenarios } from "./policy-scenarios";
 import { plansOf, type ProxyPair } from "./proxies";
@@ -79,7 +80,11 @@ class Search {
     const policies = plans.map(policyScenarios);
     const tokens = plans.map(tokenScenarios);
     const all = [...routes.flat(), ...policies.flat(), ...tokens.flat()];
-    this.domains = domainsOf(all, otherTexts(plans, all, this.surroundings), bentPaths(plans, all));
+    this.domains = domainsOf(
+      all,
+      otherTexts(plans, all, this.surroundings),
+      keptTexts(plans, all, this.surroundings),
+    );
     const known = new Map<string, Conditions>();
     const ids = new Map<object, number>();
     const conditionsOf = (scenario: Scenario): Conditions => {
@@ -253,51 +258,3 @@ const serverScenarios = (plan: SimulatedPlan): Scenario[] =>
   listening(plan).map(({ listener, hosts }) => ({
     constraints: [oneOf("listener", [listener]), hostsConstraint(hosts)],
   }));
-
-/** Beside what conditions name: what none of them is likely to name. */
-function otherTexts(
-  plans: readonly SimulatedPlan[],
-  scenarios: readonly Scenario[],
-  { trustedProxies }: Surroundings,
-): ReadonlyMap<Dimension, readonly string[]> {
-  const hosts = scenarios.flatMap(({ constraints }) =>
-    constraints.flatMap(({ dimension, samples }) => (dimension === "host" ? samples : [])),
-  );
-  const texts = new Map<Dimension, readonly string[]>([
-    ["method", ["GET", "POST", "OPTIONS", "PROPFIND"]],
-    ["path", ["/", "/other"]],
-    [
-      "host",
-      [
-        "other.example",
-        ...hosts.flatMap((host) => [`${host.replace(/:\d+$/, "")}:8080`, host.toUpperCase()]),
-      ],
-    ],
-    ["listener", plans.flatMap(listening).map(({ listener }) => listener)],
-    ["client", ["198.18.0.1", ...(trustedProxies > 0 ? ["unknown"] : [])]],
-    ["origin", ["https://other.example"]],
-  ]);
-  if (trustedProxies > 0) texts.set("proto", ["http", "https"]);
-  return texts;
-}
-
-/** Where the sides normalize paths differently: other spellings of each path. */
-function bentPaths(
-  [before, after]: readonly [SimulatedPlan, SimulatedPlan],
-  scenarios: readonly Scenario[],
-): ReadonlyMap<Dimension, readonly string[]> {
-  const always: [Dimension, readonly string[]][] = [["origin", ["https://other.example"]]];
-  if (before.pathNormalization === after.pathNormalization) return new Map(always);
-  const paths = new Set(
-    scenarios.flatMap(({ constraints }) =>
-      constraints.flatMap(({ dimension, samples }) => (dimension === "path" ? samples.slice(0, 1) : [])),
-    ),
-  );
-  const bent = [...paths]
-    .slice(0, 40)
-    .flatMap((path) => [
-      ...[`/${path}`, `/x/..${path}`, path.replace(/(?<=.)\//, "%2F"), path.replace(/(?<=.)\//, "//")],
-      path.replace(/[a-z]/, (letter) => `%${letter.charCodeAt(0).toString(16)}`),
-    ]);
-  return new Map([...always, ["path", bent]]);
-}

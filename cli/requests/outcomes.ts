@@ -23,7 +23,7 @@ export const CHANGE_KINDS = [
   "rewritten",
   /** A limit counts it, or no longer does. */
   "limited",
-  /** It was refused and still is, by other words. */
+  /** It got nothing and still gets nothing: another policy refuses it, or there is no longer, or not yet, a route. */
   "refused otherwise",
   /** Another rule decides, and the outcome is the same. */
   "same by another rule",
@@ -34,8 +34,8 @@ export type ChangeKind = (typeof CHANGE_KINDS)[number];
 export function changeKind(before: Decision, after: Decision): ChangeKind | undefined {
   if (before === after) return undefined;
   if (before.kind === "denied" || after.kind === "denied") {
-    if (before.kind !== "denied") return "newly denied";
-    if (after.kind !== "denied") return isUnroutable(after) ? "unroutable" : "let in";
+    if (before.kind !== "denied") return isUnroutable(before) ? "refused otherwise" : "newly denied";
+    if (after.kind !== "denied") return isUnroutable(after) ? "refused otherwise" : "let in";
     return ruleOf(before) === ruleOf(after) && before.status === after.status
       ? undefined
       : "refused otherwise";

@@ -4,7 +4,7 @@ import type { SimulatedPlan, WrittenPolicyRule } from "../../components/simulato
 import { addressTest, isBlock } from "../../components/simulator/addresses";
 import { attributeOf, OPERATION_FIELDS, sourceFields } from "../../components/simulator/policy-attributes";
 import type { Attribute } from "../../components/simulator/policy-attributes";
-import type { ProxyRequest } from "../../components/simulator/authorization";
+import type { ProxyRequest } from "../../components/simulator/proxy-request";
 import { INVALID, type Dimension } from "./assignment";
 import { around, oneOf, pathsNear, type Constraint, type Scenario } from "./constraints";
 import { exampleHost } from "./route-scenarios";

@@ -2,8 +2,27 @@
 import { RegExpParser, type AST } from "@eslint-community/regexpp";
 import { regexStart, wholeMatch } from "../../components/traffic/regex";
 
-/** How many texts are tried. A choice of `n` takes the one at `try modulo n`. */
+/** How many texts are tried, in each of two ways. */
 const TRIES = 12;
+
+/** One of `count`, from 0. */
+type Pick = (count: number) => number;
+
+/** The same everywhere, so that also the last choice of a long expression differs. */
+const alike =
+  (attempt: number): Pick =>
+  (count) =>
+    attempt % count;
+
+/** Each choice with each of those before it. */
+function combined(attempt: number): Pick {
+  let rest = attempt;
+  return (count) => {
+    const picked = rest % count;
+    rest = Math.floor(rest / count);
+    return picked;
+  };
+}
 
 /**
  * Deterministic. None where the expression is beyond what JavaScript and RE2 share and has no literal start that matches.
@@ -32,33 +51,34 @@ function generated(regex: string): string[] {
     .replaceAll("[:alnum:]", "a-zA-Z0-9");
   try {
     const { alternatives } = new RegExpParser().parsePattern(source);
-    return Array.from({ length: TRIES }, (_, choice) => oneOf(alternatives, choice));
+    return Array.from({ length: TRIES }, (_, attempt) => [
+      oneOf(alternatives, combined(attempt)),
+      oneOf(alternatives, alike(attempt)),
+    ]).flat();
   } catch {
     return [];
   }
 }
 
-function oneOf(alternatives: readonly AST.Alternative[], choice: number): string {
-  const count = alternatives.length;
-  const { elements = [] } = alternatives[choice % count] ?? {};
-  // What stands inside is chosen by what is left, so that each alternative meets each choice in the others.
-  return elements.map((element) => textOf(element, Math.floor(choice / count) + (choice % count))).join("");
+function oneOf(alternatives: readonly AST.Alternative[], pick: Pick): string {
+  const { elements = [] } = alternatives[pick(alternatives.length)] ?? {};
+  return elements.map((element) => textOf(element, pick)).join("");
 }
 
-function textOf(element: AST.Element, choice: number): string {
+function textOf(element: AST.Element, pick: Pick): string {
   switch (element.type) {
     case "Character":
       return String.fromCodePoint(element.value);
     case "CharacterSet":
-      return characterOf(element, choice);
+      return characterOf(element, pick);
     case "CharacterClass":
-      return fromClass(element, choice);
+      return fromClass(element, pick);
     case "Group":
     case "CapturingGroup":
-      return oneOf(element.alternatives, choice);
+      return oneOf(element.alternatives, pick);
     case "Quantifier": {
-      const times = Math.min(element.min + (choice % 2), element.max);
-      return Array.from({ length: times }, (_, i) => textOf(element.element, choice + i)).join("");
+      const times = Math.min(element.min + pick(2), element.max);
+      return Array.from({ length: times }, () => textOf(element.element, pick)).join("");
     }
     default:
       return "";
@@ -68,24 +88,24 @@ function textOf(element: AST.Element, choice: number): string {
 /** Common in paths and names, the most harmless first. */
 const COMMON = ["a", "0", "-", ".", "_", "A", "7", "/", " ", "=", ";", "x", "~"];
 
-function characterOf(set: AST.CharacterSet, choice: number): string {
+function characterOf(set: AST.CharacterSet, pick: Pick): string {
   const fitting = COMMON.filter((one) => isIn(one, set));
-  return fitting[choice % Math.max(fitting.length, 1)] ?? "x";
+  return fitting[pick(Math.max(fitting.length, 1))] ?? "x";
 }
 
-function fromClass({ negate, elements }: AST.CharacterClass, choice: number): string {
+function fromClass({ negate, elements }: AST.CharacterClass, pick: Pick): string {
   if (negate) {
     const fitting = COMMON.filter((one) => !elements.some((element) => isIn(one, element)));
-    return fitting[choice % Math.max(fitting.length, 1)] ?? "x";
+    return fitting[pick(Math.max(fitting.length, 1))] ?? "x";
   }
-  const element = elements[choice % Math.max(elements.length, 1)];
+  const element = elements[pick(Math.max(elements.length, 1))];
   switch (element?.type) {
     case "Character":
       return String.fromCodePoint(element.value);
     case "CharacterClassRange":
-      return String.fromCodePoint(choice % 3 === 2 ? element.max.value : element.min.value);
+      return String.fromCodePoint(pick(2) === 1 ? element.max.value : element.min.value);
     case "CharacterSet":
-      return characterOf(element, choice);
+      return characterOf(element, pick);
     default:
       return "x";
   }

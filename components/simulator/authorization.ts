@@ -2,36 +2,12 @@
  * What a proxy decides by its AuthorizationPolicies (Istio: "Authorization Policy"; what Envoy gets of them is in
  * pilot/pkg/security/authz).
  */
-import type { Claims } from "../traffic/claims";
 import { attributeOf, OPERATION_FIELDS, sourceFields, type Attribute } from "./policy-attributes";
+import type { PolicyCondition, ProxyRequest } from "./proxy-request";
 import type { WrittenPolicy, WrittenPolicyRule } from "./written-policies";
 
+export type { ProxyRequest } from "./proxy-request";
 export type { WrittenPolicy } from "./written-policies";
-
-/** A request as a proxy sees it. */
-export interface ProxyRequest {
-  readonly method: string;
-  /** With the port, where the client sends one. */
-  readonly host: string;
-  /** Normalized, without its query. */
-  readonly path: string;
-  /** Normalized, with its query. Default: `path`. */
-  readonly whole?: string;
-  /** Names in lowercase; several values are several lines of one name. */
-  readonly headers: Readonly<Record<string, string | readonly string[]>>;
-  /** Where the proxy listens. */
-  readonly port?: number;
-  /** Name of the host in the TLS handshake. */
-  readonly sni?: string | undefined;
-  /** Address at the other end of the connection. */
-  readonly peer?: string | undefined;
-  /** Address of the client, as the proxy trusts it. */
-  readonly client?: string | undefined;
-  /** Identity of the peer, without `spiffe://`. */
-  readonly principal?: string | undefined;
-  /** Those of a token that was verified. */
-  readonly claims?: Claims | undefined;
-}
 
 /** Why a request is refused. */
 export type Refusal =
@@ -42,8 +18,6 @@ export type Refusal =
     }
   /** There are ALLOW policies, and none of them matches. */
   | { readonly reason: "not allowed" };
-
-export type PolicyCondition = (request: ProxyRequest) => boolean;
 
 /** The policies of one proxy. */
 export interface Authorization {

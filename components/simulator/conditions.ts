@@ -2,8 +2,8 @@
 import type { StringMatch } from "../istio/virtual-service";
 import { claimTexts } from "../traffic/claims";
 import { wholeMatch } from "../traffic/regex";
-import type { ProxyRequest } from "./authorization";
 import type { SimulatedRequest } from "./decision";
+import type { ProxyRequest } from "./proxy-request";
 import type { WrittenMatch } from "./written-objects";
 
 /** A request as policies and routes see it. */

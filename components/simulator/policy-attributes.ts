@@ -4,7 +4,6 @@
  */
 import { claimTexts } from "../traffic/claims";
 import { addressTest, isBlock } from "./addresses";
-import type { PolicyCondition, ProxyRequest } from "./authorization";
 import {
   anyText,
   namespaceTest,
@@ -14,6 +13,7 @@ import {
   trustDomainTest,
   type TextTest,
 } from "./policy-texts";
+import type { PolicyCondition, ProxyRequest } from "./proxy-request";
 import type { WrittenOperation, WrittenSource } from "./written-policies";
 
 /** What is compared with a list of values. */

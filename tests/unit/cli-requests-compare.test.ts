@@ -114,6 +114,27 @@ describe("requests of a file", () => {
     assert.deepEqual(report.notLookedAt, ["MeshConfig: Istio's defaults count"]);
   });
 
+  it("that led nowhere are no news where a policy refuses them now", () => {
+    const deny = istio("security", "AuthorizationPolicy", "access", "ingress", {
+      action: "DENY",
+      rules: [{}],
+    });
+    const [open, closed] = [side(routes(rest)), side(routes(rest), deny)];
+    const asked = read("https://shop.example.com/favicon.ico", "https://shop.example.com/api");
+    assert.deepEqual(compareRequests(asked, open, closed).changed, {
+      "newly denied": 1,
+      "refused otherwise": 1,
+    });
+    assert.deepEqual(compareRequests(asked, closed, open).changed, { "let in": 1, "refused otherwise": 1 });
+    assert.deepEqual(
+      compareDerived(open, closed).groups.map(({ kind, path }) => [kind, path]),
+      [
+        ["newly denied", "/api"],
+        ["refused otherwise", "/"],
+      ],
+    );
+  });
+
   it("come to the server for their scheme, and to the first host where a log has none", () => {
     const [before, after] = [side(routes(rest)), side(routes({ ...rest, ...to("v2") }))];
     const requests = read("http://shop.example.com:30080/api", {

@@ -12,7 +12,7 @@
  */
 import assert from "node:assert/strict";
 import type { SimulatedRequest } from "../../components/simulator/decision";
-import { route } from "../../components/simulator/simulator";
+import { compile, route } from "../../components/simulator/simulator";
 import type {
   WrittenGateway,
   WrittenServer,
@@ -278,5 +278,40 @@ describe("a gateway", () => {
     assert.equal(ask([...objects, own], "x:80"), A);
     const hidden = { ...own, spec: { ...own.spec, exportTo: ["."] } };
     assert.equal(ask([...objects, hidden], "x:80"), "z.istio-system.svc.cluster.local:");
+  });
+
+  it("shows its policies the port, the name in TLS and the peer's identity, and names who decides elsewhere", () => {
+    const deny = (key: string, value: string) => ({
+      metadata: { name: key },
+      spec: { action: "DENY", rules: [{ when: [{ key, values: [value] }] }] },
+    });
+    const gateways = [gateway("gateway", https(443, "*"), http(80, "*"))];
+    const decide = compile({
+      virtualServices: [bound],
+      proxy: { namespace: "istio-system", labels: LABELS, gateways },
+      authorizationPolicies: [
+        deny("destination.port", "80"),
+        deny("connection.sni", "b.example.com"),
+        deny("source.principal", "cluster.local/ns/a/sa/a"),
+        { metadata: { name: "ext" }, spec: { action: "CUSTOM", provider: { name: "opa" }, rules: [{}] } },
+      ],
+    });
+    const asked = { method: "GET", scheme: "https", host: "a.example.com", path: "/" } as const;
+    const policyOf = (over: Partial<SimulatedRequest>): string => {
+      const decision = decide({ ...asked, ...over });
+      assert.deepEqual(decision.notLookedAt, [
+        "AuthorizationPolicy ext: the external authorizer opa decides",
+      ]);
+      return decision.kind === "denied" && decision.reason === "denied" ? decision.policy : decision.kind;
+    };
+    assert.deepEqual(
+      [
+        {},
+        { scheme: "http" } as const,
+        { host: "b.example.com:443" },
+        { principal: "cluster.local/ns/a/sa/a" },
+      ].map(policyOf),
+      ["routed", "destination.port", "connection.sni", "source.principal"],
+    );
   });
 });
