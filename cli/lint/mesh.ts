@@ -146,6 +146,14 @@ export class Mesh {
 
   /** What stands behind a host that an object in a namespace names. Undefined: the side may not have it. */
   lookup(host: string, from: string): Registered | "missing" | undefined {
+    const key = `${host} ${from}`;
+    if (!this.lookedUp.has(key)) this.lookedUp.set(key, this.find(host, from));
+    return this.lookedUp.get(key);
+  }
+
+  private readonly lookedUp = new Map<string, Registered | "missing" | undefined>();
+
+  private find(host: string, from: string): Registered | "missing" | undefined {
     const full = fullHost(host, from);
     const named = serviceOf(full);
     const service =

@@ -60,7 +60,7 @@ describe("proof: shopzier lint and Istio's analyzers", () => {
     }
   });
 
-  it("find the same in Istio's own samples, but for what its security page advises", async () => {
+  it("of Istio's own samples lint says nothing that Istio does not, but for what its security page advises", async () => {
     const { stdout } = await execa("go", ["mod", "download", "-json", "istio.io/istio"], { cwd: MODULE });
     const { Dir: folder } = JSON.parse(stdout) as { Dir: string };
     const files = globSync(`${folder}/samples/**/*.yaml`);

@@ -95,6 +95,29 @@ spec: { ports: [{ name: http, port: 80 }] }`;
     });
   });
 
+  it("leaves a gateway open, and the namespace of the control plane without a label", () => {
+    const pod = (namespace: string): string => `apiVersion: v1
+kind: Pod
+metadata: { name: gateway, namespace: ${namespace}, labels: { istio: shop-gateway } }
+spec: { containers: [{ name: istio-proxy, image: proxyv2 }] }
+---
+apiVersion: v1
+kind: Namespace
+metadata: { name: ${namespace} }`;
+    assert.deepEqual(codesOf(pod("shop")), ["SL613"]);
+    assert.deepEqual(codesOf(pod("istio-system")), []);
+
+    const uncovered = LINT_SAMPLES.find(({ code }) => code === "SL408")?.wrong ?? "";
+    const gateway = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: shop, namespace: shop }
+spec:
+  selector: { app: ratings }
+  servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: [shop.example.com] }]`;
+    assert.deepEqual(codesOf(uncovered), ["SL408"]);
+    assert.deepEqual(codesOf(`${uncovered}\n---\n${gateway}`), []);
+  });
+
   describe("leaves out what is meant", () => {
     const weight = (annotation: string): string => `apiVersion: networking.istio.io/v1
 kind: VirtualService

@@ -191,7 +191,11 @@ export const AUTHORIZATION_RULES: readonly Rule[] = [
             ((spec.targetRef ?? spec.targetRefs) !== undefined ||
               hasLabels(labels, spec.selector?.matchLabels ?? {})),
         );
-        if (!covered && mesh.isInjected(workload))
+        // Gateways are there for callers from outside.
+        const isGateway = mesh
+          .all("Gateway")
+          .some(({ spec }) => spec.selector !== undefined && hasLabels(labels, spec.selector));
+        if (!covered && !isGateway && mesh.isInjected(workload))
           yield {
             object,
             field: `${template}metadata.labels`,

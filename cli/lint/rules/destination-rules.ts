@@ -136,16 +136,16 @@ export const DESTINATION_RULE_RULES: readonly Rule[] = [
   {
     code: "SL205",
     level: "medium",
-    title: "TLS to a server that nobody checks",
-    why: "Without caCertificates any certificate of a public authority is accepted, whatever host it is for, and none of a private one.",
-    fix: "Set caCertificates (or credentialName) and subjectAltNames.",
+    title: "TLS to a server without its authority and its name",
+    why: "Without caCertificates a proxy trusts every public authority that its image knows, and no private one. With sni and without subjectAltNames it compares no name.",
+    fix: "Set caCertificates (or credentialName), and subjectAltNames.",
     like: ["IST0128", "IST0129", "page: always set the CA for TLS origination"],
     check: (mesh) =>
       eachTls(mesh, ({ mode, ...tls }, { spec }) => {
         if (mode !== "SIMPLE" && mode !== "MUTUAL") return undefined;
         if (tls.insecureSkipVerify) return `The certificate of ${spec.host} is not verified.`;
         if (tls.caCertificates || tls.credentialName || tls.subjectAltNames?.length) return undefined;
-        return `The certificate of ${spec.host} is compared neither with an authority of yours nor with a name.`;
+        return `Neither an authority nor a name of ${spec.host} is written.`;
       }),
   },
   {

@@ -70,7 +70,7 @@ export const DESTINATION_RULES: readonly Rule[] = [
     code: "SL103",
     level: "high",
     title: "a destination without a port, of a Service with several",
-    why: "istiod cannot tell which port is meant, and makes no route.",
+    why: "Istio takes the port at which the proxy listens. Proxies answer 503 if the Service does not have it.",
     fix: "Name the port in the destination.",
     like: ["IST0112"],
     check: (mesh) =>

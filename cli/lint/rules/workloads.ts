@@ -1,6 +1,7 @@
 /** Pods and namespaces: sidecars, and what goes around them. */
 import type { Mesh, Workload } from "../mesh";
 import type { Found, Rule } from "../rule";
+import { ROOT_NAMESPACE } from "./authentication";
 
 /** Of Istio's proxy, which others must not use. */
 const PROXY_USER = 1337;
@@ -70,6 +71,8 @@ export const WORKLOAD_RULES: readonly Rule[] = [
         const said = ["istio-injection", "istio.io/rev", "istio.io/dataplane-mode"].some(
           (label) => labels[label] !== undefined,
         );
+        // The control plane's own.
+        if (name === ROOT_NAMESPACE) continue;
         const pods = mesh.selected({}, name);
         if (!said && pods.length > 0 && pods.some((pod) => !mesh.isInjected(pod)))
           yield { object, field: "metadata.labels", message: `${pods[0]?.key ?? ""} gets no sidecar.` };
