@@ -59,7 +59,7 @@ export interface KubernetesAccess {
 export async function kubernetesAccess(access: ClusterAccess = {}): Promise<KubernetesAccess> {
   const client = await loadKubernetesClient();
   const { kubeconfig, context, cluster } = await resolved(access);
-  const config = new client.KubeConfig();
+  const config = keepingConnections(new client.KubeConfig());
   if (kubeconfig === undefined) config.loadFromDefault();
   else if (existsSync(kubeconfig)) config.loadFromFile(kubeconfig);
   else config.loadFromString(kubeconfig);
@@ -69,6 +69,23 @@ export async function kubernetesAccess(access: ClusterAccess = {}): Promise<Kube
     config.contexts = config.contexts.map((c) => (c.name === current ? { ...c, cluster } : c));
   }
   return { client, config };
+}
+
+/**
+ * `config`, whose requests share connections. The client (2.0) makes an agent, and with it a TLS connection, for each request.
+ * Other options, such as those of a renewed certificate, get another agent.
+ */
+function keepingConnections(config: KubeConfig): KubeConfig {
+  const agents = new Map<string, unknown>();
+  const maker = config as unknown as { createDispatcher: (...options: unknown[]) => unknown };
+  const make = maker.createDispatcher.bind(config);
+  maker.createDispatcher = (...options) => {
+    const key = JSON.stringify(options);
+    const agent = agents.get(key) ?? make(...options);
+    agents.set(key, agent);
+    return agent;
+  };
+  return config;
 }
 
 /**

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import * as pulumi from "@pulumi/pulumi";
@@ -9,6 +10,7 @@ import { everyPodLabelled } from "../../components/readiness/gateway-label";
 import { GatewayProxies } from "../../components/readiness/gateway-proxies";
 import { settled } from "../../components/readiness/rollout";
 import { verdictGiven } from "../../components/readiness/webhooks";
+import { Certificates } from "../support/certificates";
 
 /** Answer of the API server while etcd elects a leader. */
 const BUSY = { kind: "Status", message: "etcdserver: leader changed", code: 503 };
@@ -32,6 +34,34 @@ describe("access to the cluster", () => {
       [config.getCurrentCluster()?.server, config.getCurrentUser()?.name],
       ["http://127.0.0.1/b", "y"],
     );
+  });
+});
+
+describe("requests", () => {
+  it("share connections", async () => {
+    const certificates = new Certificates();
+    await certificates.authority("server");
+    const [cert, key] = ["server.crt", "server.key"].map(certificates.read);
+    certificates.remove();
+    let connections = 0;
+    const server = createTlsServer({ cert, key }, (_request, response) => {
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ items: [POD] }));
+    }).on("secureConnection", () => connections++);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    try {
+      const { client, config } = await kubernetesAccess({
+        kubeconfig: kubeconfig((server.address() as AddressInfo).port, "https"),
+      });
+      for (let request = 0; request < 6; request++) {
+        const api = config.makeApiClient(client.CoreV1Api);
+        assert.equal((await api.listPodForAllNamespaces()).items.length, 1);
+      }
+      // The second request may come before the first connection is known to be free.
+      assert.ok(connections <= 2, `${connections} connections for 6 requests`);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 });
 
@@ -216,14 +246,17 @@ describe("another cluster than the one that was written to", () => {
   });
 });
 
-function kubeconfig(port: number): string {
+function kubeconfig(port: number, scheme: "http" | "https" = "http"): string {
   return JSON.stringify({
     apiVersion: "v1",
     kind: "Config",
     "current-context": "test",
     contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
     clusters: [
-      { name: "test", cluster: { server: `http://127.0.0.1:${port}`, "insecure-skip-tls-verify": true } },
+      {
+        name: "test",
+        cluster: { server: `${scheme}://127.0.0.1:${port}`, "insecure-skip-tls-verify": true },
+      },
     ],
     users: [{ name: "test", user: {} }],
   });
