@@ -2,7 +2,7 @@
 // one go, packages as they are. Types are checked by `npm test`. docs/decisions/0005 has the reasons.
 import "./lab/node-version.cjs";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import Module, { createRequire } from "node:module";
 import path from "node:path";
 
@@ -32,6 +32,7 @@ function kept(file) {
 }
 
 function bundled(file) {
+  const started = Date.now();
   const { buildSync } = createRequire(import.meta.url)("esbuild");
   const { outputFiles, metafile } = buildSync({
     entryPoints: [file],
@@ -46,8 +47,11 @@ function bundled(file) {
   const code = outputFiles[0].text;
   const files = [
     import.meta.filename,
+    path.join(import.meta.dirname, "tsconfig.json"),
     ...Object.keys(metafile.inputs).map((name) => path.resolve(import.meta.dirname, name)),
   ];
+  // A file that was edited meanwhile may be in the bundle as it was before.
+  if (files.some((name) => statSync(name).mtimeMs >= started)) return code;
   try {
     mkdirSync(CACHE, { recursive: true });
     writeFileSync(bundleOf(file), JSON.stringify({ files, made: digestOf(files), code }));
