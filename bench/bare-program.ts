@@ -61,7 +61,9 @@ export async function bareProgram(): Promise<BareProgram> {
   const file = (name: string): string => path.join(folder, name);
   const yaml = (name: string): object => parse(readFileSync(path.join(ROOT, name), "utf8")) as object;
   copyFileSync(path.join(ROOT, "bench/bare.ts"), file("index.ts"));
-  writeFileSync(file("Pulumi.yaml"), stringify({ ...yaml("Pulumi.yaml"), runtime: "nodejs" }));
+  // Without a name Pulumi would take the program of the package around the folder.
+  const program = { main: "index.ts", runtime: "nodejs" };
+  writeFileSync(file("Pulumi.yaml"), stringify({ ...yaml("Pulumi.yaml"), ...program }));
   writeFileSync(file("Pulumi.lab.yaml"), stringify({ ...yaml("Pulumi.lab.yaml"), config: {} }));
   // Paths of charts are relative to the program.
   for (const name of ["node_modules", "lab", ".lab"]) symlinkSync(path.join(ROOT, name), file(name));
