@@ -19,8 +19,7 @@ export interface KubernetesObject {
   readonly [field: string]: unknown;
 }
 
-/** Stands for a value that is known only after `pulumi up` (Pulumi: `plugin.UnknownStringValue`). */
-export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+export { UNKNOWN } from "../components/traffic/route-change";
 
 /** Stands for a secret in objects, whatever the source says. */
 export const SECRET = "[secret]";

@@ -159,13 +159,16 @@ function stepRisks(
   const written = Number(object?.metadata.annotations?.[MAX_STEP] ?? NaN);
   const limit = given ?? (Number.isNaN(written) ? undefined : written);
   if (limit === undefined) return [];
-  return rising(change)
-    .filter(({ from, percent }) => percent - from > limit + 1e-9)
-    .map(({ to, from, percent }) => {
-      const steps = Math.ceil((percent - from) / limit - 1e-9);
-      const why = `The share of ${to} rises by ${number(percent - from)} points, this stack allows ${number(limit)}.`;
-      return risk("W012", `rule ${change.rule}`, why, `Raise it in ${steps} steps, or set maxStep.`);
-    });
+  return (
+    rising(change)
+      // The way back to the version that most requests go to may be one step.
+      .filter(({ from, percent }) => from < 50 && percent - from > limit + 1e-9)
+      .map(({ to, from, percent }) => {
+        const steps = Math.ceil((percent - from) / limit - 1e-9);
+        const why = `The share of ${to} rises by ${number(percent - from)} points, this stack allows ${number(limit)}.`;
+        return risk("W012", `rule ${change.rule}`, why, `Raise it in ${steps} steps, or set maxStep.`);
+      })
+  );
 }
 
 /** Half as much again as the busiest pod had is more than autoscaling and spare room usually carry at once. */
