@@ -38,7 +38,7 @@ export const RISKS = {
   W006: {
     level: "high",
     title: "less is asked of callers than before",
-    fix: "Check with whoever answers for security that this is meant.",
+    fix: "Ask the owners of security whether this is meant.",
   },
   W007: {
     level: "medium",

@@ -158,7 +158,7 @@ describe("a program of others", () => {
   });
 
   it("names what only an engine can tell", () => {
-    assert.deepEqual(edited.notShown, ["the objects of Release db", "the objects of ConfigFile file"]);
+    assert.deepEqual(edited.notShown, ["the objects of ConfigFile file"]);
   });
 
   it("has its project's defaults, generated names, and marks for what only an update knows", () => {
