@@ -1,6 +1,5 @@
 /** How a command line names what is compared. */
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { fromCluster } from "../sources/live";
 import { fromManifests } from "../sources/manifests";
 import { fromPreview } from "../sources/preview";
 import { fromProgram } from "../sources/program";
@@ -129,6 +128,9 @@ async function ofPreview({ cwd, stack, digest }: SideOptions): Promise<Compariso
 
 async function againstCluster(manifests: string | undefined, options: SideOptions): Promise<Comparison[]> {
   const { cwd, stack, kubeconfig, context } = options;
+  // It loads Pulumi's SDK, which the other ways do without.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
+  const { fromCluster } = require("../sources/live") as typeof import("../sources/live");
   const cluster = async (title: string, after: Side): Promise<Comparison> => ({
     title,
     before: await fromCluster({

@@ -31,6 +31,8 @@ const KINDS: Readonly<Record<string, readonly [group: string, version: string, p
   "Gateway of Kubernetes": ["gateway.networking.k8s.io", "v1", "gateways"],
   HTTPRoute: ["gateway.networking.k8s.io", "v1", "httproutes"],
   Deployment: ["apps", "v1", "deployments"],
+  StatefulSet: ["apps", "v1", "statefulsets"],
+  DaemonSet: ["apps", "v1", "daemonsets"],
   HorizontalPodAutoscaler: ["autoscaling", "v2", "horizontalpodautoscalers"],
   PodDisruptionBudget: ["policy", "v1", "poddisruptionbudgets"],
   Service: ["", "v1", "services"],

@@ -26,7 +26,8 @@ describe("the command shopzier", function () {
   before(() => {
     // As `npm run bundle` does it; from the sources, several processes take a minute.
     const entryPoints = [path.join(ROOT, "cli/shopzier.ts")];
-    buildSync({ entryPoints, bundle: true, platform: "node", outfile: bundle, logLevel: "error" });
+    const external = ["@pulumi/*", "@kubernetes/client-node"];
+    buildSync({ entryPoints, bundle: true, external, platform: "node", outfile: bundle, logLevel: "error" });
   });
   after(() => {
     rmSync(folder, { recursive: true });
