@@ -27,11 +27,15 @@ export function html(reports: readonly Report[]): string {
 
 function page(report: Report): string {
   const { error, risks, requests, settings, objects, notShown } = report;
+  const targets = report.rules.flatMap(({ before, after }) => [before, after]);
+  const names = [...new Set(targets.flatMap((target) => [...sharesOf(target).keys()]))].sort();
   return [
     `<h1>${safe(report.headline)}</h1>`,
     `<p>${safe(sidesWords(report))}</p>`,
     error === undefined ? "" : `<pre>${safe(error)}</pre>`,
-    ...[...byHosts(report)].map(([hosts, rules]) => `<h2>${safe(hosts)}</h2>${rules.map(split).join("")}`),
+    ...[...byHosts(report)].map(
+      ([hosts, rules]) => `<h2>${safe(hosts)}</h2>${rules.map((rule) => split(rule, names)).join("")}`,
+    ),
     section(
       "Risks",
       risks.map(({ code, level, why, fix }) => [
@@ -68,10 +72,9 @@ function page(report: Report): string {
   ].join("\n");
 }
 
-/** A rule with a bar for each side. */
-function split(change: RuleChange): string {
+/** A rule with a bar for each side. A destination has one colour in all of them. */
+function split(change: RuleChange, names: readonly string[]): string {
   const { match, rule, before, after, note, pods } = ruleRow(change);
-  const names = [...new Set([...sharesOf(change.before).keys(), ...sharesOf(change.after).keys()])];
   const bar = (target: RuleChange["before"], words: string): string => {
     if (target?.kind !== "split") return `<div><code>${safe(words)}</code></div>`;
     const parts = target.shares

@@ -3,12 +3,17 @@ import type { KubernetesObject, Side } from "../../cli/side";
 import { runProgram, stackConfig, type Registered } from "./program";
 
 /** A stack file's settings after an edit of `config:`. */
-export async function sideOf(
+export function sideOf(
   stack: string,
   edit: (config: Record<string, unknown>) => void = () => undefined,
 ): Promise<Side> {
   const config = structuredClone(stackConfig(stack));
   edit(config);
+  return sideOfConfig(stack, config);
+}
+
+/** Any settings, as the program's stack has them. */
+export async function sideOfConfig(stack: string, config: Record<string, unknown>): Promise<Side> {
   const { resources } = await runProgram(config, { stack });
   return { title: stack, objects: resources.flatMap(objectOf), notShown: [] };
 }
