@@ -53,12 +53,21 @@ async function run(before: string | undefined, after: string | undefined, option
   const format = options.json ? "json" : options.format;
   if (output === undefined) process.stdout.write(inFormat(reports, format, terminal()));
   else {
-    writeFileSync(output, inFormat(reports, format, {}));
+    write(output, inFormat(reports, format, {}));
     process.stdout.write(`${reports.map(({ headline }) => headline).join("\n")}\n`);
   }
   const risky =
     failOn !== undefined && reports.some(({ risks }) => risks.some(({ level }) => isAtLeast(level, failOn)));
-  process.exitCode = reports.some(({ error }) => error !== undefined) ? 1 : risky ? 2 : 0;
+  const whole = reports.every(({ error, unread }) => error === undefined && unread === undefined);
+  process.exitCode = whole ? (risky ? 2 : 0) : 1;
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new SourceError(`--output ${file || '""'} cannot be written: ${messageOf(error)}`);
+  }
 }
 
 function requestsOf(file: string): RequestsOfFile {

@@ -59,6 +59,9 @@ export function comparisons(
   if (ways.length > 1 && !(live && ways.length === 2 && ways.includes("manifests"))) {
     throw new SourceError(`${ways.join(" and ")} are ways of their own. Give one of them.\n${WAYS}`);
   }
+  if (live && after !== undefined) {
+    throw new SourceError("--live is a side: give one path of manifests, or none for the program.");
+  }
   if (live) return againstCluster(before, options);
   if (preview || digest !== undefined) return ofPreview(options);
   if (from !== undefined || to !== undefined) return ofPrograms(from ?? "HEAD", options);

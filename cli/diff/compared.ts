@@ -1,6 +1,7 @@
 /** Objects as they are compared: without marks, and with the parts that are hard to read as text. */
-import type { WrittenSource } from "./policy-words";
-import { policyRuleWords } from "./policy-words";
+import type { WrittenMatch } from "../../components/simulator/written-objects";
+import { matchWords } from "./match-words";
+import { policyRuleWords, type WrittenSource } from "./policy-words";
 import { except, isObject } from "./fields";
 import type { KubernetesObject } from "../side";
 
@@ -23,20 +24,25 @@ const READABLE: Readonly<Record<string, (spec: Fields) => Fields>> = {
   VirtualService: withoutRouting,
   AuthorizationPolicy: ({ action = "ALLOW", rules, ...spec }) => ({
     ...spec,
-    // Without rules it allows nothing, or does nothing.
-    rules: (Array.isArray(rules) ? rules : []).map(
-      (rule: unknown) => `${String(action)} ${policyRuleWords(rule as WrittenSource)}`,
-    ),
+    rules: policyRules(rules).map((rule) => `${String(action)} ${rule}`),
   }),
   EnvoyFilter: withLimits,
 };
+
+/** Without rules a policy matches nothing: then ALLOW lets nobody in. */
+const policyRules = (rules: unknown): string[] =>
+  Array.isArray(rules) && rules.length > 0
+    ? rules.map((rule: unknown) => policyRuleWords(rule as WrittenSource | null))
+    : ["no request"];
 
 /** The rules of a VirtualService by name, without what `ruleChanges` says of them. */
 function withoutRouting(spec: Fields): Fields {
   if (!Array.isArray(spec.http)) return spec;
   const rules = new Map<string, Fields>();
   spec.http.filter(isObject).forEach((rule, index) => {
-    const name = typeof rule.name === "string" && rule.name !== "" ? rule.name : `${index + 1}.`;
+    // Without a name a rule is known by what it matches, as its place changes with those before it.
+    const named = typeof rule.name === "string" && rule.name !== "";
+    const name = named ? (rule.name as string) : matchWords(rule.match as WrittenMatch[] | undefined);
     const { route } = rule;
     const headers = Array.isArray(route) ? headersOf(route) : {};
     const body = isObject(rule.directResponse) ? rule.directResponse.body : undefined;
@@ -65,11 +71,12 @@ function headersOf(route: readonly unknown[]): Fields {
   );
 }
 
-/** `v2 10 %`. */
+/** `reviews v2 10 %`. */
 function mirrorWords({ destination, percentage }: Fields): string {
-  const { subset, host } = isObject(destination) ? destination : {};
+  const { subset, host, port } = isObject(destination) ? destination : {};
   const { value = 100 } = isObject(percentage) ? percentage : {};
-  return `${String(subset ?? host)} ${String(value)} %`;
+  const at = isObject(port) ? `:${String(port.number)}` : "";
+  return `${String(host)}${typeof subset === "string" ? ` ${subset}` : ""}${at} ${String(value)} %`;
 }
 
 /** Token buckets as `100 per 1s, burst 200`, by the rule that they are for. */

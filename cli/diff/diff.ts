@@ -5,12 +5,12 @@ import type { SimulatedRequest } from "../../components/simulator";
 import { compareDerived, compareRequests } from "../requests/compare";
 import { keyOf, type Comparison, type KubernetesObject, type Side } from "../side";
 import { headline } from "./headline";
-import { byKey } from "./istio-objects";
+import { byKey, ofKind } from "./istio-objects";
 import { objectRisks } from "./object-risks";
-import type { ObjectChange, Report, RequestChanges } from "./report";
-import { requestChanges } from "./request-changes";
+import type { ObjectChange, Report, RequestChanges, RuleChange } from "./report";
+import { requestChanges, requestRisks } from "./request-changes";
 import { heaviestFirst } from "./risks";
-import { ruleChanges } from "./rules";
+import { comparedRules, pairedServices, ruleChanges } from "./rules";
 import { rank, settingChanges } from "./settings";
 import { readable } from "./shape";
 import { trafficRisks } from "./traffic-risks";
@@ -30,16 +30,22 @@ export interface RequestsOfFile {
 /** @param requests of a file. Default: such as follow from the objects of both sides. */
 export function diff(comparison: Comparison, options: DiffOptions = {}, requests?: RequestsOfFile): Report {
   const { title, before, after, steps, error } = comparison;
-  const [left, right] = [readable(before.objects), readable(after.objects)];
+  const [left, right] = readable(before.objects, after.objects);
   const [old, now] = [left.objects, right.objects];
-  const rules = ruleChanges(old, now, options);
-  const settings = settingChanges(old, now);
-  const objects = steps?.map(({ operation, object }) => ({ operation, object })) ?? objectChanges(old, now);
+  const all = comparedRules(old, now, options);
+  const rules = ruleChanges(all);
+  const services = pairedServices(ofKind(old, "VirtualService"), ofKind(now, "VirtualService"));
+  const settings = settingChanges(old, now, services);
+  const objects =
+    steps?.map(({ operation, object }) => ({ operation, object })) ??
+    objectChanges(before.objects, after.objects);
+  const decided = decide({ ...before, objects: old }, { ...after, objects: now }, rules, requests);
   const risks = heaviestFirst([
-    ...trafficRisks(old, now, { rules }, options),
+    ...trafficRisks(old, now, all, options),
     ...objectRisks(old, now, objects),
+    ...requestRisks(decided.changes),
   ]);
-  const decided = decide({ ...before, objects: old }, { ...after, objects: now }, requests);
+  const unread = [...new Set([...left.others, ...right.others])];
   const found = {
     title,
     sides: { before: before.title, after: after.title },
@@ -47,15 +53,16 @@ export function diff(comparison: Comparison, options: DiffOptions = {}, requests
     rules,
     settings,
     risks,
-    ...(decided && { requests: decided }),
+    ...(decided.changes && { requests: decided.changes }),
     objects,
+    ...(unread.length > 0 && { unread }),
     notShown: [
       ...new Set([
         ...before.notShown,
         ...after.notShown,
-        ...left.others,
-        ...right.others,
         ...releases(objects),
+        ...unseen(objects),
+        ...decided.notLookedAt,
       ]),
     ],
     digests: { before: digest(before), after: digest(after) },
@@ -63,12 +70,32 @@ export function diff(comparison: Comparison, options: DiffOptions = {}, requests
   return { ...found, headline: headline(found) };
 }
 
-/** Undefined where no requests were asked for, and none follow from what differs. */
-function decide(before: Side, after: Side, given: RequestsOfFile | undefined): RequestChanges | undefined {
-  if (given) return requestChanges(compareRequests(given.requests, before, after), given.file);
-  const changes = requestChanges(compareDerived(before, after));
-  return changes.groups.length === 0 ? undefined : changes;
+interface Decided {
+  readonly changes: RequestChanges | undefined;
+  readonly notLookedAt: readonly string[];
 }
+
+/** Nothing where no requests were asked for, and none follow from what differs. */
+function decide(
+  before: Side,
+  after: Side,
+  rules: readonly RuleChange[],
+  given: RequestsOfFile | undefined,
+): Decided {
+  const found = given ? compareRequests(given.requests, before, after) : compareDerived(before, after);
+  const changes = requestChanges(found, rules, given?.file);
+  const isEmpty = !given && changes.groups.length === 0;
+  // Where nothing differs, nobody asks what was not looked at. Defaults of a mesh that is not among the objects are usual.
+  const notLookedAt =
+    found.total === 0 ? [] : found.notLookedAt.filter((note) => !note.startsWith("MeshConfig"));
+  return { changes: isEmpty ? undefined : changes, notLookedAt };
+}
+
+/** Routes that the report does not follow. */
+const unseen = (objects: readonly ObjectChange[]): string[] =>
+  objects
+    .filter(({ object }) => /^(HTTPRoute|GRPCRoute|TCPRoute|TLSRoute|UDPRoute) /.test(object))
+    .map(({ object }) => `what ${object} does: routes of the Gateway API`);
 
 /** By what differs, where no engine was asked. A change of a Deployment's pods restarts them. */
 function objectChanges(

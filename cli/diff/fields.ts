@@ -4,7 +4,7 @@ import type { SettingChange } from "./report";
 
 type Field = Omit<SettingChange, "object">;
 
-/** Longest text of a value. */
+/** Longest text of a value that is shown. */
 const LONGEST = 100;
 
 /** By what items of a list are told apart (Kubernetes: merge keys; Istio: names). */
@@ -29,7 +29,7 @@ export function fieldChanges(before: unknown, after: unknown, path = ""): Field[
 }
 
 function listChange(a: readonly unknown[], b: readonly unknown[], path: string): Field[] {
-  const [removed, added] = [text(some(without(a, b))), text(some(without(b, a)))];
+  const [removed, added] = shortened(text(some(without(a, b))), text(some(without(b, a))));
   if (removed !== undefined || added !== undefined) return [defined({ field: path, removed, added })];
   return text(a) === text(b) ? [] : [change(`${path} (order)`, a, b)];
 }
@@ -48,21 +48,43 @@ function itemChanges(a: readonly unknown[], b: readonly unknown[], path: string)
 function named(items: readonly unknown[]): Map<string, unknown> {
   const found = new Map<string, unknown>();
   items.forEach((item, index) => {
-    const key = isObject(item) ? IDENTITY.map((name) => item[name]).find(isScalar) : undefined;
-    const name = key === undefined ? String(index) : String(key);
+    const name = identity(item) ?? String(index);
     found.set(found.has(name) ? `${name}#${index}` : name, item);
   });
   return found;
 }
 
-const change = (field: string, before: unknown, after: unknown): Field =>
-  defined({ field, before: text(before), after: text(after) });
+function identity(item: unknown): string | undefined {
+  if (!isObject(item)) return undefined;
+  const own = IDENTITY.map((name) => item[name]).find(isScalar);
+  if (own !== undefined) return String(own);
+  // A server of a Gateway.
+  return isObject(item.port) ? [item.port.name, item.port.number].filter(isScalar).join(" ") : undefined;
+}
 
-/** Of one line and bounded. Undefined for what is absent. */
+function change(field: string, a: unknown, b: unknown): Field {
+  const [before, after] = shortened(text(a), text(b));
+  return defined({ field, before, after });
+}
+
+/** Of one line. Undefined for what is absent. */
 function text(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
-  const whole = Array.isArray(value) && !value.some(isObject) ? value.map(line).join(", ") : line(value);
-  return whole.length > LONGEST ? `${whole.slice(0, LONGEST - 1)}…` : whole;
+  if (Array.isArray(value) && value.length === 0) return "[]";
+  return Array.isArray(value) && !value.some(isObject) ? value.map(line).join(", ") : line(value);
+}
+
+/** Two texts that differ, so short that the first difference is seen. */
+function shortened(a: string | undefined, b: string | undefined): [string | undefined, string | undefined] {
+  let same = 0;
+  while (a !== undefined && b !== undefined && same < a.length && a[same] === b[same]) same++;
+  const from = Math.max(0, same - LONGEST / 2);
+  const short = (whole: string | undefined): string | undefined => {
+    if (whole === undefined || whole.length <= LONGEST) return whole;
+    const part = whole.slice(from, from + LONGEST - 2);
+    return `${from > 0 ? "…" : ""}${part}${from + LONGEST - 2 < whole.length ? "…" : ""}`;
+  };
+  return [short(a), short(b)];
 }
 
 /** As YAML of one line would have it, without quotes. */

@@ -3,20 +3,25 @@ import type { ObjectChange, Report, RuleChange } from "./report";
 import { counted, number, settingRow, sharesOf, targetWords } from "./words";
 
 export function headline(report: Omit<Report, "headline">): string {
-  const { title, error, risks, objects } = report;
+  const { title, error, risks, objects, unread = [] } = report;
   if (error !== undefined) return `${title}: no report. ${(error.split("\n")[0] ?? "").replace(/:$/, ".")}`;
   const heavy = risks.filter(({ level }) => level === "high").length;
-  const warning = heavy > 0 ? ` ${counted(heavy, "high risk")}.` : "";
-  return `${title}: ${subject(report)}. ${objectWords(objects)}${warning}`;
+  const warnings = [
+    heavy > 0 ? ` ${counted(heavy, "high risk")}.` : "",
+    unread.length > 0 ? ` ${counted(unread.length, "object")} could not be read.` : "",
+  ];
+  return `${title}: ${subject(report)}. ${objectWords(objects)}${warnings.join("")}`;
 }
 
 /** Where requests go, or else what changes about them. */
 function subject({ rules, settings, requests, objects }: Omit<Report, "headline">): string {
   const [first, ...others] = [...rules].sort((a, b) => weight(b) - weight(a));
   if (first) {
+    const several = new Set(rules.map(({ virtualService }) => virtualService)).size > 1;
     const own = changeWords(first);
-    const rest = others.filter((rule) => changeWords(rule) !== own).length;
-    return `${own}${rest > 0 ? `, and ${counted(rest, "more rule")} ${rest === 1 ? "changes" : "change"}` : ""}`;
+    const at = several ? `${first.hosts[0] ?? first.virtualService}: ` : "";
+    const rest = several ? others.length : others.filter((rule) => changeWords(rule) !== own).length;
+    return `${at}${own}${rest > 0 ? `, and ${counted(rest, "more rule")} ${rest === 1 ? "changes" : "change"}` : ""}`;
   }
   if (requests?.file) {
     const { total, unchanged } = requests.file;
@@ -26,22 +31,30 @@ function subject({ rules, settings, requests, objects }: Omit<Report, "headline"
   const [setting, ...more] = settings.map(settingRow);
   if (setting) {
     const rest = more.length > 0 ? `, and ${counted(more.length, "more field")}` : "";
-    return `shares stay. ${setting.object} ${setting.field} ${setting.change}${rest}`;
+    return `${setting.object} ${setting.field} ${setting.change}${rest}`;
   }
-  return objects.length > 0 ? "shares stay" : "nothing changes for requests";
+  const [example] = requests?.groups ?? [];
+  if (example) return `${example.what} ${example.before} → ${example.after}`;
+  return objects.length > 0 ? "no rule or policy changes" : "nothing changes for requests";
 }
 
 /** What most requests meet comes first: the split of a rule, and of several the one with the fewest conditions. */
 const weight = ({ kind, match }: RuleChange): number =>
-  (kind === "changed" ? 4 : kind === "moved" ? 0 : 2) + (/[,~]/.test(match) ? 0 : 1);
+  (kind === "changed" ? 4 : kind === "moved" ? 0 : 2) +
+  (match === "all requests" ? 1.5 : /[,~]|header|query|host/.test(match) ? 0 : 1);
 
-function changeWords({ kind, rule, match, before, after }: RuleChange): string {
+function changeWords({ kind, rule, match, before, after, renamedFrom, unreachable }: RuleChange): string {
   const named = `rule ${rule} (${match})`;
   if (kind === "added") return `new ${named} → ${targetWords(after)}`;
   if (kind === "removed") return `${named} is gone, before ${targetWords(before)}`;
   if (kind === "moved") return `${named} stands elsewhere among the rules`;
   const [from, to] = [targetWords(before), targetWords(after)];
-  if (from === to) return `rule ${rule} takes other requests (${match})`;
+  if (unreachable) return `${named} is never reached`;
+  if (from === to)
+    return renamedFrom
+      ? `rule ${renamedFrom} is named ${rule}`
+      : `rule ${rule} takes other requests (${match})`;
+  if (before?.kind !== "split" || after?.kind !== "split") return `${named} ${from} → ${to}`;
   const [old, now] = [sharesOf(before), sharesOf(after)];
   // One version before and another after is no split.
   if (old.size < 2 && now.size < 2) return `${named} ${from} → ${to}`;

@@ -1,23 +1,19 @@
-/** Whether a rule is never reached, since one match of an earlier rule takes all that a match of it takes. */
+/** Which matches take the requests of others. */
 import { isDeepStrictEqual } from "node:util";
 import type { StringMatch } from "../../components/istio/virtual-service";
 import { except } from "./fields";
 import type { WrittenMatch, WrittenRoute } from "../../components/simulator/written-objects";
 
-/** False where that cannot be decided: several matches that take all only together are not considered. */
-export function takesAll(earlier: readonly WrittenRoute[], { match }: WrittenRoute): boolean {
-  const own = match?.length ? match : [{}];
-  return own.every((wanted) =>
-    earlier.some((rule) => (rule.match?.length ? rule.match : [{}]).some((given) => covers(given, wanted))),
-  );
-}
+/** A rule without matches takes every request. */
+export const matchesOf = ({ match }: WrittenRoute): readonly WrittenMatch[] => (match?.length ? match : [{}]);
+
+/** Whether each match of `wanted` is taken by one of `given`. False where that cannot be decided: several that take it only together are not considered. */
+export const takesAll = (given: readonly WrittenMatch[], wanted: readonly WrittenMatch[]): boolean =>
+  wanted.every((one) => given.some((other) => covers(other, one)));
 
 /** Whether two lists of matches take the same requests, as far as single matches show it. */
 export const sameRequests = (a: readonly WrittenMatch[], b: readonly WrittenMatch[]): boolean =>
-  everyCovered(a, b) && everyCovered(b, a);
-
-const everyCovered = (by: readonly WrittenMatch[], all: readonly WrittenMatch[]): boolean =>
-  all.every((wanted) => by.some((given) => covers(given, wanted)));
+  takesAll(a, b) && takesAll(b, a);
 
 /** Conditions that are no plain equality. */
 const READ = ["name", "statPrefix", "ignoreUriCase", "uri", "headers", "queryParams", "withoutHeaders"];

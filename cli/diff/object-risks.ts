@@ -2,6 +2,7 @@
 import { keyOf, UNKNOWN, type KubernetesObject } from "../side";
 import { isObject } from "./fields";
 import { byKey, ofKind } from "./istio-objects";
+import { loosened } from "./loosened";
 import { podsBehind } from "./pods";
 import type { ObjectChange, Risk } from "./report";
 import { risk } from "./risks";
@@ -72,87 +73,6 @@ function bothPlanes(
   return [risk("W005", control.object, `${control.object} changes together with ${data.object}.`)];
 }
 
-const MTLS = ["DISABLE", "PERMISSIVE", "STRICT"];
-const TLS = ["TLS_AUTO", "TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"];
-
-function loosened(before: readonly KubernetesObject[], after: readonly KubernetesObject[]): Risk[] {
-  const now = byKey(after);
-  return before.flatMap((old): Risk[] => {
-    const object = now.get(keyOf(old));
-    const say = (why: string): Risk[] => [risk("W006", keyOf(old), why)];
-    const [was, is] = [specOf(old), object && specOf(object)];
-    switch (old.kind) {
-      case "PeerAuthentication": {
-        const [from, to] = [was, is ?? {}].map((spec) => MTLS.indexOf(mtlsMode(spec)));
-        if (!is)
-          return mtlsMode(was) === "STRICT"
-            ? say(`${keyOf(old)} is deleted, which asked for mutual TLS.`)
-            : [];
-        return (to ?? 0) < (from ?? 0)
-          ? say(`Mutual TLS goes from ${mtlsMode(was)} to ${mtlsMode(is)}.`)
-          : [];
-      }
-      case "RequestAuthentication":
-        return is ? [] : say(`${keyOf(old)} is deleted: tokens are not verified any more.`);
-      case "NetworkPolicy":
-        return is ? [] : say(`${keyOf(old)} is deleted: more pods may connect.`);
-      case "AuthorizationPolicy":
-        return policyLoosened(was, is).flatMap((why) => say(`${keyOf(old)} ${why}.`));
-      case "Gateway":
-        return is ? tlsLoosened(was, is).flatMap((why) => say(`${keyOf(old)}: ${why}.`)) : [];
-      default:
-        return [];
-    }
-  });
-}
-
-function policyLoosened(was: Spec, is: Spec | undefined): string[] {
-  const denies = was.action === "DENY";
-  const allows = !denies && (was.action === undefined || was.action === "ALLOW");
-  if (!is) {
-    // An ALLOW policy less may open everything, as requests are refused only where one is there.
-    return denies
-      ? ["is deleted, which refused requests"]
-      : allows
-        ? ["is deleted, which named who is let in"]
-        : [];
-  }
-  if (is.action !== was.action && (denies || was.action === "CUSTOM"))
-    return [`goes from ${textOf(was.action)} to ${textOf(is.action ?? "ALLOW")}`];
-  const [old, now] = [rulesOf(was), rulesOf(is)];
-  const gone = old.filter((rule) => !now.includes(rule)).length;
-  const more = now.filter((rule) => !old.includes(rule)).length;
-  if (denies && gone > 0)
-    return [`refuses other requests than before (${gone} of ${old.length} rules changed or gone)`];
-  if (allows && more > 0)
-    return [`lets in other requests than before (${more} of ${now.length} rules new or changed)`];
-  return [];
-}
-
-const rulesOf = ({ rules }: Spec): string[] =>
-  Array.isArray(rules) ? rules.map((rule) => JSON.stringify(rule)) : [];
-
-function tlsLoosened(was: Spec, is: Spec): string[] {
-  const now = new Map(serversOf(is).map((server) => [serverKey(server), server]));
-  return serversOf(was).flatMap((old) => {
-    const server = now.get(serverKey(old));
-    if (!server) return [];
-    const [a, b] = [tlsOf(old), tlsOf(server)];
-    const port = `port ${serverKey(old)}`;
-    const level = (tls: Spec): number => TLS.indexOf(textOf(tls.minProtocolVersion ?? "TLSV1_2"));
-    return [
-      ...(Object.keys(a).length > 0 && Object.keys(b).length === 0 ? [`${port} has no TLS any more`] : []),
-      ...(/MUTUAL/.test(textOf(a.mode)) && !/MUTUAL/.test(textOf(b.mode))
-        ? [`${port} asks clients for no certificate any more`]
-        : []),
-      ...(level(b) < level(a) ? [`${port} accepts ${textOf(b.minProtocolVersion)}`] : []),
-      ...(a.httpsRedirect === true && b.httpsRedirect !== true
-        ? [`${port} does not redirect to HTTPS any more`]
-        : []),
-    ];
-  });
-}
-
 function widened(before: readonly KubernetesObject[], after: readonly KubernetesObject[]): Risk[] {
   const old = byKey(before);
   return after
@@ -174,11 +94,7 @@ function widened(before: readonly KubernetesObject[], after: readonly Kubernetes
 
 type Spec = Readonly<Record<string, unknown>>;
 const specOf = ({ spec }: KubernetesObject): Spec => (isObject(spec) ? spec : {});
-const mtlsMode = ({ mtls }: Spec): string =>
-  isObject(mtls) && typeof mtls.mode === "string" ? mtls.mode : "PERMISSIVE";
 const serversOf = ({ servers }: Spec): Spec[] => (Array.isArray(servers) ? servers.filter(isObject) : []);
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
-const tlsOf = ({ tls }: Spec): Spec => (isObject(tls) ? tls : {});
-const serverKey = ({ port }: Spec): string => (isObject(port) ? String(port.number) : "");
 const hostsOf = (object: KubernetesObject): string[] =>
   serversOf(specOf(object)).flatMap(({ hosts }) => (Array.isArray(hosts) ? hosts.map(String) : []));

@@ -36,6 +36,8 @@ export interface RuleChange {
   readonly before?: Target;
   /** Absent for a rule that is removed. */
   readonly after?: Target;
+  /** The name that the rule had. */
+  readonly renamedFrom?: string;
   /** Whether an earlier rule takes all requests that it matches. */
   readonly unreachable?: true;
 }
@@ -112,6 +114,8 @@ export interface Report {
   readonly risks: readonly Risk[];
   readonly requests?: RequestChanges;
   readonly objects: readonly ObjectChange[];
+  /** Objects that cannot be read, in words. They are on neither side. */
+  readonly unread?: readonly string[];
   /** What was not looked at, in words. */
   readonly notShown: readonly string[];
   /** SHA-256 over what decides about requests on a side: `shopzier check` compares it. */

@@ -3,18 +3,28 @@ import type { Decision, RoutedDestination } from "../../components/simulator";
 import { isUnroutable } from "../requests/outcomes";
 import type { RequestGroup as Decided, RequestReport } from "../requests/compare";
 import { serviceOf } from "./pods";
-import type { RequestChanges, RequestGroup } from "./report";
+import type { RequestChanges, RequestGroup, Risk, RuleChange } from "./report";
+import { risk } from "./risks";
 import { number } from "./words";
 
 /** Nobody outside sees it. */
 const UNSEEN = "same by another rule";
 
-/** @param file that has the requests. Default: they follow from the objects. */
-export function requestChanges(found: RequestReport, file?: string): RequestChanges {
+/**
+ * @param rules that differ.
+ * @param file that has the requests. Default: they follow from the objects.
+ */
+export function requestChanges(
+  found: RequestReport,
+  rules: readonly RuleChange[],
+  file?: string,
+): RequestChanges {
+  const said = new Set(rules.map(({ rule }) => rule));
   const shown = found.groups.filter(
     ({ kind, ruleBefore, ruleAfter }) =>
       // Without a file, that a rule sends its requests elsewhere is said by the rules.
-      kind !== UNSEEN && !(file === undefined && kind === "moved" && ruleBefore === ruleAfter),
+      kind !== UNSEEN &&
+      !(file === undefined && kind === "moved" && ruleBefore === ruleAfter && said.has(ruleAfter)),
   );
   const proxies = new Set(found.groups.map(({ proxy }) => proxy));
   const { total, unchanged, changed } = found;
@@ -22,6 +32,24 @@ export function requestChanges(found: RequestReport, file?: string): RequestChan
     ...(file !== undefined && { file: { name: file, total, unchanged: unchanged + (changed[UNSEEN] ?? 0) } }),
     groups: shown.map((group) => inWords(group, proxies.size > 1)),
   };
+}
+
+/** Of requests that nobody answers any more, or that are refused or let in otherwise than before. */
+export function requestRisks(changes: RequestChanges | undefined): Risk[] {
+  const all = changes?.groups ?? [];
+  const of = (...kinds: readonly RequestGroup["kind"][]): RequestGroup[] =>
+    all.filter(({ kind }) => kinds.includes(kind));
+  const [lost, judged] = [of("unroutable"), of("newly denied", "let in")];
+  const example = ([first]: readonly RequestGroup[]): string =>
+    first ? `${first.what}: ${first.before} → ${first.after}` : "";
+  return [
+    ...(lost.length > 0
+      ? [risk("W016", "requests", `Requests lead nowhere that were answered, such as ${example(lost)}.`)]
+      : []),
+    ...(judged.length > 0
+      ? [risk("W017", "requests", `Requests are refused or let in otherwise, such as ${example(judged)}.`)]
+      : []),
+  ];
 }
 
 function inWords(group: Decided, several: boolean): RequestGroup {

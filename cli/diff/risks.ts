@@ -75,6 +75,21 @@ export const RISKS = {
     title: "faults are injected",
     fix: "Check that the rule matches test requests only.",
   },
+  W015: {
+    level: "medium",
+    title: "a destination leads to other pods",
+    fix: "Shift by weights between two versions instead, so that the way back is a number.",
+  },
+  W016: {
+    level: "high",
+    title: "requests that were answered lead nowhere",
+    fix: "Look at the examples in the report, and add a rule for them if clients send them.",
+  },
+  W017: {
+    level: "medium",
+    title: "requests that passed are refused, or the other way round",
+    fix: "Look at the examples in the report, and check that it is meant.",
+  },
   W014: {
     level: "high",
     title: "the shares of a rule send no request anywhere",

@@ -1,5 +1,6 @@
 /** Which rules of VirtualServices send requests elsewhere than before. */
 import { isDeepStrictEqual } from "node:util";
+import type { Destination } from "../../components/istio/virtual-service";
 import type {
   WrittenMatch,
   WrittenRoute,
@@ -7,25 +8,32 @@ import type {
 } from "../../components/simulator/written-objects";
 import { keyOf, type KubernetesObject } from "../side";
 import { byKey, ofKind, type WithSpec } from "./istio-objects";
-import { sameRequests, takesAll } from "./match-coverage";
+import { matchesOf, sameRequests, takesAll } from "./match-coverage";
 import { matchWords } from "./match-words";
 import { podsBehind, serviceOf, type Pods } from "./pods";
 import type { RuleChange, Share, Target } from "./report";
 
 type VirtualService = WithSpec<WrittenVirtualServiceSpec>;
-type PodsOf = (destination: { host: string; subset?: string }, namespace: string) => Pods | undefined;
+type PodsOf = (destination: Destination, namespace: string) => Pods | undefined;
 
 export interface RuleOptions {
   /** Requests per second of each rule. Default: unknown. */
   readonly rate?: number;
 }
 
+/** A rule of both sides, or of one: also one that is the same on both. */
+export type ComparedRule = Omit<RuleChange, "kind"> & { readonly kind: RuleChange["kind"] | "same" };
+
 /** The rules that differ, in the order of the objects and of their rules. */
-export function ruleChanges(
+export const ruleChanges = (rules: readonly ComparedRule[]): RuleChange[] =>
+  rules.flatMap(({ kind, ...rule }) => (kind === "same" ? [] : [{ kind, ...rule }]));
+
+/** All rules. */
+export function comparedRules(
   before: readonly KubernetesObject[],
   after: readonly KubernetesObject[],
   options: RuleOptions = {},
-): RuleChange[] {
+): ComparedRule[] {
   const [podsBefore, podsAfter] = [podsBehind(before), podsBehind(after)];
   return pairedServices(ofKind(before, "VirtualService"), ofKind(after, "VirtualService")).flatMap(
     ([old, now]) => {
@@ -45,7 +53,7 @@ export function ruleChanges(
 }
 
 /** By key, and one that is new with one that is gone if they share a host: an object that was renamed. */
-function pairedServices(
+export function pairedServices(
   before: readonly VirtualService[],
   after: readonly VirtualService[],
 ): [old: VirtualService | undefined, now: VirtualService | undefined][] {
@@ -66,6 +74,9 @@ function pairedServices(
   return [...renamed, ...[...free.values()].map((old): [VirtualService, undefined] => [old, undefined])];
 }
 
+/** Its place for a rule without a name. */
+export const ruleName = ({ name }: WrittenRoute, index: number): string => name || `${index + 1}.`;
+
 interface ReadRule {
   readonly name: string;
   /** Without a name of its own it is paired by what it matches. */
@@ -82,18 +93,20 @@ function read(
   options: RuleOptions,
 ): ReadRule[] {
   const namespace = service.metadata.namespace ?? "";
-  const hosts = new Set(
-    both.flatMap((one) =>
-      (one?.spec.http ?? []).flatMap(({ route }) => (route ?? []).map(({ destination }) => destination.host)),
-    ),
+  const written = both.flatMap((one) =>
+    (one?.spec.http ?? []).flatMap(({ route }) => (route ?? []).map(({ destination }) => destination)),
   );
+  const naming = {
+    severalHosts: new Set(written.map(({ host }) => host)).size > 1,
+    severalPorts: new Set(written.map(({ port }) => port?.number)).size > 1,
+  };
   const rules = service.spec.http ?? [];
   const all = rules.map((written, index): ReadRule => ({
-    name: written.name || `${index + 1}.`,
+    name: ruleName(written, index),
     named: Boolean(written.name),
-    matches: written.match?.length ? written.match : [{}],
-    target: target(written, namespace, hosts.size > 1, pods, options),
-    unreachable: takesAll(rules.slice(0, index), written),
+    matches: matchesOf(written),
+    target: target(written, namespace, naming, pods, options),
+    unreachable: takesAll(rules.slice(0, index).flatMap(matchesOf), matchesOf(written)),
   }));
   return all.reduce<ReadRule[]>((merged, rule) => {
     // Rules of one name that follow each other and send alike are one: they differ in retries or mirrors by method.
@@ -112,7 +125,7 @@ function read(
 function target(
   { redirect, directResponse, delegate, route = [] }: WrittenRoute,
   namespace: string,
-  several: boolean,
+  naming: Naming,
   pods: PodsOf,
   { rate }: RuleOptions,
 ): Target {
@@ -130,7 +143,7 @@ function target(
     const percent = sum === 0 ? 0 : (100 * (weights[index] ?? 0)) / sum;
     const behind = pods(destination, namespace)?.count;
     return {
-      to: destinationName(destination, namespace, several),
+      to: destinationName(destination, namespace, naming),
       percent,
       ...(behind !== undefined && { pods: behind }),
       ...(behind !== undefined &&
@@ -141,23 +154,26 @@ function target(
   return { kind: "split", shares };
 }
 
-/** A subset alone where all rules go to one service. */
-function destinationName(
-  { host, subset }: { host: string; subset?: string },
-  namespace: string,
-  several: boolean,
-): string {
-  if (subset && !several) return subset;
-  const service = serviceOf(host, namespace);
-  const name = service
-    ? service.namespace === namespace
-      ? service.name
-      : `${service.name}.${service.namespace}`
-    : host;
-  return subset ? `${name} ${subset}` : name;
+/** What tells the destinations of a VirtualService apart, on both sides. */
+interface Naming {
+  readonly severalHosts: boolean;
+  readonly severalPorts: boolean;
 }
 
-type Change = Omit<RuleChange, "virtualService" | "hosts">;
+/** A subset alone where all rules go to one service, with the port where there are several. */
+function destinationName(
+  { host, subset, port }: Destination,
+  namespace: string,
+  { severalHosts, severalPorts }: Naming,
+): string {
+  const service = serviceOf(host, namespace);
+  const own = service?.namespace === namespace;
+  const name = service ? (own ? service.name : `${service.name}.${service.namespace}`) : host;
+  const words = subset ? (severalHosts ? `${name} ${subset}` : subset) : name;
+  return severalPorts && port ? `${words}:${port.number}` : words;
+}
+
+type Change = Omit<ComparedRule, "virtualService" | "hosts">;
 
 function changes(before: readonly ReadRule[], after: readonly ReadRule[]): Change[] {
   const pairs = paired(before, after);
@@ -171,13 +187,14 @@ function changes(before: readonly ReadRule[], after: readonly ReadRule[]): Chang
       ...(rule.unreachable && { unreachable: true as const }),
     };
     if (!old) return [{ kind: "added", ...own }];
-    const both = { before: old.target, ...own };
+    const renamed = old.named && rule.named && old.name !== rule.name;
+    const both = { before: old.target, ...own, ...(renamed && { renamedFrom: old.name }) };
     const same =
       isDeepStrictEqual(withoutPods(old.target), withoutPods(rule.target)) &&
       sameRequests(old.matches, rule.matches) &&
       old.unreachable === rule.unreachable;
-    if (!same) return [{ kind: "changed", ...both }];
-    return stay.has(index) ? [] : [{ kind: "moved", ...both }];
+    if (!same || renamed) return [{ kind: "changed", ...both }];
+    return [{ kind: stay.has(index) ? "same" : "moved", ...both }];
   });
   const kept = new Set(pairs.values());
   const gone = before
@@ -191,7 +208,7 @@ function changes(before: readonly ReadRule[], after: readonly ReadRule[]): Chang
   return [...now, ...gone];
 }
 
-/** By name where it is the only one of its name, else by what it matches. */
+/** By name, else by what they match, else by where they send requests if one takes all that the other takes. */
 function paired(before: readonly ReadRule[], after: readonly ReadRule[]): Map<ReadRule, ReadRule> {
   const pairs = new Map<ReadRule, ReadRule>();
   const free = new Set(before);
@@ -206,13 +223,19 @@ function paired(before: readonly ReadRule[], after: readonly ReadRule[]): Map<Re
     }
   };
   pair((a, b) => a.named && a.name === b.name);
-  pair((a, b) => !a.named && !b.named && isDeepStrictEqual(a.matches, b.matches));
+  pair((a, b) => isDeepStrictEqual(a.matches, b.matches));
+  pair((a, b) => sameRequests(a.matches, b.matches));
+  pair(
+    (a, b) =>
+      isDeepStrictEqual(withoutPods(a.target), withoutPods(b.target)) &&
+      (takesAll(a.matches, b.matches) || takesAll(b.matches, a.matches)),
+  );
   return pairs;
 }
 
 /** Pods are no part of where requests go. */
 function withoutPods(target: Target): unknown {
-  return target.kind === "split" ? target.shares.map(({ to, percent }) => [to, percent]) : target;
+  return target.kind === "split" ? target.shares.map(({ to, percent }) => `${to} ${percent}`).sort() : target;
 }
 
 /** The indexes of a longest increasing row, which keep their order; -1 is none. */

@@ -20,6 +20,9 @@ const workload: Shape = {
   template: { metadata: { labels }, spec: { containers: [{ name: "text", image: "text" }] } },
 };
 
+/** A field whose name ends with `!` has to be there. */
+const DESTINATION: Shape = { "host!": "text", subset: "text", port: { number: "number" } };
+
 const SHAPES: Readonly<Record<string, Shape>> = {
   VirtualService: {
     hosts: texts,
@@ -35,7 +38,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
             ...{ gateways: texts, sourceLabels: labels, sourceNamespace: "text", port: "number" },
           },
         ],
-        route: [{ destination: { host: "text", subset: "text" }, weight: "number" }],
+        route: [{ "destination!": DESTINATION, weight: "number" }],
         redirect: { uri: "text", authority: "text", scheme: "text", redirectCode: "number" },
         directResponse: { status: "number" },
         delegate: { name: "text", namespace: "text" },
@@ -60,20 +63,38 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   Gateway: { servers: [{ hosts: texts, port: { map: "any" }, tls: { map: "any" } }] },
 };
 
-/** The objects that can be read, and the others in words. */
-export function readable(objects: readonly KubernetesObject[]): {
+interface Readable {
   readonly objects: readonly KubernetesObject[];
+  /** Those that cannot be read, in words. */
   readonly others: readonly string[];
-} {
-  const others: string[] = [];
-  const good = objects.filter((object) => {
-    const group = /^(networking|security)\.istio\.io\/|^(apps|autoscaling)\/|^v1$/.test(object.apiVersion);
-    const shape = group ? SHAPES[object.kind] : undefined;
-    const wrong = shape && problem(object.spec, shape, "spec");
-    if (wrong !== undefined) others.push(`${keyOf(object)}, whose ${wrong}`);
-    return wrong === undefined;
+}
+
+/** The objects of both sides that can be read. One that cannot be read on a side is on neither, so that nobody takes it for new or gone. */
+export function readable(
+  before: readonly KubernetesObject[],
+  after: readonly KubernetesObject[],
+): [before: Readable, after: Readable] {
+  const problems = [before, after].map(
+    (objects) =>
+      new Map(
+        objects.flatMap((object) => {
+          const wrong = problemOf(object);
+          return wrong === undefined ? [] : [[keyOf(object), `${keyOf(object)}, whose ${wrong}`] as const];
+        }),
+      ),
+  );
+  const unread = new Set(problems.flatMap((found) => [...found.keys()]));
+  const side = (objects: readonly KubernetesObject[], found: Map<string, string> | undefined): Readable => ({
+    objects: objects.filter((object) => !unread.has(keyOf(object))),
+    others: [...(found?.values() ?? [])],
   });
-  return { objects: good, others };
+  return [side(before, problems[0]), side(after, problems[1])];
+}
+
+function problemOf(object: KubernetesObject): string | undefined {
+  const group = /^(networking|security)\.istio\.io\/|^(apps|autoscaling)\/|^v1$/.test(object.apiVersion);
+  const shape = group ? SHAPES[object.kind] : undefined;
+  return shape && problem(object.spec, shape, "spec");
 }
 
 /** Where a value differs from its form. Null and unknown fields are all right, as in Kubernetes. */
@@ -97,7 +118,14 @@ function problem(value: unknown, shape: Shape, path: string): string | undefined
   if (map) {
     return first(Object.entries(value).map(([key, item]) => problem(item, map, `${path}.${key}`)));
   }
-  return first(Object.entries(shape).map(([key, inner]) => problem(value[key], inner, `${path}.${key}`)));
+  return first(
+    Object.entries(shape as Readonly<Record<string, Shape>>).map(([written, inner]) => {
+      const key = written.replace("!", "");
+      const found = value[key] ?? undefined;
+      if (found === undefined) return key === written ? undefined : `${path}.${key} is missing`;
+      return problem(found, inner, `${path}.${key}`);
+    }),
+  );
 }
 
 const isList = (shape: Shape): shape is readonly [Shape] => Array.isArray(shape);

@@ -2,9 +2,11 @@
 import type { KubernetesObject } from "../side";
 import type { Destination } from "../../components/istio/virtual-service";
 import { ofKind, byKey } from "./istio-objects";
+import { matchWords } from "./match-words";
 import { images, podsBehind, serviceOf } from "./pods";
-import type { Report, Risk, RuleChange, Share } from "./report";
+import type { Risk, Share } from "./report";
 import { risk } from "./risks";
+import { ruleName, type ComparedRule } from "./rules";
 import { number, sharesOf } from "./words";
 import { keyOf } from "../side";
 
@@ -23,14 +25,16 @@ export interface TrafficRiskOptions {
 
 const MAX_STEP = "shopzier-mesh/max-step";
 
+/** @param rules of both sides, those that are the same too. */
 export function trafficRisks(
   before: readonly KubernetesObject[],
   after: readonly KubernetesObject[],
-  { rules }: Pick<Report, "rules">,
+  rules: readonly ComparedRule[],
   { maxStep }: TrafficRiskOptions,
 ): Risk[] {
   return [
-    ...withoutPods(before, after),
+    ...unanswered(before, after),
+    ...otherPods(before, after),
     ...withImage(before, after, rules),
     ...rules.flatMap((change) => stepRisks(change, after, maxStep)),
     ...rules.flatMap(loadRisks),
@@ -42,45 +46,64 @@ export function trafficRisks(
 
 function sent(objects: readonly KubernetesObject[]): Sent[] {
   return ofKind(objects, "VirtualService").flatMap(({ metadata, spec }) =>
-    (spec.http ?? []).flatMap(({ name, route = [] }, index) =>
-      route
-        .filter(({ weight }) => route.length === 1 || (weight ?? 0) > 0)
+    (spec.http ?? []).flatMap((rule, index) =>
+      (rule.route ?? [])
+        .filter(({ weight }) => rule.route?.length === 1 || (weight ?? 0) > 0)
         .map(({ destination }) => ({
           virtualService: `${metadata.namespace ?? ""}/${metadata.name}`,
           namespace: metadata.namespace ?? "",
-          rule: name || `${index + 1}.`,
+          rule: ruleName(rule, index),
           destination,
         })),
     ),
   );
 }
 
-/** Requests that go to no pod, and that did not so before. */
-function withoutPods(before: readonly KubernetesObject[], after: readonly KubernetesObject[]): Risk[] {
-  const earlier = new Set(missing(before).map(({ key }) => key));
-  const found = missing(after).filter(({ key }) => !earlier.has(key));
-  return [...new Map(found.map((one) => [one.key, one.risk])).values()];
+/** A destination by the service that its host means. */
+function destinationKey({ namespace, destination: { host, subset = "" } }: Sent): string {
+  const service = serviceOf(host, namespace);
+  return `${service ? `${service.namespace}/${service.name}` : host} ${subset}`;
 }
 
-function missing(objects: readonly KubernetesObject[]): { key: string; risk: Risk }[] {
+/** Requests that no pod answers, of rules whose requests were answered before. */
+function unanswered(before: readonly KubernetesObject[], after: readonly KubernetesObject[]): Risk[] {
+  const found = missing(after, new Set(missing(before).keys()), subsetsByHost(before));
+  // A destination that several rules have is told once.
+  return [...new Map([...found.values()].map((one) => [one.why.replace(/^Rule \S+/, ""), one])).values()];
+}
+
+/** By code, rule and destination. `known`: the subsets of another side, where a DestinationRule that is not here was. */
+function missing(
+  objects: readonly KubernetesObject[],
+  without: ReadonlySet<string> = new Set(),
+  known?: (host: string, namespace: string) => ReadonlySet<string> | undefined,
+): Map<string, Risk> {
   const pods = podsBehind(objects);
   const subsets = subsetsByHost(objects);
-  return sent(objects).flatMap(({ namespace, rule, destination }) => {
+  const found = new Map<string, Risk>();
+  for (const one of sent(objects)) {
+    const { namespace, rule, virtualService, destination } = one;
     const { host, subset } = destination;
-    const service = serviceOf(host, namespace);
-    const name = subset ?? service?.name ?? host;
-    const key = `${host} ${subset ?? ""}`;
-    const known = subsets(host, namespace);
-    // Without a DestinationRule of the host among the objects, it may stand elsewhere.
-    if (subset && known && !known.has(subset)) {
-      const why = `Rule ${rule} sends requests to ${subset} of ${host}, and no DestinationRule has this subset: they get 503.`;
-      return [{ key, risk: risk("W002", `rule ${rule}`, why) }];
+    const say = (code: "W001" | "W002", why: string): void => {
+      const key = `${code} ${virtualService} ${rule} ${destinationKey(one)}`;
+      if (!without.has(key)) found.set(key, risk(code, `rule ${rule}`, why));
+    };
+    // Without a DestinationRule of the host on either side, it may stand elsewhere.
+    const named =
+      subsets(host, namespace) ?? (known?.(host, namespace)?.has(subset ?? "") ? new Set() : undefined);
+    if (subset && named && !named.has(subset)) {
+      say(
+        "W002",
+        `Rule ${rule} sends requests to ${subset} of ${host}, and no DestinationRule has this subset: they get 503.`,
+      );
+      continue;
     }
     const behind = pods(destination, namespace);
-    if (!behind || behind.count > 0 || !hasWorkloads(objects, service?.namespace)) return [];
-    const why = `Rule ${rule} sends requests to ${name}, which has no pods: they get 503.`;
-    return [{ key, risk: risk("W001", `rule ${rule}`, why) }];
-  });
+    if (behind?.count !== 0 || !hasWorkloads(objects, serviceOf(host, namespace)?.namespace)) continue;
+    const name = subset ?? serviceOf(host, namespace)?.name ?? host;
+    say("W001", `Rule ${rule} sends requests to ${name}, which has no pods: they get 503.`);
+  }
+  return found;
 }
 
 /** Whether the objects of a namespace have workloads at all; else they are elsewhere. */
@@ -88,6 +111,31 @@ const hasWorkloads = (objects: readonly KubernetesObject[], namespace: string | 
   objects.some(
     ({ kind, metadata }) => /^(Deployment|StatefulSet)$/.test(kind) && metadata.namespace === namespace,
   );
+
+/** Destinations of both sides that lead to other workloads: by other labels of a subset, or another selector of a Service. */
+function otherPods(before: readonly KubernetesObject[], after: readonly KubernetesObject[]): Risk[] {
+  const [old, now] = [podsBehind(before), podsBehind(after)];
+  const earlier = new Map(sent(before).map((one) => [destinationKey(one), one]));
+  const found = new Map<string, Risk>();
+  for (const one of sent(after)) {
+    const key = destinationKey(one);
+    const was = earlier.get(key);
+    const [a, b] = [was && old(was.destination, was.namespace), now(one.destination, one.namespace)];
+    if (!a || !b) continue;
+    const [from, to] = [a, b].map(({ workloads }) => workloads.map(keyOf).sort().join(", "));
+    if (from === to || from === "" || to === "") continue;
+    const name = one.destination.subset ?? one.destination.host;
+    found.set(
+      key,
+      risk(
+        "W015",
+        `rule ${one.rule}`,
+        `Requests to ${name} go to the pods of ${to ?? ""}, and went to those of ${from ?? ""}.`,
+      ),
+    );
+  }
+  return [...found.values()];
+}
 
 function subsetsByHost(
   objects: readonly KubernetesObject[],
@@ -108,7 +156,7 @@ function subsetsByHost(
 }
 
 /** Destinations whose share rises, by rule. */
-function rising({ before, after }: RuleChange): (Share & { readonly from: number })[] {
+function rising({ before, after }: ComparedRule): (Share & { readonly from: number })[] {
   const earlier = sharesOf(before);
   return [...sharesOf(after).values()]
     .map((share) => ({ ...share, from: earlier.get(share.to)?.percent ?? 0 }))
@@ -118,7 +166,7 @@ function rising({ before, after }: RuleChange): (Share & { readonly from: number
 function withImage(
   before: readonly KubernetesObject[],
   after: readonly KubernetesObject[],
-  rules: readonly RuleChange[],
+  rules: readonly ComparedRule[],
 ): Risk[] {
   const old = byKey([...ofKind(before, "Deployment"), ...ofKind(before, "StatefulSet")]);
   const pods = podsBehind(after);
@@ -129,7 +177,8 @@ function withImage(
         const earlier = old.get(keyOf(workload));
         return earlier && JSON.stringify(images(earlier)) !== JSON.stringify(images(workload));
       });
-      return [`${virtualService} ${destination.subset ?? ""}`, other && keyOf(other)] as const;
+      const name = destination.subset ?? serviceOf(destination.host, namespace)?.name ?? "";
+      return [`${virtualService} ${name}`, other && keyOf(other)] as const;
     }),
   );
   const found = rules
@@ -146,7 +195,7 @@ function withImage(
 }
 
 function stepRisks(
-  change: RuleChange,
+  change: ComparedRule,
   after: readonly KubernetesObject[],
   given: number | undefined,
 ): Risk[] {
@@ -175,8 +224,7 @@ function stepRisks(
 const MUCH_MORE = 1.5;
 
 /** Needs no rate: of one rule, percent by pod say how much more a pod gets. */
-function loadRisks({ kind, rule, before, after }: RuleChange): Risk[] {
-  if (kind !== "changed") return [];
+function loadRisks({ rule, before, after }: ComparedRule): Risk[] {
   const load = ({ percent, pods = 0 }: Share): number => (pods > 0 ? percent / pods : 0);
   const busiest = Math.max(0, ...[...sharesOf(before).values()].map(load));
   if (busiest === 0) return [];
@@ -195,8 +243,8 @@ function loadRisks({ kind, rule, before, after }: RuleChange): Risk[] {
     });
 }
 
-function ruleRisks({ kind, rule, match, after, unreachable }: RuleChange): Risk[] {
-  if (kind === "removed") return [];
+function ruleRisks({ kind, rule, match, after, unreachable }: ComparedRule): Risk[] {
+  if (kind === "removed" || kind === "same") return [];
   const found: Risk[] = [];
   if (unreachable) {
     found.push(
@@ -221,9 +269,11 @@ function faults(before: readonly KubernetesObject[], after: readonly KubernetesO
   const names = (objects: readonly KubernetesObject[]): Map<string, string> =>
     new Map(
       ofKind(objects, "VirtualService").flatMap((service) =>
-        (service.spec.http ?? []).flatMap(({ name, fault }, index) =>
-          fault ? [[`${keyOf(service)} ${name || `${index + 1}.`}`, name || `${index + 1}.`] as const] : [],
-        ),
+        (service.spec.http ?? []).flatMap((rule) => {
+          // The place of a rule without a name changes with those before it.
+          const name = rule.name || matchWords(rule.match);
+          return rule.fault ? [[`${(service.spec.hosts ?? []).join()} ${name}`, name] as const] : [];
+        }),
       ),
     );
   const earlier = names(before);
@@ -232,16 +282,23 @@ function faults(before: readonly KubernetesObject[], after: readonly KubernetesO
     .map(([, rule]) => risk("W013", `rule ${rule}`, `Requests of rule ${rule} get a fault on purpose.`));
 }
 
+/** Hosts at gateways: a sidecar calls a host without a VirtualService as it is. */
 function lostHosts(before: readonly KubernetesObject[], after: readonly KubernetesObject[]): Risk[] {
-  const hosts = (objects: readonly KubernetesObject[]): Set<string> =>
-    new Set(ofKind(objects, "VirtualService").flatMap(({ spec }) => spec.hosts ?? []));
-  const now = hosts(after);
+  const hosts = (objects: readonly KubernetesObject[]): string[] =>
+    ofKind(objects, "VirtualService")
+      .filter(({ spec }) => spec.gateways?.some((gateway) => gateway !== "mesh"))
+      .flatMap(({ spec }) => spec.hosts ?? []);
+  const now = new Set(hosts(after));
   const covered = (host: string): boolean =>
     now.has(host) ||
     [...now].some((other) => other === "*" || (other.startsWith("*.") && host.endsWith(other.slice(1))));
-  return [...hosts(before)]
+  return [...new Set(hosts(before))]
     .filter((host) => !covered(host))
     .map((host) =>
-      risk("W011", `host ${host}`, `No VirtualService has host ${host} any more: its requests get 404.`),
+      risk(
+        "W011",
+        `host ${host}`,
+        `No VirtualService of a gateway has host ${host} any more: its requests get 404.`,
+      ),
     );
 }

@@ -26,7 +26,7 @@ export function html(reports: readonly Report[]): string {
 }
 
 function page(report: Report): string {
-  const { error, risks, requests, settings, objects, notShown } = report;
+  const { error, risks, requests, settings, objects, unread = [], notShown } = report;
   const targets = report.rules.flatMap(({ before, after }) => [before, after]);
   const names = [...new Set(targets.flatMap((target) => [...sharesOf(target).keys()]))].sort();
   return [
@@ -63,6 +63,11 @@ function page(report: Report): string {
       `Objects: ${counted(objects.length, "change")}`,
       objects.map(({ operation, object }) => [operation, code(object)]),
       ["", ""],
+    ),
+    section(
+      "Could not be read",
+      unread.map((line) => [safe(line)]),
+      [""],
     ),
     section(
       "Not looked at",

@@ -19,7 +19,7 @@ export function markdown(report: Report): string {
 }
 
 function whole(report: Report, most: number): string {
-  const { title, error, rules, risks, requests, settings, objects, notShown } = report;
+  const { title, error, rules, risks, requests, settings, objects, unread = [], notShown } = report;
   const parts = [
     marker(title),
     `### ${escaped(report.headline)}`,
@@ -32,6 +32,7 @@ function whole(report: Report, most: number): string {
       most,
       ({ code, level, why, fix }) => `- **${level}** ${code}: ${escaped(why)} ${escaped(fix)}`,
     ),
+    list("Could not be read", unread, most, (line) => `- ${escaped(line)}`),
     requests
       ? folded(
           requestsTitle(requests),
@@ -76,7 +77,7 @@ function traffic(hosts: string, rules: readonly RuleChange[], most: number): str
         code(rule),
         code(before),
         `**${code(after)}**`,
-        [note, pods].filter(Boolean).join("; "),
+        escaped([note, pods].filter(Boolean).join("; ")),
       ],
     ]);
   return `${code(hosts)}\n\n${table(["requests", "rule", "before", "after", ""], rows, most)}`;
@@ -134,7 +135,7 @@ const escaped = (words: string): string =>
   words
     .replace(/\s+/g, " ")
     .replace(/[\\`*_{}[\]<>|~]/g, "\\$&")
-    .replace(/([@#])(?=\w)/g, "$1\u200b");
+    .replace(/([@#])(?=\w)|(?<=https?)(:)(?=\/\/)/g, "$&\u200b");
 
 /** Text in quotes of Mermaid. */
 const plain = (words: string): string => words.replace(/["#;<>\n]/g, " ");

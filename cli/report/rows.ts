@@ -14,14 +14,14 @@ export interface RuleRow {
   readonly pods: string;
 }
 
-export function ruleRow({ kind, match, rule, before, after, unreachable }: RuleChange): RuleRow {
+export function ruleRow({ kind, match, rule, before, after, renamedFrom, unreachable }: RuleChange): RuleRow {
   const notes = { added: "added", removed: "gone", moved: "moved", changed: "" };
   return {
     match,
     rule,
     before: targetWords(before),
     after: targetWords(after),
-    note: unreachable ? "never reached" : notes[kind],
+    note: unreachable ? "never reached" : renamedFrom ? `was ${renamedFrom}` : notes[kind],
     pods: [...sharesOf(after).values()].flatMap(podWords).join(", "),
   };
 }

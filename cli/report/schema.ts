@@ -24,6 +24,7 @@ const rule = z.object({
   match: text.describe("what it matches, in words"),
   before: target.optional(),
   after: target.optional(),
+  renamedFrom: text.optional().describe("the name that it had"),
   unreachable: z.literal(true).optional().describe("an earlier rule takes all that it matches"),
 });
 const setting = z.object({
@@ -65,6 +66,7 @@ const report = z.object({
     .optional()
     .describe("requests that are treated differently: those of a file, or an example of each kind"),
   objects: z.array(z.object({ operation: z.enum(["create", "update", "replace", "delete"]), object: text })),
+  unread: z.array(text).optional().describe("objects that cannot be read; they are on neither side"),
   notShown: z.array(text).describe("what was not looked at, in words"),
   digests: z.object({ before: text, after: text }).describe("SHA-256 over what decides about requests"),
 });

@@ -21,7 +21,7 @@ export function text(report: Report, { width = Infinity, color = false }: TextOp
   const level = (of: Level): string => paint(of === "high" ? "red" : of === "medium" ? "yellow" : "cyan", of);
   const block = (title: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : ["", paint("bold", title), ...lines];
-  const { error, risks, requests, settings, objects, notShown } = report;
+  const { error, risks, requests, settings, objects, unread = [], notShown } = report;
   const lines = [
     paint("bold", report.headline),
     ...(error === undefined ? [] : ["", ...error.split("\n").map((line) => paint("red", line))]),
@@ -61,6 +61,10 @@ export function text(report: Report, { width = Infinity, color = false }: TextOp
     ...block(
       "Objects",
       objects.map(({ operation, object }) => `  ${SIGNS[operation]} ${object}`),
+    ),
+    ...block(
+      "Could not be read",
+      unread.map((line) => `  ${line}`),
     ),
     ...block(
       "Not looked at",

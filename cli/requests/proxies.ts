@@ -170,7 +170,11 @@ export function proxyPairs(before: Side, after: Side): ProxyPair[] {
   const missing = (from: readonly DecidingProxy[], other: readonly DecidingProxy[]): DecidingProxy[] =>
     from.filter(({ name }) => name.startsWith("gateway") && !other.some((one) => one.name === name));
   const [gone, come] = [missing(old, next), missing(next, old)];
-  const renamed = gone.length === 1 && come.length === 1 ? gone[0] : undefined;
+  // Where the pods of the one are still there, a Gateway was given to others.
+  const stays = gone.some(({ name }) =>
+    gatewayPods(new DecidingObjects(after)).some((pod) => pod.name === name),
+  );
+  const renamed = gone.length === 1 && come.length === 1 && !stays ? gone[0] : undefined;
   return [
     ...next.map((one): ProxyPair => ({
       name: one.name,

@@ -337,7 +337,7 @@ describe("shopzier comment", () => {
           ],
         }),
       );
-      assert.match(body, /### @\u200ball \\\[free\\\]\(https:\/\/evil\.example\)\\<img src=x\\>/);
+      assert.match(body, /### @\u200ball \\\[free\\\]\(https:\u200b\/\/evil\.example\)\\<img src=x\\>/);
       assert.ok(server.requests.every((request) => !request.includes("/8")));
     });
 

@@ -87,12 +87,23 @@ describe("diff", () => {
           "timeout: 5s": "timeout: 5s\n      fault: { abort: { httpStatus: 503, percentage: { value: 1 } } }",
         },
       ],
+      W015: [{ "labels: { version: v1 } }": "labels: { version: v2 } }" }],
+      W016: [{ "gateways: [shop]": "gateways: [other]" }],
+      W017: [{ "methods: [DELETE]": "methods: [PUT]" }],
       W014: [{ "weight: 90": "weight: 0", "weight: 10": "weight: 0" }],
     };
+  /** Risks that come with the edit, too. */
+  const BESIDES: Readonly<Record<string, readonly string[]>> = {
+    W004: ["W001"],
+    W011: ["W016"],
+    W014: ["W016"],
+    W015: ["W008"],
+    W017: ["W006"],
+  };
   for (const [code, [edits, options]] of Object.entries(RISKY)) {
     it(`${code}: ${RISKS[code as keyof typeof RISKS].title}`, () => {
       const report = edited(SHOP, edits, options);
-      const besides = { W004: ["W001"] }[code] ?? [];
+      const besides = BESIDES[code] ?? [];
       assert.deepEqual(
         codes(report).filter((found) => !besides.includes(found)),
         [code],
@@ -100,6 +111,123 @@ describe("diff", () => {
       );
     });
   }
+
+  const V1 = "- destination: { host: shop, subset: v1 }";
+  const DENY = "action: DENY\n  rules: [{ to: [{ operation: { methods: [DELETE] } }] }]";
+  const ALLOW = "action: ALLOW\n  rules: [{ to: [{ operation: { methods: [GET, POST], paths: [/a*] } }] }]";
+  const withAllow = SHOP.replace(DENY, ALLOW);
+
+  const SPLIT = SHOP.slice(SHOP.indexOf("route:"), SHOP.indexOf("weight: 10") + "weight: 10".length);
+
+  /** What a report of an edit has to say. */
+  const SAID: readonly (readonly [
+    title: string,
+    from: string,
+    edits: Record<string, string>,
+    said: RegExp,
+  ])[] = [
+    [
+      "another port",
+      SHOP,
+      { [V1]: V1.replace("v1 }", "v1, port: { number: 81 } }") },
+      /v1 90 {2}v2 10 {2}→ {2}v1:81 90/,
+    ],
+    [
+      "a text that differs far behind",
+      SHOP.replace("timeout: 5s", `corsPolicy: { maxAge: "${"x".repeat(500)}1" }`),
+      { [`${"x".repeat(500)}1`]: `${"x".repeat(500)}2` },
+      /maxAge {2}…x+1 → …x+2/,
+    ],
+    [
+      "a mirror to another service",
+      SHOP.replace("timeout: 5s", "mirrors: [{ destination: { host: shop } }]"),
+      { "mirrors: [{ destination: { host: shop }": "mirrors: [{ destination: { host: other }" },
+      /mirrors .*other 100 %/,
+    ],
+    [
+      "a policy that is in dry run",
+      SHOP,
+      {
+        "metadata: { name: shop, namespace: shop }\nspec:\n  action":
+          'metadata: { name: shop, namespace: shop, annotations: { istio.io/dry-run: "true" } }\nspec:\n  action',
+      },
+      /W006 .*is in dry run/,
+    ],
+    [
+      "a policy for other pods",
+      SHOP,
+      { "action: DENY": "action: DENY\n  selector: { matchLabels: { app: none } }" },
+      /W006 .*holds for some pods only/,
+    ],
+    ["a policy that lets in more", withAllow, { "[GET, POST]": "[GET, POST, PUT]" }, /W006 .*lets in/],
+    [
+      "a policy that only audits",
+      withAllow,
+      { "action: ALLOW": "action: AUDIT" },
+      /W006 .*from ALLOW to AUDIT/,
+    ],
+    [
+      "mutual TLS that a port lacks",
+      SHOP,
+      { "mode: STRICT": 'mode: STRICT\n  portLevelMtls: { "8080": { mode: DISABLE } }' },
+      /W006 .*DISABLE on port 8080/,
+    ],
+    ["a rule with another name", SHOP, { "- name: shop": "- name: store" }, /rule shop is named store/],
+    [
+      "a rule with another name and other shares",
+      SHOP,
+      { "- name: shop": "- name: store", "weight: 90": "weight: 50", "weight: 10": "weight: 50" },
+      /v2 10 % → 50 %.*\n[\s\S]*was shop/,
+    ],
+    ["a split that becomes a redirect", SHOP, { [SPLIT]: "redirect: { uri: /gone }" }, /redirect 301 \/gone/],
+    ["a policy without rules", SHOP, { [DENY]: "action: ALLOW" }, /ALLOW no request/],
+    ["a policy with null in it", SHOP, { "rules: [{ to:": "rules: [{ from: null, to:" }, /./],
+  ];
+  for (const [title, from, edits, said] of SAID) {
+    it(`says: ${title}`, () => {
+      assert.match(text(edited(from, edits)), said);
+    });
+  }
+
+  it("says nothing of security that is asked for as before, or more", () => {
+    const narrower: readonly (readonly [string, Record<string, string>])[] = [
+      [withAllow, { "[GET, POST]": "[GET]" }],
+      [withAllow, { "paths: [/a*]": "paths: [/ab]" }],
+      [SHOP, { "methods: [DELETE]": "methods: [DELETE, PUT]" }],
+      [
+        SHOP,
+        {
+          "name: shop, namespace: shop }\nspec:\n  action": "name: store, namespace: shop }\nspec:\n  action",
+        },
+      ],
+    ];
+    for (const [from, edits] of narrower) {
+      const report = edited(from, edits);
+      assert.ok(!codes(report).includes("W006"), text(report));
+    }
+  });
+
+  it("takes a rule without a name for itself when another comes before it", () => {
+    const faulty = SHOP.replace(
+      "redirect: { uri: /new }",
+      "redirect: { uri: /new }\n      fault: { abort: { httpStatus: 500 } }",
+    );
+    const added =
+      '- match: [{ headers: { x: { exact: "1" } } }]\n      redirect: { uri: /x }\n    - match: [{ uri: { prefix: /old } }]';
+    const report = edited(faulty, { "- match: [{ uri: { prefix: /old } }]": added });
+    assert.deepEqual(
+      [report.rules.map(({ kind }) => kind), report.settings, report.risks],
+      [["added"], [], []],
+      text(report),
+    );
+  });
+
+  it("finds that a DestinationRule with the subsets of rules is gone", () => {
+    const [first = "", second = "", ...rest] = SHOP.split("---\n");
+    assert.match(second, /kind: DestinationRule/);
+    const after = side(...read([first, ...rest].join("---\n")));
+    assert.ok(codes(diff({ title: "shop", before: side(...read(SHOP)), after })).includes("W002"));
+  });
 
   it("takes the largest step of a stack from its VirtualService", () => {
     const limited = SHOP.replace(
@@ -161,8 +289,11 @@ describe("diff", () => {
       }),
       { numRuns: 100 },
     );
-    const { notShown } = edited(SHOP, { "hosts: [shop.example.com] # routes": "hosts: 7" });
-    assert.deepEqual(notShown, ["VirtualService shop/shop, whose spec.hosts is no list"]);
+    const { unread, rules, headline } = edited(SHOP, { "hosts: [shop.example.com] # routes": "hosts: 7" });
+    assert.deepEqual(unread, ["VirtualService shop/shop, whose spec.hosts is no list"]);
+    // It is neither deleted nor new.
+    assert.deepEqual(rules, []);
+    assert.match(headline, /1 object could not be read/);
   });
 });
 

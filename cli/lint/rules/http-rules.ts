@@ -1,7 +1,7 @@
 /** Rules of VirtualServices for HTTP: which of them act. */
 import type { WrittenRoute } from "../../../components/simulator/written-objects";
 import { regexProblem } from "../../../components/traffic/regex";
-import { takesAll } from "../../diff/match-coverage";
+import { matchesOf, takesAll } from "../../diff/match-coverage";
 import { fullHost } from "../hosts";
 import type { Mesh, Read } from "../mesh";
 import type { Found, Rule } from "../rule";
@@ -34,7 +34,10 @@ export const HTTP_RULES: readonly Rule[] = [
     like: ["IST0130"],
     check: (mesh) =>
       eachRule(mesh, (rule, index, { spec }) =>
-        takesAll((spec.http ?? []).slice(0, index) as WrittenRoute[], rule as WrittenRoute)
+        takesAll(
+          ((spec.http ?? []).slice(0, index) as WrittenRoute[]).flatMap(matchesOf),
+          matchesOf(rule as WrittenRoute),
+        )
           ? { at: "", message: `Earlier rules take all requests of rule ${nameOf(rule, index)}.` }
           : undefined,
       ),
@@ -49,13 +52,11 @@ export const HTTP_RULES: readonly Rule[] = [
     *check(mesh) {
       for (const { object, spec } of mesh.all("VirtualService"))
         for (const [i, rule] of (spec.http ?? []).entries()) {
-          const earlier = (spec.http ?? []).slice(0, i) as WrittenRoute[];
-          if (takesAll(earlier, rule as WrittenRoute)) continue;
+          const earlier = ((spec.http ?? []).slice(0, i) as WrittenRoute[]).flatMap(matchesOf);
+          if (takesAll(earlier, matchesOf(rule as WrittenRoute))) continue;
           for (const [j, match] of (rule.match ?? []).entries()) {
-            const before = [...earlier, { match: (rule.match ?? []).slice(0, j) }].filter(
-              (one, at) => at < earlier.length || one.match?.length,
-            );
-            if (takesAll(before, { match: [match] }))
+            const before = [...earlier, ...(rule.match ?? []).slice(0, j)];
+            if (takesAll(before, [match]))
               yield {
                 object,
                 field: `spec.http[${i}].match[${j}]`,
