@@ -1,6 +1,7 @@
 /** Which pods stand behind a destination of a rule, as the objects of a side say. */
 import type { Destination } from "../../components/istio/virtual-service";
 import type { KubernetesObject } from "../side";
+import { isObject } from "./fields";
 import { hasLabels, ofKind, type WithSpec, type WrittenWorkload } from "./istio-objects";
 
 type Workload = WithSpec<WrittenWorkload>;
@@ -58,12 +59,26 @@ export function podsBehind(
     const labels = subset === undefined || subset === "" ? {} : subsetLabels(service, subset);
     if (!labels) return undefined;
     const wanted = { ...found.spec.selector, ...labels };
+    // A DaemonSet or a Rollout has pods, too, and does not say how many.
+    if (objects.some((object) => isOtherWorkload(object, service.namespace, wanted))) return undefined;
     const behind = workloads.filter(
       ({ metadata, spec }) =>
         metadata.namespace === service.namespace && hasLabels(spec.template?.metadata?.labels, wanted),
     );
     return { count: behind.reduce((sum, workload) => sum + replicas(workload), 0), workloads: behind };
   };
+}
+
+function isOtherWorkload(
+  { kind, metadata, spec }: KubernetesObject,
+  namespace: string,
+  wanted: Readonly<Record<string, string>>,
+): boolean {
+  if (metadata.namespace !== namespace || /^(Deployment|StatefulSet|Job|CronJob)$/.test(kind)) return false;
+  const template = isObject(spec) ? spec.template : undefined;
+  const pod = isObject(template) ? template.metadata : undefined;
+  const labels = isObject(pod) ? pod.labels : undefined;
+  return isObject(labels) && Object.entries(wanted).every(([key, value]) => labels[key] === value);
 }
 
 /** Container images of a workload, by container. */

@@ -222,6 +222,22 @@ describe("diff", () => {
     );
   });
 
+  it("does not count pods of workloads that do not say how many they have", () => {
+    const [before, after] = [1, 2].map((n) =>
+      SHOP.replace(
+        "kind: Deployment\nmetadata: { name: shop-v2",
+        "kind: Rollout\nmetadata: { name: shop-v2",
+      ).replace("weight: 10", `weight: 1${n}`),
+    ) as [string, string];
+    const { rules, risks } = diff({
+      title: "shop",
+      before: side(...read(before)),
+      after: side(...read(after)),
+    });
+    assert.ok(rules[0]?.after?.kind === "split");
+    assert.deepEqual([rules[0].after.shares.map(({ pods }) => pods), risks], [[3, undefined], []]);
+  });
+
   it("finds that a DestinationRule with the subsets of rules is gone", () => {
     const [first = "", second = "", ...rest] = SHOP.split("---\n");
     assert.match(second, /kind: DestinationRule/);
