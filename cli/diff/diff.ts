@@ -61,7 +61,7 @@ export function diff(comparison: Comparison, options: DiffOptions = {}, requests
         ...before.notShown,
         ...after.notShown,
         ...releases(objects),
-        ...unseen(objects),
+        ...unseen(objects, [...old, ...now]),
         ...decided.notLookedAt,
       ]),
     ],
@@ -91,11 +91,19 @@ function decide(
   return { changes: isEmpty ? undefined : changes, notLookedAt };
 }
 
-/** Routes that the report does not follow. */
-const unseen = (objects: readonly ObjectChange[]): string[] =>
-  objects
-    .filter(({ object }) => /^(HTTPRoute|GRPCRoute|TCPRoute|TLSRoute|UDPRoute) /.test(object))
-    .map(({ object }) => `what ${object} does: routes of the Gateway API`);
+/** Routes of objects that change and that the report does not follow. */
+function unseen(changes: readonly ObjectChange[], objects: readonly KubernetesObject[]): string[] {
+  const changed = new Set(changes.map(({ object }) => object));
+  const parts = ofKind(objects, "VirtualService")
+    .filter((object) => changed.has(keyOf(object)))
+    .flatMap((object) =>
+      (["tcp", "tls"] as const)
+        .filter((part) => object.spec[part]?.length)
+        .map((part) => `${part} of ${keyOf(object)}: who goes where`),
+    );
+  const others = [...changed].filter((object) => /^(HTTP|GRPC|TCP|TLS|UDP)Route /.test(object));
+  return [...new Set(parts), ...others.map((object) => `what ${object} does: routes of the Gateway API`)];
+}
 
 /** By what differs, where no engine was asked. A change of a Deployment's pods restarts them. */
 function objectChanges(

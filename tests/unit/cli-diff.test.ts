@@ -222,6 +222,14 @@ describe("diff", () => {
     );
   });
 
+  it("names routes that it does not follow", () => {
+    const tcp = SHOP.replace("  http:", "  tcp: [{ route: [{ destination: { host: a } }] }]\n  http:");
+    assert.deepEqual(edited(tcp, { "host: a }": "host: b }" }).notShown.slice(0, 1), [
+      "tcp of VirtualService shop/shop: who goes where",
+    ]);
+    assert.deepEqual(edited(tcp, { "mode: STRICT": "mode: DISABLE" }).notShown, []);
+  });
+
   it("does not count pods of workloads that do not say how many they have", () => {
     const [before, after] = [1, 2].map((n) =>
       SHOP.replace(
