@@ -57,6 +57,10 @@ export interface Comparison {
   readonly error?: string;
 }
 
+/** A map with any fields: neither a list nor null. */
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 /** `VirtualService category/category`; an object of the whole cluster has no namespace before its name. */
 export function keyOf({ kind, metadata: { name, namespace } }: KubernetesObject): string {
   return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;

@@ -2,8 +2,8 @@
 import type { WrittenMatch } from "../../components/simulator/written-objects";
 import { matchWords } from "./match-words";
 import { policyRuleWords, type WrittenSource } from "./policy-words";
-import { except, isObject } from "./fields";
-import type { KubernetesObject } from "../side";
+import { except } from "./fields";
+import { isObject, type KubernetesObject } from "../side";
 
 type Fields = Record<string, unknown>;
 

@@ -1,4 +1,5 @@
 /** The fields in which two objects differ, as text of one line. */
+import { isObject } from "../side";
 import { defined } from "../../components/istio/without-undefined";
 import type { SettingChange } from "./report";
 
@@ -100,9 +101,6 @@ function line(value: unknown): string {
 
 const isScalar = (value: unknown): value is string | number | boolean =>
   typeof value === "string" || typeof value === "number" || typeof value === "boolean";
-
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A record without some of its fields. */
 export const except = (value: object, ...fields: readonly string[]): Record<string, unknown> =>

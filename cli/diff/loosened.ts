@@ -1,7 +1,7 @@
 /** What asks less of callers than before. */
 import { isDeepStrictEqual } from "node:util";
-import { keyOf, type KubernetesObject } from "../side";
-import { isObject } from "./fields";
+import { isObject, keyOf, type KubernetesObject } from "../side";
+
 import { byKey } from "./istio-objects";
 import { isWithin } from "./policy-coverage";
 import type { WrittenSource } from "./policy-words";

@@ -1,6 +1,6 @@
 /** Risks in what happens to objects, and in what they ask of callers. */
-import { keyOf, UNKNOWN, type KubernetesObject } from "../side";
-import { isObject } from "./fields";
+import { isObject, keyOf, UNKNOWN, type KubernetesObject } from "../side";
+
 import { byKey, ofKind } from "./istio-objects";
 import { loosened } from "./loosened";
 import { podsBehind } from "./pods";

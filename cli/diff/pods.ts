@@ -1,7 +1,7 @@
 /** Which pods stand behind a destination of a rule, as the objects of a side say. */
 import type { Destination } from "../../components/istio/virtual-service";
-import type { KubernetesObject } from "../side";
-import { isObject } from "./fields";
+import { isObject, type KubernetesObject } from "../side";
+
 import { hasLabels, ofKind, type WithSpec, type WrittenWorkload } from "./istio-objects";
 
 type Workload = WithSpec<WrittenWorkload>;

@@ -6,6 +6,7 @@ import type {
   WrittenRoute,
   WrittenVirtualServiceSpec,
 } from "../../components/simulator/written-objects";
+import { percentByWeight } from "../../components/traffic/weights";
 import { keyOf, type KubernetesObject } from "../side";
 import { byKey, ofKind, type WithSpec } from "./istio-objects";
 import { matchesOf, sameRequests, takesAll } from "./match-coverage";
@@ -137,10 +138,9 @@ function target(
     return { kind: "redirect", to: `${redirectCode} ${to}`.trim() };
   }
   if (directResponse) return { kind: "answer", status: directResponse.status };
-  const weights = route.length === 1 ? [1] : route.map(({ weight }) => weight ?? 0);
-  const sum = weights.reduce((a, b) => a + b, 0);
+  const percents = percentByWeight(route);
   const shares = route.map(({ destination }, index): Share => {
-    const percent = sum === 0 ? 0 : (100 * (weights[index] ?? 0)) / sum;
+    const percent = percents[index] ?? 0;
     const behind = pods(destination, namespace)?.count;
     return {
       to: destinationName(destination, namespace, naming),

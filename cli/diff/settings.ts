@@ -1,8 +1,8 @@
 /** What changes beside where requests go: the fields of objects that decide about requests or carry them. */
 import { isDeepStrictEqual } from "node:util";
-import { keyOf, type KubernetesObject } from "../side";
+import { isObject, keyOf, type KubernetesObject } from "../side";
 import { compared } from "./compared";
-import { fieldChanges, isObject } from "./fields";
+import { fieldChanges } from "./fields";
 import { byKey } from "./istio-objects";
 import type { SettingChange } from "./report";
 

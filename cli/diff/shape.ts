@@ -1,6 +1,5 @@
 /** Whether objects have the form that the diff reads; the cluster would refuse others, but a file may have anything. */
-import { keyOf, type KubernetesObject } from "../side";
-import { isObject } from "./fields";
+import { isObject, keyOf, type KubernetesObject } from "../side";
 
 /** A list has one item: the form of all. `map` is a record with values of the form. */
 type Shape =

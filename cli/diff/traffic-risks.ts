@@ -1,6 +1,7 @@
 /** Risks in where requests go. */
 import type { KubernetesObject } from "../side";
 import { otherPods, sent, unanswered } from "./destination-risks";
+import { isLargeStep, stepsWithin, writtenMaxStep } from "../../components/traffic/route-risks";
 import { ofKind, byKey } from "./istio-objects";
 import { matchWords } from "./match-words";
 import { images, podsBehind, serviceOf } from "./pods";
@@ -14,8 +15,6 @@ export interface TrafficRiskOptions {
   /** Points of percent that a share may rise in one edit. Default: what the VirtualService's annotation says, else any. */
   readonly maxStep?: number;
 }
-
-const MAX_STEP = "shopzier-mesh/max-step";
 
 /** @param rules of both sides, those that are the same too. */
 export function trafficRisks(
@@ -86,19 +85,15 @@ function stepRisks(
     ({ kind, metadata }) =>
       kind === "VirtualService" && metadata.name === name && (metadata.namespace ?? "") === namespace,
   );
-  const written = Number(object?.metadata.annotations?.[MAX_STEP] ?? NaN);
-  const limit = given ?? (Number.isNaN(written) ? undefined : written);
+  const limit = given ?? writtenMaxStep(object?.metadata.annotations);
   if (limit === undefined) return [];
-  return (
-    rising(change)
-      // The way back to the version that most requests go to may be one step.
-      .filter(({ from, percent }) => from < 50 && percent - from > limit + 1e-9)
-      .map(({ to, from, percent }) => {
-        const steps = Math.ceil((percent - from) / limit - 1e-9);
-        const why = `The share of ${to} rises by ${number(percent - from)} points, this stack allows ${number(limit)}.`;
-        return risk("W012", `rule ${change.rule}`, why, `Raise it in ${steps} steps, or set maxStep.`);
-      })
-  );
+  return rising(change)
+    .filter(({ from, percent }) => isLargeStep(from, percent, limit))
+    .map(({ to, from, percent }) => {
+      const why = `The share of ${to} rises by ${number(percent - from)} points, this stack allows ${number(limit)}.`;
+      const fix = `Raise it in ${stepsWithin(from, percent, limit)} steps, or set maxStep.`;
+      return risk("W012", `rule ${change.rule}`, why, fix);
+    });
 }
 
 /** Half as much again as the busiest pod had is more than autoscaling and spare room usually carry at once. */

@@ -1,18 +1,19 @@
 /** Requests that a browser or a proxy recorded (HTTP Archive 1.2). */
-import { isFields, requestFrom, type ReadRequest } from "./request-fields";
+import { isObject } from "../side";
+import { requestFrom, type ReadRequest } from "./request-fields";
 
 /** Undefined for what is no HTTP Archive. */
 export function harRequests(document: unknown): ReadRequest[] | undefined {
-  const log = isFields(document) && isFields(document.log) ? document.log : undefined;
+  const log = isObject(document) && isObject(document.log) ? document.log : undefined;
   return Array.isArray(log?.entries) ? log.entries.map(requestOf) : undefined;
 }
 
 function requestOf(entry: unknown): ReadRequest {
-  const request = isFields(entry) ? entry.request : undefined;
-  if (!isFields(request)) return "no `request`";
+  const request = isObject(entry) ? entry.request : undefined;
+  if (!isObject(request)) return "no `request`";
   const headers = new Map<string, string[]>();
   for (const header of Array.isArray(request.headers) ? request.headers : []) {
-    if (!isFields(header) || typeof header.name !== "string") return "a header without a name";
+    if (!isObject(header) || typeof header.name !== "string") return "a header without a name";
     const name = header.name.toLowerCase();
     // HTTP/2 has method, host and path among its headers.
     if (!name.startsWith(":") && name !== "host")

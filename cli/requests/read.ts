@@ -1,10 +1,11 @@
 /** Files of requests. The format is seen from what a file holds. */
+import { isObject } from "../side";
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import type { SimulatedRequest } from "../../components/simulator";
 import { fieldsOfLine, isLogged, loggedRequest } from "./access-log";
 import { harRequests } from "./har";
-import { isFields, requestFrom, type ReadRequest } from "./request-fields";
+import { requestFrom, type ReadRequest } from "./request-fields";
 
 export interface ReadRequests {
   readonly format: "HAR" | "YAML" | "lines";
@@ -115,7 +116,7 @@ function ofLine(line: string): ReadRequest {
     } catch {
       return "a line that begins like JSON and is none";
     }
-    return isFields(fields) && isLogged(fields) ? loggedRequest(fields) : requestFrom(fields);
+    return isObject(fields) && isLogged(fields) ? loggedRequest(fields) : requestFrom(fields);
   }
   const fields = fieldsOfLine(line);
   return fields ? loggedRequest(fields) : requestFrom(line);

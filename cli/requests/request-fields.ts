@@ -1,4 +1,5 @@
 /** A request as people and programs write it, and what its headers say of a token. */
+import { isObject } from "../side";
 import type { SimulatedRequest, Token } from "../../components/simulator";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -13,7 +14,7 @@ export type ReadRequest = SimulatedRequest | string;
  */
 export function requestFrom(value: unknown): ReadRequest {
   if (typeof value === "string") return fromLine(value);
-  if (!isFields(value)) return "no object";
+  if (!isObject(value)) return "no object";
   const url = value.url === undefined ? {} : partsOf(value.url);
   if (!url) return "`url` is no http or https URL";
   const fields: Fields = { ...value, ...url };
@@ -57,14 +58,11 @@ export function partsOf(url: unknown): Pick<SimulatedRequest, "scheme" | "host" 
   return { scheme: scheme.toLowerCase() === "https" ? "https" : "http", host, path: whole };
 }
 
-export const isFields = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
 type Headers = Record<string, string | readonly string[]>;
 
 function headersFrom(value: unknown): Headers | string {
   if (value === undefined || value === null) return {};
-  if (!isFields(value)) return "`headers` is no object";
+  if (!isObject(value)) return "`headers` is no object";
   const headers: Headers = {};
   for (const [name, one] of Object.entries(value)) {
     const texts = Array.isArray(one) ? one : [one];
@@ -77,7 +75,7 @@ function headersFrom(value: unknown): Headers | string {
 
 function tokenFrom(value: unknown): Token | undefined {
   if (value === "invalid") return "invalid";
-  return isFields(value) ? value : undefined;
+  return isObject(value) ? value : undefined;
 }
 
 /** Of the header `authorization`: claims of a JSON web token, `invalid` for another bearer token. */
@@ -86,7 +84,7 @@ export function tokenOf({ authorization }: Headers): Token | undefined {
   if (token === undefined) return undefined;
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
-    return isFields(claims) ? claims : "invalid";
+    return isObject(claims) ? claims : "invalid";
   } catch {
     return "invalid";
   }

@@ -1,5 +1,7 @@
 /** What a shift of a version takes before it begins: steps, requests, time and pods. */
 import { planShift, stepsTo, type StepPlan } from "../../components/evidence";
+import { stepsWithin, writtenMaxStep } from "../../components/traffic/route-risks";
+import { percentByWeight } from "../../components/traffic/weights";
 import type { KubernetesObject } from "../side";
 import { SourceError } from "../sources/source-error";
 import { ofKind } from "../diff/istio-objects";
@@ -99,23 +101,21 @@ interface Rule {
 function ruleOf(objects: readonly KubernetesObject[], { version, virtualService }: ShiftOptions): Rule {
   const all = ofKind(objects, "VirtualService").flatMap(({ metadata, spec }): Rule[] => {
     const { namespace = "", name, annotations } = metadata;
-    const step = Number(annotations?.["shopzier-mesh/max-step"] ?? NaN);
     const rules = (spec.http ?? []).filter(({ route }) =>
       route?.some(({ destination }) => destination.subset === version),
     );
     const rule = rules.at(-1);
     if (!rule?.route) return [];
-    const weights = rule.route.length === 1 ? [1] : rule.route.map(({ weight = 0 }) => weight);
-    const sum = weights.reduce((a, b) => a + b, 0) || 1;
+    const percents = percentByWeight(rule.route);
     return [
       {
         virtualService: `${namespace}/${name}`,
         namespace,
         rule: rule.name ?? "",
-        maxStep: Number.isNaN(step) ? undefined : step,
+        maxStep: writtenMaxStep(annotations),
         shares: rule.route.map(({ destination }, i) => ({
           version: destination.subset ?? destination.host,
-          percent: (100 * (weights[i] ?? 0)) / sum,
+          percent: percents[i] ?? 0,
           destination,
         })),
       },
@@ -148,7 +148,7 @@ function within(steps: readonly number[], from: number, maxStep: number | undefi
   if (maxStep === undefined || maxStep <= 0) return [...steps];
   return steps.flatMap((step, i) => {
     const last = i === 0 ? from : (steps[i - 1] ?? from);
-    const parts = Math.ceil((step - last) / maxStep - 1e-9);
+    const parts = stepsWithin(last, step, maxStep);
     return Array.from({ length: parts }, (_, k) => (k === parts - 1 ? step : last + (k + 1) * maxStep));
   });
 }

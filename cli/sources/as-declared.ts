@@ -1,8 +1,7 @@
 /** What of an object in the cluster can differ from its declaration. Pure. */
 
 import { amount } from "../../components/kubernetes/quantity";
-import { SECRET, UNKNOWN, type KubernetesObject } from "../side";
-import { isMap } from "./kubernetes-objects";
+import { isObject, SECRET, UNKNOWN, type KubernetesObject } from "../side";
 
 /**
  * The live object without what the server adds: only fields that the declaration has. Of Istio's objects all of `spec` stays, because
@@ -30,7 +29,7 @@ function within(declared: unknown, live: unknown, all = false): unknown {
   // Neither can be compared.
   if (declared === UNKNOWN || declared === SECRET) return declared;
   if (Array.isArray(declared) && Array.isArray(live)) return elements(declared, live, all);
-  if (isMap(declared) && isMap(live)) {
+  if (isObject(declared) && isObject(live)) {
     const kept = Object.entries(declared).map(
       ([key, value]) => [key, within(value, live[key], all)] as const,
     );
@@ -64,4 +63,4 @@ function elements(declared: readonly unknown[], live: readonly unknown[], all: b
   });
 }
 
-const nameOf = (value: unknown): unknown => (isMap(value) ? value.name : undefined);
+const nameOf = (value: unknown): unknown => (isObject(value) ? value.name : undefined);

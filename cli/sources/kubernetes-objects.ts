@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { SECRET, type KubernetesObject } from "../side";
+import { isObject, SECRET, type KubernetesObject } from "../side";
 
 /** Any other kind is taken to be in a namespace. From the API of Kubernetes 1.35, and the usual operators. */
 const OF_THE_CLUSTER = new Set(
@@ -13,9 +13,6 @@ const OF_THE_CLUSTER = new Set(
 
 /** Values of Secrets in it: written there by `kubectl apply`. */
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
-
-export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** What a value is, in words. */
 export function found(value: unknown): string {
@@ -31,12 +28,12 @@ export function without<Map extends object>(map: Map, ...keys: readonly string[]
 
 /** Why a value is no Kubernetes object, in words; undefined where it is one. */
 export function notAnObject(value: unknown): string | undefined {
-  if (!isMap(value)) return `found ${found(value)}, a Kubernetes object is a map`;
+  if (!isObject(value)) return `found ${found(value)}, a Kubernetes object is a map`;
   for (const field of ["apiVersion", "kind"])
     if (typeof value[field] !== "string" || value[field] === "")
       return `found ${found(value[field])} as ${field}, a Kubernetes object has a text there`;
   const { metadata } = value;
-  if (!isMap(metadata)) return `found ${found(metadata)} as metadata, a Kubernetes object has a map there`;
+  if (!isObject(metadata)) return `found ${found(metadata)} as metadata, a Kubernetes object has a map there`;
   for (const field of ["name", "namespace"]) {
     const name = metadata[field];
     if ((name !== undefined || field === "name") && (typeof name !== "string" || name === ""))
@@ -48,9 +45,9 @@ export function notAnObject(value: unknown): string | undefined {
 /** Kinds without a namespace that definitions among `values` declare. */
 export function clusterKinds(values: readonly unknown[]): ReadonlySet<string> {
   const declared = values.flatMap((value) => {
-    const { kind, spec } = isMap(value) ? value : {};
-    if (kind !== "CustomResourceDefinition" || !isMap(spec) || spec.scope !== "Cluster") return [];
-    return isMap(spec.names) && typeof spec.names.kind === "string" ? [spec.names.kind] : [];
+    const { kind, spec } = isObject(value) ? value : {};
+    if (kind !== "CustomResourceDefinition" || !isObject(spec) || spec.scope !== "Cluster") return [];
+    return isObject(spec.names) && typeof spec.names.kind === "string" ? [spec.names.kind] : [];
   });
   return new Set([...OF_THE_CLUSTER, ...declared]);
 }
@@ -68,7 +65,7 @@ export function sideObject(
   }: { namespace?: string; ofCluster?: ReadonlySet<string> } = {},
 ): KubernetesObject {
   const { metadata } = value;
-  const annotations = without(isMap(metadata.annotations) ? metadata.annotations : {}, LAST_APPLIED);
+  const annotations = without(isObject(metadata.annotations) ? metadata.annotations : {}, LAST_APPLIED);
   const object = {
     ...without(value, "status"),
     metadata: {
@@ -85,12 +82,12 @@ const key = randomBytes(32);
 
 function withoutValues(secret: KubernetesObject): KubernetesObject {
   const { data, stringData } = secret;
-  const values = new Map(Object.entries(isMap(data) ? data : {}));
-  for (const [name, text] of Object.entries(isMap(stringData) ? stringData : {}))
+  const values = new Map(Object.entries(isObject(data) ? data : {}));
+  for (const [name, text] of Object.entries(isObject(stringData) ? stringData : {}))
     values.set(name, Buffer.from(String(text)).toString("base64"));
   const sorted = [...values].sort(([a], [b]) => (a < b ? -1 : 1));
   // Either may be one hidden or unknown text.
-  const whole = JSON.stringify([sorted, ...[data, stringData].filter((one) => !isMap(one))]);
+  const whole = JSON.stringify([sorted, ...[data, stringData].filter((one) => !isObject(one))]);
   return {
     ...(without(secret, "stringData") as KubernetesObject),
     data: Object.fromEntries(sorted.map(([name]) => [name, SECRET])),

@@ -2,8 +2,8 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { CORE_SCHEMA, load, Type, YAMLException, type Mark } from "js-yaml";
 import path from "node:path";
 import { text } from "node:stream/consumers";
-import { keyOf, type KubernetesObject, type Side } from "../side";
-import { clusterKinds, isMap, notAnObject, sideObject } from "./kubernetes-objects";
+import { isObject, keyOf, type KubernetesObject, type Side } from "../side";
+import { clusterKinds, notAnObject, sideObject } from "./kubernetes-objects";
 import { messageOf, SourceError } from "./source-error";
 
 /** Of the document, in words: `before.yaml, document 3 (line 40)`. */
@@ -147,7 +147,12 @@ function excess(value: unknown): string | undefined {
 
 /** The objects of a list; anything else as it is. */
 function items({ value, where }: Found): Found[] {
-  if (!isMap(value) || typeof value.kind !== "string" || !value.kind.endsWith("List") || !("items" in value))
+  if (
+    !isObject(value) ||
+    typeof value.kind !== "string" ||
+    !value.kind.endsWith("List") ||
+    !("items" in value)
+  )
     return [{ value, where }];
   const { items: within, kind, apiVersion } = value;
   if (within === null) return [];
@@ -155,18 +160,18 @@ function items({ value, where }: Found): Found[] {
   // Items of a list of one kind (ConfigMapList) do not repeat it.
   const common = kind === "List" ? {} : { apiVersion, kind: kind.slice(0, -"List".length) };
   return within.flatMap((item: unknown, i) =>
-    items({ value: isMap(item) ? { ...common, ...item } : item, where: `${where}, item ${i + 1}` }),
+    items({ value: isObject(item) ? { ...common, ...item } : item, where: `${where}, item ${i + 1}` }),
   );
 }
 
 /** How to get objects from a file that has none. */
 function hint(value: unknown): string {
-  if (!isMap(value)) return "";
+  if (!isObject(value)) return "";
   if (typeof value.kind === "string" && /^(Kustomization|Component)$/.test(value.kind))
     return ". Give the output of `kustomize build`";
   if ("name" in value && "version" in value && !("kind" in value))
     return ". Of a Helm chart give the output of `helm template`";
-  if (isMap(value.metadata) && typeof value.metadata.generateName === "string")
+  if (isObject(value.metadata) && typeof value.metadata.generateName === "string")
     return ". An object with generateName has no name before it is created, so it cannot be compared";
   return "";
 }

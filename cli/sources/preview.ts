@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { stripVTControlCharacters } from "node:util";
-import { keyOf, type Comparison, type Side, type Step } from "../side";
-import { found, isMap } from "./kubernetes-objects";
+import { isObject, keyOf, type Comparison, type Side, type Step } from "../side";
+import { found } from "./kubernetes-objects";
 import { objectsOfResources, type Resource } from "./pulumi-objects";
 import { messageOf, SourceError } from "./source-error";
 
@@ -90,7 +90,7 @@ function digestOf(contents: string, where: string): Digest {
   } catch {
     return refuse(contents.trim() === "" ? "nothing" : "text that is not one JSON value");
   }
-  if (!isMap(digest)) return refuse(found(digest));
+  if (!isObject(digest)) return refuse(found(digest));
   const { steps, diagnostics } = digest;
   if (!("steps" in digest || "diagnostics" in digest)) return refuse("a map without steps");
   for (const [name, list] of Object.entries({ steps, diagnostics }))
@@ -124,7 +124,7 @@ function comparisonOf(digest: Digest, { stack, failed }: { stack?: string; faile
   const planned = new Map<string, Planned>();
   let sames = 0;
   for (const step of digest.steps ?? []) {
-    const { urn, op, oldState, newState } = isMap(step) ? step : {};
+    const { urn, op, oldState, newState } = isObject(step) ? step : {};
     const operation = OPERATIONS[String(op)];
     if (operation === "same") sames++;
     if (typeof urn !== "string" || operation === undefined) continue;
@@ -147,7 +147,7 @@ function comparisonOf(digest: Digest, { stack, failed }: { stack?: string; faile
       all.map((one) => one.after),
     ),
   ];
-  const summary = isMap(digest.changeSummary) ? digest.changeSummary.same : undefined;
+  const summary = isObject(digest.changeSummary) ? digest.changeSummary.same : undefined;
   const lacking = typeof summary === "number" && summary > sames ? summary - sames : 0;
   const unseen =
     lacking === 0 ? [] : [`${lacking} unchanged resources: the preview was made without --show-sames`];
@@ -163,7 +163,7 @@ function comparisonOf(digest: Digest, { stack, failed }: { stack?: string; faile
 
 /** @param existing state of the object in the cluster; absent for one that is yet to be made. */
 function resourceOf(urn: string, state: unknown, existing: unknown): Resource | undefined {
-  if (!isMap(state)) return undefined;
+  if (!isObject(state)) return undefined;
   const { inputs, custom, provider } = state;
   const [type = "", ...name] = urn.split("::").slice(2);
   return {
@@ -172,7 +172,7 @@ function resourceOf(urn: string, state: unknown, existing: unknown): Resource | 
     name: name.join("::"),
     custom: custom === true,
     provider: typeof provider === "string" ? provider : "",
-    inputs: created(isMap(inputs) ? inputs : {}, isMap(existing) ? existing.outputs : undefined),
+    inputs: created(isObject(inputs) ? inputs : {}, isObject(existing) ? existing.outputs : undefined),
   };
 }
 
@@ -181,8 +181,9 @@ function created(
   inputs: Readonly<Record<string, unknown>>,
   outputs: unknown,
 ): Readonly<Record<string, unknown>> {
-  const live = isMap(outputs) && isMap(outputs.metadata) ? outputs.metadata.creationTimestamp : undefined;
-  if (typeof live !== "string" || !isMap(inputs.metadata)) return inputs;
+  const live =
+    isObject(outputs) && isObject(outputs.metadata) ? outputs.metadata.creationTimestamp : undefined;
+  if (typeof live !== "string" || !isObject(inputs.metadata)) return inputs;
   return { ...inputs, metadata: { ...inputs.metadata, creationTimestamp: live } };
 }
 
@@ -206,7 +207,7 @@ function stepOf(urn: string, { operation, before, after }: Planned): Step[] {
 
 function errorOf(digest: Digest, failed: string | undefined): string | undefined {
   const errors = (digest.diagnostics ?? []).flatMap((one) =>
-    isMap(one) && one.severity === "error" && typeof one.message === "string" ? [one.message] : [],
+    isObject(one) && one.severity === "error" && typeof one.message === "string" ? [one.message] : [],
   );
   const said = errors
     .map((message) =>

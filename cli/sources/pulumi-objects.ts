@@ -1,5 +1,5 @@
-import { SECRET, UNKNOWN, type KubernetesObject, type Side } from "../side";
-import { clusterKinds, isMap, notAnObject, sideObject } from "./kubernetes-objects";
+import { isObject, SECRET, UNKNOWN, type KubernetesObject, type Side } from "../side";
+import { clusterKinds, notAnObject, sideObject } from "./kubernetes-objects";
 
 /** A resource as Pulumi's engine has it. */
 export interface Resource {
@@ -75,7 +75,7 @@ export function objectsOfResources(
 function object({ name, inputs }: Resource, group: string, kind: string): Record<string, unknown> {
   const { metadata = {}, ...rest } = inputs;
   const version = group.startsWith("core/") ? group.slice("core/".length) : group;
-  if (!isMap(metadata)) return { apiVersion: version, kind, ...rest, metadata };
+  if (!isObject(metadata)) return { apiVersion: version, kind, ...rest, metadata };
   // Without a name the provider generates one, which differs in each run.
   const known = metadata.name === undefined || metadata.name === UNKNOWN ? name : metadata.name;
   return { apiVersion: version, kind, ...rest, metadata: { ...metadata, name: known } };
@@ -86,7 +86,7 @@ function release({ name, inputs }: Resource): Record<string, unknown> {
   const spec = {
     chart,
     version,
-    repository: isMap(repositoryOpts) ? repositoryOpts.repo : undefined,
+    repository: isObject(repositoryOpts) ? repositoryOpts.repo : undefined,
     values,
   };
   return {
@@ -107,7 +107,7 @@ function withPlainData(secret: Readonly<Record<string, unknown>>): Record<string
 
 function unwrapped(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(unwrapped);
-  if (!isMap(value)) return value;
+  if (!isObject(value)) return value;
   if (value[SIGNATURE] === SECRET_SIGNATURE) return unwrapped(plaintext(value));
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, unwrapped(inner)]));
 }
@@ -136,7 +136,7 @@ function hidden(value: unknown, secrets: readonly string[]): unknown {
   if (typeof value === "number" || typeof value === "boolean")
     return secrets.includes(String(value)) ? SECRET : value;
   if (Array.isArray(value)) return value.map((item) => hidden(item, secrets));
-  if (!isMap(value)) return value;
+  if (!isObject(value)) return value;
   if (value[SIGNATURE] === SECRET_SIGNATURE) return SECRET;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, hidden(inner, secrets)]));
 }

@@ -1,8 +1,9 @@
+import { isObject } from "../side";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { parseDocument } from "yaml";
-import { found, isMap } from "./kubernetes-objects";
+import { found } from "./kubernetes-objects";
 import { messageOf, SourceError } from "./source-error";
 
 /** A program with the settings of a stack, as Pulumi gives them to its language host. */
@@ -47,9 +48,9 @@ export function readProject(root: string, stack: string, title: string): Project
   if (typeof name !== "string")
     throw new SourceError(`${file} of ${title}: found ${found(name)} as name, allowed: text`);
   const configured = new Configuration(name);
-  for (const [key, value] of Object.entries(isMap(project.config) ? project.config : {}))
+  for (const [key, value] of Object.entries(isObject(project.config) ? project.config : {}))
     configured.declare(key, value);
-  for (const [key, value] of Object.entries(isMap(settings.config) ? settings.config : {}))
+  for (const [key, value] of Object.entries(isObject(settings.config) ? settings.config : {}))
     configured.set(key, value);
   return {
     name,
@@ -96,7 +97,7 @@ function readYaml(file: string, title: string): Readonly<Record<string, unknown>
   if (error) throw new SourceError(`${title}: is not YAML: ${error.message}`);
   try {
     const value = document.toJS() as unknown;
-    if (value === null || isMap(value)) return value ?? {};
+    if (value === null || isObject(value)) return value ?? {};
     throw new SourceError(`${title}: found ${found(value)}, allowed: a map`);
   } catch (thrown) {
     throw thrown instanceof SourceError
@@ -115,7 +116,7 @@ class Configuration {
 
   /** A key of `config` in Pulumi.yaml: a value, or a map that has one. */
   declare(key: string, declared: unknown): void {
-    const declaration = isMap(declared) ? declared : { value: declared };
+    const declaration = isObject(declared) ? declared : { value: declared };
     const value = "value" in declaration ? declaration.value : declaration.default;
     if (value !== undefined && value !== null) this.set(key, value);
     if (declaration.secret === true)
@@ -139,7 +140,7 @@ class Configuration {
 
   private decrypted(value: unknown, key: string): unknown {
     if (Array.isArray(value)) return value.map((item) => this.decrypted(item, key));
-    if (!isMap(value)) return value;
+    if (!isObject(value)) return value;
     if (Object.keys(value).join() === "secure") {
       this.secret.add(key);
       const placeholder = placeholderOf(String(value.secure));
@@ -171,7 +172,7 @@ function entry(root: string, main: unknown): Pick<Project, "folder" | "main"> {
 
 /** The options of Node.js' language host: https://www.pulumi.com/docs/iac/languages-sdks/javascript/ */
 function runtime(given: unknown, title: string): Pick<Project, "nodeArguments" | "environment"> {
-  const { name, options } = isMap(given) ? given : { name: given, options: undefined };
+  const { name, options } = isObject(given) ? given : { name: given, options: undefined };
   if (name !== "nodejs") {
     throw new SourceError(
       `${title}: found runtime ${typeof name === "string" ? name : found(name)}\n` +
@@ -179,7 +180,7 @@ function runtime(given: unknown, title: string): Pick<Project, "nodeArguments" |
         "  repair:  compare by a preview, which takes a program in any language",
     );
   }
-  const { typescript, nodeargs, tsconfig } = isMap(options) ? options : {};
+  const { typescript, nodeargs, tsconfig } = isObject(options) ? options : {};
   return {
     nodeArguments: typeof nodeargs === "string" ? words(nodeargs) : [],
     environment: {

@@ -1,7 +1,7 @@
 /** Makes `pulumi preview` say what an edit does to requests and to the pods that answer them. */
 import * as pulumi from "@pulumi/pulumi";
 import { routeChanges, routeChangeText, UNKNOWN, type ComparedSpec } from "../traffic/route-change";
-import { imageRisk, MAX_STEP, rises, routeRisks } from "../traffic/route-risks";
+import { imageRisk, rises, routeRisks, writtenMaxStep } from "../traffic/route-risks";
 import { workloadChanges, type ComparedWorkload } from "./workload-change";
 
 interface ServiceKey {
@@ -74,8 +74,7 @@ export function routePreview(
     const changes = routeChanges(old.spec, now.spec);
     const { pods, newImages, rising } = seenOf(service);
     for (const { to } of changes.flatMap(rises)) rising.add(to);
-    const written = now.metadata.annotations?.[MAX_STEP];
-    const maxStep = written === undefined ? undefined : Number(written);
+    const maxStep = writtenMaxStep(now.metadata.annotations);
     return {
       lines: changes.map((change) => prefix + routeChangeText(change)),
       risks: routeRisks(changes, { ...(maxStep !== undefined && { maxStep }), pods, newImages }),

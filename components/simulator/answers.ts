@@ -1,6 +1,7 @@
 /** What a rule makes of a request that matches (Istio: HTTPRoute; pilot/pkg/networking/core/route, translateRoute). */
 import type { StringMatch } from "../istio/virtual-service";
 import { regexProblem, replacedAll } from "../traffic/regex";
+import { percentByWeight } from "../traffic/weights";
 import { stringTest, type Seen } from "./conditions";
 import type { Outcome, RoutedDestination } from "./decision";
 import { hostAfter, portOf, withoutDot } from "./request-host";
@@ -50,17 +51,15 @@ function redirection(redirect: NonNullable<WrittenRoute["redirect"]>, name: stri
   };
 }
 
-/** Weights are relative. A missing one is 0, but that of a lone destination does not count. */
 function destinationsOf({ route }: WrittenRoute): readonly RoutedDestination[] {
   const all = route ?? [];
-  const weights = all.length === 1 ? [1] : all.map(({ weight }) => weight ?? 0);
-  const sum = weights.reduce((a, b) => a + b, 0);
+  const percents = percentByWeight(all);
   return all.flatMap(({ destination: { host, subset, port } }, i) => {
-    const weight = weights[i] ?? 0;
-    if (weight <= 0) return [];
+    const percent = percents[i] ?? 0;
+    if (percent <= 0) return [];
     const one: { -readonly [K in keyof RoutedDestination]: RoutedDestination[K] } = {
       host,
-      percent: (100 * weight) / sum,
+      percent,
     };
     if (subset) one.subset = subset;
     if (port) one.port = port.number;

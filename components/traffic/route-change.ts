@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { HttpRoute, HttpRouteDestination } from "../istio/virtual-service";
 import { unmarked } from "./rule-version";
+import { percentByWeight } from "./weights";
 
 /** Stands for a value that is known only after `pulumi up` (Pulumi: `plugin.UnknownStringValue`). */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -151,14 +152,13 @@ function shareChanges(before: WrittenRule["route"], after: WrittenRule["route"])
 /** Destination → percent; undefined where something is unknown. Weights are relative, and a single destination needs none. */
 function shares(route: unknown, several: boolean): ReadonlyMap<string, number> | undefined {
   if (!isRoute(route)) return undefined;
-  const weights = route.map(({ weight }): unknown => (route.length === 1 ? 1 : (weight ?? 0)));
-  if (!weights.every((weight) => typeof weight === "number")) return undefined;
-  const sum = weights.reduce((a, b) => a + b, 0);
+  const isKnown = (weight: unknown): boolean => typeof weight === "number";
+  if (route.length > 1 && !route.every(({ weight }) => isKnown(weight ?? 0))) return undefined;
+  const percents = percentByWeight(route);
   const found = new Map<string, number>();
   for (const [i, { destination }] of route.entries()) {
     const name = nameOf(destination, several);
-    const percent = sum === 0 ? 0 : (100 * (weights[i] ?? 0)) / sum;
-    found.set(name, Number(((found.get(name) ?? 0) + percent).toFixed(2)));
+    found.set(name, Number(((found.get(name) ?? 0) + (percents[i] ?? 0)).toFixed(2)));
   }
   return found;
 }

@@ -24,6 +24,14 @@ export function stepAnnotations({ maxStep }: StepLimit): Record<string, string> 
   return { [MAX_STEP]: String(maxStep) };
 }
 
+/** The limit in the annotations of a VirtualService. Undefined: none, or no number. */
+export function writtenMaxStep(
+  annotations: Readonly<Record<string, string>> | undefined,
+): number | undefined {
+  const limit = Number(annotations?.[MAX_STEP] ?? NaN);
+  return Number.isNaN(limit) ? undefined : limit;
+}
+
 export interface RouteRiskContext extends StepLimit {
   /** Version → lowest number of its pods after the edit. Default: not known, and no risk. */
   readonly pods?: ReadonlyMap<string, number>;
@@ -48,12 +56,19 @@ export function rises(change: RouteChange): Rise[] {
 }
 
 /**
- * The rises by more than `maxStep` points. A version that had at least half of the requests may rise by any number: that is
- * the way back from a canary.
+ * Whether a share rises by more than `maxStep` points. A version that had at least half of the requests may rise by any number: that
+ * is the way back from a canary.
  */
-export function largeSteps(change: RouteChange, maxStep: number): Rise[] {
-  return rises(change).filter(({ before, after }) => before < 50 && after - before > maxStep + 1e-9);
-}
+export const isLargeStep = (before: number, after: number, maxStep: number): boolean =>
+  before < 50 && after - before > maxStep + 1e-9;
+
+/** In how many steps a share rises, none of which is larger than `maxStep` points. */
+export const stepsWithin = (before: number, after: number, maxStep: number): number =>
+  Math.ceil((after - before) / maxStep - 1e-9);
+
+/** The rises of a rule by more than `maxStep` points. */
+export const largeSteps = (change: RouteChange, maxStep: number): Rise[] =>
+  rises(change).filter(({ before, after }) => isLargeStep(before, after, maxStep));
 
 /** A line for each risk. */
 export function routeRisks(changes: readonly RouteChange[], context: RouteRiskContext): string[] {
@@ -65,7 +80,7 @@ export function routeRisks(changes: readonly RouteChange[], context: RouteRiskCo
     ...(maxStep === undefined ? [] : largeSteps(change, maxStep)).map(
       (rise) =>
         `${rise.to} rises by ${points(rise)} points and maxStep allows ${maxStep ?? 0}: ` +
-        `raise it in ${Math.ceil((rise.after - rise.before) / (maxStep ?? 1))} steps, or set maxStep`,
+        `raise it in ${stepsWithin(rise.before, rise.after, maxStep ?? 1)} steps, or set maxStep`,
     ),
     ...rises(change)
       .filter(({ to }) => (pods?.size ?? 0) > 0 && (pods?.get(to) ?? 0) === 0)

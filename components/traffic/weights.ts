@@ -134,3 +134,10 @@ export function integerWeights(shares: Shares): Readonly<Record<string, number>>
     ]),
   );
 }
+
+/** Relative weights of Istio as percent. A missing one is 0, but a lone destination needs none. Without any weight above 0 all are 0. */
+export function percentByWeight(route: readonly { readonly weight?: number }[]): number[] {
+  const weights = route.length === 1 ? [1] : route.map(({ weight }) => weight ?? 0);
+  const sum = weights.reduce((a, b) => a + b, 0);
+  return weights.map((weight) => (sum > 0 ? (100 * weight) / sum : 0));
+}
