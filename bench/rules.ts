@@ -1,3 +1,7 @@
+import assert from "node:assert/strict";
+import { compareRequests } from "../cli/requests/compare";
+import { parseRequests } from "../cli/requests/read";
+import type { Side } from "../cli/side";
 import { CATEGORY_PATHS } from "../components/category/category-paths";
 import { planAuthentication } from "../components/security/authentication";
 import type { Claims } from "../components/traffic/claims";
@@ -6,6 +10,7 @@ import { planRoutes } from "../components/traffic/route-plan";
 import { ruleProblems } from "../components/traffic/rule-problems";
 import { trafficProblemText } from "../components/traffic/traffic-messages";
 import type { TrafficRule } from "../components/traffic/traffic-rules";
+import type { Shares } from "../components/traffic/weights";
 import type { SimulatedPlan, SimulatedRequest } from "../components/simulator/decision";
 import { compile } from "../components/simulator/simulator";
 import { atMost, median, type Result } from "./measure";
@@ -37,13 +42,13 @@ function rules(count: number): TrafficRule[] {
   });
 }
 
-const plan = (all: readonly TrafficRule[]) =>
+const plan = (all: readonly TrafficRule[], weights: Shares = { v1: 80, v2: 20 }) =>
   planRoutes({
     service: { name: "category", namespace: "category", port: 8080 },
     hosts: [HOST],
     gateways: ["istio-ingress/shop"],
     paths: CATEGORY_PATHS,
-    weights: { v1: 80, v2: 20 },
+    weights,
     loadBalancer: "LEAST_REQUEST",
     rules: all,
   }).virtualService;
@@ -113,6 +118,55 @@ export function simulatorRates(): Result[] {
     rate("Simulator, decisions per second on one core with twenty rules", routes),
     rate("Simulator, the same with access lists and tokens", { ...routes, ...guarded() }),
   ];
+}
+
+/** A log of 100,000 requests, read, and decided before and after a shift. */
+export function requestsTime(): Result {
+  const log = Array.from({ length: 100_000 }, (_, i) =>
+    JSON.stringify({
+      ...{
+        method: i % 9 === 0 ? "POST" : "GET",
+        authority: HOST,
+        path: `/api/v${i % 3}/category/${i}?page=${i % 7}`,
+      },
+      ...{
+        response_code: 200,
+        user_agent: "Mozilla/5.0 (X11; Linux x86_64)",
+        x_forwarded_for: `203.0.113.${i % 256}`,
+      },
+    }),
+  ).join("\n");
+  const side = (shares: Shares): Side => ({
+    title: "bench",
+    notShown: [],
+    objects: [
+      {
+        ...{ apiVersion: "networking.istio.io/v1", kind: "Gateway" },
+        metadata: { name: "shop", namespace: "istio-ingress" },
+        spec: {
+          selector: { istio: "ingressgateway" },
+          servers: [
+            {
+              port: { number: 443, name: "https", protocol: "HTTPS" },
+              hosts: [HOST],
+              tls: { mode: "SIMPLE" },
+            },
+          ],
+        },
+      },
+      {
+        ...{ apiVersion: "networking.istio.io/v1", kind: "VirtualService" },
+        metadata: { name: "category", namespace: "category" },
+        spec: { ...plan(rules(20), shares), gateways: ["istio-ingress/shop"] },
+      },
+    ],
+  });
+  const [before, after] = [side({ v1: 80, v2: 20 }), side({ v1: 70, v2: 30 })];
+  const seconds = processorTime(() => {
+    const { total } = compareRequests(parseRequests(log, "log").requests, before, after);
+    assert.equal(total, 100_000);
+  });
+  return atMost("100,000 requests of a log, read and decided before and after", seconds, 2);
 }
 
 function rate(name: string, simulated: SimulatedPlan): Result {

@@ -13,7 +13,7 @@ import { atMost, inTurn, median, ratio, timed, type Result } from "./measure";
 import { observabilityCost } from "./observability";
 import { helmInstall } from "./plain-install";
 import { report } from "./report";
-import { plannerTime, simulatorRates } from "./rules";
+import { plannerTime, requestsTime, simulatorRates } from "./rules";
 import { serviceRate } from "./service";
 
 const EMPTY = path.join(ROOT, "bench/empty");
@@ -44,7 +44,7 @@ const sides = (
 ];
 
 const measures: Record<string, () => Promise<Result | Result[]>> = {
-  rules: () => Promise.resolve([plannerTime(), ...simulatorRates()]),
+  rules: () => Promise.resolve([plannerTime(), ...simulatorRates(), requestsTime()]),
 
   async "weight-edit"() {
     await baseline();
