@@ -61,7 +61,9 @@ export interface Comparison {
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** `category/category`; an object of the whole cluster has its name alone. */
+export const qualifiedName = ({ metadata: { name, namespace } }: KubernetesObject): string =>
+  namespace === undefined ? name : `${namespace}/${name}`;
+
 /** `VirtualService category/category`; an object of the whole cluster has no namespace before its name. */
-export function keyOf({ kind, metadata: { name, namespace } }: KubernetesObject): string {
-  return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
-}
+export const keyOf = (object: KubernetesObject): string => `${object.kind} ${qualifiedName(object)}`;

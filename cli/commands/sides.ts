@@ -54,7 +54,7 @@ export function comparisons(
     preview ? "--preview" : "",
     digest === undefined ? "" : "--digest",
     live ? "--live" : "",
-    after === undefined && !(before !== undefined && live) && before === undefined ? "" : "manifests",
+    before === undefined ? "" : "manifests",
   ].filter((way) => way !== "");
   if (ways.length > 1 && !(live && ways.length === 2 && ways.includes("manifests"))) {
     throw new SourceError(`${ways.join(" and ")} are ways of their own. Give one of them.\n${WAYS}`);
@@ -144,13 +144,12 @@ async function againstCluster(manifests: string | undefined, options: SideOption
     after,
   });
   if (manifests !== undefined) return [await cluster(manifests, await fromManifests([manifests]))];
-  const found: Comparison[] = [];
-  const stacks = stack ?? stacksIn(cwd);
-  if (stacks.length !== 1 || stacks[0] === undefined) {
-    throw new SourceError(`A cluster has one stack. Name it: --stack ${stacks.join(" or --stack ")}`);
+  const [only, ...others] = stack ?? stacksIn(cwd);
+  if (only === undefined || others.length > 0) {
+    const names = [only, ...others].filter((name) => name !== undefined);
+    throw new SourceError(`A cluster has one stack. Name it: --stack ${names.join(" or --stack ")}`);
   }
-  found.push(await cluster(stacks[0], await fromProgram({ folder: cwd, stack: stacks[0] })));
-  return found;
+  return [await cluster(only, await fromProgram({ folder: cwd, stack: only }))];
 }
 
 export interface OneSideOptions {

@@ -1,6 +1,6 @@
 /** Risks of destinations: that nobody answers there, or other pods than before. */
 import type { Destination } from "../../components/istio/virtual-service";
-import { keyOf, type KubernetesObject } from "../side";
+import { keyOf, qualifiedName, type KubernetesObject } from "../side";
 import { ofKind } from "./istio-objects";
 import { podsBehind, serviceOf } from "./pods";
 import type { Risk } from "./report";
@@ -17,13 +17,13 @@ export interface Sent {
 
 /** Destinations that get requests. */
 export function sent(objects: readonly KubernetesObject[]): Sent[] {
-  return ofKind(objects, "VirtualService").flatMap(({ metadata, spec }) =>
-    (spec.http ?? []).flatMap((rule, index) =>
+  return ofKind(objects, "VirtualService").flatMap((object) =>
+    (object.spec.http ?? []).flatMap((rule, index) =>
       (rule.route ?? [])
         .filter(({ weight }) => rule.route?.length === 1 || (weight ?? 0) > 0)
         .map(({ destination }) => ({
-          virtualService: `${metadata.namespace ?? ""}/${metadata.name}`,
-          namespace: metadata.namespace ?? "",
+          virtualService: qualifiedName(object),
+          namespace: object.metadata.namespace ?? "",
           rule: ruleName(rule, index),
           destination,
         })),
@@ -39,43 +39,48 @@ function destinationKey({ namespace, destination: { host, subset = "" } }: Sent)
 
 /** Requests that no pod answers, of rules whose requests were answered before. */
 export function unanswered(before: readonly KubernetesObject[], after: readonly KubernetesObject[]): Risk[] {
-  const found = missing(after, new Set(missing(before).keys()), subsetsByHost(before));
+  const earlier = new Set(missing(before).map(({ key }) => key));
+  const found = missing(after, subsetsByHost(before)).filter(({ key }) => !earlier.has(key));
   // A destination that several rules have is told once.
-  return [...new Map([...found.values()].map((one) => [one.why.replace(/^Rule \S+/, ""), one])).values()];
+  return [
+    ...new Map(found.map(({ risk: one, destination }) => [`${one.code} ${destination}`, one])).values(),
+  ];
 }
 
-/** By code, rule and destination. `known`: the subsets of another side, where a DestinationRule that is not here was. */
+interface Missing {
+  readonly risk: Risk;
+  readonly destination: string;
+  /** Of the risk, the rule and the destination. */
+  readonly key: string;
+}
+
+/** `known`: the subsets of another side, where a DestinationRule that is not here was. */
 function missing(
   objects: readonly KubernetesObject[],
-  without: ReadonlySet<string> = new Set(),
   known?: (host: string, namespace: string) => ReadonlySet<string> | undefined,
-): Map<string, Risk> {
+): Missing[] {
   const pods = podsBehind(objects);
   const subsets = subsetsByHost(objects);
-  const found = new Map<string, Risk>();
-  for (const one of sent(objects)) {
+  return sent(objects).flatMap((one): Missing[] => {
     const { namespace, rule, virtualService, destination } = one;
     const { host, subset } = destination;
-    const say = (code: "W001" | "W002", why: string): void => {
-      const key = `${code} ${virtualService} ${rule} ${destinationKey(one)}`;
-      if (!without.has(key)) found.set(key, risk(code, `rule ${rule}`, why));
+    const say = (code: "W001" | "W002", why: string): Missing[] => {
+      const own = destinationKey(one);
+      const key = `${code} ${virtualService} ${rule} ${own}`;
+      return [{ risk: risk(code, `rule ${rule}`, why), destination: own, key }];
     };
     // Without a DestinationRule of the host on either side, it may stand elsewhere.
     const named =
       subsets(host, namespace) ?? (known?.(host, namespace)?.has(subset ?? "") ? new Set() : undefined);
     if (subset && named && !named.has(subset)) {
-      say(
-        "W002",
-        `Rule ${rule} sends requests to ${subset} of ${host}, and no DestinationRule has this subset: they get 503.`,
-      );
-      continue;
+      const why = `Rule ${rule} sends requests to ${subset} of ${host}, and no DestinationRule has this subset: they get 503.`;
+      return say("W002", why);
     }
     const behind = pods(destination, namespace);
-    if (behind?.count !== 0 || !hasWorkloads(objects, serviceOf(host, namespace)?.namespace)) continue;
+    if (behind?.count !== 0 || !hasWorkloads(objects, serviceOf(host, namespace)?.namespace)) return [];
     const name = subset ?? serviceOf(host, namespace)?.name ?? host;
-    say("W001", `Rule ${rule} sends requests to ${name}, which has no pods: they get 503.`);
-  }
-  return found;
+    return say("W001", `Rule ${rule} sends requests to ${name}, which has no pods: they get 503.`);
+  });
 }
 
 /** Whether the objects of a namespace have workloads at all; else they are elsewhere. */

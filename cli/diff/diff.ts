@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { SimulatedRequest } from "../../components/simulator";
 import { compareDerived, compareRequests } from "../requests/compare";
+import { MESH_DEFAULTS } from "../requests/proxies";
 import { keyOf, type Comparison, type KubernetesObject, type Side } from "../side";
 import { headline } from "./headline";
 import { byKey, ofKind } from "./istio-objects";
@@ -32,9 +33,9 @@ export function diff(comparison: Comparison, options: DiffOptions = {}, requests
   const { title, before, after, steps, error } = comparison;
   const [left, right] = readable(before.objects, after.objects);
   const [old, now] = [left.objects, right.objects];
-  const all = comparedRules(old, now, options);
+  const services = pairedServices(old, now);
+  const all = comparedRules(old, now, services, options);
   const rules = ruleChanges(all);
-  const services = pairedServices(ofKind(old, "VirtualService"), ofKind(now, "VirtualService"));
   const settings = settingChanges(old, now, services);
   const objects =
     steps?.map(({ operation, object }) => ({ operation, object })) ??
@@ -86,8 +87,7 @@ function decide(
   const changes = requestChanges(found, rules, given?.file);
   const isEmpty = !given && changes.groups.length === 0;
   // Where nothing differs, nobody asks what was not looked at. Defaults of a mesh that is not among the objects are usual.
-  const notLookedAt =
-    found.total === 0 ? [] : found.notLookedAt.filter((note) => !note.startsWith("MeshConfig"));
+  const notLookedAt = found.total === 0 ? [] : found.notLookedAt.filter((note) => note !== MESH_DEFAULTS);
   return { changes: isEmpty ? undefined : changes, notLookedAt };
 }
 
@@ -105,7 +105,7 @@ function unseen(changes: readonly ObjectChange[], objects: readonly KubernetesOb
   return [...new Set(parts), ...others.map((object) => `what ${object} does: routes of the Gateway API`)];
 }
 
-/** By what differs, where no engine was asked. A change of a Deployment's pods restarts them. */
+/** By what differs, where no engine was asked. */
 function objectChanges(
   before: readonly KubernetesObject[],
   after: readonly KubernetesObject[],

@@ -74,10 +74,7 @@ export interface Risk {
 }
 
 /** An object that is made, changed or deleted. */
-export interface ObjectChange extends Pick<Step, "operation" | "object"> {
-  /** Whether its pods begin anew. */
-  readonly restarts?: true;
-}
+export type ObjectChange = Pick<Step, "operation" | "object">;
 
 /** Requests that are treated differently, as a group. */
 export interface RequestGroup {

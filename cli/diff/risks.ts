@@ -75,6 +75,11 @@ export const RISKS = {
     title: "faults are injected",
     fix: "Check that the rule matches test requests only.",
   },
+  W014: {
+    level: "high",
+    title: "the shares of a rule send no request anywhere",
+    fix: "Give one destination a weight above 0.",
+  },
   W015: {
     level: "medium",
     title: "a destination leads to other pods",
@@ -89,11 +94,6 @@ export const RISKS = {
     level: "medium",
     title: "requests that passed are refused, or the other way round",
     fix: "Look at the examples in the report, and check that it is meant.",
-  },
-  W014: {
-    level: "high",
-    title: "the shares of a rule send no request anywhere",
-    fix: "Give one destination a weight above 0.",
   },
 } as const satisfies Record<string, Kind>;
 

@@ -7,7 +7,7 @@ import type {
   WrittenVirtualServiceSpec,
 } from "../../components/simulator/written-objects";
 import { percentByWeight } from "../../components/traffic/weights";
-import { keyOf, type KubernetesObject } from "../side";
+import { keyOf, qualifiedName, type KubernetesObject } from "../side";
 import { byKey, ofKind, type WithSpec } from "./istio-objects";
 import { matchesOf, sameRequests, takesAll } from "./match-coverage";
 import { matchWords } from "./match-words";
@@ -29,35 +29,34 @@ export type ComparedRule = Omit<RuleChange, "kind"> & { readonly kind: RuleChang
 export const ruleChanges = (rules: readonly ComparedRule[]): RuleChange[] =>
   rules.flatMap(({ kind, ...rule }) => (kind === "same" ? [] : [{ kind, ...rule }]));
 
-/** All rules. */
+/** All rules of VirtualServices that are paired. */
 export function comparedRules(
   before: readonly KubernetesObject[],
   after: readonly KubernetesObject[],
+  services: readonly PairedService[],
   options: RuleOptions = {},
 ): ComparedRule[] {
   const [podsBefore, podsAfter] = [podsBehind(before), podsBehind(after)];
-  return pairedServices(ofKind(before, "VirtualService"), ofKind(after, "VirtualService")).flatMap(
-    ([old, now]) => {
-      const object = now ?? old;
-      if (!object) return [];
-      const one = (service: VirtualService | undefined, pods: PodsOf): ReadRule[] =>
-        service ? read(service, [old, now], pods, options) : [];
-      const hosts = object.spec.hosts ?? [];
-      const virtualService = `${object.metadata.namespace ?? ""}/${object.metadata.name}`;
-      return changes(one(old, podsBefore), one(now, podsAfter)).map((change) => ({
-        virtualService,
-        hosts,
-        ...change,
-      }));
-    },
-  );
+  return services.flatMap(([old, now]) => {
+    const object = now ?? old;
+    if (!object) return [];
+    const one = (service: VirtualService | undefined, pods: PodsOf): ReadRule[] =>
+      service ? read(service, [old, now], pods, options) : [];
+    const [virtualService, hosts] = [qualifiedName(object), object.spec.hosts ?? []];
+    const rules = changes(one(old, podsBefore), one(now, podsAfter));
+    return rules.map((change) => ({ virtualService, hosts, ...change }));
+  });
 }
+
+/** A VirtualService before and after; absent on a side that does not have it. */
+export type PairedService = readonly [old: VirtualService | undefined, now: VirtualService | undefined];
 
 /** By key, and one that is new with one that is gone if they share a host: an object that was renamed. */
 export function pairedServices(
-  before: readonly VirtualService[],
-  after: readonly VirtualService[],
-): [old: VirtualService | undefined, now: VirtualService | undefined][] {
+  old: readonly KubernetesObject[],
+  now: readonly KubernetesObject[],
+): PairedService[] {
+  const [before, after] = [ofKind(old, "VirtualService"), ofKind(now, "VirtualService")];
   const free = byKey(before);
   const pairs = after.map((now): [VirtualService | undefined, VirtualService] => {
     const old = free.get(keyOf(now));

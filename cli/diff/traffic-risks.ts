@@ -80,11 +80,7 @@ function stepRisks(
   given: number | undefined,
 ): Risk[] {
   if (change.kind !== "changed") return [];
-  const [namespace = "", name = ""] = change.virtualService.split("/");
-  const object = after.find(
-    ({ kind, metadata }) =>
-      kind === "VirtualService" && metadata.name === name && (metadata.namespace ?? "") === namespace,
-  );
+  const object = after.find((one) => keyOf(one) === `VirtualService ${change.virtualService}`);
   const limit = given ?? writtenMaxStep(object?.metadata.annotations);
   if (limit === undefined) return [];
   return rising(change)

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { hasLabels } from "../diff/istio-objects";
 import { keyOf, UNKNOWN, type KubernetesObject, type Side } from "../side";
-import { fullHost, hasHosts, isSeen, serviceOf } from "./hosts";
+import { fullHost, hasHosts, isExported, serviceOf } from "./hosts";
 import { KINDS, type Kind, type PodSpec, type Spec } from "./specs";
 
 /** An object whose spec is what Istio or Kubernetes reads. */
@@ -163,7 +163,7 @@ export class Mesh {
     if (named && this.has("Service", named.namespace, named.name)) return undefined;
     const entry = this.all("ServiceEntry").find(
       ({ namespace, spec }) =>
-        isSeen(spec.exportTo, namespace, from) &&
+        isExported(spec.exportTo ?? [], namespace, from) &&
         (spec.hosts ?? []).some((one) => hasHosts(one, full) || hasHosts(full, one)),
     );
     if (entry) return { ports: (entry.spec.ports ?? []).map(({ number }) => number) };

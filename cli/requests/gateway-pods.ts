@@ -1,12 +1,10 @@
 /** Which pods are gateways: their labels say which Gateways, policies and filters are for them. */
+import { hasLabels } from "../diff/istio-objects";
 import type { KubernetesObject } from "../side";
 import type { DecidingObjects } from "./deciding-objects";
 import { chartOf, textAt, textsAt, trustedProxiesOf } from "./mesh-settings";
 
 export type Labels = Readonly<Record<string, string>>;
-
-export const isWithin = (few: Labels, many: Labels): boolean =>
-  Object.entries(few).every(([key, value]) => many[key] === value);
 
 /** A pod of a gateway, as far as it is known. */
 export interface GatewayPod {
@@ -23,12 +21,12 @@ export function gatewayPods({ side, gateways, policies, envoyFilters }: Deciding
   const shown = side.objects
     .flatMap(workloadOf)
     .filter(({ labels }) =>
-      selectors.some((selector) => Object.keys(selector).length > 0 && isWithin(selector, labels)),
+      selectors.some((selector) => Object.keys(selector).length > 0 && hasLabels(labels, selector)),
     );
   const assumed = new Map<string, GatewayPod>();
   for (const { metadata, spec } of gateways) {
     const labels = textsAt(spec, "selector");
-    if (shown.some((pod) => isWithin(labels, pod.labels))) continue;
+    if (shown.some((pod) => hasLabels(pod.labels, labels))) continue;
     const text = Object.entries(labels)
       .map((entry) => entry.join("="))
       .sort()
@@ -43,7 +41,7 @@ export function gatewayPods({ side, gateways, policies, envoyFilters }: Deciding
       ...envoyFilters.map((one) => [one, textsAt(one, "spec", "workloadSelector", "labels")] as const),
     ];
     const neighbour = others.find(
-      ([, selected]) => Object.keys(selected).length > 0 && isWithin(selected, labels),
+      ([, selected]) => Object.keys(selected).length > 0 && hasLabels(labels, selected),
     );
     const namespace = neighbour?.[0].metadata.namespace ?? metadata.namespace ?? "default";
     const name = `gateway ${text || "of every proxy"}`;
@@ -58,7 +56,7 @@ export function gatewayPods({ side, gateways, policies, envoyFilters }: Deciding
 }
 
 /** A workload that may be a gateway. */
-function workloadOf(object: KubernetesObject): GatewayPod[] {
+export function workloadOf(object: KubernetesObject): GatewayPod[] {
   const { kind, metadata } = object;
   if (kind === "Release" && /(^|\/)gateway$/.test(chartOf(object))) {
     const name = textAt(object, "spec", "values", "name") ?? textAt(object, "spec", "name") ?? metadata.name;

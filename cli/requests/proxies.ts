@@ -7,8 +7,9 @@ import type {
   WrittenScope,
   WrittenVirtualService,
 } from "../../components/simulator";
+import { hasLabels } from "../diff/istio-objects";
 import { keyOf, type KubernetesObject, type Side } from "../side";
-import { gatewayPods, isWithin, type GatewayPod, type Labels } from "./gateway-pods";
+import { gatewayPods, workloadOf, type GatewayPod, type Labels } from "./gateway-pods";
 import { meshSettings, textAt, textsAt, valueAt, type MeshSettings } from "./mesh-settings";
 import { DecidingObjects } from "./deciding-objects";
 
@@ -21,6 +22,9 @@ export interface DecidingProxy {
   readonly notLookedAt: readonly string[];
 }
 
+/** Note of a side that does not show the settings of the mesh. */
+export const MESH_DEFAULTS = "MeshConfig: Istio's defaults count";
+
 /**
  * Those of every gateway, then those of the sidecars where a VirtualService is for them. `other`: the side that is compared; what
  * its rules tell apart are sidecars here, too.
@@ -28,11 +32,7 @@ export interface DecidingProxy {
 export function proxiesOf(side: Side, other: Side = side): DecidingProxy[] {
   const objects = new DecidingObjects(side, other);
   const mesh = meshSettings(side);
-  const named = [
-    ...side.notShown,
-    ...(mesh.shown ? [] : ["MeshConfig: Istio's defaults count"]),
-    ...objects.ofGatewayApi(),
-  ];
+  const named = [...side.notShown, ...(mesh.shown ? [] : [MESH_DEFAULTS]), ...objects.ofGatewayApi()];
   return [
     ...gatewayPods(objects).map((pod) => gatewayProxy(pod, objects, mesh, named)),
     ...callers([...objects.virtualServices, ...new DecidingObjects(other).virtualServices]).map(
@@ -60,7 +60,7 @@ function gatewayProxy(
   const filters = objects.envoyFilters.filter(
     (one) =>
       [namespace, mesh.rootNamespace].includes(one.metadata.namespace ?? "default") &&
-      isWithin(textsAt(one, "spec", "workloadSelector", "labels"), labels),
+      hasLabels(labels, textsAt(one, "spec", "workloadSelector", "labels")),
   );
   const jwtRules = objects.authentications
     .filter(isFor)
@@ -101,7 +101,7 @@ function inScope(
     [pod.namespace, pod.root].includes(own) &&
     !targetRef &&
     !targetRefs?.length &&
-    isWithin(selector?.matchLabels ?? {}, pod.labels)
+    hasLabels(pod.labels, selector?.matchLabels ?? {})
   );
 }
 
@@ -170,10 +170,8 @@ export function proxyPairs(before: Side, after: Side): ProxyPair[] {
   const missing = (from: readonly DecidingProxy[], other: readonly DecidingProxy[]): DecidingProxy[] =>
     from.filter(({ name }) => name.startsWith("gateway") && !other.some((one) => one.name === name));
   const [gone, come] = [missing(old, next), missing(next, old)];
-  // Where the pods of the one are still there, a Gateway was given to others.
-  const stays = gone.some(({ name }) =>
-    gatewayPods(new DecidingObjects(after)).some((pod) => pod.name === name),
-  );
+  // A workload that is still there is no other's former self: its Gateway was given to others.
+  const stays = gone.some(({ name }) => after.objects.flatMap(workloadOf).some((pod) => pod.name === name));
   const renamed = gone.length === 1 && come.length === 1 && !stays ? gone[0] : undefined;
   return [
     ...next.map((one): ProxyPair => ({

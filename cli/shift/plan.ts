@@ -2,7 +2,7 @@
 import { planShift, stepsTo, type StepPlan } from "../../components/evidence";
 import { stepsWithin, writtenMaxStep } from "../../components/traffic/route-risks";
 import { percentByWeight } from "../../components/traffic/weights";
-import type { KubernetesObject } from "../side";
+import { qualifiedName, type KubernetesObject } from "../side";
 import { SourceError } from "../sources/source-error";
 import { ofKind } from "../diff/istio-objects";
 import { podsBehind } from "../diff/pods";
@@ -99,8 +99,9 @@ interface Rule {
 
 /** The last rule that names the version: those before it are for some requests only. */
 function ruleOf(objects: readonly KubernetesObject[], { version, virtualService }: ShiftOptions): Rule {
-  const all = ofKind(objects, "VirtualService").flatMap(({ metadata, spec }): Rule[] => {
-    const { namespace = "", name, annotations } = metadata;
+  const all = ofKind(objects, "VirtualService").flatMap((object): Rule[] => {
+    const { metadata, spec } = object;
+    const { namespace = "", annotations } = metadata;
     const rules = (spec.http ?? []).filter(({ route }) =>
       route?.some(({ destination }) => destination.subset === version),
     );
@@ -109,7 +110,7 @@ function ruleOf(objects: readonly KubernetesObject[], { version, virtualService 
     const percents = percentByWeight(rule.route);
     return [
       {
-        virtualService: `${namespace}/${name}`,
+        virtualService: qualifiedName(object),
         namespace,
         rule: rule.name ?? "",
         maxStep: writtenMaxStep(annotations),

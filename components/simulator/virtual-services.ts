@@ -115,13 +115,13 @@ function inFull(
 }
 
 /** A short name is a service in the namespace of the rule (Istio: ResolveShortnameToFQDN). */
-function fullHost(name: string, namespace: string): string {
+export function fullHost(name: string, namespace: string): string {
   const whole = name.includes(".") || name === "*" || name === "" || isIP(name) !== 0 || namespace === "";
   return whole ? name : `${name}.${namespace}.svc.cluster.local`;
 }
 
 /** Istio: resolveGatewayName, with its older form `name.namespace.svc.cluster.local`. */
-function fullGatewayName(name: string, namespace: string): string {
+export function fullGatewayName(name: string, namespace: string): string {
   if (name === "mesh" || namespace === "") return name;
   if (name.startsWith("./")) return namespace + name.slice(1);
   if (name.includes("/")) return name;

@@ -184,6 +184,28 @@ describe("gateways", () => {
     ]);
   });
 
+  it("are not paired where a Gateway is given to other pods, and those of before are still there", () => {
+    const pods = [
+      pod({ istio: "ingressgateway" }, { name: "ingress", namespace: "istio-ingress" }),
+      pod({ istio: "internal" }, { name: "internal", namespace: "istio-ingress" }),
+    ];
+    const [before, after] = [SELECTOR, { istio: "internal" }].map((selector) =>
+      side(gateway(selector), ...pods),
+    );
+    assert.ok(before && after);
+    assert.deepEqual(
+      proxyPairs(before, after).map((pair) => [
+        pair.name,
+        pair.before !== undefined,
+        pair.after !== undefined,
+      ]),
+      [
+        ["gateway istio-ingress/internal", false, true],
+        ["gateway istio-ingress/ingress", true, false],
+      ],
+    );
+  });
+
   it("are the same where their pods get another label", () => {
     const [before, after] = [
       side(gateway(), pod(SELECTOR, { name: "old", namespace: "a" })),

@@ -1,5 +1,5 @@
 /** ServiceEntries and Sidecars: what pods see of others. */
-import { fullHost, isSeen, serviceOf } from "../hosts";
+import { fullHost, isExported, serviceOf } from "../hosts";
 import type { Rule } from "../rule";
 import { ROOT_NAMESPACE } from "./authentication";
 
@@ -47,8 +47,8 @@ export const OUTSIDE_RULES: readonly Rule[] = [
               before.host === one.host &&
               before.number === one.number &&
               before.protocol !== one.protocol &&
-              (isSeen(before.spec.exportTo, before.namespace, one.namespace) ||
-                isSeen(one.spec.exportTo, one.namespace, before.namespace)),
+              (isExported(before.spec.exportTo ?? [], before.namespace, one.namespace) ||
+                isExported(one.spec.exportTo ?? [], one.namespace, before.namespace)),
           );
         if (other)
           yield {
