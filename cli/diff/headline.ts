@@ -15,7 +15,7 @@ export function headline(report: Omit<Report, "headline">): string {
 
 /** Where requests go, or else what changes about them. */
 function subject({ rules, settings, requests, objects }: Omit<Report, "headline">): string {
-  const [first, ...others] = [...rules].sort((a, b) => weight(b) - weight(a));
+  const [first, ...others] = [...rules].reverse().sort((a, b) => WEIGHTS[b.kind] - WEIGHTS[a.kind]);
   if (first) {
     const several = new Set(rules.map(({ virtualService }) => virtualService)).size > 1;
     const own = changeWords(first);
@@ -38,10 +38,8 @@ function subject({ rules, settings, requests, objects }: Omit<Report, "headline"
   return objects.length > 0 ? "no rule or policy changes" : "nothing changes for requests";
 }
 
-/** What most requests meet comes first: the split of a rule, and of several the one with the fewest conditions. */
-const weight = ({ kind, match }: RuleChange): number =>
-  (kind === "changed" ? 4 : kind === "moved" ? 0 : 2) +
-  (match === "all requests" ? 1.5 : /[,~]|header|query|host/.test(match) ? 0 : 1);
+/** A rule that is there on both sides comes first; of several the last, which takes what those before it leave. */
+const WEIGHTS = { changed: 3, added: 2, removed: 1, moved: 0 } as const;
 
 function changeWords({ kind, rule, match, before, after, renamedFrom, unreachable }: RuleChange): string {
   const named = `rule ${rule} (${match})`;
