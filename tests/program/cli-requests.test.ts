@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { proxiesOf } from "../../cli/requests/proxies";
-import type { KubernetesObject, Side } from "../../cli/side";
 import {
   compile,
   type SimulatedPlan,
@@ -11,22 +10,8 @@ import {
   type WrittenVirtualService,
 } from "../../components/simulator";
 import { runProgram, STACKS, stackConfig, type Run } from "../support/program";
+import { sideOfRun } from "../support/sides";
 import { simulatedRequest } from "../support/traffic-arbitraries";
-
-/** As the sources of the command have it. */
-function sideOf({ resources }: Run): Side {
-  return {
-    title: "program",
-    notShown: [],
-    objects: resources.flatMap(({ type, inputs }): KubernetesObject[] => {
-      if (type === "kubernetes:helm.sh/v3:Release") {
-        const { name, namespace, ...spec } = inputs as { readonly name: string; readonly namespace: string };
-        return [{ apiVersion: "helm.sh/v3", kind: "Release", metadata: { name, namespace }, spec }];
-      }
-      return type.startsWith("kubernetes:") ? [inputs as unknown as KubernetesObject] : [];
-    }),
-  };
-}
 
 /** What the program means, put together by the names of its resources. */
 function meant({ resources }: Run, trustedProxies: number): SimulatedPlan {
@@ -83,7 +68,7 @@ describe("the proxies of the program's own objects", () => {
         stack === "rich" ? RICH : stackConfig(stack),
         stack === "rich" ? {} : { stack },
       );
-      const proxies = proxiesOf(sideOf(run));
+      const proxies = proxiesOf(sideOfRun(stack, run));
       assert.deepEqual(
         proxies.map(({ name, notLookedAt }) => [name, notLookedAt]),
         [["gateway istio-ingress/istio-ingressgateway", []]],

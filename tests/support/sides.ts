@@ -1,6 +1,6 @@
 /** Sides of a comparison from runs of the true program. */
 import type { KubernetesObject, Side } from "../../cli/side";
-import { runProgram, stackConfig, type Registered } from "./program";
+import { runProgram, stackConfig, type Registered, type Run } from "./program";
 
 /** A stack file's settings after an edit of `config:`. */
 export function sideOf(
@@ -14,9 +14,15 @@ export function sideOf(
 
 /** Any settings, as the program's stack has them. */
 export async function sideOfConfig(stack: string, config: Record<string, unknown>): Promise<Side> {
-  const { resources } = await runProgram(config, { stack });
-  return { title: stack, objects: resources.flatMap(objectOf), notShown: [] };
+  return sideOfRun(stack, await runProgram(config, { stack }));
 }
+
+/** The objects that a run registered. */
+export const sideOfRun = (title: string, { resources }: Run): Side => ({
+  title,
+  objects: resources.flatMap(objectOf),
+  notShown: [],
+});
 
 function objectOf({ type, inputs }: Registered): KubernetesObject[] {
   if (type === "kubernetes:helm.sh/v3:Release") {
