@@ -74,6 +74,6 @@ export async function proveCluster(
   if (other === undefined) return;
   throw new FinalError(
     `${key.kind} ${key.namespace}/${key.name} ${other}\n` +
-      "If it was made anew by hand, `pulumi up --refresh` puts back what the stack file says.",
+      "If it was made anew by hand, `pulumi up --refresh --skip-preview` puts back what the stack file says.",
   );
 }

@@ -29,7 +29,7 @@ export class LiveState {
     throw new Error(
       `${key.kind} ${key.namespace}/${key.name} ${found}\n` +
         "The state of the stack says otherwise, so an update without an edit does not put it back. Nothing was deleted. " +
-        "To put back what the stack file says: pulumi up --refresh",
+        "To put back what the stack file says: pulumi up --refresh --skip-preview",
     );
   }
 

@@ -44,14 +44,17 @@ function previewHook(
   compare: (before: unknown, after: unknown) => { readonly lines: string[]; readonly risks: string[] },
 ): pulumi.ResourceHook | undefined {
   if (!pulumi.runtime.isDryRun() || pulumi.runtime.getEngine() === undefined) return undefined;
-  const callback = ({ oldInputs, newInputs }: pulumi.ResourceHookArgs): void => {
+  const callback = async ({ oldInputs, newInputs }: pulumi.ResourceHookArgs): Promise<void> => {
     try {
       const { lines, risks } = compare(plain(oldInputs), plain(newInputs));
-      for (const line of lines) void pulumi.log.info(line, component);
-      for (const risk of risks) void pulumi.log.warn(risk, component);
+      // A preview that fails right after this hook takes no more messages.
+      await Promise.all([
+        ...lines.map((line) => pulumi.log.info(line, component)),
+        ...risks.map((risk) => pulumi.log.warn(risk, component)),
+      ]);
     } catch (error) {
       // A preview does not fail because of what it says.
-      void pulumi.log.debug(`no comparison of ${name}: ${String(error)}`, component);
+      await pulumi.log.debug(`no comparison of ${name}: ${String(error)}`, component);
     }
   };
   return new pulumi.ResourceHook(name, callback, { onDryRun: true });
