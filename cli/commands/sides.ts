@@ -112,7 +112,12 @@ async function both(
     }
   };
   const [before, after] = await Promise.all([readable(from), readable(to)]);
-  if (before && after) return { title, before, after };
+  if (before && after) {
+    const nothing = before.objects.length + after.objects.length === 0;
+    const reasons = [...new Set([...before.notShown, ...after.notShown])];
+    if (nothing && reasons.length > 0) throw new SourceError(reasons.join("\n"));
+    return { title, before, after };
+  }
   // One side alone would say that everything is made, or that everything is deleted.
   const known = before ?? after;
   const as = (name: string): Side => ({ title: name, objects: known?.objects ?? [], notShown: [] });

@@ -20,6 +20,11 @@ export function compared(object: KubernetesObject): Fields {
   return { ...own, ...(withoutMarks({ ...rest, labels, annotations }) as Fields | undefined) };
 }
 
+/** An object without its marks and what the cluster adds, as it was written. */
+export function unmarked({ metadata: { labels, annotations }, ...object }: KubernetesObject): unknown {
+  return withoutMarks({ ...except(object, "status"), labels, annotations });
+}
+
 const READABLE: Readonly<Record<string, (spec: Fields) => Fields>> = {
   VirtualService: withoutRouting,
   AuthorizationPolicy: ({ action = "ALLOW", rules, ...spec }) => ({

@@ -5,6 +5,7 @@ import type { SimulatedRequest } from "../../components/simulator";
 import { compareDerived, compareRequests } from "../requests/compare";
 import { MESH_DEFAULTS } from "../requests/proxies";
 import { keyOf, type Comparison, type KubernetesObject, type Side } from "../side";
+import { unmarked } from "./compared";
 import { headline } from "./headline";
 import { byKey, ofKind } from "./istio-objects";
 import { objectRisks } from "./object-risks";
@@ -115,7 +116,8 @@ function objectChanges(
     ...[...now].flatMap(([object, value]): ObjectChange[] => {
       const earlier = old.get(object);
       if (!earlier) return [{ operation: "create", object }];
-      return isDeepStrictEqual(earlier, value) ? [] : [{ operation: "update", object }];
+      const same = isDeepStrictEqual(unmarked(earlier), unmarked(value));
+      return same ? [] : [{ operation: "update", object }];
     }),
     ...[...old.keys()]
       .filter((object) => !now.has(object))

@@ -222,6 +222,19 @@ describe("diff", () => {
     );
   });
 
+  it("takes an object for the same that only the marks of Pulumi and of this package tell apart", () => {
+    const marked = SHOP.replace(
+      "name: shop # routes",
+      "name: shop\n  annotations: { shopzier-mesh/owner: a, pulumi.com/patchForce: b }\n  creationTimestamp: 2026-11-30T10:00:00Z",
+    );
+    assert.deepEqual(
+      edited(SHOP, {
+        "name: shop # routes": marked.slice(marked.indexOf("name: shop"), marked.indexOf("\nspec:")),
+      }).objects,
+      [],
+    );
+  });
+
   it("names routes that it does not follow", () => {
     const tcp = SHOP.replace("  http:", "  tcp: [{ route: [{ destination: { host: a } }] }]\n  http:");
     assert.deepEqual(edited(tcp, { "host: a }": "host: b }" }).notShown.slice(0, 1), [
