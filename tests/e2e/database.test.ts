@@ -102,6 +102,13 @@ describe("one PostgreSQL for both versions", function () {
     return answer as unknown as Answer;
   }
 
+  /** Waits until no pod is without its database any more: each opens its connections again for itself. */
+  const answersAgain = (): Promise<void> =>
+    until("every pod answers again", async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => ask("GET", CATEGORY)));
+      return answers.every(({ status }) => status === 200);
+    });
+
   /** Makes a category with a code of its own; by which version, and where it is then. */
   async function create(): Promise<{
     readonly version: string;
@@ -235,10 +242,7 @@ describe("one PostgreSQL for both versions", function () {
       ...["sh", "-c", "kill -QUIT 1"],
     );
     await until("the database has restarted", async () => (await crashes()) > before);
-    await until("it answers again", async () => {
-      const answers = await Promise.all(Array.from({ length: 10 }, () => ask("GET", CATEGORY)));
-      return answers.every(({ status }) => status === 200);
-    });
+    await answersAgain();
     const ready = async (): Promise<string[]> =>
       (await readyPods(NAMESPACE, "app=category")).map(({ metadata }) => metadata.name);
     await until("all pods are ready", async () => (await ready()).length === Object.keys(pods).length);
@@ -249,7 +253,7 @@ describe("one PostgreSQL for both versions", function () {
     const { code, path } = await create();
     const [pod] = await readyPods(NAMESPACE, "app=category-database");
     await kubectl("delete", "pod", pod?.metadata.name ?? "", "-n", NAMESPACE);
-    await until("it answers again", async () => (await ask("GET", path)).status === 200);
+    await answersAgain();
     assert.equal((await ask("GET", path)).json.code, code);
     const [now] = await readyPods(NAMESPACE, "app=category-database");
     assert.notEqual(now?.metadata.uid, pod?.metadata.uid);
@@ -272,7 +276,7 @@ describe("one PostgreSQL for both versions", function () {
       await follow("### Backup");
       const late = await create();
       await follow("### Restore");
-      await until("it answers again", async () => (await ask("GET", kept.path)).status === 200);
+      await answersAgain();
       for (const version of ["v1", "v2"]) {
         assert.deepEqual((await askVersion(version, "GET", list)).json, rows);
         assert.equal((await askVersion(version, "GET", late.path)).status, 404);
