@@ -6,7 +6,7 @@ import { parse } from "yaml";
 
 export const ROOT = path.resolve(__dirname, "../..");
 const load = createRequire(__filename);
-export const STACKS = ["dev", "staging", "prod", "lab"] as const;
+export const STACKS = ["dev", "staging", "prod", "lab", "kind"] as const;
 
 /** A resource that the program registered. */
 export interface Registered {
