@@ -39,8 +39,8 @@ const LONG: readonly Layer[] = [
   { name: "unused files and packages", command: ["knip"] },
 ];
 const SLOW: readonly Layer[] = [
+  // Ends with a lab that is up.
   mocha("lab", "--timeout", "30m", "tests/lab/**/*.test.ts"),
-  { name: "lab up", command: ["npm", "run", "-s", "lab", "--", "up"] },
   mocha("e2e", "--timeout", "20m", "tests/e2e/**/*.test.ts"),
 ];
 
