@@ -3,6 +3,7 @@
 import { Command } from "commander";
 import { checkCommand } from "./commands/check";
 import { commentCommand } from "./commands/comment";
+import { completionCommand } from "./commands/completion";
 import { diffCommand } from "./commands/diff";
 import { lintCommand } from "./commands/lint";
 import { planCommand } from "./commands/plan";
@@ -17,6 +18,7 @@ planCommand(program);
 lintCommand(program);
 checkCommand(program);
 commentCommand(program);
+completionCommand(program);
 
 program.parseAsync().catch((error: unknown) => {
   // Any other error is a fault of this program, of which the stack says more.
