@@ -57,6 +57,7 @@ export type { FieldMatch, FieldMatches, PathMatch, RequestMatch, ValueMatch } fr
 export type { Mirror } from "./traffic/mirror";
 export { RetryCondition, type Retries } from "./traffic/retries";
 export type { ClientKey, GlobalRateLimit, RateLimit } from "./traffic/rate-limit";
+export type { Sticky } from "./traffic/sticky";
 export * from "./traffic/route-plan";
 export type {
   DirectResponse,

@@ -1,5 +1,6 @@
 /** What a shift of a version takes before it begins: steps, requests, time and pods. */
 import { planShift, stepsTo, type StepPlan } from "../../components/evidence";
+import { plainName } from "../../components/traffic/sticky";
 import { stepsWithin, writtenMaxStep } from "../../components/traffic/route-risks";
 import { percentByWeight } from "../../components/traffic/weights";
 import { qualifiedName, type KubernetesObject } from "../side";
@@ -112,7 +113,7 @@ function ruleOf(objects: readonly KubernetesObject[], { version, virtualService 
       {
         virtualService: qualifiedName(object),
         namespace,
-        rule: rule.name ?? "",
+        rule: plainName(rule.name ?? ""),
         maxStep: writtenMaxStep(annotations),
         shares: rule.route.map(({ destination }, i) => ({
           version: destination.subset ?? destination.host,

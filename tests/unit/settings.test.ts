@@ -260,6 +260,7 @@ describe("settings: parsed values", function () {
         rules: [],
         circuitBreaker: undefined,
         globalRateLimit: undefined,
+        sticky: undefined,
         versions: {},
       },
       loadBalancer: "LEAST_REQUEST",
