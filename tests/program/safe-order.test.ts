@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
+import { diff } from "../../cli/diff/diff";
 import type { Order } from "../../cli/order/order";
 import type { Fault } from "../../cli/order/prove";
 import { edits } from "../support/edits";
-import { checkEdits, proofOf } from "../support/proofs";
+import { checkEdits, proofOf, type Proof } from "../support/proofs";
 import { RIGHT_SETTINGS } from "../../docs/wrong-settings";
 import type { Config } from "../support/generated-settings";
 
@@ -141,5 +142,80 @@ describe("the order in which `pulumi up` writes", () => {
     const { seed = 0 } = fc.readConfigureGlobal();
     const { unsaid } = await checkEdits(fc.sample(edits(["port"]), { numRuns: 8, seed }));
     assert.deepEqual(unsaid, []);
+  });
+});
+
+/** What `shopzier diff` prints of an edit that takes two. */
+const said = ({ before, after }: Proof): string[] =>
+  diff({ title: "dev", before, after })
+    .risks.filter(({ code }) => code === "W018")
+    .map(({ why, fix }) => `${why} ${fix}`);
+
+describe("an edit that one `pulumi up` cannot make", () => {
+  const HALF = { weights: { v1: 50, v2: 50 } };
+  const versions = (scale: Config): Config => ({ v1: version(scale), v2: version() });
+
+  it("is said, and made in two: fewer pods and fewer requests of a version", async () => {
+    const traffic = { weights: { v1: 20, v2: 80 } };
+    const [before, after] = [
+      settings({ versions: versions({ replicas: 4 }) }),
+      settings({ traffic, versions: versions({ replicas: 1 }) }),
+    ];
+    const proof = await proofOf(before, after);
+    assert.deepEqual(kinds(proof.faults), ["overload"]);
+    assert.deepEqual(said(proof), [
+      "v1 gets fewer pods (4 → 1) and fewer requests (50 → 20 %) in one edit: its pods change first, and for a while each gets " +
+        "4 times the requests. First change the weights, and in a second edit the number of pods.",
+    ]);
+    const between = settings({ traffic, versions: versions({ replicas: 4 }) });
+    for (const step of [await proofOf(before, between), await proofOf(between, after)])
+      assert.deepEqual([step.faults, said(step)], [[], []]);
+  });
+
+  it("is said, and made in two: the last addresses of a list", async () => {
+    const lists = { access: { allow: [{ addresses: ["192.0.2.0/24"] }] } };
+    const kept = { values: { gateway: { service: { externalTrafficPolicy: "Local" } } } };
+    const [before, after] = [settings({ security: lists }), settings()];
+    const proof = await proofOf(before, after);
+    assert.deepEqual(kinds(proof.faults), ["refused"]);
+    const [text = ""] = said(proof);
+    const step =
+      "First remove the last addresses with istio.values.gateway.service.externalTrafficPolicy: Local, then remove that value.";
+    assert.ok(text.endsWith(step), text);
+    const between = { ...settings(), istio: { ...(settings().istio as Config), ...kept } };
+    for (const one of [await proofOf(before, between), await proofOf(between, after)])
+      assert.deepEqual([one.faults, said(one)], [[], []]);
+  });
+
+  it("is said with the commands before it: from replicas to an autoscaler, and back", async () => {
+    const autoscaler = { autoscaler: { minReplicas: 4, maxReplicas: 9 } };
+    const [fixed, counted] = [
+      settings({ versions: versions({ replicas: 4 }) }),
+      settings({ versions: versions(autoscaler) }),
+    ];
+    const there = await proofOf(fixed, counted);
+    assert.deepEqual(kinds(there.faults), ["overload"]);
+    assert.match(
+      said(there).join(),
+      /First run kubectl scale deployment\/category-v1 -n category --replicas=5, so/,
+    );
+    const back = said(await proofOf(counted, fixed));
+    assert.match(
+      back.join(),
+      /First run kubectl delete hpa category-v1 -n category, then kubectl scale .* --replicas=4, then up\.$/,
+    );
+    assert.deepEqual(
+      said(await proofOf(fixed, settings({ versions: versions({ replicas: 4 }), traffic: HALF }))),
+      [],
+    );
+  });
+
+  it("is said: another port", async () => {
+    const proof = await proofOf(settings(), settings({ port: 9090 }));
+    assert.deepEqual(kinds(proof.faults), ["no cluster", "refused"]);
+    assert.match(
+      said(proof).join(),
+      /^category gets another port \(8080 → 9090\): .* First send the hosts to a second stack/,
+    );
   });
 });
