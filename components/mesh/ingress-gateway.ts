@@ -14,6 +14,7 @@ import { minimumReplicas, scaleValues, type Scale } from "../kubernetes/scale";
 import type { ClusterAccess } from "../kubernetes/cluster-access";
 import { injectionLabels, namespaceFor, namespaceName, type NamespaceArgs } from "../kubernetes/namespace";
 import { guarded } from "../kubernetes/ownership";
+import { addressesPreview } from "./addresses-preview";
 import { urlHost } from "./url-host";
 
 /** Type of the gateway's Service (Kubernetes: Service type). */
@@ -207,7 +208,7 @@ export class IngressGateway extends pulumi.ComponentResource {
           args.values,
         ),
       },
-      { parent: this, dependsOn: ready },
+      { parent: this, dependsOn: ready, hooks: addressesPreview(`${name}-release`, this) },
     );
 
     const before = { namespace: gatewayNamespace, labels: { app: RELEASE, ...LABELS } };

@@ -13,7 +13,7 @@ import { guarded } from "../kubernetes/ownership";
 import { minimumReplicas, type Autoscaler, type Scale } from "../kubernetes/scale";
 import { rolledOut } from "../readiness/rollout";
 import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
-import { beforeUpdate, workloadPreview } from "./preview";
+import { autoscalerPreview, beforeUpdate, workloadPreview } from "./preview";
 import { podLabels, servicePod, type ServiceProbes } from "./pod";
 
 /** An HTTP endpoint for Prometheus. Its port is not a port of the Service. */
@@ -139,7 +139,13 @@ export class ServiceVersion extends pulumi.ComponentResource {
       new k8s.autoscaling.v2.HorizontalPodAutoscaler(
         `${name}-autoscaler`,
         { metadata, spec },
-        { ...child, dependsOn: [deployment] },
+        {
+          ...child,
+          dependsOn: [deployment],
+          hooks: beforeUpdate(
+            autoscalerPreview(`${name}-autoscaler`, { name: serviceName, namespace }, version, this),
+          ),
+        },
       );
     }
     if (minimumReplicas(scale) > 1) {

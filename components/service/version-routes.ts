@@ -116,6 +116,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
     const barrier = wait
       ? new PropagationBarrier(`${name}-propagation`, { gateway: gateway.pods, cluster, timeoutSeconds })
       : undefined;
+    const policiesHeld = barrier?.policiesHeld(`${name}-propagation`, guards);
     const route = new VirtualService(
       `${name}-route`,
       {
@@ -127,7 +128,10 @@ export class VersionRoutes extends pulumi.ComponentResource {
       {
         parent: this,
         dependsOn: [policy, ...subsets, ...(filter ? [filter] : [])],
-        hooks: beforeUpdate(barrier?.beforeUpdate, routePreview(`${name}-route`, service, this)),
+        hooks: {
+          ...beforeUpdate(policiesHeld, barrier?.beforeUpdate, routePreview(`${name}-route`, service, this)),
+          ...(policiesHeld && { beforeCreate: [policiesHeld] }),
+        },
       },
     );
     const waited =

@@ -28,6 +28,8 @@ export interface Run {
   readonly outputs: Record<string, unknown>;
   /** Logical name → logical names of the parents in its aliases. */
   readonly formerParents: ReadonlyMap<string, readonly string[]>;
+  /** Logical name → logical names of the resources whose outputs are its inputs. */
+  readonly reads: ReadonlyMap<string, readonly string[]>;
 }
 
 /** The value of `config:` in the stack file. */
@@ -91,9 +93,10 @@ async function run(
     ),
   );
   const formerParents = new Map<string, string[]>();
+  const reads = new Map<string, Promise<string[]>>();
   const registered: (Omit<Registered, "inputs" | "dependsOn"> & { dependsOn: Promise<string[]> })[] = [];
   const outputs = await pulumi.runtime.runInPulumiStack(() => {
-    pulumi.runtime.registerStackTransformation(({ type, name, opts }) => {
+    pulumi.runtime.registerStackTransformation(({ type, name, props, opts }) => {
       if (type !== "pulumi:pulumi:Stack") {
         const { aliases = [] } = opts;
         for (const alias of Array.isArray(aliases) ? aliases : []) {
@@ -101,6 +104,7 @@ async function run(
           if (pulumi.Resource.isInstance(parent))
             formerParents.set(name, [...(formerParents.get(name) ?? []), nameOf(parent)]);
         }
+        reads.set(name, resourcesIn(props));
         const hooks = (opts as pulumi.CustomResourceOptions).hooks ?? {};
         registered.push({
           type,
@@ -128,6 +132,7 @@ async function run(
     resources: await Promise.all(resources),
     outputs: (await resolved(outputs)) as Record<string, unknown>,
     formerParents,
+    reads: new Map(await Promise.all([...reads].map(async ([name, of]) => [name, await of] as const))),
   };
 }
 
@@ -142,6 +147,17 @@ async function dependencies(of: Dependency = [], awaited = ""): Promise<string[]
   const brought = (pulumi.Output.isInstance(of) ? await resolved(of) : await of) as Dependency;
   // An unknown output never resolves in a preview.
   return brought === of ? [] : dependencies(brought, " (awaited)");
+}
+
+/** The names of the resources whose outputs are in a value. */
+async function resourcesIn(value: unknown): Promise<string[]> {
+  if (pulumi.Output.isInstance(value)) {
+    const { allResources } = value as unknown as { allResources?: () => Promise<Set<pulumi.Resource>> };
+    return [...((await allResources?.call(value)) ?? [])].map(nameOf);
+  }
+  if (typeof value !== "object" || value === null || pulumi.Resource.isInstance(value)) return [];
+  const found = await Promise.all(Object.values(value).map(resourcesIn));
+  return [...new Set(found.flat())];
 }
 
 /** Waits for every output in a value; an unknown one becomes undefined. */
