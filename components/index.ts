@@ -1,6 +1,6 @@
 export * from "./category/category-api";
 export * from "./category/category-database";
-export type { ClusterAccess } from "./kubernetes/cluster-access";
+export type { ClusterAccess } from "./kubernetes/cluster";
 export type { GatewayPods } from "./kubernetes/pods";
 export { ISTIO_CHARTS, type ChartSource, type HelmValues } from "./kubernetes/helm-chart";
 export * from "./mesh/existing-control-plane";

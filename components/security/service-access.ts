@@ -9,7 +9,7 @@ import { PeerAuthentication } from "../istio/peer-authentication";
 import { RequestAuthentication } from "../istio/request-authentication";
 import { planAuthentication, type Authentication } from "./authentication";
 import type { MutualTlsMode } from "./mutual-tls";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { located, type ClusterAccess } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
 
 export interface ServiceAccessArgs {
@@ -36,7 +36,7 @@ export interface ServiceAccessArgs {
   readonly scrapers?: readonly string[];
   /** Whether to write a NetworkPolicy too. Default true. */
   readonly networkPolicy?: boolean;
-  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -46,6 +46,7 @@ export interface ServiceAccessArgs {
  */
 export class ServiceAccess extends pulumi.ComponentResource {
   constructor(name: string, args: ServiceAccessArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     const { service, namespace } = args;
     super("shopzier-mesh:index:ServiceAccess", name, { service, namespace }, guarded(args.cluster, opts));
     const { allow, deny } = planServiceAccess(args);
