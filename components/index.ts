@@ -37,6 +37,7 @@ export * from "./observability/version-rules";
 export * from "./observability/tracing";
 export type { ServiceProbes } from "./service/pod";
 export * from "./security/service-access";
+export * from "./service/canary-service";
 export * from "./service/service-version";
 export * from "./service/version-routes";
 export * from "./service/versioned-service";

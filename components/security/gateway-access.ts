@@ -9,8 +9,8 @@ import { located, type ClusterAccess } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
 
 export interface GatewayAccessArgs {
-  /** The gateway's pods: `pods` of an IngressGateway. */
-  readonly gateway: GatewayPods;
+  /** The gateway, or its pods. */
+  readonly gateway: GatewayPods | { readonly pods: GatewayPods };
   /** Allow and deny lists. */
   readonly lists?: AccessLists & {
     /**
@@ -45,7 +45,7 @@ export class GatewayAccess extends pulumi.ComponentResource {
 
   constructor(name: string, args: GatewayAccessArgs, opts?: pulumi.ComponentResourceOptions) {
     args = located(args, opts);
-    const { namespace, labels } = args.gateway;
+    const { namespace, labels } = "pods" in args.gateway ? args.gateway.pods : args.gateway;
     super("shopzier-mesh:index:GatewayAccess", name, { namespace }, guarded(args.cluster, opts));
     const selector = { matchLabels: labels };
     const access: AuthorizationPolicy[] = [];

@@ -12,6 +12,11 @@ import type { MutualTlsMode } from "./mutual-tls";
 import { located, type ClusterAccess } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
 
+/** What calls by one identity, such as an IngressGateway. */
+export interface Identified {
+  readonly identity: ServiceIdentity;
+}
+
 export interface ServiceAccessArgs {
   /** Value of the label `app` on the service's pods, and name of the policies. */
   readonly service: string;
@@ -19,8 +24,8 @@ export interface ServiceAccessArgs {
   readonly namespace: pulumi.Input<string>;
   /** Port of the service's containers. */
   readonly port: number;
-  /** Identities that may request `paths`, such as `identity` of the gateway. */
-  readonly from: readonly ServiceIdentity[];
+  /** Gateways and identities that may request `paths`. */
+  readonly from: readonly (ServiceIdentity | Identified)[];
   /** Default: every path. It is also the default of the entries of `services`. */
   readonly paths?: readonly RoutedPath[];
   /** Other services of the mesh that are allowed or denied. Default: none is allowed. */
@@ -49,7 +54,8 @@ export class ServiceAccess extends pulumi.ComponentResource {
     args = located(args, opts);
     const { service, namespace } = args;
     super("shopzier-mesh:index:ServiceAccess", name, { service, namespace }, guarded(args.cluster, opts));
-    const { allow, deny } = planServiceAccess(args);
+    const from = args.from.map((caller) => ("identity" in caller ? caller.identity : caller));
+    const { allow, deny } = planServiceAccess({ ...args, from });
     const metadata = { name: service, namespace };
     new AuthorizationPolicy(`${name}-allow`, { metadata, spec: allow }, { parent: this });
     if (deny) {
@@ -68,7 +74,7 @@ export class ServiceAccess extends pulumi.ComponentResource {
       );
     }
     if (args.authentication) {
-      const plan = planAuthentication(args.authentication, selector, args.from);
+      const plan = planAuthentication(args.authentication, selector, from);
       const tokens = new RequestAuthentication(
         `${name}-tokens`,
         { metadata, spec: plan.requestAuthentication },
@@ -84,7 +90,7 @@ export class ServiceAccess extends pulumi.ComponentResource {
     if (args.networkPolicy ?? true) {
       new k8s.networking.v1.NetworkPolicy(
         `${name}-network`,
-        { metadata, spec: serviceNetworkPolicy(args) },
+        { metadata, spec: serviceNetworkPolicy({ ...args, from }) },
         { parent: this },
       );
     }

@@ -62,7 +62,7 @@ function everyComponent(opts: pulumi.ComponentResourceOptions): void {
   new mesh.IngressGateway("secure", { version, hosts, tls, namespace: "secure" }, opts);
   const guard = new mesh.GatewayAccess(
     "guard",
-    { gateway: gateway.pods, lists: { deny: [{ paths: [{ exact: "/x" }] }] } },
+    { gateway, lists: { deny: [{ paths: [{ exact: "/x" }] }] } },
     opts,
   );
   new mesh.ExistingControlPlane("found", { namespace: "elsewhere" }, opts);
@@ -95,7 +95,7 @@ function everyComponent(opts: pulumi.ComponentResourceOptions): void {
       namespace: "category",
       hosts: ["category.example.com"],
       gateway,
-      access: { from: [gateway.identity] },
+      access: { from: [gateway] },
       database: {},
       traffic: { weights: { v1: 100 } },
     },
