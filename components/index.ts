@@ -1,6 +1,6 @@
 export * from "./category/category-api";
 export * from "./category/category-database";
-export type { ClusterAccess } from "./kubernetes/cluster-access";
+export type { ClusterAccess } from "./kubernetes/cluster";
 export type { GatewayPods } from "./kubernetes/pods";
 export { ISTIO_CHARTS, type ChartSource, type HelmValues } from "./kubernetes/helm-chart";
 export * from "./mesh/existing-control-plane";
@@ -37,6 +37,7 @@ export * from "./observability/version-rules";
 export * from "./observability/tracing";
 export type { ServiceProbes } from "./service/pod";
 export * from "./security/service-access";
+export * from "./service/canary-service";
 export * from "./service/service-version";
 export * from "./service/version-routes";
 export * from "./service/versioned-service";

@@ -169,7 +169,7 @@ function categoryArgs(
     database: c.database?.server,
     hosts: hosts(settings),
     access: {
-      from: [gateway.identity],
+      from: [gateway],
       services: security.services,
       // The Prometheus of this program is always one of the scrapers.
       scrapers: [
@@ -205,7 +205,7 @@ function gatewayGuards(
     new GatewayAccess(
       existing ? `${settings.category.namespace.name}-access` : "shop-access",
       {
-        gateway: gateway.pods,
+        gateway,
         lists: access,
         ...(shared ?? { authentication }),
         trustedProxies,

@@ -27,6 +27,7 @@ const FAST: readonly Layer[] = [
   mocha("unit", "tests/unit/**/*.test.ts"),
   { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
   mocha("program", "tests/program/**/*.test.ts"),
+  { name: "public API", command: ["node", "-r", "./tests/register.cjs", "docs/api-report.ts"] },
   // TypeScript 7: a quarter of the time of the one before, whose API ESLint and ts-node need. Threads check more than once.
   {
     name: "types",

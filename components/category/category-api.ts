@@ -11,6 +11,7 @@ import type { Shares } from "../traffic/weights";
 import { CategoryDatabase, type CategoryDatabaseArgs } from "./category-database";
 import { CATEGORY_METRICS, CATEGORY_PATHS } from "./category-paths";
 import { isCreated, namespaceName, sidecarLabels } from "../kubernetes/namespace";
+import { located } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
 
 export { CATEGORY_PATHS } from "./category-paths";
@@ -85,6 +86,7 @@ export class CategoryApi extends pulumi.ComponentResource {
   readonly versions: pulumi.Output<string[]>;
 
   constructor(name: string, args: CategoryApiArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     const { cluster, gateway, guards, traffic } = args;
     const versions = Object.entries(args.versions);
     // A preview prints all inputs of a component that changes, so these do not repeat what the objects contain. A component

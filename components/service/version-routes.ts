@@ -12,6 +12,7 @@ import { planRoutes, type RoutedPath, type RoutedService, type Traffic } from ".
 import type { Shares } from "../traffic/weights";
 import { PropagationBarrier } from "../readiness/propagation-barrier";
 import { stepAnnotations } from "../traffic/route-risks";
+import { located } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
 import { beforeUpdate, routePreview } from "./preview";
 
@@ -54,7 +55,7 @@ export interface VersionRoutesArgs {
   readonly propagation?: Propagation;
   /** The access policies of the gateway. `pulumi up` waits until the gateway pods have them too. Default: none. */
   readonly guards?: readonly GatewayAccess[];
-  /** The cluster of the gateway pods. Default: that of the ambient kubeconfig. */
+  /** The cluster of the gateway pods. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -73,6 +74,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
   readonly routed: pulumi.Output<pulumi.Resource>;
 
   constructor(name: string, args: VersionRoutesArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     const { cluster, guards = [], gateway, service, traffic } = args;
     // A preview prints all inputs of a component that changes, so these do not repeat what the objects contain.
     const inputs = { ...traffic, weights: undefined, rules: traffic.rules?.map((rule) => rule.name) };
