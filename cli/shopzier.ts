@@ -7,6 +7,7 @@ import { completionCommand } from "./commands/completion";
 import { diffCommand } from "./commands/diff";
 import { lintCommand } from "./commands/lint";
 import { planCommand } from "./commands/plan";
+import { watchCommand } from "./commands/watch";
 import { SourceError } from "./sources/source-error";
 
 const program = new Command("shopzier")
@@ -15,6 +16,7 @@ const program = new Command("shopzier")
   .showHelpAfterError("(shopzier --help lists what there is)");
 diffCommand(program);
 planCommand(program);
+watchCommand(program);
 lintCommand(program);
 checkCommand(program);
 commentCommand(program);
