@@ -6,6 +6,7 @@ import { commentCommand } from "./commands/comment";
 import { diffCommand } from "./commands/diff";
 import { lintCommand } from "./commands/lint";
 import { planCommand } from "./commands/plan";
+import { rollbackCommand } from "./commands/rollback";
 import { SourceError } from "./sources/source-error";
 
 const program = new Command("shopzier")
@@ -14,6 +15,7 @@ const program = new Command("shopzier")
   .showHelpAfterError("(shopzier --help lists what there is)");
 diffCommand(program);
 planCommand(program);
+rollbackCommand(program);
 lintCommand(program);
 checkCommand(program);
 commentCommand(program);
