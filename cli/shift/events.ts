@@ -48,6 +48,8 @@ export interface Measured extends Tally {
 
 export interface CountsEvent extends At {
   readonly event: "counts";
+  readonly version: string;
+  readonly baseline: string | null;
   readonly share: number;
   /** As every gateway has it. */
   readonly shares: Shares;
@@ -58,9 +60,9 @@ export interface CountsEvent extends At {
   readonly left: number | null;
 }
 
-/** There are no counts, or not all. */
+/** There are no counts, or not all; or another update is waited for. */
 export interface UnclearEvent extends At {
-  readonly event: "unclear";
+  readonly event: "unclear" | "waits";
   readonly words: string;
 }
 

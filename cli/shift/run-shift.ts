@@ -156,8 +156,11 @@ class Watch {
         { ...step, worse, good },
       ]),
     );
+    const { baseline } = this.evidence.settings;
     await world.tell({
       event: "counts",
+      version: this.version,
+      baseline: baseline !== undefined && (shares[baseline] ?? 0) > 0 ? baseline : null,
       share: shares[this.version] ?? 0,
       ...{ shares, criteria, verdict: verdict.verdict, words: verdict.words },
       left: verdict.verdict === "inconclusive" ? (verdict.forecast?.seconds ?? null) : 0,
