@@ -7,6 +7,8 @@ import { diffCommand } from "./commands/diff";
 import { lintCommand } from "./commands/lint";
 import { planCommand } from "./commands/plan";
 import { rollbackCommand } from "./commands/rollback";
+import { watchCommand } from "./commands/watch";
+import { shiftCommand } from "./commands/shift";
 import { SourceError } from "./sources/source-error";
 
 const program = new Command("shopzier")
@@ -15,7 +17,9 @@ const program = new Command("shopzier")
   .showHelpAfterError("(shopzier --help lists what there is)");
 diffCommand(program);
 planCommand(program);
+shiftCommand(program);
 rollbackCommand(program);
+watchCommand(program);
 lintCommand(program);
 checkCommand(program);
 commentCommand(program);

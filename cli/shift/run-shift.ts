@@ -24,7 +24,8 @@ export interface World {
   write(weights: Weights): Promise<void>;
   /** Sets the route at once, if it can be without a conflict; `up` follows in any case. */
   setRoute(weights: Weights): Promise<void>;
-  up(): Promise<UpEnd>;
+  /** Of the whole stack; on the way back of the routes alone. */
+  up(what: "all" | "routes"): Promise<UpEnd>;
   /** Until there may be new counts, or somebody wishes something. */
   pause(): Promise<void>;
   wish(): Wish;
@@ -62,7 +63,7 @@ export async function runShift(world: World, run: ShiftRun): Promise<EndEvent["o
     await world.write(weights);
     if (way === "back") await world.setRoute(weights);
     const started = world.now();
-    const end = await world.up();
+    const end = await world.up(way === "on" ? "all" : "routes");
     const seconds = world.now() - started;
     const words = end.ok ? "" : end.words;
     await world.tell({ event: "up", share: shareOf(weights), seconds, ok: end.ok, words });

@@ -1,7 +1,7 @@
 /** The report of a shift as Markdown, and as one page with plots that needs nothing else. Pure. */
 import { duration } from "../../components/evidence/verdict-words";
 import { number } from "../diff/words";
-import type { CountsEvent, EndEvent, ShiftEvent } from "./events";
+import type { CountsEvent, EndEvent, ShiftEvent, UpEvent } from "./events";
 import { eventWords } from "./event-words";
 
 const seconds = ({ at }: ShiftEvent): number => Date.parse(at) / 1000;
@@ -28,7 +28,7 @@ interface Summary {
 
 function summary(events: readonly ShiftEvent[]): Summary {
   const begin = events.find((event) => event.event === "begin");
-  const end = events.findLast((event): event is EndEvent => event.event === "end");
+  const end = events.filter((event): event is EndEvent => event.event === "end").at(-1);
   const version = begin?.version ?? "";
   const outcome = { arrived: "arrived at", "went back": "went back to", held: "is held at" };
   const title = end
@@ -115,7 +115,7 @@ function plots(events: readonly ShiftEvent[]): Plot[] {
   const after = (event: ShiftEvent): number => seconds(event) - seconds(first);
   const end = Math.max(1, after(last));
   const counts = events.filter(isCounts);
-  const ups = events.filter((event) => event.event === "up" && event.ok);
+  const ups = events.filter((event): event is UpEvent => event.event === "up" && event.ok);
   const levels = [[0, begin.from] as const, ...ups.map((event) => [after(event), event.share] as const)];
   const steps = levels.flatMap(([at, share], i): (readonly [number, number])[] => [
     [at, share],

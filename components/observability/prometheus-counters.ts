@@ -89,7 +89,8 @@ export class PrometheusCounters implements CounterSource {
   }
 
   /**
-   * Readings of the last `seconds`, from the oldest, one each `step` seconds. `shares` were in force all the time.
+   * Readings of the last `seconds`, from the oldest, one each `step` seconds. `shares` were in force all the time, so that {@link read} goes on
+   * from there.
    */
   history(
     shares: Shares,
@@ -98,6 +99,7 @@ export class PrometheusCounters implements CounterSource {
   ): Promise<{ readonly readings: readonly Reading[]; readonly unclear: readonly string[] }> {
     return answered({ readings: [], unclear: [] }, async () => {
       const now = await this.api.now(signal);
+      this.inForce = { shares, since: now - seconds };
       const samples = await this.samples(seconds, signal);
       const count = Math.floor(seconds / step);
       const readings = Array.from({ length: count }, (_, i) => {

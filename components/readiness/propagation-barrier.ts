@@ -23,6 +23,7 @@ import {
   routeConfigsOf,
   routedClusters,
   routeLag,
+  ROUTES_QUESTION,
   routesQuestion,
   specFor,
   type RouteConfigDump,
@@ -46,8 +47,6 @@ export interface PropagationBarrierArgs {
   /** The update fails after this time. Default {@link PROPAGATION_TIMEOUT_SECONDS}. */
   readonly timeoutSeconds?: number;
 }
-
-const ROUTES = "config_dump?resource=dynamic_route_configs";
 
 /** Wait before the second question to Envoy. */
 const POLL_MS = 50;
@@ -145,7 +144,7 @@ export class PropagationBarrier {
         ]);
         const issuers = tokens.length > 0 ? await this.live.issuers() : undefined;
         await this.everyGateway(AFTER, async (proxies, pod, signal) => {
-          const routes = await proxies.admin<RouteConfigDump>(pod, ROUTES, signal);
+          const routes = await proxies.admin<RouteConfigDump>(pod, ROUTES_QUESTION, signal);
           const lags = [
             routeLag(routes, metadata, expected),
             patches && patchesLag(routes, metadata, patches.mark),

@@ -205,8 +205,9 @@ describe("a Prometheus", () => {
     const prometheus = await StandInPrometheus.open();
     const api = await PrometheusApi.connect({ address: `${prometheus.url}/`, token: "secret" });
     assert.equal(await api.now(), prometheus.now);
-    assert.equal(prometheus.asked[0].headers.authorization, "Bearer secret");
-    assert.match(prometheus.asked[0].url, /^\/api\/v1\/query\?query=time/);
+    const [asked] = prometheus.asked;
+    assert.equal(asked?.headers.authorization, "Bearer secret");
+    assert.match(asked?.url ?? "", /^\/api\/v1\/query\?query=time/);
     prometheus.close();
     const refused = PrometheusApi.connect({ address: "http://prometheus.example.com", token: "secret" });
     await assert.rejects(
