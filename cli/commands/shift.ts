@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { Option, type Command } from "commander";
+import type { Criterion } from "../../components/evidence";
 import { writtenMaxStep } from "../../components/traffic/route-risks";
 import { effectiveShares } from "../../components/traffic/weights";
 import type { EndEvent, Untimed } from "../shift/events";
@@ -31,6 +32,8 @@ interface Options extends Omit<RouteOptions, "declared" | "route"> {
   readonly stack?: string;
   readonly virtualService?: string;
   readonly to: number;
+  readonly availability?: number;
+  readonly latency?: number;
   readonly stepLimit?: number;
   readonly json?: true;
   readonly report?: readonly string[];
@@ -53,6 +56,18 @@ export const shiftCommand = (program: Command): Command =>
     .addOption(new Option("--stack <name>", "of the Pulumi program"))
     .addOption(new Option("--virtual-service <name>", "namespace/name, where several have versions"))
     .addOption(new Option("-C, --cwd <folder>", "of the Pulumi program").default("."))
+    .addOption(
+      new Option(
+        "--availability <percent>",
+        "of the requests that succeed (default: as of the alerts)",
+      ).argParser(percent),
+    )
+    .addOption(
+      new Option(
+        "--latency <percent>",
+        "of the requests that are fast (default: as of the alerts)",
+      ).argParser(percent),
+    )
     .addOption(
       new Option(
         "--step-limit <seconds>",
@@ -122,7 +137,7 @@ interface Parts {
 /** What a shift starts from, and what it touches. */
 async function prepared(
   version: string,
-  { to, stepLimit }: Options,
+  { to, stepLimit, availability, latency }: Options,
   { site, connection, wishes, tell }: Parts,
 ): Promise<{ readonly world: World; readonly run: ShiftRun }> {
   const routes = await connect(site);
@@ -150,7 +165,7 @@ async function prepared(
     .map(([other]) => other);
   const settings = {
     candidates: [version],
-    criteria: connection.criteria,
+    criteria: withObjectives(connection.criteria, { errors: availability, latency }),
     ...(baseline !== undefined && { baseline }),
   };
   await tell({
@@ -204,6 +219,19 @@ async function prepared(
     run: { ...{ mark, resumed, steps, settings }, ...(stepLimit !== undefined && { stepLimit }) },
   };
 }
+
+/** @param percents of good requests, by criterion. */
+const withObjectives = (
+  criteria: Readonly<Record<string, Criterion>>,
+  percents: Readonly<Record<string, number | undefined>>,
+): Record<string, Criterion> =>
+  Object.fromEntries(
+    Object.entries(criteria).map(([name, criterion]) => {
+      const percent = percents[name];
+      if (percent === undefined) return [name, criterion];
+      return [name, { ...criterion, objective: Number((1 - percent / 100).toPrecision(6)) }];
+    }),
+  );
 
 /** How often a cluster that does not answer is asked again. */
 const ATTEMPTS = 15;
