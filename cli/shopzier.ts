@@ -7,7 +7,9 @@ import { completionCommand } from "./commands/completion";
 import { diffCommand } from "./commands/diff";
 import { lintCommand } from "./commands/lint";
 import { planCommand } from "./commands/plan";
+import { rollbackCommand } from "./commands/rollback";
 import { watchCommand } from "./commands/watch";
+import { shiftCommand } from "./commands/shift";
 import { SourceError } from "./sources/source-error";
 
 const program = new Command("shopzier")
@@ -16,6 +18,8 @@ const program = new Command("shopzier")
   .showHelpAfterError("(shopzier --help lists what there is)");
 diffCommand(program);
 planCommand(program);
+shiftCommand(program);
+rollbackCommand(program);
 watchCommand(program);
 lintCommand(program);
 checkCommand(program);

@@ -62,7 +62,7 @@ export function plannedShift(objects: readonly KubernetesObject[], options: Shif
       candidates: [version],
       criteria: { errors: { objective: 1 - availability / 100 }, latency: { objective: 1 - latency / 100 } },
     },
-    { steps: within(stepsTo(to, from), from, maxStep), rate, ...(detect !== undefined && { detect }) },
+    { steps: shiftSteps(to, from, maxStep), rate, ...(detect !== undefined && { detect }) },
   );
   const pods = podsBehind(objects);
   const behind = (one: Share): number | undefined => pods(one.destination, namespace)?.count;
@@ -145,9 +145,10 @@ function ruleOf(objects: readonly KubernetesObject[], { version, virtualService 
   return found;
 }
 
-/** Steps with others between, so that none is larger than allowed. */
-function within(steps: readonly number[], from: number, maxStep: number | undefined): number[] {
-  if (maxStep === undefined || maxStep <= 0) return [...steps];
+/** The usual steps, with others between, so that none is larger than allowed. */
+export function shiftSteps(to: number, from: number, maxStep: number | undefined): number[] {
+  const steps = stepsTo(to, from);
+  if (maxStep === undefined || maxStep <= 0) return steps;
   return steps.flatMap((step, i) => {
     const last = i === 0 ? from : (steps[i - 1] ?? from);
     const parts = stepsWithin(last, step, maxStep);
