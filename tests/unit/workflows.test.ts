@@ -51,7 +51,7 @@ const writes = (permissions: Permissions | undefined): string[] =>
 
 describe("workflows", () => {
   it("are those that the documentation names", () => {
-    assert.deepEqual([...workflows.keys()].sort(), ["ci", "comment", "deploy", "preview"]);
+    assert.deepEqual([...workflows.keys()].sort(), ["ci", "comment", "deploy", "preview", "site"]);
     assert.ok(steps.length > 20);
   });
 
@@ -78,7 +78,7 @@ describe("workflows", () => {
     }
   });
 
-  it("have the least rights: comments alone may be written, by one job", () => {
+  it("have the least rights: one job may write comments, one the site", () => {
     for (const [name, { permissions }] of workflows) {
       assert.ok(permissions, name);
       assert.deepEqual(writes(permissions), [], name);
@@ -86,7 +86,10 @@ describe("workflows", () => {
     const writing = jobs.filter(({ job }) => writes(job.permissions).length > 0);
     assert.deepEqual(
       writing.map(({ name, job }) => [name, job.permissions]),
-      [["comment: comment", { actions: "read", contents: "read", "pull-requests": "write" }]],
+      [
+        ["comment: comment", { actions: "read", contents: "read", "pull-requests": "write" }],
+        ["site: deploy", { pages: "write", "id-token": "write" }],
+      ],
     );
   });
 
@@ -101,6 +104,15 @@ describe("workflows", () => {
       ["${{ github.event.repository.default_branch }}"],
     );
     assert.ok(!JSON.stringify(job.steps).includes("workflow_run.head"));
+  });
+
+  it("deploy the site of the main branch alone, and build that of a pull request by the same command", () => {
+    const { deploy, build } = workflow("site").jobs;
+    assert.equal(deploy?.if, "github.ref == 'refs/heads/main'");
+    const built = [build, workflow("ci").jobs.site].map((job) =>
+      job?.steps.map(({ run }) => run ?? "").join(),
+    );
+    for (const commands of built) assert.match(commands ?? "", /npm run docs:site/);
   });
 
   it("put no text of others into a shell", () => {
