@@ -42,6 +42,11 @@ describe("the README and the guide", () => {
     );
     assert.ok(preview.split("\n").length <= 60, preview);
     assert.match(preview, /^\s*category: v1 80 → 70 %, v2 20 → 30 %$/m);
+    const diff = await execa("bash", ["-euc", commands("README.md", "## In a pull request")], { cwd: ROOT });
+    assert.ok(
+      readFileSync(path.join(ROOT, "README.md"), "utf8").includes(diff.stdout.split("\n")[0] ?? ""),
+      diff.stdout,
+    );
     const client = await Client.open();
     assertSplit(await client.sample(1000), { v1: 70, v2: 30 });
     await client.close();

@@ -1,9 +1,10 @@
 import { buildSync } from "esbuild";
 import { execa } from "execa";
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { commands } from "../support/documents";
 
 const ROOT = path.resolve(__dirname, "../..");
 const SHOP = path.join(__dirname, "cli/shop.yaml");
@@ -50,6 +51,14 @@ describe("the command shopzier", function () {
     assert.match(broken.stderr, /^standard input, document 1 \(line \d+\): is not YAML/);
     assert.match(nothing.stderr, /^Nothing to compare\.\n {2}shopzier diff before\.yaml after\.yaml/);
     for (const { stderr } of [broken, nothing]) assert.doesNotMatch(stderr, /^ +at /m);
+  });
+
+  it("plans a shift by the command of the guide, which shows what it says", async () => {
+    const guide = readFileSync(path.join(ROOT, "docs/evidence.md"), "utf8");
+    copyFileSync(SHOP, path.join(folder, "shop.yaml"));
+    const script = `npx() { shift; node ${bundle} "$@"; }\n${commands("docs/evidence.md", "## How long it takes")}`;
+    const { stdout } = await execa("bash", ["-euc", script], { cwd: folder });
+    assert.ok(guide.includes(`\`\`\`text\n${stdout}\n\`\`\``), stdout);
   });
 
   it("decides the requests of a file before and after, and writes where it is told", async () => {
