@@ -115,8 +115,7 @@ export class Browser {
     const size = { width, height: 800, deviceScaleFactor: 1, mobile: false };
     await this.send("Emulation.setDeviceMetricsOverride", size, sessionId);
     await this.send("Page.navigate", { url }, sessionId);
-    const drawn =
-      "location.href !== 'about:blank' && document.readyState === 'complete' && document.body.childElementCount > 0";
+    const drawn = "location.href !== 'about:blank' && document.readyState === 'complete'";
     await until("the page is drawn", () => page.evaluate<boolean>(drawn));
     return page;
   }
