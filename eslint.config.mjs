@@ -3,7 +3,7 @@ import prettier from "eslint-config-prettier";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["**/dist/**", "**/node_modules/**", ".lab/**"] },
+  { ignores: ["**/dist/**", "**/node_modules/**", ".lab/**", "docs/site/.vitepress/.temp/**"] },
   js.configs.recommended,
   {
     files: ["**/*.{ts,cts}"],

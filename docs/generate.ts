@@ -155,6 +155,8 @@ config:
 
 The canary shift is one number:
 
+<!-- not run by a test -->
+
 \`\`\`sh
 pulumi config set --path 'shopzier:traffic.weights.v2' 20
 pulumi up

@@ -261,21 +261,18 @@ describe("one PostgreSQL for both versions", function () {
 
   it("is dumped and restored by the commands of its README", async () => {
     const folder = mkdtempSync(path.join(tmpdir(), "database-"));
-    const follow = async (heading: string): Promise<void> => {
-      const { exitCode, all } = await execa(
-        "bash",
-        ["-euc", commands("apps/category-api/README.md", heading)],
-        { cwd: folder, env: stackEnvironment(), all: true, reject: false },
-      );
+    const follow = async (script: string): Promise<void> => {
+      const how = { cwd: folder, env: stackEnvironment(), all: true, reject: false } as const;
+      const { exitCode, all } = await execa("bash", ["-euc", script], how);
       assert.equal(exitCode, 0, all);
     };
     try {
-      const kept = await create();
+      await create();
       const list = `${CATEGORY}?count=1000`;
       const rows = (await ask("GET", list)).json;
-      await follow("### Backup");
+      await follow(commands("apps/category-api/README.md", "### Backup"));
       const late = await create();
-      await follow("### Restore");
+      await follow(commands("apps/category-api/README.md", "### Restore"));
       await answersAgain();
       for (const version of ["v1", "v2"]) {
         assert.deepEqual((await askVersion(version, "GET", list)).json, rows);

@@ -4,7 +4,7 @@ import { copyFileSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { stackEnvironment } from "../../lab/stack";
 import { commands } from "../support/documents";
-import { assertSplit, Client } from "../../lab/client";
+import { assertCount, assertSplit, Client } from "../../lab/client";
 import { must, ROOT, stackFile, until, up } from "../../lab/harness";
 import { JaegerClient, PrometheusClient } from "../../lab/prometheus";
 
@@ -42,6 +42,11 @@ describe("the README and the guide", () => {
     );
     assert.ok(preview.split("\n").length <= 60, preview);
     assert.match(preview, /^\s*category: v1 80 → 70 %, v2 20 → 30 %$/m);
+    const diff = await execa("bash", ["-euc", commands("README.md", "## In a pull request")], { cwd: ROOT });
+    assert.ok(
+      readFileSync(path.join(ROOT, "README.md"), "utf8").includes(diff.stdout.split("\n")[0] ?? ""),
+      diff.stdout,
+    );
     const client = await Client.open();
     assertSplit(await client.sample(1000), { v1: 70, v2: 30 });
     await client.close();
@@ -52,6 +57,18 @@ describe("the README and the guide", () => {
       changed.map((l) => l.trim()),
       ["v2: 30"],
     );
+  });
+
+  it("shows the split by the commands of the guide", async () => {
+    const script = commands("docs/traffic.md", "# Traffic").replace("shop.example.com", "shop.lab.internal");
+    const { stdout } = await execa("bash", ["-euc", script + commands("docs/traffic.md", "## Weights")], {
+      cwd: ROOT,
+      env: stackEnvironment(),
+    });
+    const counts = [...stdout.matchAll(/^ *(\d+) x-category-version: (v\d)\r?$/gm)];
+    const of = (version: string): number => Number(counts.find(([, , name]) => name === version)?.[1]);
+    assert.equal(of("v1") + of("v2"), 200, stdout);
+    assertCount("v2", of("v2"), 200, 30);
   });
 
   it("shows what the versions did in Prometheus and Jaeger, by the commands of the guide", async () => {

@@ -7,18 +7,69 @@ import { must, until } from "../../lab/harness";
 
 const CHROMIUM = "@sparticuz/chromium@153.0.0";
 
+interface Event {
+  readonly method?: string;
+  readonly params?: {
+    readonly type?: string;
+    readonly request?: { readonly url: string };
+    readonly entry?: { readonly level: string; readonly text: string };
+    readonly args?: readonly { readonly value?: unknown }[];
+    readonly exceptionDetails?: {
+      readonly text: string;
+      readonly exception?: { readonly description: string };
+    };
+  };
+}
+interface Message extends Event {
+  readonly id?: number;
+  readonly result?: unknown;
+  readonly sessionId?: string;
+}
+
+export class Page {
+  /** Addresses that the page has asked for. */
+  readonly requested: string[] = [];
+  /** Errors of its scripts and of what it loads. */
+  readonly errors: string[] = [];
+
+  constructor(private readonly send: <T>(method: string, params: object) => Promise<T>) {}
+
+  note({ method, params = {} }: Event): void {
+    const { request, entry, args = [], exceptionDetails: thrown } = params;
+    if (method === "Network.requestWillBeSent" && request !== undefined) this.requested.push(request.url);
+    if (method === "Log.entryAdded" && entry?.level === "error") this.errors.push(entry.text);
+    if (method === "Runtime.consoleAPICalled" && params.type === "error")
+      this.errors.push(args.map(({ value }) => String(value)).join(" "));
+    if (thrown !== undefined) this.errors.push(thrown.exception?.description ?? thrown.text);
+  }
+
+  /** What `expression` comes to, which may be a promise. */
+  async evaluate<T>(expression: string): Promise<T> {
+    const how = { expression, awaitPromise: true, returnByValue: true };
+    return (await this.send<{ result: { value: T } }>("Runtime.evaluate", how)).result.value;
+  }
+
+  /** A picture as PNG: of the window, or of the whole page. */
+  async picture(whole: boolean): Promise<Buffer> {
+    const how = { format: "png", captureBeyondViewport: whole };
+    return Buffer.from((await this.send<{ data: string }>("Page.captureScreenshot", how)).data, "base64");
+  }
+}
+
 /** A browser by the DevTools protocol, which resolves the hosts of the tests. */
 export class Browser {
   private next = 0;
   private readonly waiting = new Map<number, (result: unknown) => void>();
+  private readonly pages = new Map<string, Page>();
 
   private constructor(
     private readonly process: ChildProcess,
     private readonly socket: WebSocket,
   ) {
     socket.addEventListener("message", ({ data }) => {
-      const { id, result } = JSON.parse(String(data)) as { id?: number; result?: unknown };
+      const { id, result, sessionId, ...event } = JSON.parse(String(data)) as Message;
       if (id !== undefined) this.waiting.get(id)?.(result);
+      else if (sessionId !== undefined) this.pages.get(sessionId)?.note(event);
     });
   }
 
@@ -53,45 +104,30 @@ export class Browser {
     );
   }
 
-  /** What `expression` comes to in the page at `url`. */
-  async evaluate<T>(url: string, expression: string): Promise<T> {
-    const { targetId } = await this.send<{ targetId: string }>("Target.createTarget", { url });
+  /** The page at `url`, drawn, in a window of this width. */
+  async visit(url: string, width = 1280): Promise<Page> {
+    const { targetId } = await this.send<{ targetId: string }>("Target.createTarget", { url: "about:blank" });
     const attach = { targetId, flatten: true };
     const { sessionId } = await this.send<{ sessionId: string }>("Target.attachToTarget", attach);
-    const run = async <V>(text: string): Promise<V> => {
-      const how = { expression: text, awaitPromise: true, returnByValue: true };
-      return (await this.send<{ result: { value: V } }>("Runtime.evaluate", how, sessionId)).result.value;
-    };
-    await until("the page is there", async () => url.startsWith(await run<string>("location.origin")));
-    return run(expression);
+    const page = new Page((method, params) => this.send(method, params, sessionId));
+    this.pages.set(sessionId, page);
+    for (const domain of ["Network", "Runtime", "Log"]) await this.send(`${domain}.enable`, {}, sessionId);
+    const size = { width, height: 800, deviceScaleFactor: 1, mobile: false };
+    await this.send("Emulation.setDeviceMetricsOverride", size, sessionId);
+    await this.send("Page.navigate", { url }, sessionId);
+    const drawn = "location.href !== 'about:blank' && document.readyState === 'complete'";
+    await until("the page is drawn", () => page.evaluate<boolean>(drawn));
+    return page;
+  }
+
+  /** What `expression` comes to in the page at `url`. */
+  async evaluate<T>(url: string, expression: string): Promise<T> {
+    return (await this.visit(url)).evaluate(expression);
   }
 
   /** A picture of the page at `url`, as PNG; as high as the page is. */
   async picture(url: string, width: number): Promise<Buffer> {
-    const { targetId } = await this.send<{ targetId: string }>("Target.createTarget", {
-      url,
-      width,
-      height: 800,
-    });
-    const attach = { targetId, flatten: true };
-    const { sessionId } = await this.send<{ sessionId: string }>("Target.attachToTarget", attach);
-    const size = { width, height: 800, deviceScaleFactor: 1, mobile: false };
-    await this.send("Emulation.setDeviceMetricsOverride", size, sessionId);
-    await until("the page is drawn", async () => {
-      const expression = "document.readyState === 'complete' && document.body.childElementCount > 0";
-      const { result } = await this.send<{ result: { value: boolean } }>(
-        "Runtime.evaluate",
-        { expression },
-        sessionId,
-      );
-      return result.value;
-    });
-    const { data } = await this.send<{ data: string }>(
-      "Page.captureScreenshot",
-      { format: "png", captureBeyondViewport: true },
-      sessionId,
-    );
-    return Buffer.from(data, "base64");
+    return (await this.visit(url, width)).picture(true);
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,11 @@
 import { buildSync } from "esbuild";
 import { execa } from "execa";
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { placeInRepository } from "../../cli/sources/git-ref";
+import { commands } from "../support/documents";
 
 const ROOT = path.resolve(__dirname, "../..");
 const SHOP = path.join(__dirname, "cli/shop.yaml");
@@ -99,6 +100,14 @@ COMP_WORDS=(shopzier ${line}); COMP_CWORD=${words.length}; _shopzier; printf '%s
     const other = await shopzier(["completion", "csh"]);
     assert.equal(other.exitCode, 1);
     assert.match(other.stderr, /Allowed choices are bash, zsh, fish/);
+  });
+
+  it("plans a shift by the command of the guide, which shows what it says", async () => {
+    const guide = readFileSync(path.join(ROOT, "docs/evidence.md"), "utf8");
+    copyFileSync(SHOP, path.join(folder, "shop.yaml"));
+    const script = `npx() { shift; node ${bundle} "$@"; }\n${commands("docs/evidence.md", "## How long it takes")}`;
+    const { stdout } = await execa("bash", ["-euc", script], { cwd: folder });
+    assert.ok(guide.includes(`\`\`\`text\n${stdout}\n\`\`\``), stdout);
   });
 
   it("decides the requests of a file before and after, and writes where it is told", async () => {

@@ -36,15 +36,6 @@ describe("the plan of a shift", () => {
     assert.match(planText(plan()), /50 % .* 2 pods \(has 1\)/);
   });
 
-  it("is as the guide shows it", () => {
-    const guide = readFileSync(path.join(__dirname, "../../docs/evidence.md"), "utf8");
-    const [, shown] =
-      /npx shopzier plan v2 --to 100 --rate 200 --file shop.yaml\n```\n\n```text\n([\s\S]*?)```/.exec(
-        guide,
-      ) ?? [];
-    assert.equal(shown, planText(plan()));
-  });
-
   it("takes longer at less traffic, until a step cannot be judged", () => {
     const [much, little] = [plan({ rate: 2000 }), plan({ rate: 20 })];
     assert.ok(much.expected * 50 < little.expected);

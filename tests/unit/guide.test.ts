@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parseSettings } from "../../stacks/config/settings";
 import { wrongConfig } from "../../docs/wrong-settings";
+import { sections } from "../../docs/site/pages";
+
+const MARK = "<!-- not run by a test -->";
 
 describe("the guides", () => {
   for (const [file, count] of [
@@ -19,4 +22,30 @@ describe("the guides", () => {
       }
     });
   }
+});
+
+describe("a command of a document", () => {
+  it(`is run by a test, which takes it by commands(), or stands below ${MARK}`, () => {
+    const tests = globSync("tests/**/*.test.ts", { cwd: path.join(__dirname, "../..") })
+      .map((file) => readFileSync(path.join(__dirname, "../..", file), "utf8"))
+      .join("\n");
+    const taken = [...tests.matchAll(/\bcommands\(\s*"([^"]*)",\s*"([^"]*)"/g)].map((call) =>
+      call.slice(1).join(" "),
+    );
+    const run = new Set<string>();
+    const wrong = sections()
+      .flatMap(({ pages }) => pages)
+      .flatMap(({ file, text }) =>
+        [...text.matchAll(/^ *```(?:sh|bash|console)$/gm)].flatMap(({ index }) => {
+          const before = `\n${text.slice(0, index)}`;
+          const heading = before.match(/^#+ .*$/gm)?.at(-1) ?? "";
+          const first = !before.slice(before.lastIndexOf(`\n${heading}\n`)).includes("```sh\n");
+          const isRun = first && taken.includes(`${file} ${heading}`);
+          if (isRun) run.add(`${file} ${heading}`);
+          return isRun === before.trimEnd().endsWith(MARK) ? [`${file}, ${heading}`] : [];
+        }),
+      );
+    assert.deepEqual(wrong, []);
+    assert.deepEqual(run, new Set(taken));
+  });
 });

@@ -51,7 +51,10 @@ const writes = (permissions: Permissions | undefined): string[] =>
 
 describe("workflows", () => {
   it("are those that the documentation names", () => {
-    assert.deepEqual([...workflows.keys()].sort(), ["ci", "comment", "deploy", "preview", "publish"]);
+    assert.deepEqual(
+      [...workflows.keys()].sort(),
+      ["ci", "comment", "deploy", "preview", "publish", "site"],
+    );
     assert.ok(steps.length > 20);
   });
 
@@ -78,7 +81,7 @@ describe("workflows", () => {
     }
   });
 
-  it("have the least rights: one job may write comments, one may say which workflow it is", () => {
+  it("have the least rights: one job may write comments, one the site, and two say which workflow they are", () => {
     for (const [name, { permissions }] of workflows) {
       assert.ok(permissions, name);
       assert.deepEqual(writes(permissions), [], name);
@@ -89,6 +92,7 @@ describe("workflows", () => {
       [
         ["comment: comment", { actions: "read", contents: "read", "pull-requests": "write" }],
         ["publish: publish", { contents: "read", "id-token": "write" }],
+        ["site: deploy", { pages: "write", "id-token": "write" }],
       ],
     );
   });
@@ -104,6 +108,15 @@ describe("workflows", () => {
       ["${{ github.event.repository.default_branch }}"],
     );
     assert.ok(!JSON.stringify(job.steps).includes("workflow_run.head"));
+  });
+
+  it("deploy the site of the main branch alone, and build that of a pull request by the same command", () => {
+    const { deploy, build } = workflow("site").jobs;
+    assert.equal(deploy?.if, "github.ref == 'refs/heads/main'");
+    const built = [build, workflow("ci").jobs.site].map((job) =>
+      job?.steps.map(({ run }) => run ?? "").join(),
+    );
+    for (const commands of built) assert.match(commands ?? "", /npm run docs:site/);
   });
 
   it("put no text of others into a shell", () => {
