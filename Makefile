@@ -1,4 +1,4 @@
-.PHONY: up down test proof bench clean
+.PHONY: up down kind kind-down test proof bench clean
 
 # The installed packages follow the lock file.
 node_modules/.package-lock.json: package-lock.json
@@ -20,6 +20,13 @@ up: $(bundle) $(command)
 
 down: node_modules/.package-lock.json
 	@npm run -s lab -- down
+
+# Needs Docker, kind, kubectl and pulumi: docs/kind.md.
+kind: $(bundle) $(command)
+	@bash kind/up.sh
+
+kind-down:
+	@bash kind/down.sh
 
 test: $(bundle) $(command)
 	@npm run -s test:all

@@ -3,9 +3,13 @@
 import { Command } from "commander";
 import { checkCommand } from "./commands/check";
 import { commentCommand } from "./commands/comment";
+import { completionCommand } from "./commands/completion";
 import { diffCommand } from "./commands/diff";
 import { lintCommand } from "./commands/lint";
 import { planCommand } from "./commands/plan";
+import { rollbackCommand } from "./commands/rollback";
+import { watchCommand } from "./commands/watch";
+import { shiftCommand } from "./commands/shift";
 import { SourceError } from "./sources/source-error";
 
 const program = new Command("shopzier")
@@ -14,9 +18,13 @@ const program = new Command("shopzier")
   .showHelpAfterError("(shopzier --help lists what there is)");
 diffCommand(program);
 planCommand(program);
+shiftCommand(program);
+rollbackCommand(program);
+watchCommand(program);
 lintCommand(program);
 checkCommand(program);
 commentCommand(program);
+completionCommand(program);
 
 program.parseAsync().catch((error: unknown) => {
   // Any other error is a fault of this program, of which the stack says more.

@@ -1,6 +1,6 @@
 export * from "./category/category-api";
 export * from "./category/category-database";
-export type { ClusterAccess } from "./kubernetes/cluster-access";
+export type { ClusterAccess } from "./kubernetes/cluster";
 export type { GatewayPods } from "./kubernetes/pods";
 export { ISTIO_CHARTS, type ChartSource, type HelmValues } from "./kubernetes/helm-chart";
 export * from "./mesh/existing-control-plane";
@@ -33,10 +33,21 @@ export * from "./observability/prometheus";
 export * from "./observability/queries";
 export * from "./observability/mesh-alerts";
 export * from "./observability/prometheus-rules";
+export { ROUTE_METRICS, type RouteMetrics } from "./observability/route-metrics";
+export {
+  criteriaOf,
+  PrometheusCounters,
+  type CountedRequests,
+  type OwnCriterion,
+} from "./observability/prometheus-counters";
+export { PrometheusApi, PrometheusError, type PrometheusAddress } from "./observability/prometheus-api";
+export type { CounterReading, CounterSource } from "./observability/request-counters";
 export * from "./observability/version-rules";
 export * from "./observability/tracing";
+export type { EvidenceGateArgs, GateOverride } from "./service/evidence-gate";
 export type { ServiceProbes } from "./service/pod";
 export * from "./security/service-access";
+export * from "./service/canary-service";
 export * from "./service/service-version";
 export * from "./service/version-routes";
 export * from "./service/versioned-service";
@@ -57,6 +68,7 @@ export type { FieldMatch, FieldMatches, PathMatch, RequestMatch, ValueMatch } fr
 export type { Mirror } from "./traffic/mirror";
 export { RetryCondition, type Retries } from "./traffic/retries";
 export type { ClientKey, GlobalRateLimit, RateLimit } from "./traffic/rate-limit";
+export type { Sticky } from "./traffic/sticky";
 export * from "./traffic/route-plan";
 export type {
   DirectResponse,

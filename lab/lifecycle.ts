@@ -1,6 +1,5 @@
 import fs from "node:fs";
 import path from "node:path";
-import Table from "cli-table3";
 import { debianMirror, installPackages } from "./apt";
 import { contentHash, hashFolder, sweepCache } from "./cache";
 import { Fault } from "./fault";
@@ -22,7 +21,7 @@ import { checkMachine } from "./requirements";
 import { stackOutputs, updateStack } from "./stack";
 import { runSteps } from "./steps";
 import { Toolchain } from "./toolchain";
-import { measureSplit } from "./traffic";
+import { measureSplit, splitSummary } from "./traffic";
 
 const requests = 1000;
 const contents = new NodeContents(path.join(folders.run, "contents.json"));
@@ -173,31 +172,9 @@ function nodeItself(toolchain: Toolchain): Content {
 }
 
 async function measure(): Promise<string> {
-  const { gatewayUrl, host, traffic } = await stackOutputs();
-  const answers = await measureSplit(gatewayUrl, host, requests);
-  const table = new Table({
-    head: ["version", "configured", "measured", "pods ready"],
-    style: { head: [], border: [] },
-  });
-  for (const version of new Set([...Object.keys(traffic), ...answers.keys()]))
-    table.push([
-      version,
-      `${traffic[version] ?? 0} %`,
-      `${(((answers.get(version) ?? 0) / requests) * 100).toFixed(1)} %`,
-      await readyPods(version),
-    ]);
-  const [newest = ""] = Object.keys(traffic).slice(-1);
-  return [
-    "",
-    `gateway: ${gatewayUrl} (host ${host})`,
-    table.toString(),
-    "Shift traffic with two lines:",
-    '  eval "$(npm run -s lab -- env)"',
-    `  pulumi config set --path 'shopzier:traffic.weights.${newest}' 30 && pulumi up --yes`,
-    "What the versions did, in Prometheus (http://localhost:9090) and Jaeger (http://localhost:16686):",
-    "  kubectl port-forward -n prometheus svc/prometheus 9090 &",
-    "  kubectl port-forward -n jaeger svc/jaeger 16686 &",
-  ].join("\n");
+  const outputs = await stackOutputs();
+  const answers = await measureSplit(outputs.gatewayUrl, outputs.host, requests);
+  return splitSummary(outputs, answers, readyPods, 'eval "$(npm run -s lab -- env)"');
 }
 
 /** Ready and wanted pods of a version, as "1/2". */

@@ -19,8 +19,11 @@ function elapsed(start: number): string {
     : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
-/** Runs steps in order and stops at the first that fails. Prints a live list in a terminal, otherwise a line per event. */
-export async function runSteps(steps: readonly Step[]): Promise<void> {
+/**
+ * Runs steps in order and stops at the first that fails. Prints a live list in a terminal, otherwise a line per event.
+ * @param quiet Milliseconds without a line after which one says, without a terminal, what still goes on. Logs of CI show then that it lives.
+ */
+export async function runSteps(steps: readonly Step[], quiet = 15_000): Promise<void> {
   const numbered = steps.map((step, index) => ({
     step,
     title: `step ${index + 1} of ${steps.length}, ${step.name}`,
@@ -44,9 +47,17 @@ export async function runSteps(steps: readonly Step[]): Promise<void> {
   }
   for (const { step, title } of numbered) {
     const start = Date.now();
+    let last = title;
     console.log(title);
+    const still = setInterval(() => {
+      console.log(`${last}, still at it, ${elapsed(start)}`);
+    }, quiet);
     await attempt(step, (text) => {
-      console.log(`${title}: ${text}, ${elapsed(start)}`);
+      last = `${title}: ${text}`;
+      console.log(`${last}, ${elapsed(start)}`);
+      still.refresh();
+    }).finally(() => {
+      clearInterval(still);
     });
     console.log(`${title}, done, ${elapsed(start)}`);
   }

@@ -1,6 +1,8 @@
+import Table from "cli-table3";
 import { Pool } from "undici";
 import { until } from "./command";
 import { Fault } from "./fault";
+import type { StackOutputs } from "./stack";
 
 const path = "/api/v1/category";
 /** Header of a response with the version that answered. */
@@ -49,4 +51,42 @@ export async function measureSplit(
   } finally {
     await gateway.destroy();
   }
+}
+
+/**
+ * The table of the measured split, and what to do next.
+ * @param answers Number of answers by version.
+ * @param readyPods Ready and wanted pods of a version, as "1/2".
+ * @param environment Shell command after which pulumi and kubectl use the stack's cluster.
+ */
+export async function splitSummary(
+  { gatewayUrl, host, traffic }: StackOutputs,
+  answers: ReadonlyMap<string, number>,
+  readyPods: (version: string) => Promise<string>,
+  environment: string,
+): Promise<string> {
+  const table = new Table({
+    head: ["version", "configured", "measured", "pods ready"],
+    style: { head: [], border: [] },
+  });
+  const all = [...answers.values()].reduce((sum, count) => sum + count, 0);
+  for (const version of new Set([...Object.keys(traffic), ...answers.keys()]))
+    table.push([
+      version,
+      `${traffic[version] ?? 0} %`,
+      `${(((answers.get(version) ?? 0) / all) * 100).toFixed(1)} %`,
+      await readyPods(version),
+    ]);
+  const [newest = ""] = Object.keys(traffic).slice(-1);
+  return [
+    "",
+    `gateway: ${gatewayUrl} (host ${host})`,
+    table.toString(),
+    "Shift traffic with two lines:",
+    `  ${environment}`,
+    `  pulumi config set --path 'shopzier:traffic.weights.${newest}' 30 && pulumi up --yes`,
+    "What the versions did, in Prometheus (http://localhost:9090) and Jaeger (http://localhost:16686):",
+    "  kubectl port-forward -n prometheus svc/prometheus 9090 &",
+    "  kubectl port-forward -n jaeger svc/jaeger 16686 &",
+  ].join("\n");
 }

@@ -27,6 +27,7 @@ const FAST: readonly Layer[] = [
   mocha("unit", "tests/unit/**/*.test.ts"),
   { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
   mocha("program", "tests/program/**/*.test.ts"),
+  { name: "public API", command: ["node", "-r", "./tests/register.cjs", "docs/api-report.ts"] },
   // TypeScript 7: a quarter of the time of the one before, whose API ESLint and ts-node need. Threads check more than once.
   {
     name: "types",
@@ -39,8 +40,8 @@ const LONG: readonly Layer[] = [
   { name: "unused files and packages", command: ["knip"] },
 ];
 const SLOW: readonly Layer[] = [
+  // Ends with a lab that is up.
   mocha("lab", "--timeout", "30m", "tests/lab/**/*.test.ts"),
-  { name: "lab up", command: ["npm", "run", "-s", "lab", "--", "up"] },
   mocha("e2e", "--timeout", "20m", "tests/e2e/**/*.test.ts"),
 ];
 

@@ -1,5 +1,6 @@
 /** How a command line names what is compared. */
 import { InvalidArgumentError, Option, type Command } from "commander";
+import { placeInRepository } from "../sources/git-ref";
 import { fromManifests } from "../sources/manifests";
 import { fromPreview } from "../sources/preview";
 import { fromProgram } from "../sources/program";
@@ -59,6 +60,12 @@ export function comparisons(
   if (ways.length > 1 && !(live && ways.length === 2 && ways.includes("manifests"))) {
     throw new SourceError(`${ways.join(" and ")} are ways of their own. Give one of them.\n${WAYS}`);
   }
+  if (!live && (options.kubeconfig !== undefined || options.context !== undefined)) {
+    throw new SourceError("--kubeconfig and --context name the cluster of --live, which is not given.");
+  }
+  if (options.install && from === undefined && to === undefined) {
+    throw new SourceError("--install is for a git ref: --from or --to, which is not given.");
+  }
   if (live && after !== undefined) {
     throw new SourceError("--live is a side: give one path of manifests, or none for the program.");
   }
@@ -90,8 +97,10 @@ async function ofPrograms(from: string, { cwd, to, stack, install }: SideOptions
   }
   const side = (ref: string | undefined, name: string): Promise<Side> =>
     fromProgram({ folder: cwd, stack: name, ...(ref !== undefined && { ref }), ...(install && { install }) });
+  // Two programs of one repository may have stacks of one name, and a pull request has a comment for each.
+  const place = await placeInRepository(cwd);
   const found: Comparison[] = [];
-  for (const title of stacks) found.push(await both(title, [from, to], (ref) => side(ref, title)));
+  for (const name of stacks) found.push(await both(place + name, [from, to], (ref) => side(ref, name)));
   return found;
 }
 

@@ -1,5 +1,6 @@
 /** Objects as they are compared: without marks, and with the parts that are hard to read as text. */
 import type { WrittenMatch } from "../../components/simulator/written-objects";
+import { isSticky, plainName, stickyWords } from "../../components/traffic/sticky";
 import { matchWords } from "./match-words";
 import { policyRuleWords, type WrittenSource } from "./policy-words";
 import { except } from "./fields";
@@ -47,11 +48,14 @@ function withoutRouting(spec: Fields): Fields {
   spec.http.filter(isObject).forEach((rule, index) => {
     // Without a name a rule is known by what it matches, as its place changes with those before it.
     const named = typeof rule.name === "string" && rule.name !== "";
-    const name = named ? (rule.name as string) : matchWords(rule.match as WrittenMatch[] | undefined);
+    const name = named
+      ? plainName(rule.name as string)
+      : matchWords(rule.match as WrittenMatch[] | undefined);
     const { route } = rule;
     const headers = Array.isArray(route) ? headersOf(route) : {};
     const body = isObject(rule.directResponse) ? rule.directResponse.body : undefined;
     const own = {
+      ...(named && isSticky(rule.name as string) && { sticky: true }),
       ...except(rule, "name", "match", "route", "redirect", "directResponse", "delegate"),
       ...headers,
       ...(body !== undefined && { body }),
@@ -89,6 +93,7 @@ function withLimits(spec: Fields): Fields {
   const limits: Fields = {};
   const walk = (value: unknown, rule: string): unknown => {
     if (Array.isArray(value)) return value.map((item) => walk(item, rule));
+    if (typeof value === "string") return stickyWords(value) ?? value;
     if (!isObject(value)) return value;
     const { token_bucket: bucket, ...others } = value;
     const own = entryOf(value) ?? rule;

@@ -8,6 +8,7 @@ import { keyOf, type Comparison, type KubernetesObject, type Side } from "../sid
 import { unmarked } from "./compared";
 import { headline } from "./headline";
 import { byKey, ofKind } from "./istio-objects";
+import { orderRisks } from "./order-risks";
 import { objectRisks } from "./object-risks";
 import type { ObjectChange, Report, RequestChanges, RuleChange } from "./report";
 import { requestChanges, requestRisks } from "./request-changes";
@@ -46,6 +47,7 @@ export function diff(comparison: Comparison, options: DiffOptions = {}, requests
     ...trafficRisks(old, now, all, options),
     ...objectRisks(old, now, objects),
     ...requestRisks(decided.changes),
+    ...orderRisks(old, now, all),
   ]);
   const unread = [...new Set([...left.others, ...right.others])];
   const found = {

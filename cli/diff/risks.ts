@@ -95,6 +95,11 @@ export const RISKS = {
     title: "requests that passed are refused, or the other way round",
     fix: "Look at the examples in the report, and check that it is meant.",
   },
+  W018: {
+    level: "medium",
+    title: "one `pulumi up` cannot make this edit without harm in between",
+    fix: "Make it in two edits, as the report says.",
+  },
 } as const satisfies Record<string, Kind>;
 
 export type RiskCode = keyof typeof RISKS;

@@ -1,4 +1,5 @@
 /** Which rules of VirtualServices send requests elsewhere than before. */
+import { plainName } from "../../components/traffic/sticky";
 import { isDeepStrictEqual } from "node:util";
 import type { Destination } from "../../components/istio/virtual-service";
 import type {
@@ -75,7 +76,8 @@ export function pairedServices(
 }
 
 /** Its place for a rule without a name. */
-export const ruleName = ({ name }: WrittenRoute, index: number): string => name || `${index + 1}.`;
+export const ruleName = ({ name = "" }: WrittenRoute, index: number): string =>
+  plainName(name) || `${index + 1}.`;
 
 interface ReadRule {
   readonly name: string;

@@ -1,5 +1,6 @@
 /** What a shift of a version takes before it begins: steps, requests, time and pods. */
 import { planShift, stepsTo, type StepPlan } from "../../components/evidence";
+import { plainName } from "../../components/traffic/sticky";
 import { stepsWithin, writtenMaxStep } from "../../components/traffic/route-risks";
 import { percentByWeight } from "../../components/traffic/weights";
 import { qualifiedName, type KubernetesObject } from "../side";
@@ -61,7 +62,7 @@ export function plannedShift(objects: readonly KubernetesObject[], options: Shif
       candidates: [version],
       criteria: { errors: { objective: 1 - availability / 100 }, latency: { objective: 1 - latency / 100 } },
     },
-    { steps: within(stepsTo(to, from), from, maxStep), rate, ...(detect !== undefined && { detect }) },
+    { steps: shiftSteps(to, from, maxStep), rate, ...(detect !== undefined && { detect }) },
   );
   const pods = podsBehind(objects);
   const behind = (one: Share): number | undefined => pods(one.destination, namespace)?.count;
@@ -112,7 +113,7 @@ function ruleOf(objects: readonly KubernetesObject[], { version, virtualService 
       {
         virtualService: qualifiedName(object),
         namespace,
-        rule: rule.name ?? "",
+        rule: plainName(rule.name ?? ""),
         maxStep: writtenMaxStep(annotations),
         shares: rule.route.map(({ destination }, i) => ({
           version: destination.subset ?? destination.host,
@@ -144,9 +145,10 @@ function ruleOf(objects: readonly KubernetesObject[], { version, virtualService 
   return found;
 }
 
-/** Steps with others between, so that none is larger than allowed. */
-function within(steps: readonly number[], from: number, maxStep: number | undefined): number[] {
-  if (maxStep === undefined || maxStep <= 0) return [...steps];
+/** The usual steps, with others between, so that none is larger than allowed. */
+export function shiftSteps(to: number, from: number, maxStep: number | undefined): number[] {
+  const steps = stepsTo(to, from);
+  if (maxStep === undefined || maxStep <= 0) return steps;
   return steps.flatMap((step, i) => {
     const last = i === 0 ? from : (steps[i - 1] ?? from);
     const parts = stepsWithin(last, step, maxStep);

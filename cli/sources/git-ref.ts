@@ -71,6 +71,16 @@ export async function checkout(folder: string, ref: string, { install = false } 
   }
 }
 
+/** The folder below the top of its repository, with a slash at its end; empty at the top, and where there is none. */
+export async function placeInRepository(folder: string): Promise<string> {
+  try {
+    const place = path.relative(await topOf(folder), realpathSync(folder));
+    return place === "" ? "" : `${place}/`;
+  } catch {
+    return "";
+  }
+}
+
 async function topOf(folder: string): Promise<string> {
   try {
     return realpathSync(

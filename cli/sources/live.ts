@@ -118,7 +118,8 @@ function questions(declared: readonly KubernetesObject[], namespaces: readonly s
   });
 }
 
-async function accessTo(kubeconfig?: string, context?: string): Promise<KubernetesAccess> {
+/** @throws SourceError for a kubeconfig that cannot be read, and an unknown context. */
+export async function accessTo(kubeconfig?: string, context?: string): Promise<KubernetesAccess> {
   let access: KubernetesAccess;
   try {
     access = await kubernetesAccess({

@@ -73,6 +73,12 @@ export function stacksIn(root: string): string[] {
   return file === undefined ? [] : [...stackFiles(root, readYaml(path.join(root, file), file)).keys()].sort();
 }
 
+/** The file with the settings of a stack; undefined where there is no project or no such stack. */
+export function stackFileIn(root: string, stack: string): string | undefined {
+  const file = FILES.find((name) => existsSync(path.join(root, name)));
+  return file === undefined ? undefined : stackFiles(root, readYaml(path.join(root, file), file)).get(stack);
+}
+
 function stackFiles(root: string, project: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
   const { stackConfigDir, config } = project;
   // Before there were declared settings, `config` was the folder of the stack files.

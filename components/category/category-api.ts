@@ -11,6 +11,7 @@ import type { Shares } from "../traffic/weights";
 import { CategoryDatabase, type CategoryDatabaseArgs } from "./category-database";
 import { CATEGORY_METRICS, CATEGORY_PATHS } from "./category-paths";
 import { isCreated, namespaceName, sidecarLabels } from "../kubernetes/namespace";
+import { located } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
 
 export { CATEGORY_PATHS } from "./category-paths";
@@ -43,6 +44,8 @@ export interface CategoryApiArgs {
   readonly access: Omit<ServiceAccessArgs, "service" | "namespace" | "port" | "paths">;
   readonly traffic: VersionRoutesArgs["traffic"];
   readonly propagation?: VersionRoutesArgs["propagation"];
+  readonly metrics?: VersionRoutesArgs["metrics"];
+  readonly gate?: VersionRoutesArgs["gate"];
   readonly guards?: VersionRoutesArgs["guards"];
   readonly cluster?: VersionRoutesArgs["cluster"];
   /** Time limit for the pods of a version to get ready, in seconds. Default 180; 600 for `shopizer`. */
@@ -83,8 +86,11 @@ export class CategoryApi extends pulumi.ComponentResource {
   /** Version → share of the requests in percent. */
   readonly shares: pulumi.Output<Shares>;
   readonly versions: pulumi.Output<string[]>;
+  /** As of {@link VersionRoutes}. */
+  readonly gateOverride: VersionRoutes["gateOverride"];
 
   constructor(name: string, args: CategoryApiArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     const { cluster, gateway, guards, traffic } = args;
     const versions = Object.entries(args.versions);
     // A preview prints all inputs of a component that changes, so these do not repeat what the objects contain. A component
@@ -159,6 +165,8 @@ export class CategoryApi extends pulumi.ComponentResource {
           versions.map(([version, { scale = { replicas: 1 } }]) => [version, minimumReplicas(scale)]),
         ),
         propagation: { ...args.propagation, callers: callersOf(args.access) },
+        metrics: args.metrics,
+        gate: args.gate,
         guards,
         cluster,
       },
@@ -167,6 +175,7 @@ export class CategoryApi extends pulumi.ComponentResource {
     for (const [version, own] of versions.filter(([version]) => !asked.has(version)))
       service.addVersion(version, own, routes.routed);
     this.shares = routes.shares;
+    this.gateOverride = routes.gateOverride;
     this.versions = pulumi.output(Object.keys(args.versions));
     this.registerOutputs({ shares: this.shares, versions: this.versions });
   }

@@ -4,8 +4,8 @@ import { randomBytes } from "node:crypto";
 import type { ServiceIdentity } from "../security/identity";
 import { ServiceAccess } from "../security/service-access";
 import { DATABASE_CONNECTIONS } from "./database-connections";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { located, withoutCluster, type ClusterAccess } from "../kubernetes/cluster";
+import { guarded } from "../kubernetes/ownership";
 
 export interface CategoryDatabaseArgs {
   /** Namespace of the category service, which must exist. */
@@ -31,7 +31,7 @@ export interface CategoryDatabaseArgs {
   readonly networkPolicy?: boolean;
   /** Time limit to get ready, in seconds. Default 300. */
   readonly timeoutSeconds?: number;
-  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -62,6 +62,7 @@ export class CategoryDatabase extends pulumi.ComponentResource {
   readonly password: pulumi.Output<string>;
 
   constructor(name: string, args: CategoryDatabaseArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     super("shopzier-mesh:index:CategoryDatabase", name, withoutCluster(args), guarded(args.cluster, opts));
     const { namespace, volume } = args;
     const timeout = `${args.timeoutSeconds ?? 300}s`;

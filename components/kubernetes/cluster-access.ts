@@ -3,19 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { setTimeout } from "node:timers/promises";
+import type { ClusterAccess } from "./cluster";
 
-/**
- * The cluster that a component asks. Default: that of the ambient kubeconfig (`KUBECONFIG`, `~/.kube/config`, in-cluster).
- * Repeat the arguments of the provider of the objects, because a provider object does not expose them.
- */
-export interface ClusterAccess {
-  /** Contents of a kubeconfig, or a path to one. */
-  readonly kubeconfig?: pulumi.Input<string>;
-  /** Context within the kubeconfig; default: its current context. */
-  readonly context?: pulumi.Input<string>;
-  /** Cluster within the kubeconfig; default: that of the context. */
-  readonly cluster?: pulumi.Input<string>;
-}
+export type { ClusterAccess } from "./cluster";
 
 type KubernetesClient = typeof import("./kubernetes-client");
 
@@ -35,18 +25,25 @@ const EXPORTS: Readonly<Record<keyof KubernetesClient, true>> = {
 };
 
 /**
- * The Kubernetes client. It is not imported at the top of a file, because most previews do not need it, and its 900 files take
- * as long to load as Pulumi's SDK. The bundle in one file takes a sixth of that time. An old bundle may lack an export, and
- * is not used then.
+ * The Kubernetes client. It is not imported at the top of a file, because most previews do not need it. It comes from a bundle,
+ * which loads in a sixth of the time of the client's 900 files, and which the package contains.
+ *
+ * @throws Error if the bundle is missing, or from other sources than this file.
  */
-async function loadKubernetesClient(): Promise<KubernetesClient> {
+function loadKubernetesClient(): KubernetesClient {
+  let bundle: Partial<KubernetesClient> = {};
+  let why = "";
   try {
-    const bundle = createRequire(__filename)(BUNDLE) as KubernetesClient;
-    if (Object.keys(EXPORTS).every((name) => name in bundle)) return bundle;
-  } catch {
-    // The bundle is not built, or incomplete.
+    bundle = createRequire(__filename)(BUNDLE) as Partial<KubernetesClient>;
+  } catch (error) {
+    why = `: ${(error as Error).message.split("\n", 1)[0] ?? ""}`;
   }
-  return import("@kubernetes/client-node");
+  const missing = Object.keys(EXPORTS).filter((name) => !(name in bundle));
+  if (missing.length === 0) return bundle as KubernetesClient;
+  throw new Error(
+    `${BUNDLE} has no ${missing.join(", ")}${why}\n` +
+      "Install shopzier-mesh again. In a clone of its repository: npm run bundle -w components",
+  );
 }
 
 /** The Kubernetes client and the cluster that it connects to. */
@@ -57,7 +54,7 @@ export interface KubernetesAccess {
 
 /** The Kubernetes client with the kubeconfig of `access`, or with the ambient one. */
 export async function kubernetesAccess(access: ClusterAccess = {}): Promise<KubernetesAccess> {
-  const client = await loadKubernetesClient();
+  const client = loadKubernetesClient();
   const { kubeconfig, context, cluster } = await resolved(access);
   const config = keepingConnections(new client.KubeConfig());
   if (kubeconfig === undefined) config.loadFromDefault();

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterAccess } from "./cluster-access";
+import type { ClusterAccess } from "./cluster";
 import { lookAt, thisStack } from "./existing-object";
 import { OWNER_MARK, stackOf } from "./owner";
 

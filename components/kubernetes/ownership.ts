@@ -23,8 +23,6 @@ interface Written {
   };
 }
 
-/** The cluster of the ambient kubeconfig. */
-const AMBIENT: ClusterAccess = {};
 const guards = new Map<ClusterAccess | undefined, pulumi.ResourceTransformation>();
 const lineages = new WeakMap<pulumi.Resource, Lineage>();
 const lineageOf = new Map<string, Lineage>();
@@ -32,14 +30,6 @@ const conflicts: Conflict[] = [];
 const registrations: Promise<void>[] = [];
 let reporting: Promise<void> | undefined;
 let warned = false;
-
-/** The arguments of a component without its kubeconfig, which may not be stored in the state. */
-export function withoutCluster<Args extends { readonly cluster?: ClusterAccess }>({
-  cluster: _,
-  ...inputs
-}: Args): Omit<Args, "cluster"> {
-  return inputs;
-}
 
 /**
  * Options of a component that takes over no existing object. Every Kubernetes object below it gets the {@link OWNER_MARK} of this
@@ -54,11 +44,8 @@ export function guarded(
 ): pulumi.ComponentResourceOptions {
   if (pulumi.runtime.getEngine() === undefined) return opts;
   if (opts.parent && lineages.has(opts.parent)) return opts;
-  const ownProvider =
-    opts.provider ?? opts.providers ?? opts.parent?.getProvider("kubernetes:core/v1:Namespace");
-  const asked = cluster ?? (ownProvider === undefined ? AMBIENT : undefined);
-  if (asked === undefined) unchecked("give the component the cluster of its provider (argument cluster)");
-  return { ...opts, transformations: [...(opts.transformations ?? []), guard(asked)] };
+  if (cluster === undefined) unchecked("give the component the cluster of its provider (argument cluster)");
+  return { ...opts, transformations: [...(opts.transformations ?? []), guard(cluster)] };
 }
 
 function guard(cluster: ClusterAccess | undefined): pulumi.ResourceTransformation {

@@ -1,10 +1,10 @@
 import type { V1Deployment } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
 import { isOurs, lookAt, OURS } from "../kubernetes/existing-object";
 import { istiodOf, meshProblems, type FoundMesh, type MeshNeeds } from "./found-mesh";
 import { injectionLabels, REVISION_LABEL } from "../kubernetes/namespace";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { located, withoutCluster, type ClusterAccess } from "../kubernetes/cluster";
+import { guarded } from "../kubernetes/ownership";
 
 export interface ExistingControlPlaneArgs {
   /** Namespace of istiod. Default `istio-system`. */
@@ -13,7 +13,7 @@ export interface ExistingControlPlaneArgs {
   readonly revision?: string;
   /** Settings that the mesh must have, and that only its owner may change. Default: none. */
   readonly needs?: MeshNeeds;
-  /** The cluster that is asked. Default: that of the ambient kubeconfig. */
+  /** The cluster that is asked. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -31,6 +31,7 @@ export class ExistingControlPlane extends pulumi.ComponentResource {
   readonly injectionLabels: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: ExistingControlPlaneArgs = {}, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     super(
       "shopzier-mesh:index:ExistingControlPlane",
       name,

@@ -2,7 +2,6 @@ import * as pulumi from "@pulumi/pulumi";
 import type { AuthorizationPolicySpec } from "../istio/authorization-policy";
 import type { GatewayTls } from "../security/gateway-servers";
 import type { ServiceIdentity } from "../security/identity";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
 import { isOurs, lookAt, OURS } from "../kubernetes/existing-object";
 import {
   foundGateway,
@@ -13,7 +12,8 @@ import {
 } from "./found-gateway";
 import { gatewayListeners } from "./gateway-objects";
 import { labelSelector, type GatewayPods } from "../kubernetes/pods";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { located, withoutCluster, type ClusterAccess } from "../kubernetes/cluster";
+import { guarded } from "../kubernetes/ownership";
 import { urlHost } from "./url-host";
 
 export interface ExistingGatewayArgs {
@@ -43,7 +43,7 @@ export interface ExistingGatewayArgs {
   readonly certificateTimeoutSeconds?: number;
   /** Host name or address that clients connect to. Default: the first of the hosts. */
   readonly address?: string;
-  /** The cluster that is asked. Default: that of the ambient kubeconfig. */
+  /** The cluster that is asked. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -63,6 +63,7 @@ export class ExistingGateway extends pulumi.ComponentResource {
   readonly identity: ServiceIdentity;
 
   constructor(name: string, args: ExistingGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     super("shopzier-mesh:index:ExistingGateway", name, withoutCluster(args), guarded(args.cluster, opts));
     const { namespace, labels, hosts, routeNamespaces, tls } = args;
     this.pods = { namespace, labels };

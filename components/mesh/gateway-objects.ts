@@ -15,7 +15,7 @@ import {
 import { serversTaken } from "../readiness/gateway-tls";
 import { certificatesHeld } from "../readiness/certificates";
 import { PROPAGATION_TIMEOUT_SECONDS } from "../readiness/propagation";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
+import type { ClusterAccess } from "../kubernetes/cluster";
 import type { GatewayPods } from "../kubernetes/pods";
 
 /** Ports, hosts and certificates of gateway pods. */

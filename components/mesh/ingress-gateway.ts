@@ -11,9 +11,10 @@ import type { GatewayPods } from "../kubernetes/pods";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "../kubernetes/helm-chart";
 import { RESTRICTED } from "../kubernetes/pod-security";
 import { minimumReplicas, scaleValues, type Scale } from "../kubernetes/scale";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
 import { injectionLabels, namespaceFor, namespaceName, type NamespaceArgs } from "../kubernetes/namespace";
+import { located, type ClusterAccess } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
+import { addressesPreview } from "./addresses-preview";
 import { urlHost } from "./url-host";
 
 /** Type of the gateway's Service (Kubernetes: Service type). */
@@ -89,7 +90,7 @@ export interface IngressGatewayArgs {
    * redirected. 0 does not wait. Default 60.
    */
   readonly certificateTimeoutSeconds?: number;
-  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -125,6 +126,7 @@ export class IngressGateway extends pulumi.ComponentResource {
   readonly identity: ServiceIdentity;
 
   constructor(name: string, args: IngressGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     super("shopzier-mesh:index:IngressGateway", name, { version: args.version }, guarded(args.cluster, opts));
     const serviceType = args.serviceType ?? ServiceType.LoadBalancer;
     if (serviceType === ServiceType.NodePort && args.address === undefined) {
@@ -207,7 +209,7 @@ export class IngressGateway extends pulumi.ComponentResource {
           args.values,
         ),
       },
-      { parent: this, dependsOn: ready },
+      { parent: this, dependsOn: ready, hooks: addressesPreview(`${name}-release`, this) },
     );
 
     const before = { namespace: gatewayNamespace, labels: { app: RELEASE, ...LABELS } };

@@ -1,11 +1,11 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ExtensionProvider, SecretVariable } from "../observability/tracing";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "../kubernetes/helm-chart";
 import { webhooksAnswer } from "../readiness/webhooks";
 import { RESTRICTED } from "../kubernetes/pod-security";
 import { scaleValues, type Scale } from "../kubernetes/scale";
+import { located, type ClusterAccess } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
 import { injectionLabels, namespaceFor, namespaceName, type NamespaceArgs } from "../kubernetes/namespace";
 
@@ -38,7 +38,7 @@ export interface IstioControlPlaneArgs {
   readonly namespace?: NamespaceArgs;
   /** Time limit for each release to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
-  /** The cluster of the webhooks. Default: that of the ambient kubeconfig. */
+  /** The cluster of the webhooks. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -68,6 +68,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
   readonly injectionLabels: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: IstioControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     const { cluster, version, revision } = args;
     super("shopzier-mesh:index:IstioControlPlane", name, { version, revision }, guarded(cluster, opts));
     const rootNamespace = namespaceName(args.namespace ?? "istio-system");

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
+import type { ClusterAccess } from "../kubernetes/cluster";
 import { chart, mergeValues, type ChartSource, type HelmValues } from "../kubernetes/helm-chart";
 import { namespaceFor, namespaceName, type NamespaceArgs } from "../kubernetes/namespace";
 

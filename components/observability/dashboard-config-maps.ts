@@ -1,9 +1,9 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { MetricsSource, ObservedService } from "./queries";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
 import { namespaceFor, namespaceName, type NamespaceArgs } from "../kubernetes/namespace";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { located, withoutCluster, type ClusterAccess } from "../kubernetes/cluster";
+import { guarded } from "../kubernetes/ownership";
 
 export interface DashboardsArgs {
   readonly service: ObservedService;
@@ -15,7 +15,7 @@ export interface DashboardsArgs {
   readonly gatewayLabels?: Readonly<Record<string, string>>;
   /** Default `grafana-dashboards`. */
   readonly namespace?: NamespaceArgs;
-  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -25,6 +25,7 @@ export const DASHBOARD_LABEL = "grafana_dashboard";
 /** Grafana dashboards as labelled ConfigMaps, for each Grafana in the cluster whose sidecar finds them by the label. */
 export class Dashboards extends pulumi.ComponentResource {
   constructor(name: string, args: DashboardsArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     super("shopzier-mesh:index:Dashboards", name, withoutCluster(args), guarded(args.cluster, opts));
     const { namespace = "grafana-dashboards" } = args;
     const { ready } = namespaceFor(name, namespace, { parent: this, cluster: args.cluster });

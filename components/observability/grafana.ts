@@ -8,7 +8,8 @@ import {
   type ContainerImage,
 } from "./chart-release";
 import { DASHBOARD_LABEL } from "./dashboard-config-maps";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { located, withoutCluster } from "../kubernetes/cluster";
+import { guarded } from "../kubernetes/ownership";
 
 export interface GrafanaArgs extends ChartReleaseArgs {
   /** URL of Prometheus within the cluster. Default: that of the component `Prometheus`. */
@@ -33,6 +34,7 @@ export class Grafana extends pulumi.ComponentResource {
   readonly url: pulumi.Output<string>;
 
   constructor(name: string, args: GrafanaArgs = {}, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     super("shopzier-mesh:index:Grafana", name, withoutCluster(args), guarded(args.cluster, opts));
     const namespace = chartNamespace(name, CHART, args, this);
     const source = (type: string, url: pulumi.Input<string>) => ({

@@ -4,7 +4,8 @@ import { createHash } from "node:crypto";
 import type { HelmValues } from "../kubernetes/helm-chart";
 import { chartNamespace, chartRelease, type Chart, type ChartReleaseArgs } from "./chart-release";
 import { BADGER_FOLDER, JAEGER_NAME, jaegerConfig, type JaegerStorage } from "./jaeger-config";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { located, withoutCluster } from "../kubernetes/cluster";
+import { guarded } from "../kubernetes/ownership";
 
 export interface JaegerArgs extends ChartReleaseArgs {
   /** Default: 50,000 traces in memory. */
@@ -28,6 +29,7 @@ export class Jaeger extends pulumi.ComponentResource {
   readonly url: pulumi.Output<string>;
 
   constructor(name: string, args: JaegerArgs = {}, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     super("shopzier-mesh:index:Jaeger", name, withoutCluster(args), guarded(args.cluster, opts));
     const storage = args.storage ?? { memory: { maxTraces: 50_000 } };
     const namespace = chartNamespace(name, CHART, args, this);

@@ -7,7 +7,7 @@ import type { AccessLogPlan } from "./access-logs";
 import { collectorHosts } from "./collector";
 import type { Metrics } from "../istio/telemetry";
 import type { TracingPlan } from "./tracing";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { located, type ClusterAccess } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
 
 export interface MeshTelemetryArgs {
@@ -19,7 +19,7 @@ export interface MeshTelemetryArgs {
   readonly metrics?: Metrics;
   /** Istio's root namespace, which is that of the control plane. Default `istio-system`. */
   readonly rootNamespace?: string;
-  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -32,6 +32,7 @@ export interface MeshTelemetryArgs {
  */
 export class MeshTelemetry extends pulumi.ComponentResource {
   constructor(name: string, args: MeshTelemetryArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     const { tracing, accessLogs, metrics, rootNamespace = "istio-system" } = args;
     super("shopzier-mesh:index:MeshTelemetry", name, { rootNamespace }, guarded(args.cluster, opts));
     const inThis = { parent: this };

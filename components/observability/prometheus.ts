@@ -5,7 +5,8 @@ import { amount } from "../kubernetes/quantity";
 import { SCRAPE_INTERVAL_SECONDS } from "./queries";
 import { chartNamespace, chartRelease, type Chart, type ChartReleaseArgs } from "./chart-release";
 import { ruleFiles, type RuleGroup } from "./prometheus-rules";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { located, withoutCluster } from "../kubernetes/cluster";
+import { guarded } from "../kubernetes/ownership";
 
 /** A persistent volume. */
 export interface Storage {
@@ -47,6 +48,7 @@ export class Prometheus extends pulumi.ComponentResource {
   readonly url: pulumi.Output<string>;
 
   constructor(name: string, args: PrometheusArgs = {}, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     // The state stores a component's inputs, so these do not repeat what the ConfigMap contains.
     const inputs = { ...withoutCluster(args), rules: args.rules?.map((group) => group.name) };
     super("shopzier-mesh:index:Prometheus", name, inputs, guarded(args.cluster, opts));

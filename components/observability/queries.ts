@@ -78,6 +78,11 @@ export function gatewayUp(
   return `up{${[...selectors, `namespace="${namespace}"`].join(",")}}`;
 }
 
+const FAILED = 'response_code=~"5.."';
+const EVERY_BUCKET = 'le="+Inf"';
+/** Prometheus 3 writes whole bounds with a decimal, older versions without. */
+const bucketOf = (thresholdMs: number): string => `le=~"${String(thresholdMs).replace(".", "[.]")}([.]0)?"`;
+
 /** A duration in PromQL, in the largest unit that fits. */
 export function promDuration(seconds: number): string {
   for (const [unit, size] of [
@@ -89,6 +94,12 @@ export function promDuration(seconds: number): string {
   }
   return `${seconds}s`;
 }
+
+/** Two counters as PromQL selectors: of all requests, and of those that were bad or of those that were good. */
+export type CounterPair = { readonly all: string } & ({ readonly bad: string } | { readonly good: string });
+
+/** The criteria that every service has. */
+export type BuiltInCriterion = "errors" | "latency";
 
 /** The queries about one service. Rates are per second. Each result has a label `version`. */
 export class VersionQueries {
@@ -109,7 +120,7 @@ export class VersionQueries {
 
   /** Rate of failed requests, which have a status from 500 on. */
   errors(seenBy: Viewpoint, window: string): string {
-    return this.sum(seenBy, "version", this.counter, 'response_code=~"5.."', window);
+    return this.sum(seenBy, "version", this.counter, FAILED, window);
   }
 
   /** Failed share of the requests, 0 to 1; no value without requests. */
@@ -121,10 +132,29 @@ export class VersionQueries {
 
   /** Share of the requests that took longer than a bound of the histogram, 0 to 1. */
   slowRatio(seenBy: Viewpoint, window: string, thresholdMs: number): string {
-    // Prometheus 3 writes whole bounds with a decimal, older versions without.
-    const bound = `le=~"${String(thresholdMs).replace(".", "[.]")}([.]0)?"`;
-    const all = this.sum(seenBy, "version", `${this.histogram}_bucket`, 'le="+Inf"', window);
-    return `1 - ${this.sum(seenBy, "version", `${this.histogram}_bucket`, bound, window)} / (${all} > 0)`;
+    const all = this.sum(seenBy, "version", `${this.histogram}_bucket`, EVERY_BUCKET, window);
+    return `1 - ${this.sum(seenBy, "version", `${this.histogram}_bucket`, bucketOf(thresholdMs), window)} / (${all} > 0)`;
+  }
+
+  /**
+   * The counters behind {@link errorRatio} and {@link slowRatio}, as callers count them. Label {@link versionLabel} of each series names the version.
+   *
+   * @param namespace of the callers' pods. Default: any.
+   */
+  counters(thresholdMs: number, namespace?: string): Record<BuiltInCriterion, CounterPair> {
+    const callers = namespace === undefined ? "" : `namespace="${namespace}"`;
+    const counter = (metric: string, matcher: string): string =>
+      this.selector("caller", metric, matcher, callers);
+    const bucket = `${this.histogram}_bucket`;
+    return {
+      errors: { all: counter(this.counter, ""), bad: counter(this.counter, FAILED) },
+      latency: { all: counter(bucket, EVERY_BUCKET), good: counter(bucket, bucketOf(thresholdMs)) },
+    };
+  }
+
+  /** The label of {@link counters} whose value is the cluster, `outbound|8080|v2|host`. */
+  get versionLabel(): string {
+    return this.series("caller", this.counter).versionLabel;
   }
 
   /** Quantile of the latency, in milliseconds. */
@@ -142,10 +172,14 @@ export class VersionQueries {
   }
 
   private sum(seenBy: Viewpoint, by: string, metric: string, matcher: string, window: string): string {
-    const { selector, versionLabel, versionPattern } = this.series(seenBy, metric);
-    const matchers = [selector, matcher].filter((m) => m !== "").join(",");
-    const rate = `rate(${metric}{${matchers}}[${window}])`;
+    const { versionLabel, versionPattern } = this.series(seenBy, metric);
+    const rate = `rate(${this.selector(seenBy, metric, matcher)}[${window}])`;
     return `sum by (${by}) (label_replace(${rate}, "version", "$1", "${versionLabel}", "${versionPattern}"))`;
+  }
+
+  private selector(seenBy: Viewpoint, metric: string, ...more: readonly string[]): string {
+    const matchers = [this.series(seenBy, metric).selector, ...more].filter((m) => m !== "");
+    return `${metric}{${matchers.join(",")}}`;
   }
 
   private series(

@@ -20,6 +20,12 @@ export interface ServiceLevel {
   readonly latency?: { readonly withinMs: number; readonly percent: number };
 }
 
+/** `objective` with its defaults. */
+export const objectivesOf = ({
+  availability = 99.9,
+  latency = { withinMs: 500, percent: 99 },
+}: ServiceLevel = {}): Required<ServiceLevel> => ({ availability, latency });
+
 /** Two windows in seconds. The alert fires if the burn rate is too high in both. */
 export interface BurnRateWindows {
   readonly long: number;
@@ -56,7 +62,7 @@ const MINIMUM_REQUESTS = { ratio: 10, share: 100, besideRules: 100 };
  */
 export function versionRules(args: VersionRulesArgs): RuleGroup[] {
   const { service, fast = { long: 3600, short: 300 }, slow = { long: 21_600, short: 1800 } } = args;
-  const { availability = 99.9, latency = { withinMs: 500, percent: 99 } } = args.objective ?? {};
+  const { availability, latency } = objectivesOf(args.objective);
   if (!LATENCY_BUCKETS_MS.includes(latency.withinMs)) {
     throw new RangeError(`no bucket of the latency histogram ends at ${latency.withinMs} ms`);
   }

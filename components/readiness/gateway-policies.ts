@@ -69,6 +69,9 @@ export function pendingLag(dump: ListenerDump, routeConfigs: ReadonlySet<string>
   return refused === undefined ? "has a listener that is not ready" : `refuses its configuration: ${refused}`;
 }
 
+/** What {@link policyLag} says of a proxy to which nobody can connect. */
+export const NO_LISTENER = "has no listener yet";
+
 /**
  * How a proxy's listeners differ from `policies`, in words; undefined once every server of every listener has them.
  *
@@ -85,7 +88,7 @@ export function policyLag(
     .map((config) => config?.http_filters ?? []);
   const lag =
     servers.length === 0
-      ? "has no listener yet"
+      ? NO_LISTENER
       : servers
           .flatMap((filters) => {
             const configsOf = (...names: string[]): Tree[] =>

@@ -12,7 +12,14 @@ import {
 import type { GatewayPods } from "../kubernetes/pods";
 import { GatewayProxies, lagOfPods } from "./gateway-proxies";
 import type { GatewayAccess } from "../security/gateway-access";
-import { LISTENERS_QUESTION, pendingLag, policyLag, type ListenerDump } from "./gateway-policies";
+import type { GatewayPolicies } from "../security/written-policies";
+import {
+  LISTENERS_QUESTION,
+  NO_LISTENER,
+  pendingLag,
+  policyLag,
+  type ListenerDump,
+} from "./gateway-policies";
 import { LiveState } from "./live-state";
 import {
   expectedRoutes,
@@ -23,6 +30,7 @@ import {
   routeConfigsOf,
   routedClusters,
   routeLag,
+  ROUTES_QUESTION,
   routesQuestion,
   specFor,
   type RouteConfigDump,
@@ -47,8 +55,6 @@ export interface PropagationBarrierArgs {
   readonly timeoutSeconds?: number;
 }
 
-const ROUTES = "config_dump?resource=dynamic_route_configs";
-
 /** Wait before the second question to Envoy. */
 const POLL_MS = 50;
 
@@ -65,7 +71,9 @@ interface Side {
   readonly lack: string;
   readonly state: string;
 }
-const BEFORE: Side = { lack: "did not find the versions' pods", state: "The route was not changed." };
+const UNCHANGED = "The route was not changed.";
+const BEFORE: Side = { lack: "did not find the versions' pods", state: UNCHANGED };
+const POLICIES: Side = { lack: "did not load the policies", state: UNCHANGED };
 const AFTER: Side = { lack: "did not load the written configuration", state: "Nothing was deleted." };
 
 /** What one gateway pod lacks, in words; undefined where it lacks nothing. */
@@ -112,6 +120,26 @@ export class PropagationBarrier {
   }
 
   /**
+   * Hook for the VirtualService, before it is created or updated: every ready gateway pod has the policies of `guards`. Otherwise a
+   * route could open what a policy that is written already refuses. Undefined without guards.
+   */
+  policiesHeld(name: string, guards: readonly GatewayAccess[]): pulumi.ResourceHook | undefined {
+    if (guards.length === 0) return undefined;
+    return new pulumi.ResourceHook(`${name}-policies`, async () => {
+      const written = await new Promise<readonly GatewayPolicies[]>((resolve) => {
+        pulumi.all(guards.map(({ policies }) => policies)).apply(resolve);
+      });
+      const access = written.flatMap((one) => one.access);
+      const tokens = written.flatMap((one) => one.tokens);
+      await this.everyGateway(POLICIES, async (proxies, pod, signal) => {
+        const listeners = await proxies.admin<ListenerDump>(pod, LISTENERS_QUESTION, signal);
+        const lag = policyLag(listeners, { access, tokens });
+        return lag === NO_LISTENER ? undefined : lag;
+      });
+    });
+  }
+
+  /**
    * Resolves once every ready gateway pod has
    * - the policies of `guards` and the `patches` of its proxy,
    * - the routes of `route`, to healthy endpoints,
@@ -145,7 +173,7 @@ export class PropagationBarrier {
         ]);
         const issuers = tokens.length > 0 ? await this.live.issuers() : undefined;
         await this.everyGateway(AFTER, async (proxies, pod, signal) => {
-          const routes = await proxies.admin<RouteConfigDump>(pod, ROUTES, signal);
+          const routes = await proxies.admin<RouteConfigDump>(pod, ROUTES_QUESTION, signal);
           const lags = [
             routeLag(routes, metadata, expected),
             patches && patchesLag(routes, metadata, patches.mark),

@@ -4,9 +4,11 @@
  * Pure: the input is the spec and the parsed body of Envoy's admin endpoint `config_dump?resource=dynamic_route_configs`
  * (Envoy docs, "Administration interface").
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Destination, HttpMatchRequest, VirtualServiceSpec } from "../istio/virtual-service";
 import { clusterName, hostOf, subsetOf } from "../istio/cluster-name";
 import { PERCENT_DECIMALS } from "../traffic/percent";
+import { percentByWeight, type Shares } from "../traffic/weights";
 import { ruleVersion, type PatchesMark } from "../traffic/rule-version";
 
 /** Default time limit of `up` for the proxies. */
@@ -97,11 +99,14 @@ export function specFor(spec: VirtualServiceSpec, namespace: string): VirtualSer
   return { ...spec, http };
 }
 
+/** Path on the admin port of a gateway: all routes. */
+export const ROUTES_QUESTION = "config_dump?resource=dynamic_route_configs";
+
 /** Path on the admin port of a sidecar: the routes to the services of `spec`. */
 export function routesQuestion(spec: VirtualServiceSpec): string {
   const ports = new Set([...namedClusters(spec)].map((cluster) => cluster.split("|")[1] ?? ""));
   const names = `^(.*:)?(${[...ports].join("|")})$`;
-  return `config_dump?resource=dynamic_route_configs&name_regex=${encodeURIComponent(names)}`;
+  return `${ROUTES_QUESTION}&name_regex=${encodeURIComponent(names)}`;
 }
 
 /** Whether the proxy has routes for one of `hosts`. Istio's Sidecar object can confine a sidecar to other hosts. */
@@ -177,6 +182,22 @@ function hostsOf(dump: RouteConfigDump, { namespace, name }: VirtualServiceIdent
   return (dump.configs ?? [])
     .flatMap(({ route_config }) => route_config?.virtual_hosts ?? [])
     .map(({ routes = [] }) => routes.filter((r) => r.metadata?.filter_metadata?.istio?.config === config));
+}
+
+/**
+ * The split that a proxy has for the rule `name` of a VirtualService: subset → percent. More than one where its virtual hosts differ; none where it
+ * has no route of the rule.
+ */
+export function proxyShares(dump: RouteConfigDump, identity: VirtualServiceIdentity, name: string): Shares[] {
+  const found = hostsOf(dump, identity)
+    .flat()
+    .filter((route) => route.name === name || route.name?.startsWith(`${name}.`))
+    .map((route): Shares => {
+      const weights = [...envoyWeights(route)].map(([cluster, weight]) => ({ cluster, weight }));
+      const percents = percentByWeight(weights);
+      return Object.fromEntries(weights.map(({ cluster }, i) => [subsetOf(cluster), percents[i] ?? 0]));
+    });
+  return found.filter((one, i) => found.findIndex((other) => isDeepStrictEqual(one, other)) === i);
 }
 
 /** Whether a route of a VirtualService lacks the mark of the gateway's patches, in words; undefined where each has it. */

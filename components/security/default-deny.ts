@@ -2,15 +2,15 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { AuthorizationPolicy } from "../istio/authorization-policy";
 import { DENY_ALL } from "./network-policy";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { located, withoutCluster, type ClusterAccess } from "../kubernetes/cluster";
+import { guarded } from "../kubernetes/ownership";
 
 export interface DefaultDenyArgs {
   /** The namespace, which must exist. */
   readonly namespace: pulumi.Input<string>;
   /** Whether to write a NetworkPolicy too. Default true. */
   readonly networkPolicy?: boolean;
-  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -20,6 +20,7 @@ export interface DefaultDenyArgs {
  */
 export class DefaultDeny extends pulumi.ComponentResource {
   constructor(name: string, args: DefaultDenyArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     super("shopzier-mesh:index:DefaultDeny", name, withoutCluster(args), guarded(args.cluster, opts));
     const { namespace } = args;
     new AuthorizationPolicy(

@@ -5,12 +5,12 @@ import { planAuthentication, type Authentication } from "./authentication";
 import { planAccess, type AccessLists } from "./access-lists";
 import type { GatewayPolicies } from "./written-policies";
 import type { GatewayPods } from "../kubernetes/pods";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { located, type ClusterAccess } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
 
 export interface GatewayAccessArgs {
-  /** The gateway's pods: `pods` of an IngressGateway. */
-  readonly gateway: GatewayPods;
+  /** The gateway, or its pods. */
+  readonly gateway: GatewayPods | { readonly pods: GatewayPods };
   /** Allow and deny lists. */
   readonly lists?: AccessLists & {
     /**
@@ -30,7 +30,7 @@ export interface GatewayAccessArgs {
   readonly authentication?: Authentication;
   /** Number of proxies in front of the gateway that append to `X-Forwarded-For`, as in the gateway's arguments. Default 0. */
   readonly trustedProxies?: number;
-  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -44,7 +44,8 @@ export class GatewayAccess extends pulumi.ComponentResource {
   readonly policies: pulumi.Output<GatewayPolicies>;
 
   constructor(name: string, args: GatewayAccessArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { namespace, labels } = args.gateway;
+    args = located(args, opts);
+    const { namespace, labels } = "pods" in args.gateway ? args.gateway.pods : args.gateway;
     super("shopzier-mesh:index:GatewayAccess", name, { namespace }, guarded(args.cluster, opts));
     const selector = { matchLabels: labels };
     const access: AuthorizationPolicy[] = [];

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { PeerAuthentication } from "../istio/peer-authentication";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
-import { guarded, withoutCluster } from "../kubernetes/ownership";
+import { located, withoutCluster, type ClusterAccess } from "../kubernetes/cluster";
+import { guarded } from "../kubernetes/ownership";
 
 /** The connections that sidecars accept (Istio: PeerAuthentication.MutualTLS.Mode). */
 export const MutualTlsMode = {
@@ -19,7 +19,7 @@ export interface MutualTlsArgs {
   readonly namespaces?: Readonly<Record<string, MutualTlsMode>>;
   /** Root namespace of the mesh, whose policies apply to the whole mesh. Default `istio-system`. */
   readonly rootNamespace?: string;
-  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -31,6 +31,7 @@ export class MutualTls extends pulumi.ComponentResource {
   readonly mode: pulumi.Output<MutualTlsMode>;
 
   constructor(name: string, args: MutualTlsArgs = {}, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     super("shopzier-mesh:index:MutualTls", name, withoutCluster(args), guarded(args.cluster, opts));
     const mode = args.mode ?? MutualTlsMode.STRICT;
     const policy = (

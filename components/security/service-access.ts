@@ -9,8 +9,13 @@ import { PeerAuthentication } from "../istio/peer-authentication";
 import { RequestAuthentication } from "../istio/request-authentication";
 import { planAuthentication, type Authentication } from "./authentication";
 import type { MutualTlsMode } from "./mutual-tls";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
+import { located, type ClusterAccess } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
+
+/** What calls by one identity, such as an IngressGateway. */
+export interface Identified {
+  readonly identity: ServiceIdentity;
+}
 
 export interface ServiceAccessArgs {
   /** Value of the label `app` on the service's pods, and name of the policies. */
@@ -19,8 +24,8 @@ export interface ServiceAccessArgs {
   readonly namespace: pulumi.Input<string>;
   /** Port of the service's containers. */
   readonly port: number;
-  /** Identities that may request `paths`, such as `identity` of the gateway. */
-  readonly from: readonly ServiceIdentity[];
+  /** Gateways and identities that may request `paths`. */
+  readonly from: readonly (ServiceIdentity | Identified)[];
   /** Default: every path. It is also the default of the entries of `services`. */
   readonly paths?: readonly RoutedPath[];
   /** Other services of the mesh that are allowed or denied. Default: none is allowed. */
@@ -36,7 +41,7 @@ export interface ServiceAccessArgs {
   readonly scrapers?: readonly string[];
   /** Whether to write a NetworkPolicy too. Default true. */
   readonly networkPolicy?: boolean;
-  /** The cluster that is asked whether an object exists. Default: that of the ambient kubeconfig. */
+  /** The cluster that is asked whether an object exists. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -46,9 +51,11 @@ export interface ServiceAccessArgs {
  */
 export class ServiceAccess extends pulumi.ComponentResource {
   constructor(name: string, args: ServiceAccessArgs, opts?: pulumi.ComponentResourceOptions) {
+    args = located(args, opts);
     const { service, namespace } = args;
     super("shopzier-mesh:index:ServiceAccess", name, { service, namespace }, guarded(args.cluster, opts));
-    const { allow, deny } = planServiceAccess(args);
+    const from = args.from.map((caller) => ("identity" in caller ? caller.identity : caller));
+    const { allow, deny } = planServiceAccess({ ...args, from });
     const metadata = { name: service, namespace };
     new AuthorizationPolicy(`${name}-allow`, { metadata, spec: allow }, { parent: this });
     if (deny) {
@@ -67,7 +74,7 @@ export class ServiceAccess extends pulumi.ComponentResource {
       );
     }
     if (args.authentication) {
-      const plan = planAuthentication(args.authentication, selector, args.from);
+      const plan = planAuthentication(args.authentication, selector, from);
       const tokens = new RequestAuthentication(
         `${name}-tokens`,
         { metadata, spec: plan.requestAuthentication },
@@ -83,7 +90,7 @@ export class ServiceAccess extends pulumi.ComponentResource {
     if (args.networkPolicy ?? true) {
       new k8s.networking.v1.NetworkPolicy(
         `${name}-network`,
-        { metadata, spec: serviceNetworkPolicy(args) },
+        { metadata, spec: serviceNetworkPolicy({ ...args, from }) },
         { parent: this },
       );
     }

@@ -1,8 +1,10 @@
-/** Makes `pulumi preview` say what an edit does to requests and to the pods that answer them. */
+/** Makes `pulumi preview` say what an edit does to requests and to the pods that answer them, and what takes two edits. */
 import * as pulumi from "@pulumi/pulumi";
-import { routeChanges, routeChangeText, UNKNOWN, type ComparedSpec } from "../traffic/route-change";
+import { previewHook } from "../readiness/preview-hook";
+import { routeChanges, routeChangeText, type ComparedSpec, type RouteChange } from "../traffic/route-change";
 import { imageRisk, rises, routeRisks, writtenMaxStep } from "../traffic/route-risks";
-import { workloadChanges, type ComparedWorkload } from "./workload-change";
+import { isShortOfPods, otherPortText, shortOfPodsText, type Change } from "../traffic/two-edits";
+import { otherScale, workloadChanges, type ComparedWorkload } from "./workload-change";
 
 interface ServiceKey {
   readonly name: string;
@@ -12,6 +14,8 @@ interface ServiceKey {
 /** What a preview has seen of a service. Its routes and its versions may be compared in any order. */
 interface Seen {
   readonly pods: Map<string, number>;
+  /** Version → its shares and its numbers of pods, where they fall. */
+  readonly falls: Map<string, { share?: Change<number>; pods?: Change<number> }>;
   readonly newImages: Set<string>;
   readonly rising: Set<string>;
 }
@@ -24,7 +28,12 @@ function seenOf({ name, namespace }: ServiceKey): Seen {
   const services = runs.get(run) ?? new Map<string, Seen>();
   runs.set(run, services);
   const key = `${namespace}/${name}`;
-  const seen = services.get(key) ?? { pods: new Map(), newImages: new Set(), rising: new Set() };
+  const seen = services.get(key) ?? {
+    pods: new Map(),
+    falls: new Map(),
+    newImages: new Set(),
+    rising: new Set(),
+  };
   services.set(key, seen);
   return seen;
 }
@@ -35,29 +44,6 @@ export function beforeUpdate(
 ): pulumi.ResourceHookBinding | undefined {
   const present = hooks.filter((hook) => hook !== undefined);
   return present.length > 0 ? { beforeUpdate: present } : undefined;
-}
-
-/** What `compare` finds goes to the log below `component`. Only a preview has the hook; Pulumi's mocks cannot register any. */
-function previewHook(
-  name: string,
-  component: pulumi.Resource,
-  compare: (before: unknown, after: unknown) => { readonly lines: string[]; readonly risks: string[] },
-): pulumi.ResourceHook | undefined {
-  if (!pulumi.runtime.isDryRun() || pulumi.runtime.getEngine() === undefined) return undefined;
-  const callback = async ({ oldInputs, newInputs }: pulumi.ResourceHookArgs): Promise<void> => {
-    try {
-      const { lines, risks } = compare(plain(oldInputs), plain(newInputs));
-      // A preview that fails right after this hook takes no more messages.
-      await Promise.all([
-        ...lines.map((line) => pulumi.log.info(line, component)),
-        ...risks.map((risk) => pulumi.log.warn(risk, component)),
-      ]);
-    } catch (error) {
-      // A preview does not fail because of what it says.
-      await pulumi.log.debug(`no comparison of ${name}: ${String(error)}`, component);
-    }
-  };
-  return new pulumi.ResourceHook(name, callback, { onDryRun: true });
 }
 
 interface ComparedRoute {
@@ -75,15 +61,68 @@ export function routePreview(
   return previewHook(`${name}-preview`, component, (before, after) => {
     const [old, now] = [before as ComparedRoute, after as ComparedRoute];
     const changes = routeChanges(old.spec, now.spec);
-    const { pods, newImages, rising } = seenOf(service);
+    const seen = seenOf(service);
+    const { pods, newImages, rising } = seen;
     for (const { to } of changes.flatMap(rises)) rising.add(to);
     const maxStep = writtenMaxStep(now.metadata.annotations);
     return {
       lines: changes.map((change) => prefix + routeChangeText(change)),
-      risks: routeRisks(changes, { ...(maxStep !== undefined && { maxStep }), pods, newImages }),
+      risks: [
+        ...routeRisks(changes, { ...(maxStep !== undefined && { maxStep }), pods, newImages }),
+        ...changes.flatMap(falls).flatMap(({ to, share }) => shortOfPods(seen, to, { share })),
+        ...otherPort(service.name, old.spec, now.spec),
+      ],
     };
   });
 }
+
+/** The shares of a rule that fall, and that are known. */
+function falls(change: RouteChange): { readonly to: string; readonly share: Change<number> }[] {
+  if (change.kind !== "changed") return [];
+  return change.shares.flatMap(({ to, before = 0, after = before }) =>
+    after < before ? [{ to, share: [before, after] as const }] : [],
+  );
+}
+
+/** What is known of a version, once both its requests and its pods have been compared. */
+function shortOfPods(
+  { falls: known }: Seen,
+  version: string,
+  fall: { readonly share?: Change<number>; readonly pods?: Change<number> },
+): string[] {
+  const { share, pods } = { ...known.get(version), ...fall };
+  known.set(version, { ...known.get(version), ...fall });
+  return share && pods && isShortOfPods(pods, share) ? [shortOfPodsText(version, pods, share)] : [];
+}
+
+function otherPort(service: string, before: ComparedSpec, after: ComparedSpec): string[] {
+  const [old, now] = [before, after].map((spec) => portOf(spec));
+  return old === undefined || now === undefined || old === now ? [] : [otherPortText(service, [old, now])];
+}
+
+function portOf({ http }: ComparedSpec): number | undefined {
+  const text = JSON.stringify(http ?? []);
+  const [, port] = /"destination":\{[^{}]*"port":\{"number":(\d+)\}/.exec(text) ?? [];
+  return port === undefined ? undefined : Number(port);
+}
+
+/** Hook before the update of the autoscaler of a version. */
+export function autoscalerPreview(
+  name: string,
+  service: ServiceKey,
+  version: string,
+  component: pulumi.Resource,
+): pulumi.ResourceHook | undefined {
+  return previewHook(`${name}-preview`, component, (before, after) => {
+    const pods = [before, after].map(
+      (one) => (one as { spec?: { minReplicas?: number } }).spec?.minReplicas ?? 1,
+    );
+    return { lines: [], risks: fewerPods(service, version, pods as unknown as Change<number>) };
+  });
+}
+
+const fewerPods = (service: ServiceKey, version: string, pods: Change<number>): string[] =>
+  pods[1] < pods[0] ? shortOfPods(seenOf(service), version, { pods }) : [];
 
 /** Hook before the update of the Deployment of a version. `pods` is the lowest number of its pods. */
 export function workloadPreview(
@@ -96,20 +135,19 @@ export function workloadPreview(
   const { pods: known, newImages, rising } = seenOf(service);
   known.set(version, pods);
   return previewHook(`${name}-preview`, component, (before, after) => {
+    const [old, now] = [before, after].map((one) => (one as ComparedWorkload).spec?.replicas);
     const { texts, newImage } = workloadChanges(before as ComparedWorkload, after as ComparedWorkload);
     if (newImage) newImages.add(version);
     return {
       lines: texts.map((text) => `${service.name} ${version}: ${text}`),
-      risks: newImage && rising.has(version) ? [imageRisk(version)] : [],
+      risks: [
+        ...(newImage && rising.has(version) ? [imageRisk(version)] : []),
+        ...otherScale(before as ComparedWorkload, after as ComparedWorkload, {
+          name: `${service.name}-${version}`,
+          namespace: service.namespace,
+        }),
+        ...fewerPods(service, version, [old ?? 0, now ?? 0]),
+      ],
     };
   });
-}
-
-/** Inputs as a hook gets them, with {@link UNKNOWN} for what is known only after `up`, and a word for a secret. */
-function plain(value: unknown): unknown {
-  if (pulumi.isUnknown(value)) return UNKNOWN;
-  if (pulumi.Output.isInstance(value)) return "[secret]";
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, of]) => [key, plain(of)]));
 }

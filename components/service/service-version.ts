@@ -1,7 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { EnvoyFilter } from "../istio/envoy-filter";
-import type { ClusterAccess } from "../kubernetes/cluster-access";
 import {
   isCreated,
   namespaceName,
@@ -9,11 +8,12 @@ import {
   sidecarLabels,
   type NamespaceArgs,
 } from "../kubernetes/namespace";
+import { located, type ClusterAccess } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
 import { minimumReplicas, type Autoscaler, type Scale } from "../kubernetes/scale";
 import { rolledOut } from "../readiness/rollout";
 import { podRateLimit, type RateLimit } from "../traffic/rate-limit";
-import { beforeUpdate, workloadPreview } from "./preview";
+import { autoscalerPreview, beforeUpdate, workloadPreview } from "./preview";
 import { podLabels, servicePod, type ServiceProbes } from "./pod";
 
 /** An HTTP endpoint for Prometheus. Its port is not a port of the Service. */
@@ -39,7 +39,7 @@ export interface SharedVersionArgs {
   readonly restricted?: boolean;
   /** Time limit for the pods of a version to get ready, in seconds. Default 180. */
   readonly timeoutSeconds?: number;
-  /** The cluster in which rollouts are checked. Default: that of the ambient kubeconfig. */
+  /** The cluster in which rollouts are checked. Default: that of the provider. */
   readonly cluster?: ClusterAccess;
 }
 
@@ -72,6 +72,7 @@ export class ServiceVersion extends pulumi.ComponentResource {
 
   /** @param opts `dependsOn` applies to each object of the version too. */
   constructor(name: string, args: ServiceVersionArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    args = located(args, opts);
     // The state stores a component's inputs, so these do not repeat what its objects contain.
     super("shopzier-mesh:index:ServiceVersion", name, { version: args.version }, guarded(args.cluster, opts));
     const { serviceName, version, port, rateLimit, cluster } = args;
@@ -139,7 +140,13 @@ export class ServiceVersion extends pulumi.ComponentResource {
       new k8s.autoscaling.v2.HorizontalPodAutoscaler(
         `${name}-autoscaler`,
         { metadata, spec },
-        { ...child, dependsOn: [deployment] },
+        {
+          ...child,
+          dependsOn: [deployment],
+          hooks: beforeUpdate(
+            autoscalerPreview(`${name}-autoscaler`, { name: serviceName, namespace }, version, this),
+          ),
+        },
       );
     }
     if (minimumReplicas(scale) > 1) {

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { namespaceFor, namespaceName } from "../kubernetes/namespace";
+import { located } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
 import { PORT_NAME } from "./pod";
 import { ServiceVersion, type SharedVersionArgs, type VersionArgs } from "./service-version";
@@ -28,6 +29,7 @@ export class VersionedService extends pulumi.ComponentResource {
     private readonly args: VersionedServiceArgs,
     opts?: pulumi.ComponentResourceOptions,
   ) {
+    args = located(args, opts);
     super(
       "shopzier-mesh:index:VersionedService",
       name,

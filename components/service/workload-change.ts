@@ -1,4 +1,5 @@
 import { UNKNOWN } from "../traffic/route-change";
+import { toAutoscalerText, toReplicasText } from "../traffic/two-edits";
 
 /** The fields of a Deployment that are compared. */
 export interface ComparedWorkload {
@@ -26,6 +27,17 @@ export function workloadChanges(
     texts: texts.map((text) => text.replaceAll(UNKNOWN, "(known after up)")),
     newImage: images.length > 0,
   };
+}
+
+/** Why a Deployment cannot get or lose an autoscaler in one edit, in words. `before` and `after` say who counts its pods. */
+export function otherScale(
+  before: ComparedWorkload,
+  after: ComparedWorkload,
+  named: { readonly name: string; readonly namespace: string },
+): string[] {
+  const [old, now] = [before, after].map(({ spec }) => spec?.replicas);
+  if (old !== undefined && now === undefined) return old > 1 ? [toAutoscalerText(named, old)] : [];
+  return old === undefined && now !== undefined ? [toReplicasText(named, now)] : [];
 }
 
 function imagesOf({ spec }: ComparedWorkload): Map<string, string> {

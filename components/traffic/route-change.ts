@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { HttpRoute, HttpRouteDestination } from "../istio/virtual-service";
 import { unmarked } from "./rule-version";
+import { isSticky, plainName } from "./sticky";
 import { percentByWeight } from "./weights";
 
 /** Stands for a value that is known only after `pulumi up` (Pulumi: `plugin.UnknownStringValue`). */
@@ -87,8 +88,9 @@ interface LabelledRule {
 function byKey(written: readonly WrittenRule[]): Rules {
   const rules = new Map<string, LabelledRule[]>();
   for (const [index, rule] of written.map(unmarked).entries()) {
-    const key = rule.name ? `name ${rule.name}` : `match ${JSON.stringify(rule.match ?? [])}`;
-    const label = rule.name ? rule.name : `rule ${index + 1}`;
+    const name = plainName(rule.name ?? "");
+    const key = name ? `name ${name}` : `match ${JSON.stringify(rule.match ?? [])}`;
+    const label = name || `rule ${index + 1}`;
     rules.set(key, [...(rules.get(key) ?? []), { label, rule }]);
   }
   return rules;
@@ -124,7 +126,8 @@ function fieldChanges(before: object, after: object, except: readonly string[]):
     .map((field) => ({ field, before: old.get(field) as unknown, after: now.get(field) as unknown }));
 }
 
-function unweighted({ route, ...rule }: WrittenRule): object {
+function unweighted({ route, ...written }: WrittenRule): object {
+  const rule = { ...written, sticky: isSticky(written.name) };
   if (!isRoute(route)) return { ...rule, route };
   return { ...rule, route: route.map(({ weight: _, ...to }) => to) };
 }

@@ -1,28 +1,22 @@
 import { defined } from "../istio/without-undefined";
 import type { DestinationRuleSpec } from "../istio/destination-rule";
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
-import type { Destination, HttpMatchRequest, HttpRoute, VirtualServiceSpec } from "../istio/virtual-service";
+import type { Destination, HttpRoute, VirtualServiceSpec } from "../istio/virtual-service";
 import { PATH_PARAMETERS } from "./path-parameters";
 import type { CircuitBreaker } from "./circuit-breaker";
 import { choiceCountPatch, LoadBalancerAlgorithm, type LoadBalancer } from "./load-balancer";
-import { istioMatch, type RequestMatch } from "./matches";
-import { confine, spellings, uriMatches, type RoutedPath } from "./paths";
+import type { RequestMatch } from "./matches";
+import type { RoutedPath } from "./paths";
 import { clusterName } from "../istio/cluster-name";
 import { gatewayRateLimits, type GatewayRateLimits, type GlobalRateLimit } from "./rate-limit";
 import type { StepLimit } from "./route-risks";
 import { markedRules } from "./rule-version";
-import {
-  answerPolicySpec,
-  effectivePolicies,
-  redirectSpec,
-  responseSpec,
-  withPolicies,
-  type TrafficPolicies,
-  type TrafficRule,
-} from "./traffic-rules";
+import { conditions, matches, ruleName, ruleRoutes, split } from "./rule-routes";
+import { effectivePolicies, withPolicies, type TrafficPolicies, type TrafficRule } from "./traffic-rules";
 import { refuseOversize } from "./size-limit";
+import { stickyName, stickyPatches, type Sticky } from "./sticky";
 import { sharedPolicy, subsetPolicy, type VersionPolicies } from "./version-policies";
-import { effectiveShares, integerWeights, type Shares, type Weights } from "./weights";
+import { effectiveShares, type Shares, type Weights } from "./weights";
 
 export type { RoutedPath } from "./paths";
 
@@ -44,6 +38,8 @@ export interface Traffic extends StepLimit {
   readonly policies?: TrafficPolicies;
   /** For each request to a version, in addition to the limits of policies. Default: none. */
   readonly globalRateLimit?: GlobalRateLimit;
+  /** What tells clients apart, so that each keeps its version; at the gateway alone. Default: each request is split by itself. */
+  readonly sticky?: Sticky;
   /** Default LEAST_REQUEST. */
   readonly loadBalancer?: LoadBalancer;
   /** For all versions. Default: none. */
@@ -110,9 +106,9 @@ export function planRoutes(request: RouteRequest): RoutePlan {
     return { host, subset: version, port: { number: request.service.port } };
   };
   const rest: HttpRoute = {
-    name: request.service.name,
+    name: ruleName(request.service.name, shares, request.sticky),
     ...conditions(matches([{}], request.paths)),
-    route: split(shares, to),
+    route: split(shares, to, request.sticky),
   };
   const rules = request.rules ?? [];
   const {
@@ -157,6 +153,9 @@ export function planRoutes(request: RouteRequest): RoutePlan {
         rules: limitedRules(request),
         global: request.globalRateLimit,
       }),
+      ...(request.sticky
+        ? stickyPatches({ ...request, sticky: request.sticky, rules: stickyRules(request, shares) })
+        : []),
     ],
   };
   refuseOversize(plan.virtualService);
@@ -187,7 +186,9 @@ function meshRoutes(
       http: markedRules(
         [host],
         [
-          ...mesh.flatMap((rule) => ruleRoutes(rule, { ...request, paths: undefined }, to)),
+          ...mesh.flatMap((rule) =>
+            ruleRoutes(rule, { ...request, paths: undefined, sticky: undefined }, to),
+          ),
           ...(meshCallers
             ? withPolicies(rest, policies, to)
             : [{ name: service.name, route: [{ destination: { host, port: { number: service.port } } }] }]),
@@ -198,12 +199,24 @@ function meshRoutes(
 }
 
 /** The rules that send requests to a version, including the default rule, with their limits. */
-function limitedRules({ service, rules = [], policies = {} }: RouteRequest): GatewayRateLimits["rules"] {
+function limitedRules(request: RouteRequest): GatewayRateLimits["rules"] {
+  const { service, rules = [], policies = {}, sticky, weights } = request;
   const routed = rules.filter(({ action }) => !("redirect" in action || "respond" in action));
   return [
-    ...routed.map(({ name, policies: own }) => ({ name, effective: effectivePolicies(policies, own) })),
-    { name: service.name, effective: policies },
+    ...routed.map(({ name, action, policies: own }) => ({
+      name: "weights" in action ? ruleName(name, action.weights, sticky) : name,
+      effective: effectivePolicies(policies, own),
+    })),
+    { name: ruleName(service.name, weights, sticky), effective: policies },
   ].map(({ name, effective: { rateLimit } }) => ({ name, rateLimit }));
+}
+
+function stickyRules({ service, rules = [] }: RouteRequest, shares: Shares): string[] {
+  const splits: readonly (readonly [string, Weights])[] = [
+    ...rules.flatMap(({ name, action }) => ("weights" in action ? [[name, action.weights] as const] : [])),
+    [service.name, shares],
+  ];
+  return splits.filter(([, weights]) => Object.keys(weights).length > 1).map(([name]) => stickyName(name));
 }
 
 /** The part of `rules` for requests at the gateway or within the mesh. A rule without a match is for requests at the gateway. */
@@ -211,90 +224,4 @@ function rulesFor(rules: readonly TrafficRule[], kind: (match: RequestMatch) => 
   return rules
     .map((rule) => ({ ...rule, match: (rule.match.length > 0 ? rule.match : [{}]).filter(kind) }))
     .filter(({ match }) => match.length > 0);
-}
-
-/**
- * A rule as Istio's HTTPRoute.
- *
- * Only the routed paths may reach the service, so a rule that sends to a version is restricted to them. A rule that the
- * gateway answers itself may match any path.
- */
-function ruleRoutes(
-  { name, match, action, rewrite, policies }: TrafficRule,
-  request: {
-    readonly paths?: readonly RoutedPath[] | undefined;
-    readonly policies?: TrafficPolicies;
-    readonly hosts?: readonly string[];
-  },
-  to: (version: string) => Destination,
-): HttpRoute[] {
-  const effective = effectivePolicies(request.policies ?? {}, policies);
-  if ("redirect" in action || "respond" in action) {
-    const answer =
-      "redirect" in action
-        ? { redirect: redirectSpec(action.redirect, request.hosts) }
-        : { directResponse: responseSpec(action.respond) };
-    const target = "redirect" in action ? action.redirect.path : undefined;
-    return [
-      { name, ...conditions(matches(match, undefined, target)), ...answer, ...answerPolicySpec(effective) },
-    ];
-  }
-  const any = matches(match, request.paths);
-  if (any.length === 0) throw new RangeError(`rule "${name}" matches no path that reaches the service`);
-  const route =
-    "to" in action ? [{ destination: to(action.to) }] : split(effectiveShares(action.weights), to);
-  const host = rewrite?.host === undefined ? {} : { authority: rewrite.host };
-  if (rewrite?.path === undefined) {
-    return withPolicies(
-      { name, ...conditions(any), ...(rewrite && { rewrite: host }), route },
-      effective,
-      to,
-    );
-  }
-  // Envoy replaces the matched text, so the rewrites of a path and of the paths below it differ.
-  const root = rewrite.path.replace(/\/+$/, "");
-  return any.flatMap((one) => {
-    const uri = one.uri?.prefix === undefined ? root || "/" : `${root}/`;
-    return withPolicies({ name, ...conditions([one]), rewrite: { uri, ...host }, route }, effective, to);
-  });
-}
-
-/**
- * The matches of `any`, restricted to `paths`. A match without conditions matches every request; an empty list matches none.
- * An exact path matches with and without a slash at its end, except the path `target`, so that a redirect from `/a` to `/a/`
- * ends there.
- */
-function matches(
-  any: readonly RequestMatch[],
-  paths: readonly RoutedPath[] | undefined,
-  target?: string,
-): HttpMatchRequest[] {
-  return any.flatMap((match) => {
-    const { path } = match;
-    const others = istioMatch(match);
-    if (!paths && path === undefined) return [others];
-    const spelt =
-      path !== undefined && "exact" in path
-        ? spellings(path.exact)
-            .filter((exact) => exact === path.exact || exact !== target)
-            .map((exact) => ({ exact }))
-        : [path];
-    const confined = paths
-      ? spelt.flatMap((one) => confine(one, paths))
-      : spelt.filter((one) => one !== undefined);
-    return confined.flatMap(uriMatches).map((uri) => ({ uri, ...others }));
-  });
-}
-
-/** The matches of a rule. A rule without matches applies to every request. */
-function conditions(any: readonly HttpMatchRequest[]): Pick<HttpRoute, "match"> {
-  return any.some((match) => Object.keys(match).length === 0) ? {} : { match: any };
-}
-
-function split(shares: Shares, to: (version: string) => Destination): NonNullable<HttpRoute["route"]> {
-  const weights = Object.entries(integerWeights(shares));
-  return weights.map(([version, weight]) => ({
-    destination: to(version),
-    ...(weights.length > 1 && { weight }),
-  }));
 }

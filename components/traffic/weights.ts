@@ -127,13 +127,15 @@ export function effectiveShares(weights: Weights): Shares {
  */
 export function integerWeights(shares: Shares): Readonly<Record<string, number>> {
   const whole = Object.values(shares).every((s) => percentUnits(s) % UNITS_PER_PERCENT === 0);
-  return Object.fromEntries(
-    Object.entries(shares).map(([v, s]) => [
-      v,
-      whole ? percentUnits(s) / UNITS_PER_PERCENT : percentUnits(s),
-    ]),
-  );
+  const fine = fineWeights(shares);
+  return whole
+    ? Object.fromEntries(Object.entries(fine).map(([version, units]) => [version, units / UNITS_PER_PERCENT]))
+    : fine;
 }
+
+/** Shares as Istio's integers, whose sum is always the same: percent times 100. */
+export const fineWeights = (shares: Shares): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(shares).map(([version, share]) => [version, percentUnits(share)]));
 
 /** Relative weights of Istio as percent. A missing one is 0, but a lone destination needs none. Without any weight above 0 all are 0. */
 export function percentByWeight(route: readonly { readonly weight?: number }[]): number[] {

@@ -36,7 +36,7 @@ export const parseSettings = (
 ): Settings => deepFreeze(settingsOf(readConfiguration(config, stack, file)));
 
 function settingsOf(c: Configuration) {
-  const { weights, maxStep, rules, circuitBreaker, globalRateLimit, versions = {} } = c.traffic;
+  const { weights, maxStep, rules, circuitBreaker, globalRateLimit, sticky, versions = {} } = c.traffic;
   const { tls, ...gateway } = c.gateway;
   return {
     ...c,
@@ -50,6 +50,7 @@ function settingsOf(c: Configuration) {
       rules: rules.map((rule) => withShares(trafficRuleOf(rule))),
       circuitBreaker,
       globalRateLimit,
+      sticky,
       versions,
     },
     observability: observabilitySettings(c.observability),

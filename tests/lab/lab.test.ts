@@ -29,6 +29,7 @@ async function smallDisk(size: string) {
   };
 }
 
+/** Ends with a lab that is up, for the tests that use it. `.ci/run` stops it. */
 describe("lab", function () {
   before(async () => {
     const { exitCode, output } = await lab(["down"]).end();
@@ -132,6 +133,23 @@ describe("lab", function () {
       await waitUntilGone(labProcesses);
     });
 
+    it("ends all of a node when one of its programs crashes, and says so", async () => {
+      const starting = lab(["up"]);
+      await starting.line(/Kubernetes: kubeadm init/);
+      const pid = fs
+        .readdirSync("/proc")
+        .find((name) => /^\d+$/.test(name) && readCommand(name).startsWith("containerd --config /run/lab"));
+      assert.ok(pid);
+      process.kill(Number(pid), "SIGKILL");
+      const { exitCode, output } = await starting.end();
+      assert.equal(exitCode, 1);
+      assert.match(output, /"Kubernetes" failed: /);
+      await waitUntilGone(labProcesses);
+      const status = await lab(["status"]).end();
+      assert.equal(status.exitCode, 1);
+      assert.match(status.output, /The lab is down: make up/);
+    });
+
     it("leaves only the node when it is killed during pulumi up", async () => {
       const killed = lab(["up"]);
       await killed.line(/pulumi up: created/);
@@ -140,20 +158,27 @@ describe("lab", function () {
       await waitUntilGone(() => runningPulumi());
     });
 
-    it("says that such a node is not complete, and ends all of it when one of its programs crashes", async () => {
+    it("says that such a node is not complete, and down gives everything back", async () => {
       assert.match(
         (await lab(["status"]).end()).output,
         /Kubernetes is not complete .* make up starts it afresh/,
       );
-      const pid = fs
-        .readdirSync("/proc")
-        .find((name) => /^\d+$/.test(name) && readCommand(name).startsWith("containerd --config /run/lab"));
-      assert.ok(pid);
-      process.kill(Number(pid), "SIGKILL");
-      await waitUntilGone(labProcesses);
-      const { exitCode, output } = await lab(["status"]).end();
-      assert.equal(exitCode, 1);
-      assert.match(output, /The lab is down: make up/);
+      const { exitCode, output } = await lab(["down"]).end();
+      assert.equal(exitCode, 0, output);
+      assert.deepEqual(await machineState(), state);
+      assert.equal(fs.existsSync(".lab/run"), false);
+      const again = await lab(["down"]).end();
+      assert.equal(again.exitCode, 0);
+      assert.match(again.output, /was not up/);
+    });
+
+    it("clean removes the cache", async () => {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), "lab-clean-"));
+      fs.mkdirSync(path.join(folder, "shopzier-mesh", "pulumi-0"), { recursive: true });
+      const { exitCode, output } = await lab(["clean"], { env: { XDG_CACHE_HOME: folder } }).end();
+      assert.equal(exitCode, 0, output);
+      assert.deepEqual(fs.readdirSync(folder), []);
+      fs.rmdirSync(folder);
     });
 
     it("comes up after that, and leaves what is up already as it is", async () => {
@@ -198,28 +223,7 @@ describe("lab", function () {
         after.filter((name) => before.includes(name)),
         [],
       );
-    });
-
-    it("down gives everything back", async () => {
-      const { exitCode, output } = await lab(["down"]).end();
-      assert.equal(exitCode, 0, output);
-      assert.deepEqual(await machineState(), state);
-      assert.equal(fs.existsSync(".lab/run"), false);
-    });
-
-    it("clean removes the cache", async () => {
-      const folder = fs.mkdtempSync(path.join(os.tmpdir(), "lab-clean-"));
-      fs.mkdirSync(path.join(folder, "shopzier-mesh", "pulumi-0"), { recursive: true });
-      const { exitCode, output } = await lab(["clean"], { env: { XDG_CACHE_HOME: folder } }).end();
-      assert.equal(exitCode, 0, output);
-      assert.deepEqual(fs.readdirSync(folder), []);
-      fs.rmdirSync(folder);
-    });
-
-    it("down again has nothing to do", async () => {
-      const { exitCode, output } = await lab(["down"]).end();
-      assert.equal(exitCode, 0);
-      assert.match(output, /was not up/);
+      await kubectl("delete", "deployment", "broken");
     });
   });
 });

@@ -39,7 +39,7 @@ describe("the objects of this program, run without an engine", () => {
       );
       const side = sides.get(stack) ?? assert.fail();
       const specs = new Map(
-        written.map(({ type, inputs }) => {
+        written.map(({ type, inputs }: { type: string; inputs: Readonly<Record<string, unknown>> }) => {
           if (!type.endsWith(":Release")) return [keyOf(inputs as unknown as KubernetesObject), inputs.spec];
           const { chart, version, repositoryOpts, values } = inputs;
           const { repo } = (repositoryOpts ?? {}) as { repo?: string };

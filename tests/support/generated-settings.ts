@@ -235,7 +235,7 @@ export interface Generated {
 }
 
 /** `config` without its problems. */
-function repaired(config: Config): Generated {
+export function repaired(config: Config): Generated {
   for (let round = 0; ; round++) {
     try {
       return { config, settings: parseSettings(config, "dev") };

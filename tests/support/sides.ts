@@ -20,11 +20,12 @@ export async function sideOfConfig(stack: string, config: Record<string, unknown
 /** The objects that a run registered. */
 export const sideOfRun = (title: string, { resources }: Run): Side => ({
   title,
-  objects: resources.flatMap(objectOf),
+  objects: resources.flatMap(objectsOf),
   notShown: [],
 });
 
-function objectOf({ type, inputs }: Registered): KubernetesObject[] {
+/** The object of a resource; none of a component. */
+export function objectsOf({ type, inputs }: Registered): KubernetesObject[] {
   if (type === "kubernetes:helm.sh/v3:Release") {
     const { name, namespace, ...spec } = inputs as { name: string; namespace: string };
     return [{ apiVersion: "helm.sh/v3", kind: "Release", metadata: { name, namespace }, spec }];

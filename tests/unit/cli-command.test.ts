@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { placeInRepository } from "../../cli/sources/git-ref";
 import { commands } from "../support/documents";
 
 const ROOT = path.resolve(__dirname, "../..");
@@ -21,13 +22,21 @@ const shopzier = (
     reject: false,
   });
 
+describe("the folder of a program in its repository", () => {
+  it("is part of the name of what is compared, unless it is the top", async () => {
+    assert.equal(await placeInRepository(ROOT), "");
+    assert.equal(await placeInRepository(path.join(ROOT, "cli", "diff")), "cli/diff/");
+    assert.equal(await placeInRepository(tmpdir()), "");
+  });
+});
+
 describe("the command shopzier", function () {
   this.timeout("1m");
   const folder = path.dirname(bundle);
   before(() => {
     // As `npm run bundle` does it; from the sources, several processes take a minute.
     const entryPoints = [path.join(ROOT, "cli/shopzier.ts")];
-    const external = ["@pulumi/*", "@kubernetes/client-node"];
+    const external = ["@pulumi/*"];
     buildSync({ entryPoints, bundle: true, external, platform: "node", outfile: bundle, logLevel: "error" });
   });
   after(() => {
@@ -51,6 +60,46 @@ describe("the command shopzier", function () {
     assert.match(broken.stderr, /^standard input, document 1 \(line \d+\): is not YAML/);
     assert.match(nothing.stderr, /^Nothing to compare\.\n {2}shopzier diff before\.yaml after\.yaml/);
     for (const { stderr } of [broken, nothing]) assert.doesNotMatch(stderr, /^ +at /m);
+  });
+
+  it("refuses options for a side that is not given", async () => {
+    const [context, install] = await Promise.all([
+      shopzier(["diff", SHOP, SHOP, "--context", "prod"]),
+      shopzier(["diff", SHOP, SHOP, "--install"]),
+    ]);
+    assert.deepEqual([context.exitCode, install.exitCode], [1, 1]);
+    assert.match(context.stderr, /^--kubeconfig and --context name the cluster of --live/);
+    assert.match(install.stderr, /^--install is for a git ref/);
+  });
+
+  for (const shell of ["bash", "zsh"]) {
+    it(`completes commands, options and values: ${shell}`, async () => {
+      const { stdout: script, exitCode } = await shopzier(["completion", shell]);
+      assert.equal(exitCode, 0);
+      const complete = async (...words: string[]): Promise<string[]> => {
+        const line = words.map((word) => `'${word}'`).join(" ");
+        // bash reads zsh's, too, but for the line that lets zsh do so.
+        const read = `${script.replace(/^autoload.*$/m, "")}
+COMP_WORDS=(shopzier ${line}); COMP_CWORD=${words.length}; _shopzier; printf '%s\\n' "\${COMPREPLY[@]}"`;
+        return (await execa("bash", ["-c", read])).stdout.split("\n");
+      };
+      assert.deepEqual(await complete("di"), ["diff"]);
+      assert.deepEqual(await complete("diff", "--fo"), ["--format"]);
+      assert.deepEqual(await complete("diff", "--format", "m"), ["markdown"]);
+      assert.deepEqual(await complete("completion", "z"), ["zsh"]);
+    });
+  }
+
+  it("completes in fish, and says which shells there are", async () => {
+    const fish = await shopzier(["completion", "fish"]);
+    assert.match(fish.stdout, /^complete -c shopzier -n __fish_use_subcommand -f -a diff -d 'say what/m);
+    assert.match(
+      fish.stdout,
+      /^complete -c shopzier -n '__fish_seen_subcommand_from diff' -l format .* -x -a 'text markdown json html'$/m,
+    );
+    const other = await shopzier(["completion", "csh"]);
+    assert.equal(other.exitCode, 1);
+    assert.match(other.stderr, /Allowed choices are bash, zsh, fish/);
   });
 
   it("plans a shift by the command of the guide, which shows what it says", async () => {

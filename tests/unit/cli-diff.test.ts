@@ -90,6 +90,7 @@ describe("diff", () => {
       W015: [{ "labels: { version: v1 } }": "labels: { version: v2 } }" }],
       W016: [{ "gateways: [shop]": "gateways: [other]" }],
       W017: [{ "methods: [DELETE]": "methods: [PUT]" }],
+      W018: [{ "replicas: 3": "replicas: 2", "weight: 90": "weight: 80", "weight: 10": "weight: 20" }],
       W014: [{ "weight: 90": "weight: 0", "weight: 10": "weight: 0" }],
     };
   /** Risks that come with the edit, too. */

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { printFindings, type LintCommandOptions } from "../../cli/commands/lint";
 import { KINDS } from "../../cli/lint/specs";
 import { SECRET, UNKNOWN, type KubernetesObject } from "../../cli/side";
+import { STACKS } from "../support/program";
 import { sideOf } from "../support/sides";
 import { OTHERS, rulesLike } from "../../docs/lint-reference";
 import { LINT_SAMPLES, repaired, sideOfText } from "../../docs/lint-samples";
@@ -40,7 +41,7 @@ describe("shopzier lint", () => {
       for (const one of like) assert.ok(names.includes(one.replace(/^page: /, "")), `${code} is like ${one}`);
   });
 
-  for (const stack of ["dev", "staging", "prod", "lab"])
+  for (const stack of STACKS)
     it(`finds nothing in what this program makes of Pulumi.${stack}.yaml`, async function () {
       this.timeout("30s");
       assert.deepEqual(lint(await sideOf(stack)).findings, []);

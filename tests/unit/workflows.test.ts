@@ -51,7 +51,10 @@ const writes = (permissions: Permissions | undefined): string[] =>
 
 describe("workflows", () => {
   it("are those that the documentation names", () => {
-    assert.deepEqual([...workflows.keys()].sort(), ["ci", "comment", "deploy", "preview", "site"]);
+    assert.deepEqual(
+      [...workflows.keys()].sort(),
+      ["ci", "comment", "deploy", "preview", "publish", "site"],
+    );
     assert.ok(steps.length > 20);
   });
 
@@ -78,7 +81,7 @@ describe("workflows", () => {
     }
   });
 
-  it("have the least rights: one job may write comments, one the site", () => {
+  it("have the least rights: one job may write comments, one the site, and two say which workflow they are", () => {
     for (const [name, { permissions }] of workflows) {
       assert.ok(permissions, name);
       assert.deepEqual(writes(permissions), [], name);
@@ -88,6 +91,7 @@ describe("workflows", () => {
       writing.map(({ name, job }) => [name, job.permissions]),
       [
         ["comment: comment", { actions: "read", contents: "read", "pull-requests": "write" }],
+        ["publish: publish", { contents: "read", "id-token": "write" }],
         ["site: deploy", { pages: "write", "id-token": "write" }],
       ],
     );
@@ -135,6 +139,75 @@ describe("workflows", () => {
       commands.findIndex((run) => run.includes(command)),
     );
     assert.ok(check !== undefined && update !== undefined && check > 0 && check < update);
+  });
+});
+
+describe("publish.yml", () => {
+  const { on, jobs: all } = workflow("publish");
+  const job = all.publish ?? assert.fail();
+  let folder: string;
+  const run = (name: string, cwd: string, tag: string): string =>
+    execFileSync("bash", ["-eo", "pipefail", "-c", job.steps.find((step) => step.name === name)?.run ?? ""], {
+      cwd: path.join(folder, cwd),
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+      env: {
+        PATH: process.env.PATH,
+        GITHUB_REF_NAME: tag,
+        GITHUB_SERVER_URL: "https://git.example.com",
+        GITHUB_REPOSITORY: "shop/mesh",
+      },
+    });
+  before(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), "shopzier-publish-"));
+    fs.mkdirSync(path.join(folder, "components"));
+    fs.copyFileSync(path.join(ROOT, "components/package.json"), path.join(folder, "components/package.json"));
+    fs.writeFileSync(path.join(folder, "CHANGELOG.md"), "## [0.1.0] - 2026-12-01\n");
+  });
+  after(() => {
+    fs.rmSync(folder, { recursive: true });
+  });
+
+  it("runs for tags alone, after an approval that the environment may ask for, and has no token", () => {
+    assert.deepEqual(on, { push: { tags: ["v*"] } });
+    assert.equal(job.environment, "npm");
+    assert.ok(!JSON.stringify(job).includes("secrets"));
+  });
+
+  it("tests what it publishes, with provenance", () => {
+    const commands = job.steps.map((step) => step.run ?? "");
+    const publish = commands.findIndex((command) => command.startsWith("npm publish"));
+    assert.match(commands[publish] ?? "", /--workspace components --provenance --access public$/);
+    assert.ok(commands.indexOf("npm test") < publish);
+  });
+
+  it("refuses a tag that is not the version, and a version without a changelog", () => {
+    const name = "The tag is the version of the package, which the changelog has";
+    assert.equal(run(name, ".", "v0.1.0"), "");
+    assert.throws(() => run(name, ".", "v0.2.0"), { stdout: /^::error::The tag is v0\.2\.0; the version/ });
+    fs.writeFileSync(path.join(folder, "CHANGELOG.md"), "## [Unreleased]\n");
+    assert.throws(() => run(name, ".", "v0.1.0"), {
+      stdout: /^::error::CHANGELOG\.md has no section \[0\.1\.0\]/,
+    });
+  });
+
+  it("names the repository that it runs in", () => {
+    run("Name the repository", "components", "v0.1.0");
+    const { repository, homepage, bugs } = JSON.parse(
+      fs.readFileSync(path.join(folder, "components/package.json"), "utf8"),
+    ) as Record<string, unknown>;
+    assert.deepEqual(
+      { repository, homepage, bugs },
+      {
+        repository: {
+          type: "git",
+          url: "git+https://git.example.com/shop/mesh.git",
+          directory: "components",
+        },
+        homepage: "https://git.example.com/shop/mesh/tree/v0.1.0/components#readme",
+        bugs: { url: "https://git.example.com/shop/mesh/issues" },
+      },
+    );
   });
 });
 

@@ -35,6 +35,7 @@ const OF_GATEWAY: Readonly<Record<string, OwnersReason>> = {
   "security.trustedProxies": "trustedProxies",
   "traffic.globalRateLimit": "limits",
   "traffic.rateLimit": "limits",
+  "traffic.sticky": "sticky",
 };
 const OF_CHARTS: Readonly<Record<string, OwnersReason>> = {
   "istio.version": "versionRead",

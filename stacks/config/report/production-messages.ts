@@ -94,6 +94,7 @@ const OWNERS = {
   gatewayChart: "its owner installs the gateway",
   trustedProxies:
     "how many proxies are trusted holds for the whole gateway: its owner sets numTrustedProxies",
+  sticky: "clients are told apart by a filter of the whole gateway",
   limits: "limits are filters of the whole gateway; a version has limits of its own: traffic.versions",
   versionRead: "no chart of Istio is installed; the version that runs is read and checked",
   chartsUnused: "no chart of Istio is installed",

@@ -5,6 +5,7 @@ import { loadBalancer } from "./load-balancer-settings";
 import { policies } from "./policies-settings";
 import { globalRateLimit, rateLimit } from "./rate-limit-settings";
 import { trafficRule } from "./rule-settings";
+import { sticky } from "./sticky-settings";
 import { weights } from "./weights-settings";
 import { map, object } from "./fields";
 import { integer } from "./number-fields";
@@ -29,6 +30,7 @@ export const traffic = object(
     ...policies,
     globalRateLimit: globalRateLimit.exactOptional(),
     circuitBreaker: circuitBreaker.exactOptional(),
+    sticky: sticky.exactOptional(),
     versions: map(
       { pattern: LABEL, allowed: LABEL_RULE, kind: "version" },
       object(

@@ -1,0 +1,105 @@
+/** `shopzier watch`: the split of a route as it is declared, configured, in Envoy and measured. */
+import { setTimeout } from "node:timers/promises";
+import { styleText } from "node:util";
+import { Option, type Command } from "commander";
+import type { RouteOptions } from "../watch/connection";
+import { beginWatch, exitCodeOf, reportOf, withReading, type WatchReport } from "../watch/model";
+import { plainLines, watchLines, type Tone } from "../watch/text";
+import { positive, sideOf, type OneSideOptions } from "./sides";
+
+interface Options extends Omit<RouteOptions, "declared" | "route">, Omit<OneSideOptions, "ref"> {
+  readonly every: number;
+  readonly since: number;
+  readonly once?: true;
+  readonly json?: true;
+}
+
+export const watchCommand = (program: Command): Command =>
+  withRoute(
+    program
+      .command("watch")
+      .description(
+        "show the shares of versions as configured, in Envoy and measured, and what the evidence says",
+      )
+      .argument("[route]", "VirtualService, namespace/name (default: the only one with versions)"),
+  )
+    .addOption(new Option("--file <path...>", "manifests that declare the route"))
+    .addOption(new Option("--stack <name>", "of the Pulumi program that declares the route"))
+    .addOption(new Option("-C, --cwd <folder>", "of the Pulumi program").default("."))
+    .addOption(
+      new Option("--since <minutes>", "how far back counting begins").argParser(positive).default(10),
+    )
+    .addOption(new Option("--every <seconds>", "between two looks").argParser(positive).default(5))
+    .addOption(new Option("--once", "one look; exit code 2 where something differs or a version is worse"))
+    .addOption(new Option("--json", "for programs; a line for each look"))
+    .action(async (route: string | undefined, options: Options) => {
+      const { file, stack, once, json } = options;
+      const declared = (file ?? stack) ? (await sideOf(options)).objects : undefined;
+      let last: WatchReport | undefined;
+      let drawn = 0;
+      for await (const report of reports({
+        ...options,
+        ...(route !== undefined && { route }),
+        ...(declared && { declared }),
+      })) {
+        if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
+        else if (once ?? process.stdout.isTTY) {
+          const lines = watchLines(report).map(({ text, tone }) => coloured(text, tone));
+          process.stdout.write(`${drawn > 0 ? `\x1b[${drawn}A\x1b[J` : ""}${lines.join("\n")}\n`);
+          drawn = once ? 0 : lines.length;
+        } else if (report.at !== last?.at) process.stdout.write(`${plainLines(report).join("\n")}\n`);
+        last = report;
+      }
+      process.exitCode = last ? exitCodeOf(last) : 1;
+    });
+
+/** The options of every command that reads the counters of a route in a cluster. */
+export const withRoute = (command: Command): Command =>
+  command
+    .addOption(new Option("--kubeconfig <file>", "of the cluster (default: as kubectl)"))
+    .addOption(new Option("--context <name>", "of the kubeconfig"))
+    .addOption(
+      new Option(
+        "--prometheus <address>",
+        "URL, or namespace/service:port (default: as the VirtualService says)",
+      ),
+    )
+    .addOption(
+      new Option("--token-file <file>", "bearer token for the URL (default: variable PROMETHEUS_TOKEN)"),
+    )
+    .addOption(new Option("--ca <file>", "certificates that sign that of the URL"))
+    .addOption(
+      new Option("--metrics <source>", "whose counters (default: as the VirtualService says)").choices([
+        "istio",
+        "envoy",
+      ]),
+    );
+
+async function* reports(options: Options & RouteOptions): AsyncGenerator<WatchReport> {
+  // It loads Pulumi's SDK, which other commands do without.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
+  const { RouteConnection } = require("../watch/connection") as typeof import("../watch/connection");
+  const connection = await RouteConnection.open(options);
+  const stop = new AbortController();
+  process.once("SIGINT", () => {
+    stop.abort();
+  });
+  try {
+    let state = beginWatch(connection);
+    for (const reading of await connection.history(options.since * 60)) state = withReading(state, reading);
+    for (;;) {
+      const observed = await connection.observe();
+      if (observed.counters.reading) state = withReading(state, observed.counters.reading);
+      yield reportOf(state, observed);
+      if (options.once) return;
+      await setTimeout(options.every * 1000, undefined, { signal: stop.signal }).catch(() => undefined);
+      if (stop.signal.aborted) return;
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+const COLOURS = { bad: "red", good: "green", unclear: "yellow" } as const;
+const coloured = (text: string, tone: Tone): string =>
+  tone === "plain" ? text : styleText(COLOURS[tone], text, { stream: process.stdout });

@@ -1,0 +1,112 @@
+/** A VirtualService as the cluster has it: its split, who wrote it, and what Pulumi would write. Pure. */
+import { integerWeights, percentByWeight, type Shares } from "../../components/traffic/weights";
+
+interface Destination {
+  readonly host: string;
+  readonly subset?: string;
+}
+interface Routed {
+  readonly destination: Destination;
+  readonly weight?: number;
+  readonly headers?: unknown;
+}
+interface Rule {
+  readonly route?: readonly Routed[];
+}
+interface Writer {
+  readonly manager?: string;
+  readonly operation?: string;
+  readonly time?: string;
+  readonly fieldsV1?: {
+    readonly "f:spec"?: object;
+    readonly "f:metadata"?: Readonly<Record<string, object>>;
+  };
+}
+/** As the cluster has it. */
+export interface VirtualServiceObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly managedFields?: readonly Writer[];
+  };
+  readonly spec: { readonly http?: readonly Rule[] };
+}
+
+export const subsetOf = ({ destination }: Routed): string => destination.subset ?? destination.host;
+
+/** The last rule that splits requests between `version` and others: those before it are for some requests only. */
+export function splitOf({ spec }: VirtualServiceObject, version: string): readonly Routed[] | undefined {
+  return spec.http
+    ?.filter(({ route = [] }) => route.length > 1 && route.some((to) => subsetOf(to) === version))
+    .at(-1)?.route;
+}
+
+/** Version → percent. */
+export function liveShares(object: VirtualServiceObject, version: string): Shares {
+  const route = splitOf(object, version) ?? [];
+  const percents = percentByWeight(route);
+  return Object.fromEntries(route.map((to, i) => [subsetOf(to), percents[i] ?? 0]));
+}
+
+/** Who wrote the rules last, in words. */
+export function lastWriter({ metadata }: VirtualServiceObject): string {
+  const [last] = (metadata.managedFields ?? [])
+    .filter(({ fieldsV1 }) => fieldsV1?.["f:spec"] !== undefined)
+    .sort((a, b) => (a.time ?? "").localeCompare(b.time ?? ""))
+    .reverse();
+  if (!last) return "somebody who gave no name";
+  return `"${last.manager ?? ""}"${last.time === undefined ? "" : ` at ${last.time}`}`;
+}
+
+/**
+ * What Pulumi's field manager applies for these shares: all that it owns of the object, since fields that an apply leaves out are removed.
+ * Pulumi then writes the same, so that there is neither a conflict nor drift.
+ *
+ * @returns undefined where no Pulumi applies the object (server-side), or the rule has no such destinations.
+ */
+export function appliedByPulumi(
+  object: VirtualServiceObject,
+  version: string,
+  shares: Shares,
+): { readonly manager: string; readonly object: object } | undefined {
+  const { metadata, spec } = object;
+  const owner = metadata.managedFields?.find(
+    ({ manager = "", operation, fieldsV1 }) =>
+      manager.startsWith("pulumi-kubernetes") && operation === "Apply" && fieldsV1?.["f:spec"] !== undefined,
+  );
+  const split = splitOf(object, version);
+  if (owner?.manager === undefined || !split) return undefined;
+  const weights = integerWeights(shares);
+  const known = split.map(subsetOf);
+  if (known.length !== Object.keys(weights).length || !known.every((name) => name in weights))
+    return undefined;
+  // Rules of one split are written with the same destinations.
+  const same = JSON.stringify(split);
+  const http = spec.http?.map((rule) =>
+    rule.route === undefined || JSON.stringify(rule.route) !== same
+      ? rule
+      : { ...rule, route: rule.route.map((to) => ({ ...to, weight: weights[subsetOf(to)] ?? 0 })) },
+  );
+  const owned = (field: "annotations" | "labels"): Record<string, string> => {
+    const names = Object.keys(owner.fieldsV1?.["f:metadata"]?.[`f:${field}`] ?? {});
+    return Object.fromEntries(
+      Object.entries(metadata[field] ?? {}).filter(([name]) => names.includes(`f:${name}`)),
+    );
+  };
+  return {
+    manager: owner.manager,
+    object: {
+      ...identity(object),
+      metadata: { ...identity(object).metadata, annotations: owned("annotations"), labels: owned("labels") },
+      spec: { ...spec, http },
+    },
+  };
+}
+
+export const identity = ({ metadata: { name, namespace } }: VirtualServiceObject) => ({
+  apiVersion: "networking.istio.io/v1",
+  kind: "VirtualService",
+  metadata: { name, namespace },
+});

@@ -1,0 +1,28 @@
+import * as pulumi from "@pulumi/pulumi";
+import { CanaryService, ExistingControlPlane, ExistingGateway, type Weights } from "shopzier-mesh";
+
+const config = new pulumi.Config();
+const host = config.require("host");
+const images = config.requireObject<Record<string, string>>("images");
+
+const controlPlane = new ExistingControlPlane("istio");
+const gateway = new ExistingGateway(
+  "orders",
+  {
+    namespace: config.require("gatewayNamespace"),
+    labels: config.requireObject<Record<string, string>>("gatewayLabels"),
+    hosts: [host],
+    routeNamespaces: ["orders"],
+  },
+  { dependsOn: controlPlane.ready },
+);
+const orders = new CanaryService("orders", {
+  controlPlane,
+  gateway,
+  host,
+  versions: Object.fromEntries(Object.entries(images).map(([version, image]) => [version, { image }])),
+  weights: config.requireObject<Weights>("weights"),
+  probes: { readinessPath: config.require("readinessPath") },
+});
+
+export const shares = orders.shares;
