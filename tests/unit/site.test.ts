@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
 import { anchors, linked, modules, sections, slug, type Page } from "../../docs/site/pages";
 
 const pages = sections().flatMap((section) => section.pages);
@@ -57,6 +59,22 @@ describe("the pages of the site", () => {
     assert.equal(slug("shopzier:traffic"), "shopziertraffic");
     const text = '## A [b](c.md)\n\n```sh\n# no\n```\n\n## A b\n\n<a id="SL001"></a>';
     assert.deepEqual([...anchors(text)], ["SL001", "a-b", "a-b-1"]);
+  });
+
+  it("show pictures that a script makes", () => {
+    const folder = path.join(__dirname, "../proof");
+    const scripts = readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => readFileSync(path.join(folder, name), "utf8"))
+      .join("\n");
+    const shown = pages.flatMap(({ text }) =>
+      [...text.matchAll(/!\[[^\]]*\]\(([^)]*)\)/g)].map(([, at = ""]) => at),
+    );
+    assert.ok(shown.length >= 2);
+    assert.deepEqual(
+      shown.filter((at) => !scripts.includes(path.basename(at))),
+      [],
+    );
   });
 
   it("have a reference for each module that the package exports", () => {
