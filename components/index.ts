@@ -34,14 +34,8 @@ export * from "./observability/queries";
 export * from "./observability/mesh-alerts";
 export * from "./observability/prometheus-rules";
 export { ROUTE_METRICS, type RouteMetrics } from "./observability/route-metrics";
-export {
-  criteriaOf,
-  PrometheusCounters,
-  type CountedRequests,
-  type OwnCriterion,
-} from "./observability/prometheus-counters";
-export { PrometheusApi, PrometheusError, type PrometheusAddress } from "./observability/prometheus-api";
-export type { CounterReading, CounterSource } from "./observability/request-counters";
+export type { CountedRequests, OwnCriterion } from "./observability/prometheus-counters";
+export type { PrometheusAddress } from "./observability/prometheus-api";
 export * from "./observability/version-rules";
 export * from "./observability/tracing";
 export type { EvidenceGateArgs, GateOverride } from "./service/evidence-gate";

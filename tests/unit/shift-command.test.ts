@@ -6,7 +6,7 @@ import type { CountsEvent, ShiftEvent } from "../../cli/shift/events";
 import { plainFollower, terminalFollower, webhookFollower } from "../../cli/shift/follow";
 import { shiftHtml, shiftMarkdown } from "../../cli/shift/shift-report";
 import { Wishes } from "../../cli/shift/wish";
-import { appliedByPulumi, lastWriter, liveShares } from "../../cli/shift/written-route";
+import { appliedByPulumi, lastWriter, liveShares, type VirtualServiceObject } from "../../cli/shift/written-route";
 import { failureWords, lockWords } from "../../cli/sources/pulumi-up";
 
 const to = (subset: string, weight: number) => ({ destination: { host: "shop", subset }, weight });
@@ -42,7 +42,7 @@ const OBJECT = {
       { name: "b", route: split },
     ],
   },
-};
+} as unknown as VirtualServiceObject;
 
 describe("the route in the cluster", () => {
   it("has shares by its last split, and a last writer of its rules", () => {
