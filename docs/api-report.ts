@@ -37,7 +37,13 @@ function changed(folder: string, write: boolean): string[] {
     mainEntryPointFilePath: path.join(types, entry, "index.d.ts"),
     compiler: {
       overrideTsconfig: {
-        compilerOptions: { module: "nodenext", target: "es2022", lib: ["es2022"], strict: true, types: [] },
+        compilerOptions: {
+          module: "nodenext",
+          target: "es2022",
+          lib: ["es2022", "dom"],
+          strict: true,
+          types: [],
+        },
         files,
       },
     },

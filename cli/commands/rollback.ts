@@ -4,8 +4,8 @@ import { Option } from "commander";
 import { effectiveShares, type Weights } from "../../components/traffic/weights";
 import { counted } from "../diff/words";
 import { readMark, type ShiftMark } from "../shift/shift-mark";
-import { splitWords } from "../shift/step-weights";
-import type { VirtualServiceObject } from "../shift/written-route";
+import { sameVersions, splitWords } from "../shift/step-weights";
+import { liveShares, type VirtualServiceObject } from "../shift/written-route";
 import type { LiveRoutes } from "../sources/live-route";
 import { SourceError } from "../sources/source-error";
 import { StackSite } from "../sources/stack-site";
@@ -31,7 +31,8 @@ export const rollbackCommand = (program: Command): Command =>
       const { object, mark } = await markedRoute(site, routes, options.virtualService);
       const written = site.weights();
       await refuseWhatIsGone(routes, object, mark.before, written);
-      const split = splitWords(effectiveShares(mark.before));
+      const before = effectiveShares(mark.before);
+      const split = splitWords(before);
       console.log(`Back to ${split}: from before the shift of ${mark.version} that began at ${mark.at}.`);
       site.write(mark.before);
       if (options.now) {
@@ -42,7 +43,9 @@ export const rollbackCommand = (program: Command): Command =>
             : "Pulumi does not apply this route server-side: by up alone.",
         );
       }
-      const end = await site.up("routes", console.log);
+      const known = [effectiveShares(written), liveShares(object, mark.version)];
+      const alone = known.every((shares) => sameVersions(shares, before));
+      const end = await site.up(alone ? "routes" : "all", console.log);
       if (!end.ok) throw new SourceError(`pulumi up failed: ${end.words}`);
       await routes.mark(object, { ...mark, ended: "went back" });
       console.log("Every gateway has it.");

@@ -6,7 +6,7 @@ import { effectiveShares, type Shares, type Weights } from "../../components/tra
 import type { EndEvent, Untimed } from "./events";
 import { nextAction, type LastUp, type Situation, type UpEnd, type Wish } from "./next-action";
 import type { ShiftMark } from "./shift-mark";
-import { sameSplit } from "./step-weights";
+import { sameSplit, sameVersions } from "./step-weights";
 
 export interface Look extends Pick<Situation, "written" | "live" | "changedBy" | "pods"> {
   readonly mark: ShiftMark | undefined;
@@ -24,7 +24,7 @@ export interface World {
   write(weights: Weights): Promise<void>;
   /** Sets the route at once, if it can be without a conflict; `up` follows in any case. */
   setRoute(weights: Weights): Promise<void>;
-  /** Of the whole stack; on the way back of the routes alone. */
+  /** Of the whole stack; on the way back of the routes alone, where that is possible. */
   up(what: "all" | "routes"): Promise<UpEnd>;
   /** Until there may be new counts, or somebody wishes something. */
   pause(): Promise<void>;
@@ -63,7 +63,9 @@ export async function runShift(world: World, run: ShiftRun): Promise<EndEvent["o
     await world.write(weights);
     if (way === "back") await world.setRoute(weights);
     const started = world.now();
-    const end = await world.up(way === "on" ? "all" : "routes");
+    const end = await world.up(
+      way === "back" && sameVersions(from, effectiveShares(weights)) ? "routes" : "all",
+    );
     const seconds = world.now() - started;
     const words = end.ok ? "" : end.words;
     await world.tell({ event: "up", share: shareOf(weights), seconds, ok: end.ok, words });

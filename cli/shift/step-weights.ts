@@ -35,6 +35,15 @@ export const sameSplit = (a: Shares, b: Shares): boolean =>
     (version) => hundredths(a[version] ?? 0) === hundredths(b[version] ?? 0),
   );
 
+/**
+ * Whether the same versions get requests. Where others do, resources depend on each other in another order, and an `up` of some targets
+ * alone ends in "Duplicate resource URN" (Pulumi 3.246): the whole stack is updated then.
+ */
+export const sameVersions = (a: Shares, b: Shares): boolean =>
+  [...new Set([...Object.keys(a), ...Object.keys(b)])].every(
+    (version) => (a[version] ?? 0) > 0 === (b[version] ?? 0) > 0,
+  );
+
 /** "v1 75, v2 25" */
 export const splitWords = (shares: Shares): string =>
   Object.entries(shares)

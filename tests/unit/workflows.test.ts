@@ -51,10 +51,7 @@ const writes = (permissions: Permissions | undefined): string[] =>
 
 describe("workflows", () => {
   it("are those that the documentation names", () => {
-    assert.deepEqual(
-      [...workflows.keys()].sort(),
-      ["ci", "comment", "deploy", "preview", "publish", "site"],
-    );
+    assert.deepEqual([...workflows.keys()].sort(), ["ci", "comment", "deploy", "preview", "publish", "site"]);
     assert.ok(steps.length > 20);
   });
 
