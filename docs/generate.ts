@@ -155,7 +155,7 @@ config:
 
 The canary shift is one number:
 
-<!-- not run by a test -->
+<!-- not run here -->
 
 \`\`\`sh
 pulumi config set --path 'shopzier:traffic.weights.v2' 20

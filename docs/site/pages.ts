@@ -1,5 +1,5 @@
 /** The pages of the site: the project's own Markdown files, as they are, with links that fit where each page is there. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
 const ROOT = path.resolve(__dirname, "../..");
@@ -25,7 +25,7 @@ export interface Section {
 }
 
 const ORDER: Readonly<Record<string, readonly string[]>> = {
-  Start: ["README.md", "docs/shared-cluster.md", "docs/lab.md", "docs/glossary.md"],
+  Start: ["README.md", "docs/lab.md", "docs/kind.md", "docs/shared-cluster.md", "docs/glossary.md"],
   Guides: ["docs/traffic.md", "docs/observability.md", "docs/upgrading.md", "docs/architecture.md"],
   "The command shopzier": [
     "docs/diff.md",
@@ -62,7 +62,8 @@ export const ASSETS: readonly string[] = readdirSync(path.join(ROOT, "docs"))
   .filter((name) => /\.(png|svg|schema\.json)$/.test(name))
   .map((name) => `docs/${name}`);
 
-const placeOf = (file: string): string => OWN_NAMES[file] ?? file.replace(/^docs\//, "");
+const placeOf = (file: string): string =>
+  OWN_NAMES[file] ?? file.replace(/^docs\//, "").replace(/\/README\.md$/, ".md");
 
 function pageOf(file: string): Page {
   const text = readFileSync(path.join(ROOT, file), "utf8");
@@ -80,6 +81,7 @@ export function sections(): Section[] {
     ...Object.entries(ORDER).map(([title, files]) =>
       section(title, title === "Guides" ? [...files, ...others] : files),
     ),
+    section("Examples", globSync("examples/*/README.md", { cwd: ROOT }).sort()),
     section("Decisions", markdown("docs/decisions")),
   ];
 }

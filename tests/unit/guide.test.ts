@@ -5,7 +5,7 @@ import { parseSettings } from "../../stacks/config/settings";
 import { wrongConfig } from "../../docs/wrong-settings";
 import { sections } from "../../docs/site/pages";
 
-const MARK = "<!-- not run by a test -->";
+const MARK = "<!-- not run here -->";
 
 describe("the guides", () => {
   for (const [file, count] of [
