@@ -126,9 +126,13 @@ describe("the npm package shopzier-mesh", () => {
       }),
     );
     await execa("npx", ["--no-install", "tsc", "-p", "."], { cwd: folder });
-    await execa("npx", ["--no-install", "mocha", path.join(folder, "tests/program.test.js")], {
-      cwd: folder,
-    });
+    await execa(
+      "npx",
+      ["--no-install", "mocha", "--timeout", "1m", path.join(folder, "tests/program.test.js")],
+      {
+        cwd: folder,
+      },
+    );
     const { stdout: imported } = await execa("node", ["module.mjs"], { cwd: folder });
     assert.deepEqual(JSON.parse(imported), ["function", "function", true, { v1: 100 }]);
     const shop = readFileSync(path.join(ROOT, "tests/unit/cli/shop.yaml"), "utf8");
