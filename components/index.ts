@@ -5,7 +5,7 @@ export type { GatewayPods } from "./kubernetes/pods";
 export { ISTIO_CHARTS, type ChartSource, type HelmValues } from "./kubernetes/helm-chart";
 export * from "./mesh/existing-control-plane";
 export * from "./mesh/existing-gateway";
-export type { MeshNeeds } from "./mesh/found-mesh";
+export type { MeshNeeds } from "./mesh/mesh-needs";
 export * from "./security/gateway-access";
 export * from "./mesh/ingress-gateway";
 export * from "./mesh/istio-control-plane";

@@ -1,7 +1,8 @@
 import type { V1Deployment } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
 import { isOurs, lookAt, OURS } from "../kubernetes/existing-object";
-import { istiodOf, meshProblems, type FoundMesh, type MeshNeeds } from "./found-mesh";
+import { istiodOf, meshProblems, type FoundMesh } from "./found-mesh";
+import type { MeshNeeds } from "./mesh-needs";
 import { injectionLabels, REVISION_LABEL } from "../kubernetes/namespace";
 import { located, withoutCluster, type ClusterAccess } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";

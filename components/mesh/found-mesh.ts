@@ -1,14 +1,7 @@
 /** Checks an Istio with another owner. Pure. */
 import type { V1Deployment } from "@kubernetes/client-node";
 import { REVISION_LABEL } from "../kubernetes/namespace";
-
-/** Settings that only the owner of a mesh may change (Istio: MeshConfig). */
-export interface MeshNeeds {
-  /** Whether paths must be normalised as services read them (`DECODE_AND_MERGE_SLASHES`), which policies on paths need. */
-  readonly pathNormalization?: boolean;
-  /** Minor version of Istio → the feature that needs it or a newer one. */
-  readonly since?: Readonly<Record<string, string>>;
-}
+import type { MeshNeeds } from "./mesh-needs";
 
 export interface FoundMesh {
   readonly version: string;

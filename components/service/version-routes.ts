@@ -3,7 +3,7 @@ import { DestinationRule } from "../istio/destination-rule";
 import { EnvoyFilter, type EnvoyConfigPatch } from "../istio/envoy-filter";
 import { ServiceEntry } from "../istio/service-entry";
 import { VirtualService } from "../istio/virtual-service";
-import { changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
+import { changesCluster } from "../kubernetes/cluster-access";
 import type { GatewayAccess } from "../security/gateway-access";
 import type { GatewayPods } from "../kubernetes/pods";
 import { metricsAnnotation, type RouteMetrics } from "../observability/route-metrics";
@@ -13,7 +13,7 @@ import { planRoutes, type RoutedPath, type RoutedService, type Traffic } from ".
 import type { Shares } from "../traffic/weights";
 import { PropagationBarrier } from "../readiness/propagation-barrier";
 import { stepAnnotations } from "../traffic/route-risks";
-import { located } from "../kubernetes/cluster";
+import { located, type ClusterAccess } from "../kubernetes/cluster";
 import { guarded } from "../kubernetes/ownership";
 import { evidenceGate, type EvidenceGateArgs, type GateOverride } from "./evidence-gate";
 import { beforeUpdate, routePreview } from "./preview";

@@ -1,9 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import { CanaryService, ExistingControlPlane, ExistingGateway, type Weights } from "shopzier-mesh";
+import {
+  CanaryService,
+  ExistingControlPlane,
+  ExistingGateway,
+  type CanaryVersion,
+  type Weights,
+} from "shopzier-mesh";
 
 const config = new pulumi.Config();
 const host = config.require("host");
-const images = config.requireObject<Record<string, string>>("images");
 
 const controlPlane = new ExistingControlPlane("istio");
 const gateway = new ExistingGateway(
@@ -20,7 +25,7 @@ const orders = new CanaryService("orders", {
   controlPlane,
   gateway,
   host,
-  versions: Object.fromEntries(Object.entries(images).map(([version, image]) => [version, { image }])),
+  versions: config.requireObject<Record<string, CanaryVersion>>("versions"),
   weights: config.requireObject<Weights>("weights"),
   probes: { readinessPath: config.require("readinessPath") },
 });

@@ -1,6 +1,6 @@
 import { execa } from "execa";
 import assert from "node:assert/strict";
-import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parse } from "yaml";
@@ -16,27 +16,27 @@ const manifest = (folder: string): Manifest =>
   JSON.parse(readFileSync(path.join(ROOT, folder, "package.json"), "utf8")) as Manifest;
 
 /** Runs a program against mocks and prints what it registered. */
-const DRIVER = `
-const pulumi = require("@pulumi/pulumi");
+const driver = (testing: string): string => `
 const [program, config] = process.argv.slice(2);
-const seen = [];
-pulumi.runtime.setMocks({
-  newResource: (r) => {
-    seen.push(r.type + " " + r.name);
-    const status = { name: r.inputs.name, namespace: r.inputs.namespace, loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } };
-    return { id: r.name + "-id", state: { ...r.inputs, status } };
-  },
-  call: (c) => c.inputs,
-}, "shopzier", "dev").then(() => {
-  pulumi.runtime.setAllConfig(JSON.parse(config ?? "{}"));
-  // Pulumi's mocks cannot register hooks; the README says so.
-  Object.assign(pulumi.runtime.getMonitor(), { registerResourceHook: (_, done) => done(null, {}) });
-  return pulumi.runtime.runInPulumiStack(async () => require(program));
-}).then(async (outputs) => {
-  // Waits for every registration.
-  await pulumi.runtime.disconnect();
-  pulumi.output(outputs.url).apply((url) => console.log(JSON.stringify({ seen, url })));
+require(${JSON.stringify(testing)})
+  .runProgram(require.resolve(program), { project: "shopzier", stack: "dev", config: JSON.parse(config ?? "{}") })
+  .then(({ resources, outputs: { url } }) =>
+    console.log(JSON.stringify({ seen: resources.map(({ type, name }) => type + " " + name), url })));
+`;
+
+/** An ES module that imports from each entry of the package. */
+const MODULE = `
+import { CanaryService, ExistingGateway } from "shopzier-mesh";
+import { judge } from "shopzier-mesh/evidence";
+import { route } from "shopzier-mesh/simulator";
+import { runProgram } from "shopzier-mesh/testing";
+
+const { resources, outputs } = await runProgram(() => {
+  const gateway = new ExistingGateway("g", { namespace: "i", labels: { a: "b" }, hosts: ["a.example.com"] });
+  const args = { gateway, host: "a.example.com", versions: { v1: { image: "a" } }, weights: { v1: 100 } };
+  return { shares: new CanaryService("orders", args).shares };
 });
+console.log(JSON.stringify([typeof judge, typeof route, resources.length > 8, outputs.shares]));
 `;
 
 describe("the npm package shopzier-mesh", () => {
@@ -51,7 +51,6 @@ describe("the npm package shopzier-mesh", () => {
     const names = [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
     assert.deepEqual(names.sort(), [
       "@grafana/grafana-foundation-sdk",
-      "@kubernetes/client-node",
       "@pulumi/kubernetes",
       "@pulumi/pulumi",
       "re2js",
@@ -77,7 +76,15 @@ describe("the npm package shopzier-mesh", () => {
       [],
     );
 
-    const pinned = ["@pulumi/pulumi", "@pulumi/kubernetes", "typescript", "@types/node"].map((name) => {
+    const needed = [
+      "@pulumi/pulumi",
+      "@pulumi/kubernetes",
+      "typescript",
+      "@types/node",
+      "mocha",
+      "@types/mocha",
+    ];
+    const pinned = needed.map((name) => {
       const version = root.dependencies?.[name] ?? root.devDependencies?.[name];
       assert.ok(version, name);
       return [name, version] as const;
@@ -93,26 +100,43 @@ describe("the npm package shopzier-mesh", () => {
       cwd: folder,
     });
 
+    assert.ok(!existsSync(path.join(folder, "node_modules/@kubernetes")), "the client is in the bundle");
+
     const readme = readFileSync(path.join(ROOT, "components/README.md"), "utf8");
-    const program = /```ts\n([\s\S]*?)```/.exec(readme)?.[1];
-    assert.ok(program, "the README shows a program");
-    writeFileSync(path.join(folder, "program.ts"), program);
-    writeFileSync(path.join(folder, "driver.cjs"), DRIVER);
-    copyFileSync(path.join(ROOT, "tsconfig.json"), path.join(folder, "base.json"));
+    const [program, parts, test] = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
+    assert.ok(program && parts && test, "the README shows a program, the parts beneath, and a test");
+    mkdirSync(path.join(folder, "tests"));
+    writeFileSync(path.join(folder, "index.ts"), program);
+    writeFileSync(path.join(folder, "parts.ts"), parts);
+    writeFileSync(path.join(folder, "tests/program.test.ts"), test);
+    writeFileSync(path.join(folder, "module.mts"), MODULE);
+    writeFileSync(path.join(folder, "driver.cjs"), driver("shopzier-mesh/testing"));
     writeFileSync(
       path.join(folder, "tsconfig.json"),
       JSON.stringify({
-        extends: "./base.json",
-        compilerOptions: { noEmit: false, types: ["node"] },
-        include: ["program.ts"],
+        compilerOptions: {
+          module: "nodenext",
+          target: "es2022",
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          noUncheckedIndexedAccess: true,
+          // Types of the package too.
+          skipLibCheck: false,
+          types: ["node", "mocha"],
+        },
+        files: ["index.ts", "parts.ts", "tests/program.test.ts", "module.mts"],
       }),
     );
     await execa("npx", ["--no-install", "tsc", "-p", "."], { cwd: folder });
-    const subpaths = `[require("shopzier-mesh/simulator").route, require("shopzier-mesh/evidence").judge]`;
-    const { stdout: kinds } = await execa("node", ["-p", `${subpaths}.map((each) => typeof each).join()`], {
-      cwd: folder,
-    });
-    assert.equal(kinds, "function,function");
+    await execa(
+      "npx",
+      ["--no-install", "mocha", "--timeout", "1m", path.join(folder, "tests/program.test.js")],
+      {
+        cwd: folder,
+      },
+    );
+    const { stdout: imported } = await execa("node", ["module.mjs"], { cwd: folder });
+    assert.deepEqual(JSON.parse(imported), ["function", "function", true, { v1: 100 }]);
     const shop = readFileSync(path.join(ROOT, "tests/unit/cli/shop.yaml"), "utf8");
     writeFileSync(path.join(folder, "before.yaml"), shop);
     writeFileSync(
@@ -123,17 +147,28 @@ describe("the npm package shopzier-mesh", () => {
       cwd: folder,
     });
     assert.match(command.stdout, /^after.yaml: v2 10 % → 20 %, v1 90 % → 80 %\./);
-    const { stdout } = await execa("node", ["driver.cjs", "./program.js"], { cwd: folder });
+    const { stdout } = await execa("node", ["driver.cjs", "./index.js"], { cwd: folder });
     const { seen, url } = JSON.parse(stdout) as { seen: string[]; url: string };
     assert.equal(url, "http://192.0.2.1");
     for (const resource of [
       "kubernetes:helm.sh/v3:Release istio-istiod",
-      "kubernetes:apps/v1:Deployment orders-v2-deployment",
+      "kubernetes:apps/v1:Deployment orders-versions-v2-deployment",
       "kubernetes:networking.istio.io/v1:VirtualService orders-routes-route",
       "kubernetes:networking.istio.io/v1:DestinationRule orders-routes-v2-subset",
     ]) {
       assert.ok(seen.includes(resource), `${resource} in\n${seen.join("\n")}`);
     }
+
+    const connect = `require("./node_modules/shopzier-mesh/dist/kubernetes/cluster-access.js")
+      .kubernetesAccess({ kubeconfig: "{}" }).then(() => "connects", String).then(console.log)`;
+    const connects = async (): Promise<string> =>
+      (await execa("node", ["-e", connect], { cwd: folder })).stdout;
+    assert.equal(await connects(), "connects");
+    rmSync(path.join(folder, "node_modules/shopzier-mesh/dist/kubernetes-client.cjs"));
+    assert.match(
+      await connects(),
+      /kubernetes-client\.cjs has no AdmissionregistrationV1Api, .*: Cannot find module .*\nInstall shopzier-mesh again\./,
+    );
   });
 });
 
@@ -153,7 +188,7 @@ describe("the program", () => {
       cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true, filter: isSource });
     await execa("npm", ["ci", "--omit=dev", "--no-audit", "--no-fund", "--prefer-offline"], { cwd: folder });
 
-    writeFileSync(path.join(folder, "driver.cjs"), DRIVER);
+    writeFileSync(path.join(folder, "driver.cjs"), driver("./components/testing"));
     const yaml = (file: string): unknown => parse(readFileSync(path.join(ROOT, file), "utf8"));
     const { runtime } = yaml("Pulumi.yaml") as { runtime: { options: { nodeargs: string } } };
     const { config } = yaml("Pulumi.dev.yaml") as { config: Record<string, unknown> };

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import Module from "node:module";
 import path from "node:path";
 import { parse } from "yaml";
 import { runProgram, type ProgramRun } from "../../components/testing";
 import { ROOT } from "../support/program";
+import { resolvePackageToSources } from "../support/source-package";
 
 const EXAMPLES = path.join(ROOT, "examples");
 const names = readdirSync(EXAMPLES).filter((name) => existsSync(path.join(EXAMPLES, name, "Pulumi.yaml")));
@@ -64,15 +64,12 @@ function splits({ resources }: ProgramRun): Record<string, unknown> {
 }
 
 describe("the examples", () => {
-  const modules = Module as unknown as { _resolveFilename: (request: string, ...more: unknown[]) => string };
-  const installed = modules._resolveFilename;
-  // As for a program that has installed the package, without its build.
+  let undo: () => void;
   before(() => {
-    modules._resolveFilename = (request, ...more) =>
-      request === "shopzier-mesh" ? path.join(ROOT, "components/index.ts") : installed(request, ...more);
+    undo = resolvePackageToSources();
   });
   after(() => {
-    modules._resolveFilename = installed;
+    undo();
   });
 
   it("are those of this test, each with a page that says how to run it", () => {

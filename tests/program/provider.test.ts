@@ -74,9 +74,9 @@ describe("the cluster of a component", () => {
 
 describe("all components with a provider", () => {
   it("write through it, and ask its cluster alone", async function () {
-    this.timeout("2m");
+    this.timeout("5m");
     const driver = path.join(ROOT, "tests/support/provider-driver.ts");
-    const { stdout } = await execa("node", ["-r", "./tests/register.cjs", driver], {
+    const { stdout } = await execa("node", ["-r", path.join(ROOT, "tests/register.cjs"), driver], {
       cwd: ROOT,
       // Pulumi's runtime ends a program with 1 while something waits.
       reject: false,

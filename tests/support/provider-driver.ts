@@ -18,6 +18,7 @@ import { setMocks } from "../../components/testing";
 export const ASKED = [
   "GET /api/v1/namespaces/istio-system",
   "GET /apis/apps/v1/namespaces/orders/deployments/orders-v1",
+  "GET /apis/apps/v1/namespaces/canary/deployments/canary-v1",
   "GET /apis/apps/v1/namespaces/elsewhere/deployments",
   "GET /api/v1/namespaces/istio-ingress/pods",
   "GET /apis/networking.istio.io/v1/namespaces/secure/gateways/secure-certificates",
@@ -101,6 +102,8 @@ function everyComponent(opts: pulumi.ComponentResourceOptions): void {
     },
     opts,
   );
+  const canary = { versions: { v1: { image: "a" } }, weights: { v1: 100 }, host: "canary.example.com" };
+  new mesh.CanaryService("canary", { ...canary, gateway }, opts);
   new mesh.MutualTls("mtls", {}, opts);
   new mesh.Prometheus("prometheus", {}, opts);
   new mesh.Jaeger("jaeger", {}, opts);
@@ -148,7 +151,7 @@ async function main(): Promise<void> {
     .catch((error: unknown) => {
       console.error(error);
     });
-  const limit = AbortSignal.timeout(30_000);
+  const limit = AbortSignal.timeout(100_000);
   while (!limit.aborted && !ASKED.every((question) => own.questions.includes(question))) await setTimeout(50);
   // Time for what would ask the wrong cluster.
   await Promise.race([Promise.all(hooks), setTimeout(1000)]);
