@@ -14,7 +14,7 @@ if (settings.production && Object.keys(cluster).length === 0) {
   );
 }
 const outputs = shopzier(settings, cluster);
-export const { gatewayUrl, host, traffic, loadBalancer, versions } = outputs;
+export const { gatewayUrl, host, traffic, loadBalancer, versions, gateOverride } = outputs;
 
 function readSettings(): Settings {
   const prefix = `${pulumi.getProject()}:`;

@@ -33,8 +33,18 @@ export * from "./observability/prometheus";
 export * from "./observability/queries";
 export * from "./observability/mesh-alerts";
 export * from "./observability/prometheus-rules";
+export { ROUTE_METRICS, type RouteMetrics } from "./observability/route-metrics";
+export {
+  criteriaOf,
+  PrometheusCounters,
+  type CountedRequests,
+  type OwnCriterion,
+} from "./observability/prometheus-counters";
+export { PrometheusApi, PrometheusError, type PrometheusAddress } from "./observability/prometheus-api";
+export type { CounterReading, CounterSource } from "./observability/request-counters";
 export * from "./observability/version-rules";
 export * from "./observability/tracing";
+export type { EvidenceGateArgs, GateOverride } from "./service/evidence-gate";
 export type { ServiceProbes } from "./service/pod";
 export * from "./security/service-access";
 export * from "./service/service-version";

@@ -32,11 +32,13 @@ import type { Settings } from "./config/settings";
 type Telemetry = Pick<MeshTelemetryArgs, "tracing" | "accessLogs" | "metrics">;
 
 /** The telemetry of the proxies. */
-export function telemetryOf({ observability: o, security }: Settings): Telemetry {
+export function telemetryOf({ observability: o, security, gate }: Settings): Telemetry {
   const tracing = o.tracing && planTracing(o.tracing);
   const metrics = planMetrics({
     ...o.metrics.customization,
-    upstreamCluster: o.metrics.source === "istio" && (o.prometheus !== undefined || o.dashboards),
+    upstreamCluster:
+      o.metrics.source === "istio" &&
+      (o.prometheus !== undefined || o.dashboards || gate?.prometheus !== undefined),
   });
   return {
     ...(tracing && { tracing }),

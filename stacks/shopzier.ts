@@ -5,6 +5,8 @@ import {
   type CategoryApiArgs,
   categoryDefaults,
   type ClusterAccess,
+  type EvidenceGateArgs,
+  type GateOverride,
   ExistingControlPlane,
   ExistingGateway,
   GatewayAccess,
@@ -12,6 +14,7 @@ import {
   IstioControlPlane,
   MutualTls,
   namespaceName,
+  type RouteMetrics,
   type Scale,
   type ServiceProbes,
   ServiceType,
@@ -30,6 +33,8 @@ export interface ShopzierOutputs {
   readonly traffic: pulumi.Output<Record<string, number>>;
   readonly loadBalancer: Settings["loadBalancer"];
   readonly versions: pulumi.Output<string[]>;
+  /** The override of the gate, with its reason. */
+  readonly gateOverride: pulumi.Output<GateOverride | "none">;
 }
 
 /** Istio, the gateway and the category API of `settings`, in the cluster of `cluster`. */
@@ -67,6 +72,7 @@ export function shopzier(settings: Settings, cluster: ClusterAccess): ShopzierOu
     traffic: category.shares,
     loadBalancer: settings.loadBalancer,
     versions: category.versions,
+    gateOverride: category.gateOverride.apply((override) => override ?? "none"),
   };
 }
 
@@ -185,8 +191,26 @@ function categoryArgs(
     },
     traffic: { ...traffic, loadBalancer },
     propagation: { wait: propagation.wait, timeoutSeconds: propagation.timeout },
+    metrics: routeMetrics(settings),
+    gate: gateArgs(settings),
   };
 }
+
+/** Where requests are counted, if a Prometheus is known. */
+function routeMetrics({ observability: o, gate }: Settings): RouteMetrics | undefined {
+  const own = o.prometheus && `${namespaceName(o.prometheus.namespace ?? "prometheus")}/prometheus:9090`;
+  const prometheus = gate?.prometheus ?? own;
+  if (prometheus === undefined) return undefined;
+  const { objective } = o.objectives;
+  return { prometheus, source: o.metrics.source, ...(objective && { objective }) };
+}
+
+const gateArgs = ({ gate }: Settings): EvidenceGateArgs | undefined =>
+  gate && {
+    windowSeconds: gate.window,
+    onMissing: gate.onMissing,
+    ...(gate.override && { override: gate.override }),
+  };
 
 const hosts = ({ category: { host, aliases } }: Settings): string[] => [host, ...aliases];
 

@@ -1,9 +1,11 @@
 /** `shopzier watch`: the split of a route as it is declared, configured, in Envoy and measured. */
 import { setTimeout } from "node:timers/promises";
 import { styleText } from "node:util";
-import { Option, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import type { RouteOptions } from "../watch/connection";
 import { beginWatch, exitCodeOf, reportOf, withReading, type WatchReport } from "../watch/model";
+import type { WatchPage } from "../watch/serve";
+import { messageOf, SourceError } from "../sources/source-error";
 import { plainLines, watchLines, type Tone } from "../watch/text";
 import { positive, sideOf, type OneSideOptions } from "./sides";
 
@@ -12,6 +14,7 @@ interface Options extends Omit<RouteOptions, "declared" | "route">, Omit<OneSide
   readonly since: number;
   readonly once?: true;
   readonly json?: true;
+  readonly serve?: number;
 }
 
 export const watchCommand = (program: Command): Command =>
@@ -32,9 +35,15 @@ export const watchCommand = (program: Command): Command =>
     .addOption(new Option("--every <seconds>", "between two looks").argParser(positive).default(5))
     .addOption(new Option("--once", "one look; exit code 2 where something differs or a version is worse"))
     .addOption(new Option("--json", "for programs; a line for each look"))
+    .addOption(
+      new Option("--serve [port]", "also as a page on 127.0.0.1 (default: any free port)")
+        .argParser(portNumber)
+        .preset(0),
+    )
     .action(async (route: string | undefined, options: Options) => {
       const { file, stack, once, json } = options;
       const declared = (file ?? stack) ? (await sideOf(options)).objects : undefined;
+      const page = options.serve === undefined ? undefined : await serving(options.serve);
       let last: WatchReport | undefined;
       let drawn = 0;
       for await (const report of reports({
@@ -42,6 +51,7 @@ export const watchCommand = (program: Command): Command =>
         ...(route !== undefined && { route }),
         ...(declared && { declared }),
       })) {
+        page?.send(report);
         if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
         else if (once ?? process.stdout.isTTY) {
           const lines = watchLines(report).map(({ text, tone }) => coloured(text, tone));
@@ -50,8 +60,26 @@ export const watchCommand = (program: Command): Command =>
         } else if (report.at !== last?.at) process.stdout.write(`${plainLines(report).join("\n")}\n`);
         last = report;
       }
+      await page?.close();
       process.exitCode = last ? exitCodeOf(last) : 1;
     });
+
+async function serving(port: number): Promise<WatchPage> {
+  // Fastify takes a while to load.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
+  const { serveWatch } = require("../watch/serve") as typeof import("../watch/serve");
+  const page = await serveWatch(port).catch((error: unknown) => {
+    throw new SourceError(`--serve: found port ${port}, which cannot be used: ${messageOf(error)}`);
+  });
+  process.stderr.write(`${page.url}\n`);
+  return page;
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port < 65_536) return port;
+  throw new InvalidArgumentError("A port from 0 to 65535 is allowed.");
+}
 
 /** The options of every command that reads the counters of a route in a cluster. */
 export const withRoute = (command: Command): Command =>

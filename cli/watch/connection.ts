@@ -1,6 +1,7 @@
 /** The cluster and the Prometheus of a route. */
 import { readFileSync } from "node:fs";
 import { apiMessage, endingWith, type KubernetesAccess } from "../../components/kubernetes/cluster-access";
+import { lastChange, SETTLING_SECONDS } from "../../components/observability/settled-route";
 import { readObject } from "../../components/kubernetes/live-object";
 import type { Criterion, Reading } from "../../components/evidence";
 import { PrometheusApi, PrometheusError } from "../../components/observability/prometheus-api";
@@ -15,7 +16,8 @@ import type { KubernetesObject } from "../side";
 import { accessTo } from "../sources/live";
 import { messageOf, SourceError } from "../sources/source-error";
 import { inForce, type GatewayPod, type Observed } from "./observed";
-import { chosenRoute, splitOf, type Split } from "./split";
+import { chosenRoute } from "./split";
+import { splitOf, type Split } from "../../components/observability/route-split";
 
 export interface RouteOptions {
   /** `namespace/name` of the VirtualService. Default: the only one with versions. */
@@ -35,8 +37,6 @@ export interface RouteOptions {
 }
 
 const ANSWER_MS = 10_000;
-/** After a change of the VirtualService, gateways may have the old split for so long, or clocks may differ. */
-const SETTLING_SECONDS = 20;
 const ISTIO = { group: "networking.istio.io", version: "v1" };
 
 export class RouteConnection {
@@ -79,7 +79,7 @@ export class RouteConnection {
         ...expected,
         ...(gatewayNamespace !== undefined && { gatewayNamespace }),
       }),
-      lastChange(object),
+      lastChange(object.metadata) ?? Date.now() / 1000,
     );
   }
 
@@ -243,11 +243,4 @@ async function sourceOf(api: PrometheusApi, { service }: Split): Promise<Metrics
   const { all } = new VersionQueries(service, "istio").counters(500).errors;
   const found = await api.samples(all, 120).catch(() => []);
   return found.length > 0 ? "istio" : "envoy";
-}
-
-/** When somebody last wrote the object, by the cluster's clock. */
-function lastChange(object: KubernetesObject): number {
-  const { managedFields = [] } = object.metadata as { managedFields?: readonly { readonly time?: string }[] };
-  const times = managedFields.map(({ time }) => Date.parse(time ?? ""));
-  return Math.max(...times.filter((time) => !Number.isNaN(time)), 0) / 1000 || Date.now() / 1000;
 }

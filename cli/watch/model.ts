@@ -14,7 +14,7 @@ import type { Shares } from "../../components/traffic/weights";
 import { number } from "../diff/words";
 import { inForce, sameSplit, type GatewayPod, type Observed } from "./observed";
 import { SHARE_ALPHA, testShares, versionsOff, type ShareTest } from "./share-test";
-import type { Split } from "./split";
+import { rolesOf, type Split } from "../../components/observability/route-split";
 
 export interface WatchSettings {
   readonly split: Split;
@@ -72,13 +72,8 @@ function evidenceFor({ evidence, settings }: WatchState, shares: Shares): Eviden
   const { baseline = "", candidates = [] } = evidence?.settings ?? {};
   if (evidence && serving.every((version) => version === baseline || candidates.includes(version)))
     return evidence;
-  const [most, ...others] = [...serving].sort((a, b) => (shares[b] ?? 0) - (shares[a] ?? 0));
   const { criteria, alpha } = settings;
-  const roles =
-    others.length > 0 && most !== undefined
-      ? { baseline: most, candidates: others }
-      : { candidates: serving };
-  return begin({ ...roles, criteria, ...(alpha !== undefined && { alpha }) });
+  return begin({ ...rolesOf(shares), criteria, ...(alpha !== undefined && { alpha }) });
 }
 
 function lastOf(batches: readonly Batch[], seconds: number): readonly Batch[] {

@@ -43,6 +43,8 @@ export interface CategoryApiArgs {
   readonly access: Omit<ServiceAccessArgs, "service" | "namespace" | "port" | "paths">;
   readonly traffic: VersionRoutesArgs["traffic"];
   readonly propagation?: VersionRoutesArgs["propagation"];
+  readonly metrics?: VersionRoutesArgs["metrics"];
+  readonly gate?: VersionRoutesArgs["gate"];
   readonly guards?: VersionRoutesArgs["guards"];
   readonly cluster?: VersionRoutesArgs["cluster"];
   /** Time limit for the pods of a version to get ready, in seconds. Default 180; 600 for `shopizer`. */
@@ -83,6 +85,8 @@ export class CategoryApi extends pulumi.ComponentResource {
   /** Version → share of the requests in percent. */
   readonly shares: pulumi.Output<Shares>;
   readonly versions: pulumi.Output<string[]>;
+  /** As of {@link VersionRoutes}. */
+  readonly gateOverride: VersionRoutes["gateOverride"];
 
   constructor(name: string, args: CategoryApiArgs, opts?: pulumi.ComponentResourceOptions) {
     const { cluster, gateway, guards, traffic } = args;
@@ -159,6 +163,8 @@ export class CategoryApi extends pulumi.ComponentResource {
           versions.map(([version, { scale = { replicas: 1 } }]) => [version, minimumReplicas(scale)]),
         ),
         propagation: { ...args.propagation, callers: callersOf(args.access) },
+        metrics: args.metrics,
+        gate: args.gate,
         guards,
         cluster,
       },
@@ -167,6 +173,7 @@ export class CategoryApi extends pulumi.ComponentResource {
     for (const [version, own] of versions.filter(([version]) => !asked.has(version)))
       service.addVersion(version, own, routes.routed);
     this.shares = routes.shares;
+    this.gateOverride = routes.gateOverride;
     this.versions = pulumi.output(Object.keys(args.versions));
     this.registerOutputs({ shares: this.shares, versions: this.versions });
   }

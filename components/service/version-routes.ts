@@ -6,6 +6,7 @@ import { VirtualService } from "../istio/virtual-service";
 import { changesCluster, type ClusterAccess } from "../kubernetes/cluster-access";
 import type { GatewayAccess } from "../security/gateway-access";
 import type { GatewayPods } from "../kubernetes/pods";
+import { metricsAnnotation, type RouteMetrics } from "../observability/route-metrics";
 import { rateLimitServiceEntry } from "../traffic/rate-limit";
 import { markPatch, patchesMark, type PatchesMark } from "../traffic/rule-version";
 import { planRoutes, type RoutedPath, type RoutedService, type Traffic } from "../traffic/route-plan";
@@ -13,6 +14,7 @@ import type { Shares } from "../traffic/weights";
 import { PropagationBarrier } from "../readiness/propagation-barrier";
 import { stepAnnotations } from "../traffic/route-risks";
 import { guarded } from "../kubernetes/ownership";
+import { evidenceGate, type EvidenceGateArgs, type GateOverride } from "./evidence-gate";
 import { beforeUpdate, routePreview } from "./preview";
 
 /** A gateway that routes can be bound to: an IngressGateway or an ExistingGateway. */
@@ -52,6 +54,10 @@ export interface VersionRoutesArgs {
   /** Version → lowest number of its pods, from which the share follows that outlier detection may remove. Default 1. */
   readonly pods?: Readonly<Record<string, number>>;
   readonly propagation?: Propagation;
+  /** Where the requests of the versions are counted: for `shopzier watch`, and for `gate`. It is written as an annotation. Default: nowhere. */
+  readonly metrics?: RouteMetrics;
+  /** Whether `pulumi up` refuses more requests for a version that the evidence calls worse. Needs `metrics`. Default: no. */
+  readonly gate?: EvidenceGateArgs;
   /** The access policies of the gateway. `pulumi up` waits until the gateway pods have them too. Default: none. */
   readonly guards?: readonly GatewayAccess[];
   /** The cluster of the gateway pods. Default: that of the ambient kubeconfig. */
@@ -71,6 +77,8 @@ export class VersionRoutes extends pulumi.ComponentResource {
   readonly shares: pulumi.Output<Shares>;
   /** This component, once every gateway pod has the routes; without the wait, once the routes are written. */
   readonly routed: pulumi.Output<pulumi.Resource>;
+  /** The override of the gate, with its reason; undefined where there is none. */
+  readonly gateOverride: pulumi.Output<GateOverride | undefined>;
 
   constructor(name: string, args: VersionRoutesArgs, opts?: pulumi.ComponentResourceOptions) {
     const { cluster, guards = [], gateway, service, traffic } = args;
@@ -80,7 +88,23 @@ export class VersionRoutes extends pulumi.ComponentResource {
     const { wait = true, callers = [], timeoutSeconds } = args.propagation ?? {};
     const plan = this.planned(name, () => planRoutes({ ...args, ...traffic, gateways: [] }));
     const metadata = { name: service.name, namespace: service.namespace };
-    const annotations = this.planned(name, () => stepAnnotations(traffic));
+    const steps = this.planned(name, () => stepAnnotations(traffic));
+    const { metrics, gate } = args;
+    const annotations = metrics ? { ...steps, ...metricsAnnotation(metrics) } : steps;
+    if (gate && !metrics) {
+      throw new pulumi.ResourceError(
+        `VersionRoutes "${name}": gate needs metrics, which say where requests are counted`,
+        this,
+      );
+    }
+    const gated =
+      gate &&
+      metrics &&
+      evidenceGate(
+        `${name}-route`,
+        { metrics, gate, gatewayNamespace: gateway.pods.namespace, ...(cluster && { cluster }) },
+        this,
+      );
     if (!wait) {
       void pulumi.log.warn(
         "Nothing waits for the gateways: a version that is removed may be deleted while they still send to it.",
@@ -102,7 +126,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
       new VirtualService(
         `${name}-mesh-route`,
         {
-          metadata: { ...metadata, annotations, name: `${service.name}-mesh` },
+          metadata: { ...metadata, annotations: steps, name: `${service.name}-mesh` },
           spec: plan.meshVirtualService,
         },
         {
@@ -127,7 +151,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
       {
         parent: this,
         dependsOn: [policy, ...subsets, ...(filter ? [filter] : [])],
-        hooks: beforeUpdate(barrier?.beforeUpdate, routePreview(`${name}-route`, service, this)),
+        hooks: beforeUpdate(gated, barrier?.beforeUpdate, routePreview(`${name}-route`, service, this)),
       },
     );
     const waited =
@@ -140,7 +164,8 @@ export class VersionRoutes extends pulumi.ComponentResource {
     const done: pulumi.Output<unknown> = (changesCluster() && waited) || route.urn;
     this.routed = done.apply((): pulumi.Resource => this);
     this.shares = pulumi.output(plan.shares);
-    this.registerOutputs({ shares: this.shares });
+    this.gateOverride = pulumi.output(gate?.override);
+    this.registerOutputs({ shares: this.shares, gateOverride: this.gateOverride });
   }
 
   private planned<Plan>(name: string, plan: () => Plan): Plan {

@@ -55,6 +55,8 @@ describe("the npm package shopzier-mesh", () => {
       "@pulumi/kubernetes",
       "@pulumi/pulumi",
       "re2js",
+      // The page of `shopzier watch --serve` shows it.
+      "uplot",
     ]);
   });
 

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
+import { env as environment } from "node:process";
 import { WebSocket } from "undici";
 import { must, until } from "../../lab/harness";
 
@@ -28,11 +29,13 @@ export class Browser {
       "process.env.TMPDIR = process.argv[1]; import(process.argv[2]).then((m) => m.default.executablePath()).then(console.log)";
     const entry = path.join(folder, "node_modules/@sparticuz/chromium/build/index.js");
     const program = (await must("node", "--eval", found, folder, entry)).trim();
-    const process = spawn(program, [
+    const flags = [
       ...["--headless=shell", "--no-sandbox", "--no-zygote", "--single-process", "--disable-gpu"],
       ...["--disable-dev-shm-usage", "--remote-debugging-port=0", `--user-data-dir=${folder}/profile`],
       "--host-resolver-rules=MAP shop.lab.internal 10.88.0.1, MAP *.lab.internal 127.0.0.1",
-    ]);
+    ];
+    // The language of a browser without one ("POSIX") is none that its own Intl takes.
+    const process = spawn(program, flags, { env: { ...environment, LC_ALL: "en_US.UTF-8" } });
     let said = "";
     process.stderr.on("data", (data) => (said += String(data)));
     await until("the browser listens", () => /DevTools listening on \S+/.test(said));
@@ -66,8 +69,8 @@ export class Browser {
     return run(expression);
   }
 
-  /** A picture of the page at `url`, as PNG; as high as the page is. */
-  async picture(url: string, width: number): Promise<Buffer> {
+  /** A picture of the page at `url` once `drawn` is true there, as PNG; as high as the page is. */
+  async picture(url: string, width: number, drawn = "document.body.childElementCount > 0"): Promise<Buffer> {
     const { targetId } = await this.send<{ targetId: string }>("Target.createTarget", {
       url,
       width,
@@ -78,7 +81,7 @@ export class Browser {
     const size = { width, height: 800, deviceScaleFactor: 1, mobile: false };
     await this.send("Emulation.setDeviceMetricsOverride", size, sessionId);
     await until("the page is drawn", async () => {
-      const expression = "document.readyState === 'complete' && document.body.childElementCount > 0";
+      const expression = `document.readyState === 'complete' && ${drawn}`;
       const { result } = await this.send<{ result: { value: boolean } }>(
         "Runtime.evaluate",
         { expression },

@@ -125,6 +125,20 @@ const windows = (["fast", "slow"] as const).flatMap((speed) => [
   ),
 ]);
 
+const gate = check(
+  { keys: "keys of gate", own: "observability.prometheus.enabled", gate: "gate.prometheus" },
+  function* ({ keys, own, gate }) {
+    if (keys.length === 0 || own || gate !== undefined) return;
+    yield problem(
+      "gateWithoutPrometheus",
+      ["gate"],
+      {},
+      { at: at("prometheus", "enabled"), set: true },
+      { at: ["gate", "prometheus"], set: "monitoring/prometheus:9090", example: true },
+    );
+  },
+);
+
 const grafana = check(
   { prometheus: "observability.prometheus.enabled", grafana: "observability.grafana.enabled" },
   (c): Problem[] =>
@@ -141,4 +155,4 @@ const grafana = check(
       : [],
 );
 
-export const OBSERVABILITY_CHECKS: readonly Check[] = [...jaeger, ...metrics, ...windows, grafana];
+export const OBSERVABILITY_CHECKS: readonly Check[] = [...jaeger, ...metrics, ...windows, grafana, gate];

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { PROPAGATION_TIMEOUT_SECONDS } from "../../../components/readiness/propagation";
 import { category } from "./category-settings";
+import { gate } from "./gate-settings";
 import { gateway } from "./gateway-settings";
 import { istio } from "./istio-settings";
 import { loadBalancer } from "./load-balancer-settings";
@@ -28,6 +29,7 @@ export const configuration = object(
     loadBalancer: withDefault(loadBalancer, "LEAST_REQUEST"),
     observability: observability.prefault({}),
     security: security.prefault({}),
+    gate: gate.exactOptional(),
     propagation: object(
       {
         wait: withDefault(

@@ -1,0 +1,16 @@
+/** Since when a route has its shares. */
+
+/** After a change of the VirtualService, gateways may have the old split for so long, or clocks may differ. */
+export const SETTLING_SECONDS = 20;
+
+/** When an object was last written, in Unix seconds of the cluster's clock. Undefined: it does not say. */
+export function lastChange(metadata: object): number | undefined {
+  const { managedFields = [], creationTimestamp } = metadata as {
+    readonly managedFields?: readonly { readonly time?: string }[];
+    readonly creationTimestamp?: string;
+  };
+  const times = [creationTimestamp, ...managedFields.map(({ time }) => time)]
+    .map((time) => Date.parse(time ?? ""))
+    .filter((time) => !Number.isNaN(time));
+  return times.length > 0 ? Math.max(...times) / 1000 : undefined;
+}
