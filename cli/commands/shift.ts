@@ -5,6 +5,7 @@ import { Option, type Command } from "commander";
 import type { Criterion } from "../../components/evidence";
 import { writtenMaxStep } from "../../components/traffic/route-risks";
 import { effectiveShares } from "../../components/traffic/weights";
+import { commitFollower } from "../shift/commit-steps";
 import type { EndEvent, Untimed } from "../shift/events";
 import {
   jsonFollower,
@@ -38,6 +39,7 @@ interface Options extends Omit<RouteOptions, "declared" | "route"> {
   readonly json?: true;
   readonly report?: readonly string[];
   readonly webhook?: string;
+  readonly commit?: true;
 }
 
 const EXIT: Readonly<Record<EndEvent["outcome"], number>> = { arrived: 0, held: 2, "went back": 2 };
@@ -75,6 +77,7 @@ export const shiftCommand = (program: Command): Command =>
       ).argParser(positive),
     )
     .addOption(new Option("--webhook <url>", "told of each step, the hold and the way back, as JSON"))
+    .addOption(new Option("--commit", "each step as a git commit of the stack file with its verdict"))
     .addOption(new Option("--report <file...>", "at the end: .md, .html"))
     .addOption(new Option("--json", "an event a line"))
     .action(async (version: string, options: Options) => {
@@ -99,7 +102,7 @@ async function shift(version: string, options: Options): Promise<EndEvent["outco
     ...(options.virtualService !== undefined && { route: options.virtualService }),
   });
   const events: ShiftEvent[] = [];
-  const followers = followersOf(options);
+  const followers = await followersOf(options, site.file);
   const tell = async (event: Untimed): Promise<void> => {
     const told = { ...event, at: new Date().toISOString() } as ShiftEvent;
     events.push(told);
@@ -118,13 +121,17 @@ async function shift(version: string, options: Options): Promise<EndEvent["outco
   }
 }
 
-function followersOf({ json, webhook }: Options): Follower[] {
+async function followersOf({ json, webhook, commit }: Options, file: string): Promise<Follower[]> {
   const out = process.stdout;
   const shown = json ? jsonFollower(out) : out.isTTY ? terminalFollower(out) : plainFollower(out);
   const failed = (words: string): void => {
     console.error(words);
   };
-  return [shown, ...(webhook === undefined ? [] : [webhookFollower(webhook, failed)])];
+  return [
+    shown,
+    ...(webhook === undefined ? [] : [webhookFollower(webhook, failed)]),
+    ...(commit ? [await commitFollower(file, failed)] : []),
+  ];
 }
 
 interface Parts {

@@ -12,6 +12,7 @@ describe("the guides", () => {
     ["traffic.md", 5],
     ["shared-cluster.md", 1],
     ["upgrading.md", 2],
+    ["watch.md", 2],
   ] as const) {
     it(`show valid settings: docs/${file}`, () => {
       const guide = readFileSync(path.join(__dirname, "../../docs", file), "utf8");

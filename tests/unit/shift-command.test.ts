@@ -1,38 +1,49 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { commitFollower } from "../../cli/shift/commit-steps";
 import type { CountsEvent, ShiftEvent } from "../../cli/shift/events";
 import { plainFollower, terminalFollower, webhookFollower } from "../../cli/shift/follow";
 import { shiftHtml, shiftMarkdown } from "../../cli/shift/shift-report";
 import { Wishes } from "../../cli/shift/wish";
-import { appliedByPulumi, lastWriter, liveShares, type VirtualServiceObject } from "../../cli/shift/written-route";
+import {
+  appliedByPulumi,
+  lastWriter,
+  liveShares,
+  type VirtualServiceObject,
+} from "../../cli/shift/written-route";
 import { failureWords, lockWords } from "../../cli/sources/pulumi-up";
 
 const to = (subset: string, weight: number) => ({ destination: { host: "shop", subset }, weight });
 const split = [to("v1", 80), to("v2", 20)];
+const WRITERS: VirtualServiceObject["metadata"]["managedFields"] = [
+  {
+    manager: "pulumi-kubernetes-1a2b",
+    operation: "Apply",
+    time: "2026-11-30T12:00:00Z",
+    fieldsV1: {
+      "f:metadata": { "f:annotations": { "f:shopzier-mesh/owner": {} } },
+      "f:spec": { "f:http": {} },
+    },
+  },
+  {
+    manager: "shopzier",
+    operation: "Apply",
+    time: "2026-11-30T13:00:00Z",
+    fieldsV1: { "f:metadata": {} },
+  },
+];
 const OBJECT = {
   metadata: {
     name: "shop",
     namespace: "shop",
     annotations: { "shopzier-mesh/owner": "organization urn", "shopzier-mesh/shift": "{}", other: "x" },
-    managedFields: [
-      {
-        manager: "pulumi-kubernetes-1a2b",
-        operation: "Apply",
-        time: "2026-11-30T12:00:00Z",
-        fieldsV1: {
-          "f:metadata": { "f:annotations": { "f:shopzier-mesh/owner": {} } },
-          "f:spec": { "f:http": {} },
-        },
-      },
-      {
-        manager: "shopzier",
-        operation: "Apply",
-        time: "2026-11-30T13:00:00Z",
-        fieldsV1: { "f:metadata": {} },
-      },
-    ],
+    managedFields: WRITERS,
   },
   spec: {
     hosts: ["shop.example.com"],
@@ -42,7 +53,7 @@ const OBJECT = {
       { name: "b", route: split },
     ],
   },
-} as unknown as VirtualServiceObject;
+};
 
 describe("the route in the cluster", () => {
   it("has shares by its last split, and a last writer of its rules", () => {
@@ -229,6 +240,39 @@ describe("who follows a shift", () => {
     const gone = webhookFollower(url, (words) => failed.push(words));
     for (const event of EVENTS.slice(-1)) await gone.tell(event);
     assert.match(failed[1] ?? "", /^The webhook was not told of end: ./);
+  });
+});
+
+describe("--commit", () => {
+  const failed = (words: string): void => {
+    throw new Error(words);
+  };
+  it("makes each step a commit of the stack file alone, with its verdict", async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "shopzier-commit-"));
+    const [file, other] = ["Pulumi.lab.yaml", "other"].map((name) => path.join(folder, name)) as [
+      string,
+      string,
+    ];
+    const git = (...args: string[]): string => execFileSync("git", args, { cwd: folder, encoding: "utf8" });
+    await assert.rejects(commitFollower(file, failed), /--commit: Pulumi\.lab\.yaml is in no git repository/);
+    git("init", "--quiet");
+    git("config", "user.name", "Test");
+    git("config", "user.email", "test@example.com");
+    for (const name of [file, other]) writeFileSync(name, "0\n");
+    await assert.rejects(commitFollower(file, failed), /with changes that are not committed/);
+    git("add", ".");
+    git("commit", "--quiet", "--message", "before");
+    const follower = await commitFollower(file, failed);
+    writeFileSync(other, "of somebody else\n");
+    for (const event of EVENTS) {
+      if (event.event === "step" || event.event === "back") writeFileSync(file, `${event.share}\n`);
+      await follower.tell(event);
+    }
+    assert.equal(
+      git("log", "--format=%s|%b", "--name-only", "-2"),
+      "Shift v2 back to 10 %|v2 is worse.\n\n\nPulumi.lab.yaml\nShift v2 to 25 %|The first step.\n\n\nPulumi.lab.yaml\n",
+    );
+    rmSync(folder, { recursive: true });
   });
 });
 

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { beginWatch, exitCodeOf, reportOf, withReading, type WatchState } from "../../cli/watch/model";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import {
+  beginWatch,
+  exitCodeOf,
+  reportOf,
+  withReading,
+  type WatchReport,
+  type WatchState,
+} from "../../cli/watch/model";
 import { inForce, type Observed } from "../../cli/watch/observed";
 import { testShares, versionsOff, SHARE_ALPHA, type ShareTest } from "../../cli/watch/share-test";
 import { chosenRoute } from "../../cli/watch/split";
@@ -7,6 +16,7 @@ import { splitOf, type Split } from "../../components/observability/route-split"
 import { plainLines, watchLines } from "../../cli/watch/text";
 import type { KubernetesObject } from "../../cli/side";
 import { criteriaOf } from "../../components/observability/prometheus-counters";
+import { shiftReports } from "../support/watch-reports";
 import { proxyShares } from "../../components/readiness/propagation";
 
 const to = (subset: string, weight: number): object => ({
@@ -272,5 +282,24 @@ describe("shopzier watch", () => {
       plainLines(report)[0],
       "00:00:00 v1 80 % (measured 80 %), 13/s, errors 0 %, latency 0 %; v2 20 % (measured 20 %), 3.3/s, errors 20 %, latency 0 %, worse",
     );
+  });
+});
+
+describe("docs/watch.md", () => {
+  const guide = readFileSync(path.join(__dirname, "../../docs/watch.md"), "utf8");
+
+  it("shows a table as it is", () => {
+    const report = shiftReports()[52] as WatchReport;
+    const lines = watchLines(report).map(({ text }) => text);
+    assert.ok(guide.includes(`\`\`\`text\n${lines.join("\n")}\n\`\`\`\n`));
+  });
+
+  it("has each field of a report", () => {
+    const [report] = shiftReports() as [WatchReport];
+    const fields = [...guide.matchAll(/^\| ((?:`\w+`(?:, )?)+) +\|/gm)].flatMap(([, names = ""]) =>
+      [...names.matchAll(/\w+/g)].map(String),
+    );
+    const [row] = report.versions;
+    assert.deepEqual(fields.sort(), [...Object.keys(report), ...Object.keys(row ?? {})].sort());
   });
 });

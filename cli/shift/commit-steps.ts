@@ -1,0 +1,51 @@
+/** Each step as a commit of the stack file with its verdict, so that git has the history of a shift. */
+import { execFile } from "node:child_process";
+import path from "node:path";
+import { promisify } from "node:util";
+import { number } from "../diff/words";
+import { SourceError } from "../sources/source-error";
+import type { StepEvent } from "./events";
+import type { Follower } from "./follow";
+
+const run = promisify(execFile);
+
+/**
+ * Commits the file, and nothing else, after each `up` that succeeded. A commit that fails is said, and stops nothing.
+ *
+ * @throws SourceError where the file is in no git repository, or has changes that are not committed.
+ */
+export async function commitFollower(file: string, failed: (words: string) => void): Promise<Follower> {
+  const git = async (...args: string[]): Promise<string> =>
+    (await run("git", args, { cwd: path.dirname(file) })).stdout;
+  const status = await git("status", "--porcelain", "--", file).catch((error: unknown) => {
+    throw new SourceError(`--commit: ${path.basename(file)} is in no git repository (${firstLine(error)})`);
+  });
+  if (status !== "") {
+    throw new SourceError(
+      `--commit: found ${path.basename(file)} with changes that are not committed\n  repair:  commit them, then run this again`,
+    );
+  }
+  let version = "";
+  let step: StepEvent | undefined;
+  return {
+    tell: async (event) => {
+      if (event.event === "begin") version = event.version;
+      if (event.event === "step" || event.event === "back") step = event;
+      if (event.event !== "up" || !event.ok || !step) return;
+      const way = step.event === "back" ? " back" : "";
+      const message = `Shift ${version}${way} to ${number(event.share)} %\n\n${step.why}`;
+      try {
+        // What a resumed shift writes once more is no change.
+        if ((await git("status", "--porcelain", "--", file)) !== "")
+          await git("commit", "--quiet", "--only", "--message", message, "--", file);
+      } catch (error) {
+        failed(`The step was not committed: ${firstLine(error)}`);
+      }
+    },
+  };
+}
+
+function firstLine(error: unknown): string {
+  const { stderr, message } = error as { stderr?: string; message?: string };
+  return ((stderr ?? "").trim() || (message ?? "")).split("\n")[0] ?? "";
+}
