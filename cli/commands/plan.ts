@@ -4,24 +4,32 @@ import { about, duration } from "../../components/evidence/verdict-words";
 import { counted, number } from "../diff/words";
 import { columns } from "../report/columns";
 import { plannedShift, type Shift, type ShiftOptions } from "../shift/plan";
+import { SourceError } from "../sources/source-error";
+import type { RouteOptions } from "../watch/connection";
+import { beginWatch, rateOf, withReading } from "../watch/model";
+import { withRoute } from "./route-options";
 import { percent, positive, sideOf, withOneSide, type OneSideOptions } from "./sides";
 
-interface Options extends OneSideOptions, Omit<ShiftOptions, "version"> {
+interface Options extends OneSideOptions, Omit<ShiftOptions, "version" | "rate">, RouteOptions {
+  readonly rate?: number;
   readonly json?: true;
 }
 
 export const planCommand = (program: Command): Command =>
-  withOneSide(
-    program
-      .command("plan")
-      .description("say which steps a shift takes, how long each needs to be judged, and how many pods")
-      .argument("<version>", "the subset that gets more requests"),
+  withRoute(
+    withOneSide(
+      program
+        .command("plan")
+        .description("say which steps a shift takes, how long each needs to be judged, and how many pods")
+        .argument("<version>", "the subset that gets more requests"),
+    ),
   )
     .addOption(new Option("--to <percent>", "of the requests at the end").argParser(percent).default(100))
     .addOption(
-      new Option("--rate <n>", "requests per second of all versions together")
-        .argParser(positive)
-        .makeOptionMandatory(),
+      new Option(
+        "--rate <n>",
+        "requests per second of all versions together (default: as Prometheus counted lately)",
+      ).argParser(positive),
     )
     .addOption(
       new Option("--availability <percent>", "of the requests that succeed").argParser(percent).default(99.9),
@@ -35,9 +43,29 @@ export const planCommand = (program: Command): Command =>
     .addOption(new Option("--virtual-service <name>", "namespace/name, where several have the version"))
     .addOption(new Option("--json", "for programs"))
     .action(async (version: string, options: Options) => {
-      const shift = plannedShift((await sideOf(options)).objects, { ...options, version });
+      const { objects } = await sideOf(options);
+      const rate = options.rate ?? (await measuredRate(options));
+      const shift = plannedShift(objects, { ...options, version, rate });
       process.stdout.write(options.json ? `${JSON.stringify(shift, null, 2)}\n` : planText(shift));
     });
+
+/** Requests per second in the cluster. @throws SourceError where none were counted lately. */
+async function measuredRate(options: Options): Promise<number> {
+  // It loads Pulumi's SDK, which a plan by --rate does without.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
+  const { RouteConnection } = require("../watch/connection") as typeof import("../watch/connection");
+  const { virtualService: route } = options;
+  const connection = await RouteConnection.open({ ...options, ...(route !== undefined && { route }) });
+  try {
+    const rate = rateOf((await connection.history(600)).reduce(withReading, beginWatch(connection)));
+    if (rate !== undefined && rate > 0) return rate;
+  } finally {
+    await connection.close();
+  }
+  throw new SourceError(
+    "--rate: found none, and Prometheus counted no requests lately\n  allowed: requests per second, such as --rate 200",
+  );
+}
 
 /** Ends with a line break. */
 export function planText({ version, from, baseline, pods, steps, expected, longest }: Shift): string {

@@ -7,6 +7,7 @@ import { beginWatch, exitCodeOf, reportOf, withReading, type WatchReport } from 
 import type { WatchPage } from "../watch/serve";
 import { messageOf, SourceError } from "../sources/source-error";
 import { plainLines, watchLines, type Tone } from "../watch/text";
+import { withRoute } from "./route-options";
 import { positive, sideOf, type OneSideOptions } from "./sides";
 
 interface Options extends Omit<RouteOptions, "declared" | "route">, Omit<OneSideOptions, "ref"> {
@@ -80,28 +81,6 @@ function portNumber(text: string): number {
   if (Number.isInteger(port) && port >= 0 && port < 65_536) return port;
   throw new InvalidArgumentError("A port from 0 to 65535 is allowed.");
 }
-
-/** The options of every command that reads the counters of a route in a cluster. */
-export const withRoute = (command: Command): Command =>
-  command
-    .addOption(new Option("--kubeconfig <file>", "of the cluster (default: as kubectl)"))
-    .addOption(new Option("--context <name>", "of the kubeconfig"))
-    .addOption(
-      new Option(
-        "--prometheus <address>",
-        "URL, or namespace/service:port (default: as the VirtualService says)",
-      ),
-    )
-    .addOption(
-      new Option("--token-file <file>", "bearer token for the URL (default: variable PROMETHEUS_TOKEN)"),
-    )
-    .addOption(new Option("--ca <file>", "certificates that sign that of the URL"))
-    .addOption(
-      new Option("--metrics <source>", "whose counters (default: as the VirtualService says)").choices([
-        "istio",
-        "envoy",
-      ]),
-    );
 
 async function* reports(options: Options & RouteOptions): AsyncGenerator<WatchReport> {
   // It loads Pulumi's SDK, which other commands do without.

@@ -82,6 +82,13 @@ function lastOf(batches: readonly Batch[], seconds: number): readonly Batch[] {
   return first && all - first.seconds >= seconds ? lastOf(others, seconds) : batches;
 }
 
+/** Requests per second of all versions lately; undefined where nothing was counted. */
+export function rateOf({ recent }: WatchState): number | undefined {
+  const seconds = recent.reduce((sum, batch) => sum + batch.seconds, 0);
+  const all = recent.flatMap(({ counts }) => Object.values(counts).map((of) => of[COUNTED]?.of ?? 0));
+  return seconds > 0 ? all.reduce((a, b) => a + b, 0) / seconds : undefined;
+}
+
 export interface VersionRow {
   readonly version: string;
   /** Percent by the stack file, or the manifests; null: not given. */

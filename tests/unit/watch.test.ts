@@ -4,6 +4,7 @@ import path from "node:path";
 import {
   beginWatch,
   exitCodeOf,
+  rateOf,
   reportOf,
   withReading,
   type WatchReport,
@@ -198,6 +199,11 @@ describe("shopzier watch", () => {
     assert.ok((v2?.left ?? 0) > 0);
     assert.deepEqual(v2?.criteria, { errors: { bad: 1, of: 1200 }, latency: { bad: 0, of: 1200 } });
     assert.deepEqual([report.drift, report.unclear, exitCodeOf(report)], [[], [], 0]);
+  });
+
+  it("knows the rate of all versions", () => {
+    assert.equal(rateOf(after(reading(0, 0, 0), reading(60, 4800, 1200))), 100);
+    assert.equal(rateOf(begun), undefined);
   });
 
   it("says where declared, configured, in Envoy and measured differ", () => {
