@@ -75,7 +75,8 @@ export async function runShift(world: World, run: ShiftRun): Promise<EndEvent["o
   };
 
   for (;;) {
-    if (settled && world.wish() === "go on") await watch.read(world, effectiveShares(settled));
+    const judging = lastUp?.way !== "back" && world.wish() === "go on";
+    if (settled && judging) await watch.read(world, effectiveShares(settled));
     const look = await world.look();
     const verdict = settled && watch.verdict(effectiveShares(settled));
     const action = nextAction({
@@ -118,6 +119,7 @@ class Watch {
   unclear: string | undefined;
   private evidence: Evidence;
   private last: Reading | undefined;
+  private asked: Shares = {};
   /** Of the last reading: what is the same all the time is told once. */
   private told: readonly string[] = [];
 
@@ -133,12 +135,14 @@ class Watch {
     if (reading && this.last && reading.at === this.last.at) return;
     const found = reading && this.last && increase(this.last, reading);
     // The first reading of a step is where counting begins.
+    const first = !sameSplit(this.asked, shares);
+    this.asked = shares;
     const said = [...unclear, ...(found && sameSplit(this.last?.shares ?? {}, shares) ? found.unclear : [])];
     if (reading) this.last = reading;
     this.unclear = found?.batch ? undefined : said[0];
-    for (const words of said.filter((one) => !this.told.includes(one)))
-      await world.tell({ event: "unclear", words });
-    this.told = said;
+    const news = first ? [] : said.filter((one) => !this.told.includes(one));
+    for (const words of news) await world.tell({ event: "unclear", words });
+    this.told = first ? [] : said;
     if (!found?.batch) return;
     this.evidence = observe(this.evidence, found.batch);
     await this.tell(world, shares);
