@@ -26,7 +26,7 @@ import type { ShiftEvent } from "../shift/events";
 import type { RouteConnection, RouteOptions } from "../watch/connection";
 import { connect } from "./rollback";
 import { percent, positive } from "./sides";
-import { withRoute } from "./watch";
+import { withRoute } from "./route-options";
 
 interface Options extends Omit<RouteOptions, "declared" | "route"> {
   readonly cwd: string;
