@@ -8,9 +8,11 @@ import { Client, countByVersion, failures, type Answer } from "../../lab/client"
 import {
   applyObjects,
   deleteObjects,
+  envoyAdmin,
   kubectl,
   NAMESPACE,
   pulumi,
+  readyPods,
   ROOT,
   stackFile,
   tool,
@@ -152,6 +154,14 @@ describe("shopzier shift and rollback", function () {
     const back = await shift("--report", path.join(ROOT, ".lab/e2e/shift.md"));
     const answers = await load.stop();
     await deleteObjects(FAULT);
+    // A sidecar has the fault until istiod has told it.
+    const [pod] = await readyPods(NAMESPACE, "version=v2");
+    await until(
+      "the sidecar of v2 has no fault",
+      async () =>
+        !(await envoyAdmin(NAMESPACE, pod?.metadata.name ?? "", "config_dump")).includes("shift-fault"),
+      20,
+    );
     assert.equal(back.exitCode, 2, back.all);
     const end = endOf(back.stdout);
     assert.deepEqual([end.outcome, end.shares], ["went back", { v1: 90, v2: 10 }], back.all);

@@ -20,10 +20,12 @@ describe("the bundle of the Kubernetes client", () => {
     else Reflect.deleteProperty(cache, file);
   });
 
-  it("is not used if it is older than the program and lacks an export", async () => {
+  it("is refused with its repair if it is older than the program and lacks an export", async () => {
     cache[file] = { loaded: true, exports: { KubeConfig: client.KubeConfig } } as unknown as NodeJS.Module;
-    const access = await kubernetesAccess({ kubeconfig: KUBECONFIG });
-    assert.equal(typeof access.client.Observable, "function");
+    await assert.rejects(
+      kubernetesAccess({ kubeconfig: KUBECONFIG }),
+      /has no AdmissionregistrationV1Api, .*\nInstall shopzier-mesh again\. .* npm run bundle -w components$/,
+    );
   });
 
   it("is used if it is complete", async () => {

@@ -207,7 +207,7 @@ describe("a Prometheus", () => {
     assert.equal(await api.now(), prometheus.now);
     const [asked] = prometheus.asked;
     assert.equal(asked?.headers.authorization, "Bearer secret");
-    assert.match(asked?.url ?? "", /^\/api\/v1\/query\?query=time/);
+    assert.match(asked.url, /^\/api\/v1\/query\?query=time/);
     prometheus.close();
     const refused = PrometheusApi.connect({ address: "http://prometheus.example.com", token: "secret" });
     await assert.rejects(
