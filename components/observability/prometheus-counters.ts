@@ -4,19 +4,9 @@ import type { Criterion, Reading, Shares } from "../evidence";
 import { podCounters, type CriterionSamples, type PodCounters } from "./counter-samples";
 import { PrometheusError, type PrometheusApi } from "./prometheus-api";
 import { VersionQueries, type CounterPair, type MetricsSource, type ObservedService } from "./queries";
+import type { OwnCriterion } from "./own-criterion";
 import type { CounterReading, CounterSource } from "./request-counters";
 import { objectivesOf, type ServiceLevel } from "./version-rules";
-
-/**
- * A criterion of your own: an objective, and two counters as PromQL selectors without a function, such as `checkout_failed_total{app="shop"}`.
- * Each series has the labels `version` and `pod`.
- */
-export type OwnCriterion = CounterPair & {
-  /** The ratio of bad requests that is still acceptable: above 0, below 1. */
-  readonly objective: number;
-  /** What a bad request did, as it stands in a verdict: "ended without an order". */
-  readonly words?: string;
-};
 
 export interface CountedRequests {
   readonly service: ObservedService;

@@ -1,5 +1,5 @@
 /** What a VirtualService says of the metrics of its requests, so that `shopzier watch` and `shift` need no settings. */
-import type { OwnCriterion } from "./prometheus-counters";
+import type { OwnCriterion } from "./own-criterion";
 import type { MetricsSource } from "./queries";
 import type { ServiceLevel } from "./version-rules";
 

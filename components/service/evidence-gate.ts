@@ -1,11 +1,11 @@
 /** Lets `pulumi up` refuse more requests for a version that the evidence calls worse. */
 import * as pulumi from "@pulumi/pulumi";
 import { begin, increase, judge, observe, type Reading, type Verdict } from "../evidence";
+import type { ClusterAccess } from "../kubernetes/cluster";
 import {
   apiMessage,
   changesCluster,
   kubernetesAccess,
-  type ClusterAccess,
   type KubernetesAccess,
 } from "../kubernetes/cluster-access";
 import { readObject } from "../kubernetes/live-object";

@@ -2,11 +2,8 @@ import assert from "node:assert/strict";
 import { begin, increase, judge, observe, type Reading } from "../../components/evidence";
 import { podCounters } from "../../components/observability/counter-samples";
 import { PrometheusApi } from "../../components/observability/prometheus-api";
-import {
-  criteriaOf,
-  PrometheusCounters,
-  type OwnCriterion,
-} from "../../components/observability/prometheus-counters";
+import type { OwnCriterion } from "../../components/observability/own-criterion";
+import { criteriaOf, PrometheusCounters } from "../../components/observability/prometheus-counters";
 import { StandInPrometheus } from "../support/stand-in-prometheus";
 
 const SERVICE = { name: "shop", namespace: "web", port: 8080, versions: ["v1", "v2"] };
