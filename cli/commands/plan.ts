@@ -8,7 +8,7 @@ import { SourceError } from "../sources/source-error";
 import type { RouteOptions } from "../watch/connection";
 import { beginWatch, rateOf, withReading } from "../watch/model";
 import { withRoute } from "./route-options";
-import { percent, positive, sideOf, withOneSide, type OneSideOptions } from "./sides";
+import { objective, positive, share, sideOf, withOneSide, type OneSideOptions } from "./sides";
 
 interface Options extends OneSideOptions, Omit<ShiftOptions, "version" | "rate">, RouteOptions {
   readonly rate?: number;
@@ -24,7 +24,7 @@ export const planCommand = (program: Command): Command =>
         .argument("<version>", "the subset that gets more requests"),
     ),
   )
-    .addOption(new Option("--to <percent>", "of the requests at the end").argParser(percent).default(100))
+    .addOption(new Option("--to <percent>", "of the requests at the end").argParser(share).default(100))
     .addOption(
       new Option(
         "--rate <n>",
@@ -32,10 +32,12 @@ export const planCommand = (program: Command): Command =>
       ).argParser(positive),
     )
     .addOption(
-      new Option("--availability <percent>", "of the requests that succeed").argParser(percent).default(99.9),
+      new Option("--availability <percent>", "of the requests that succeed")
+        .argParser(objective)
+        .default(99.9),
     )
     .addOption(
-      new Option("--latency <percent>", "of the requests that are fast").argParser(percent).default(99),
+      new Option("--latency <percent>", "of the requests that are fast").argParser(objective).default(99),
     )
     .addOption(
       new Option("--detect <n>", "times as many bad requests are to be seen").argParser(positive).default(2),

@@ -6,7 +6,7 @@ import { counted } from "../diff/words";
 import { readMark, type ShiftMark } from "../shift/shift-mark";
 import { sameVersions, splitWords } from "../shift/step-weights";
 import { liveShares, type VirtualServiceObject } from "../shift/written-route";
-import type { LiveRoutes } from "../sources/live-route";
+import type { ClusterSettings, LiveRoutes } from "../sources/live-route";
 import { SourceError } from "../sources/source-error";
 import { StackSite } from "../sources/stack-site";
 
@@ -15,6 +15,8 @@ interface Options {
   readonly stack?: string;
   readonly virtualService?: string;
   readonly now?: true;
+  readonly kubeconfig?: string;
+  readonly context?: string;
 }
 
 export const rollbackCommand = (program: Command): Command =>
@@ -24,10 +26,12 @@ export const rollbackCommand = (program: Command): Command =>
     .addOption(new Option("--now", "set the route first through the cluster's API, then run pulumi up"))
     .addOption(new Option("--stack <name>", "of the Pulumi program"))
     .addOption(new Option("--virtual-service <name>", "namespace/name, where several had a shift"))
+    .addOption(new Option("--kubeconfig <file>", "of the cluster (default: the stack's, else as kubectl)"))
+    .addOption(new Option("--context <name>", "of the kubeconfig (default: the stack's)"))
     .addOption(new Option("-C, --cwd <folder>", "of the Pulumi program").default("."))
     .action(async (options: Options) => {
       const site = StackSite.open(options.cwd, options.stack);
-      const routes = await connect(site);
+      const routes = await connect(site.cluster(options));
       const { object, mark } = await markedRoute(site, routes, options.virtualService);
       const written = site.weights();
       await refuseWhatIsGone(routes, object, mark.before, written);
@@ -35,14 +39,7 @@ export const rollbackCommand = (program: Command): Command =>
       const split = splitWords(before);
       console.log(`Back to ${split}: from before the shift of ${mark.version} that began at ${mark.at}.`);
       site.write(mark.before);
-      if (options.now) {
-        const set = await site.setRoute(routes, object, mark.version, mark.before);
-        console.log(
-          set
-            ? "The route is set. Pulumi follows."
-            : "Pulumi does not apply this route server-side: by up alone.",
-        );
-      }
+      if (options.now) console.log(await setFirst(site, routes, object, mark));
       const known = [effectiveShares(written), liveShares(object, mark.version)];
       const alone = known.every((shares) => sameVersions(shares, before));
       const end = await site.up(alone ? "routes" : "all", console.log);
@@ -52,10 +49,28 @@ export const rollbackCommand = (program: Command): Command =>
     });
 
 /** It loads Pulumi's SDK and the Kubernetes client. */
-export async function connect(site: StackSite): Promise<LiveRoutes> {
+export async function connect(cluster: ClusterSettings): Promise<LiveRoutes> {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
   const { LiveRoutes } = require("../sources/live-route") as typeof import("../sources/live-route");
-  return LiveRoutes.connect(site.cluster);
+  return LiveRoutes.connect(cluster);
+}
+
+/** @returns what became of it, in words. The file has the weights already, so that `up` must follow in any case. */
+async function setFirst(
+  site: StackSite,
+  routes: LiveRoutes,
+  object: VirtualServiceObject,
+  { version, before }: ShiftMark,
+): Promise<string> {
+  try {
+    const set = await site.setRoute(routes, object, version, before);
+    return set
+      ? "The route is set. Pulumi follows."
+      : "Pulumi does not apply this route server-side: by up alone.";
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    return `The route is not set: ${error.message}\nPulumi follows.`;
+  }
 }
 
 async function markedRoute(
@@ -106,6 +121,7 @@ async function refuseWhatIsGone(
     versions.map(async (version) => ({ version, pods: await routes.pods(object, version) })),
   );
   for (const { version, pods: found } of pods) {
+    if (found === undefined) console.log(`${version}: found no Deployment, so its pods are not known.`);
     if (found === undefined || found.ready >= found.wanted) continue;
     const words = `${version} has ${found.ready} of ${counted(found.wanted, "pod")} ready`;
     if (found.ready === 0)

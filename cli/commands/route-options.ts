@@ -12,9 +12,7 @@ export const withRoute = (command: Command): Command =>
         "URL, or namespace/service:port (default: as the VirtualService says)",
       ),
     )
-    .addOption(
-      new Option("--token-file <file>", "bearer token for the URL (default: variable PROMETHEUS_TOKEN)"),
-    )
+    .addOption(new Option("--token-file <file>", "bearer token for the URL of --prometheus"))
     .addOption(new Option("--ca <file>", "certificates that sign that of the URL"))
     .addOption(
       new Option("--metrics <source>", "whose counters (default: as the VirtualService says)").choices([

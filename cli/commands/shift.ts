@@ -1,5 +1,6 @@
 /** `shopzier shift`: raises the share of a version step by step, as far as the evidence allows. */
-import { writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { Option, type Command } from "commander";
 import type { Criterion } from "../../components/evidence";
@@ -15,17 +16,19 @@ import {
   type Follower,
 } from "../shift/follow";
 import { shiftSteps } from "../shift/plan";
+import { refuseOfAnother } from "../shift/route-owner";
 import { runShift, type ShiftRun, type World } from "../shift/run-shift";
 import { isResumed, readMark, type ShiftMark } from "../shift/shift-mark";
 import { shiftHtml, shiftMarkdown } from "../shift/shift-report";
 import { Wishes } from "../shift/wish";
 import { lastWriter, liveShares } from "../shift/written-route";
-import { SourceError } from "../sources/source-error";
+import type { ClusterSettings } from "../sources/live-route";
+import { messageOf, SourceError } from "../sources/source-error";
 import { StackSite } from "../sources/stack-site";
 import type { ShiftEvent } from "../shift/events";
 import type { RouteConnection, RouteOptions } from "../watch/connection";
 import { connect } from "./rollback";
-import { percent, positive } from "./sides";
+import { objective, positive, share } from "./sides";
 import { withRoute } from "./route-options";
 
 interface Options extends Omit<RouteOptions, "declared" | "route"> {
@@ -54,7 +57,7 @@ export const shiftCommand = (program: Command): Command =>
       .description("raise the share of a version step by step, as far as the evidence allows, or go back")
       .argument("<version>", "the subset that gets more requests"),
   )
-    .addOption(new Option("--to <percent>", "of the requests at the end").argParser(percent).default(100))
+    .addOption(new Option("--to <percent>", "of the requests at the end").argParser(share).default(100))
     .addOption(new Option("--stack <name>", "of the Pulumi program"))
     .addOption(new Option("--virtual-service <name>", "namespace/name, where several have versions"))
     .addOption(new Option("-C, --cwd <folder>", "of the Pulumi program").default("."))
@@ -62,13 +65,13 @@ export const shiftCommand = (program: Command): Command =>
       new Option(
         "--availability <percent>",
         "of the requests that succeed (default: as of the alerts)",
-      ).argParser(percent),
+      ).argParser(objective),
     )
     .addOption(
       new Option(
         "--latency <percent>",
         "of the requests that are fast (default: as of the alerts)",
-      ).argParser(percent),
+      ).argParser(objective),
     )
     .addOption(
       new Option(
@@ -86,23 +89,20 @@ export const shiftCommand = (program: Command): Command =>
     });
 
 async function shift(version: string, options: Options): Promise<EndEvent["outcome"]> {
-  for (const file of options.report ?? []) {
-    if (/\.(md|html)$/.test(file)) continue;
-    throw new SourceError(`--report: found ${file}\n  allowed: a file that ends with .md or .html`);
-  }
+  for (const file of options.report ?? []) refuseReport(file);
   const site = StackSite.open(options.cwd, options.stack);
   // It loads Pulumi's SDK, which other commands do without.
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
   const { RouteConnection } = require("../watch/connection") as typeof import("../watch/connection");
-  const { kubeconfig, context } = site.cluster;
+  // What is counted and what is written must be of one cluster.
+  const cluster = site.cluster(options);
   const connection = await RouteConnection.open({
-    ...(kubeconfig !== undefined && { kubeconfig }),
-    ...(context !== undefined && { context }),
     ...options,
+    ...cluster,
     ...(options.virtualService !== undefined && { route: options.virtualService }),
   });
   const events: ShiftEvent[] = [];
-  const followers = await followersOf(options, site.file);
+  const followers = await followersOf(options, site);
   const tell = async (event: Untimed): Promise<void> => {
     const told = { ...event, at: new Date().toISOString() } as ShiftEvent;
     events.push(told);
@@ -111,17 +111,36 @@ async function shift(version: string, options: Options): Promise<EndEvent["outco
   const wishes = new Wishes((words) => void tell({ event: "waits", words }));
   const deaf = wishes.listen();
   try {
-    const { world, run } = await prepared(version, options, { site, connection, wishes, tell });
+    const { world, run } = await prepared(version, options, { site, cluster, connection, wishes, tell });
     return await runShift(world, run);
   } finally {
     deaf();
     await connection.close();
-    for (const file of events.length > 0 ? (options.report ?? []) : [])
-      writeFileSync(file, file.endsWith(".md") ? shiftMarkdown(events) : shiftHtml(events));
+    for (const file of events.length > 0 ? (options.report ?? []) : []) report(file, events);
   }
 }
 
-async function followersOf({ json, webhook, commit }: Options, file: string): Promise<Follower[]> {
+/** A fault that is seen only at the end would cost the report of the whole shift. */
+function refuseReport(file: string): void {
+  if (!/\.(md|html)$/.test(file))
+    throw new SourceError(`--report: found ${file}\n  allowed: a file that ends with .md or .html`);
+  const folder = path.dirname(path.resolve(file));
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new SourceError(
+      `--report: found ${file}, whose folder does not exist\n  repair:  mkdir -p ${path.dirname(file)}`,
+    );
+}
+
+/** Neither the outcome nor an error of the shift is lost where the file cannot be written. */
+function report(file: string, events: readonly ShiftEvent[]): void {
+  try {
+    writeFileSync(file, file.endsWith(".md") ? shiftMarkdown(events) : shiftHtml(events));
+  } catch (error) {
+    console.error(`--report: ${file} was not written: ${messageOf(error)}`);
+  }
+}
+
+async function followersOf({ json, webhook, commit }: Options, site: StackSite): Promise<Follower[]> {
   const out = process.stdout;
   const shown = json ? jsonFollower(out) : out.isTTY ? terminalFollower(out) : plainFollower(out);
   const failed = (words: string): void => {
@@ -130,12 +149,13 @@ async function followersOf({ json, webhook, commit }: Options, file: string): Pr
   return [
     shown,
     ...(webhook === undefined ? [] : [webhookFollower(webhook, failed)]),
-    ...(commit ? [await commitFollower(file, failed)] : []),
+    ...(commit ? [await commitFollower(site.file, failed, site.project.name)] : []),
   ];
 }
 
 interface Parts {
   readonly site: StackSite;
+  readonly cluster: ClusterSettings;
   readonly connection: RouteConnection;
   readonly wishes: Wishes;
   readonly tell: World["tell"];
@@ -145,11 +165,12 @@ interface Parts {
 async function prepared(
   version: string,
   { to, stepLimit, availability, latency }: Options,
-  { site, connection, wishes, tell }: Parts,
+  { site, cluster, connection, wishes, tell }: Parts,
 ): Promise<{ readonly world: World; readonly run: ShiftRun }> {
-  const routes = await connect(site);
+  const routes = await connect(cluster);
   const name = `${connection.split.namespace}/${connection.split.name}`;
   const object = await routes.read(name);
+  refuseOfAnother(object, site.stack, site.project.name);
   const live = liveShares(object, version);
   if (!(version in live)) {
     const versions = Object.keys(connection.split.shares);
@@ -158,13 +179,19 @@ async function prepared(
     );
   }
   const found = readMark(object.metadata.annotations);
-  const resumed = isResumed(found, version, to);
+  const resumed = isResumed(found, version);
   const mark: ShiftMark =
-    found && resumed ? found : { version, to, before: site.weights(), at: new Date().toISOString() };
+    found && resumed
+      ? { ...found, to }
+      : { version, to, before: site.weights(), at: new Date().toISOString() };
   const before = effectiveShares(mark.before);
   const from = before[version] ?? 0;
   if (from >= to)
     throw new SourceError(`${version} has ${from} % already. Allowed: --to above that, up to 100.`);
+  if (found && resumed && to !== found.to && to <= (live[version] ?? 0))
+    throw new SourceError(
+      `${version} has ${live[version] ?? 0} % by a shift that has not ended. Allowed: --to above that. shopzier rollback goes back.`,
+    );
   const steps = shiftSteps(to, from, writtenMaxStep(object.metadata.annotations));
   const [baseline] = Object.entries(before)
     .filter(([other, share]) => other !== version && share > 0)
@@ -202,7 +229,7 @@ async function prepared(
         return { reading: undefined, unclear: [error.message] };
       }
     },
-    mark: async (one) => routes.mark(object, one),
+    mark: (one) => routes.mark(object, one),
     write: (weights) => {
       site.write(weights);
       return Promise.resolve();

@@ -1,5 +1,6 @@
 /** How a command line names what is compared. */
 import { InvalidArgumentError, Option, type Command } from "commander";
+import { isExactPercent, PERCENT_DECIMALS } from "../../components/traffic/percent";
 import { placeInRepository } from "../sources/git-ref";
 import { fromManifests } from "../sources/manifests";
 import { fromPreview } from "../sources/preview";
@@ -195,10 +196,20 @@ export function sideOf({ cwd, file, ref, stack }: OneSideOptions): Promise<Side>
   return fromProgram({ folder: cwd, stack: only, ...(ref !== undefined && { ref }) });
 }
 
-/** Above 0, at most 100. */
-export function percent(text: string): number {
+/** Of a weight: above 0, at most 100, as exact as a weight can be. */
+export function share(text: string): number {
   const value = positive(text);
   if (value > 100) throw new InvalidArgumentError("At most 100 is allowed.");
+  if (!isExactPercent(value))
+    throw new InvalidArgumentError(`At most ${PERCENT_DECIMALS} decimals are allowed, as in a weight.`);
+  return value;
+}
+
+/** In percent, above 0 and below 100: no counts show that every request to come is good. */
+export function objective(text: string): number {
+  const value = positive(text);
+  if (value >= 100)
+    throw new InvalidArgumentError("A number below 100 is allowed, such as 99.9: no counts can show 100.");
   return value;
 }
 

@@ -2,8 +2,10 @@
 import { setTimeout } from "node:timers/promises";
 import { styleText } from "node:util";
 import { InvalidArgumentError, Option, type Command } from "commander";
-import type { RouteOptions } from "../watch/connection";
+import type { Shares } from "../../components/traffic/weights";
+import type { RouteConnection, RouteOptions } from "../watch/connection";
 import { beginWatch, exitCodeOf, reportOf, withReading, type WatchReport } from "../watch/model";
+import type { Observed } from "../watch/observed";
 import type { WatchPage } from "../watch/serve";
 import { messageOf, SourceError } from "../sources/source-error";
 import { plainLines, watchLines, type Tone } from "../watch/text";
@@ -45,25 +47,41 @@ export const watchCommand = (program: Command): Command =>
       const { file, stack, once, json } = options;
       const declared = (file ?? stack) ? (await sideOf(options)).objects : undefined;
       const page = options.serve === undefined ? undefined : await serving(options.serve);
+      const stop = new AbortController();
+      const gone = readerGone(process.stdout, stop);
       let last: WatchReport | undefined;
       let drawn = 0;
-      for await (const report of reports({
-        ...options,
-        ...(route !== undefined && { route }),
-        ...(declared && { declared }),
-      })) {
-        page?.send(report);
-        if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
-        else if (once ?? process.stdout.isTTY) {
-          const lines = watchLines(report).map(({ text, tone }) => coloured(text, tone));
-          process.stdout.write(`${drawn > 0 ? `\x1b[${drawn}A\x1b[J` : ""}${lines.join("\n")}\n`);
-          drawn = once ? 0 : lines.length;
-        } else if (report.at !== last?.at) process.stdout.write(`${plainLines(report).join("\n")}\n`);
-        last = report;
+      try {
+        for await (const report of reports(
+          { ...options, ...(route !== undefined && { route }), ...(declared && { declared }) },
+          stop,
+        )) {
+          page?.send(report);
+          if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
+          else if (once ?? process.stdout.isTTY) {
+            const lines = watchLines(report).map(({ text, tone }) => coloured(text, tone));
+            process.stdout.write(`${drawn > 0 ? `\x1b[${drawn}A\x1b[J` : ""}${lines.join("\n")}\n`);
+            drawn = once ? 0 : lines.length;
+          } else if (report.at !== last?.at) process.stdout.write(`${plainLines(report).join("\n")}\n`);
+          last = report;
+        }
+      } finally {
+        // Its server would keep this process after an error, too.
+        await page?.close();
       }
-      await page?.close();
-      process.exitCode = last ? exitCodeOf(last) : 1;
+      process.exitCode = gone() ? 0 : last ? exitCodeOf(last) : 1;
     });
+
+/** Ends a watch quietly whose reader has seen enough, such as `| head`. Returns whether it has. */
+export function readerGone(out: NodeJS.EventEmitter, stop: AbortController): () => boolean {
+  let gone = false;
+  out.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    gone = true;
+    stop.abort();
+  });
+  return () => gone;
+}
 
 async function serving(port: number): Promise<WatchPage> {
   // Fastify takes a while to load.
@@ -82,30 +100,55 @@ function portNumber(text: string): number {
   throw new InvalidArgumentError("A port from 0 to 65535 is allowed.");
 }
 
-async function* reports(options: Options & RouteOptions): AsyncGenerator<WatchReport> {
+async function* reports(options: Options & RouteOptions, stop: AbortController): AsyncGenerator<WatchReport> {
   // It loads Pulumi's SDK, which other commands do without.
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
   const { RouteConnection } = require("../watch/connection") as typeof import("../watch/connection");
   const connection = await RouteConnection.open(options);
-  const stop = new AbortController();
   process.once("SIGINT", () => {
     stop.abort();
   });
   try {
-    let state = beginWatch(connection);
-    for (const reading of await connection.history(options.since * 60)) state = withReading(state, reading);
-    for (;;) {
-      const observed = await connection.observe();
-      if (observed.counters.reading) state = withReading(state, observed.counters.reading);
-      yield reportOf(state, observed);
-      if (options.once) return;
-      await setTimeout(options.every * 1000, undefined, { signal: stop.signal }).catch(() => undefined);
-      if (stop.signal.aborted) return;
-    }
+    yield* looks(connection, options, stop.signal);
   } finally {
     await connection.close();
   }
 }
+
+type Watched = Pick<RouteConnection, "split" | "criteria" | "history" | "observe">;
+
+/** Without `once`, a look that fails is one of which nothing is clear, and the next may be whole. */
+export async function* looks(
+  connection: Watched,
+  { since, every, once }: Pick<Options, "since" | "every" | "once">,
+  signal: AbortSignal,
+): AsyncGenerator<WatchReport> {
+  let state = beginWatch(connection);
+  let { shares } = connection.split;
+  let before = false;
+  do {
+    let observed: Observed;
+    try {
+      if (!before) for (const one of await connection.history(since * 60)) state = withReading(state, one);
+      before = true;
+      observed = await connection.observe();
+      shares = observed.configured;
+    } catch (error) {
+      if (once || !(error instanceof SourceError)) throw error;
+      observed = notSeen(shares, error.message);
+    }
+    if (observed.counters.reading) state = withReading(state, observed.counters.reading);
+    yield reportOf(state, observed);
+    if (once) return;
+    await setTimeout(every * 1000, undefined, { signal }).catch(() => undefined);
+  } while (!signal.aborted);
+}
+
+/** @param configured as it was when last seen. */
+const notSeen = (configured: Shares, why: string): Observed => ({
+  ...{ at: new Date().toISOString(), configured, gateways: [] },
+  counters: { reading: undefined, unclear: [why] },
+});
 
 const COLOURS = { bad: "red", good: "green", unclear: "yellow" } as const;
 const coloured = (text: string, tone: Tone): string =>

@@ -1,28 +1,35 @@
 /** Each step as a commit of the stack file with its verdict, so that git has the history of a shift. */
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { number } from "../diff/words";
 import { SourceError } from "../sources/source-error";
 import type { StepEvent } from "./events";
 import type { Follower } from "./follow";
+import { readWeights, withWeights } from "./stack-weights";
 
 const run = promisify(execFile);
 
 /**
  * Commits the file, and nothing else, after each `up` that succeeded. A commit that fails is said, and stops nothing.
  *
- * @throws SourceError where the file is in no git repository, or has changes that are not committed.
+ * @throws SourceError where the file is in no git repository, or has other changes than weights that are not committed.
  */
-export async function commitFollower(file: string, failed: (words: string) => void): Promise<Follower> {
+export async function commitFollower(
+  file: string,
+  failed: (words: string) => void,
+  project: string,
+): Promise<Follower> {
   const git = async (...args: string[]): Promise<string> =>
     (await run("git", args, { cwd: path.dirname(file) })).stdout;
   const status = await git("status", "--porcelain", "--", file).catch((error: unknown) => {
     throw new SourceError(`--commit: ${path.basename(file)} is in no git repository (${firstLine(error)})`);
   });
-  if (status !== "") {
+  const committed = (): Promise<string> => git("show", `HEAD:./${path.basename(file)}`);
+  if (status !== "" && !(await differsByWeights(file, project, committed))) {
     throw new SourceError(
-      `--commit: found ${path.basename(file)} with changes that are not committed\n  repair:  commit them, then run this again`,
+      `--commit: found ${path.basename(file)} with changes that are not committed\n  allowed: weights, as of a step that was killed before its commit\n  repair:  commit them, then run this again`,
     );
   }
   let version = "";
@@ -43,6 +50,21 @@ export async function commitFollower(file: string, failed: (words: string) => vo
       }
     },
   };
+}
+
+/** So does a shift leave the file that is killed before its commit. */
+async function differsByWeights(
+  file: string,
+  project: string,
+  committed: () => Promise<string>,
+): Promise<boolean> {
+  try {
+    const [text, name] = [readFileSync(file, "utf8"), path.basename(file)];
+    return withWeights(await committed(), project, name, readWeights(text, project, name)) === text;
+  } catch {
+    // Never committed, or without weights.
+    return false;
+  }
 }
 
 function firstLine(error: unknown): string {

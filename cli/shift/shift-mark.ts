@@ -1,10 +1,11 @@
 /** What a shift leaves on the VirtualService, so that the way back needs no history of anything else. */
 import { isObject } from "../side";
 import { parsedJson } from "../json";
+import { SHIFT_MARK } from "../../components/traffic/shift-mark";
 import type { Weights } from "../../components/traffic/weights";
 
-/** Annotation of a VirtualService. Its field manager is {@link MARK_MANAGER}, so Pulumi neither sees nor removes it. */
-export const SHIFT_MARK = "shopzier-mesh/shift";
+export { SHIFT_MARK };
+/** Field manager of the annotation, so that Pulumi neither sees nor removes it. */
 export const MARK_MANAGER = "shopzier";
 
 /** Written at the start of a shift, and once more at its end. */
@@ -23,9 +24,9 @@ export interface ShiftMark {
 export const markText = ({ version, to, before, at, ended }: ShiftMark): string =>
   JSON.stringify({ version, to, before, at, ended });
 
-/** Whether a shift of `version` to `to` goes on with the one of the mark. */
-export const isResumed = (mark: ShiftMark | undefined, version: string, to: number): boolean =>
-  mark?.version === version && mark.to === to && mark.ended === undefined;
+/** Whether a shift of `version` goes on with the one of the mark. Another goal changes neither what is judged nor where the way back leads. */
+export const isResumed = (mark: ShiftMark | undefined, version: string): boolean =>
+  mark?.version === version && mark.ended === undefined;
 
 /** Undefined where there is none, or none that can be read. */
 export function readMark(annotations: Readonly<Record<string, string>> | undefined): ShiftMark | undefined {

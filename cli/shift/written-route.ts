@@ -1,5 +1,6 @@
 /** A VirtualService as the cluster has it: its split, who wrote it, and what Pulumi would write. Pure. */
-import { integerWeights, percentByWeight, type Shares } from "../../components/traffic/weights";
+import { fineWeights, integerWeights, percentByWeight, type Shares } from "../../components/traffic/weights";
+import { isSticky } from "../../components/traffic/sticky";
 
 interface Destination {
   readonly host: string;
@@ -11,6 +12,7 @@ interface Routed {
   readonly headers?: unknown;
 }
 interface Rule {
+  readonly name?: string;
   readonly route?: readonly Routed[];
 }
 interface Writer {
@@ -78,17 +80,16 @@ export function appliedByPulumi(
   );
   const split = splitOf(object, version);
   if (owner?.manager === undefined || !split) return undefined;
-  const weights = integerWeights(shares);
   const known = split.map(subsetOf);
-  if (known.length !== Object.keys(weights).length || !known.every((name) => name in weights))
-    return undefined;
+  if (known.length !== Object.keys(shares).length || !known.every((name) => name in shares)) return undefined;
   // Rules of one split are written with the same destinations.
   const same = JSON.stringify(split);
-  const http = spec.http?.map((rule) =>
-    rule.route === undefined || JSON.stringify(rule.route) !== same
-      ? rule
-      : { ...rule, route: rule.route.map((to) => ({ ...to, weight: weights[subsetOf(to)] ?? 0 })) },
-  );
+  const http = spec.http?.map((rule) => {
+    if (rule.route === undefined || JSON.stringify(rule.route) !== same) return rule;
+    // As planRoutes writes them.
+    const weights = isSticky(rule.name) ? fineWeights(shares) : integerWeights(shares);
+    return { ...rule, route: rule.route.map((to) => ({ ...to, weight: weights[subsetOf(to)] ?? 0 })) };
+  });
   const owned = (field: "annotations" | "labels"): Record<string, string> => {
     const names = Object.keys(owner.fieldsV1?.["f:metadata"]?.[`f:${field}`] ?? {});
     return Object.fromEntries(

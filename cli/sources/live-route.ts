@@ -9,6 +9,7 @@ import {
   type WrittenWorkload,
 } from "../diff/istio-objects";
 import { serviceOf } from "../diff/pods";
+import { isOwn } from "../shift/route-owner";
 import { MARK_MANAGER, markText, readMark, SHIFT_MARK, type ShiftMark } from "../shift/shift-mark";
 import { identity, splitOf, subsetOf, type VirtualServiceObject } from "../shift/written-route";
 import { SourceError } from "./source-error";
@@ -31,17 +32,21 @@ export class LiveRoutes {
   ) {}
 
   static async connect(settings: ClusterSettings): Promise<LiveRoutes> {
-    try {
-      const access = await kubernetesAccess(settings);
-      const { client, config } = access;
-      return new LiveRoutes(
-        access,
-        config.makeApiClient(client.CustomObjectsApi),
-        client.KubernetesObjectApi.makeApiClient(config),
-      );
-    } catch (error) {
+    const access = await kubernetesAccess(settings).catch((error: unknown) => {
       throw new SourceError(`the kubeconfig cannot be read: ${apiMessage(error).split("\n")[0] ?? ""}`);
+    });
+    const { client, config } = access;
+    if (config.getCurrentCluster() === null) {
+      throw new SourceError(
+        `context: found ${config.getCurrentContext() || "nothing"}\n` +
+          `  allowed: a context of the kubeconfig whose cluster it has: ${config.contexts.map(({ name }) => name).join(", ")}`,
+      );
     }
+    return new LiveRoutes(
+      access,
+      config.makeApiClient(client.CustomObjectsApi),
+      client.KubernetesObjectApi.makeApiClient(config),
+    );
   }
 
   /** @param name `namespace/name` */
@@ -59,11 +64,9 @@ export class LiveRoutes {
       "the VirtualServices",
       (options) => this.custom.listClusterCustomObject({ ...ISTIO, plural: "virtualservices" }, options),
     );
-    return items.filter(({ metadata: { annotations } }) => {
-      const owner = annotations?.["shopzier-mesh/owner"];
-      const own = owner === undefined || owner.includes(` urn:pulumi:${stack}::${project}::`);
-      return own && readMark(annotations) !== undefined;
-    });
+    return items.filter(
+      (object) => isOwn(object, stack, project) && readMark(object.metadata.annotations) !== undefined,
+    );
   }
 
   /** Puts the mark on it, with a field manager of its own: neither Pulumi nor a refresh sees a difference. */
@@ -82,7 +85,7 @@ export class LiveRoutes {
     );
   }
 
-  /** Of the workloads behind a subset of the route; undefined where the cluster does not say. */
+  /** Of the Deployments behind a subset of the route; undefined where the cluster does not say, or there are none. */
   async pods(
     object: VirtualServiceObject,
     version: string,
@@ -115,7 +118,8 @@ export class LiveRoutes {
     if (!labels) return undefined;
     const wanted = { ...selector, ...labels };
     const own = deployments.items.filter(({ spec }) => hasLabels(spec.template?.metadata?.labels, wanted));
-    if (own.length === 0) return { ready: 0, wanted: 1 };
+    // The pods may be those of a StatefulSet, a DaemonSet or a Rollout.
+    if (own.length === 0) return undefined;
     const sum = (of: (one: Deployment) => number): number => own.reduce((all, one) => all + of(one), 0);
     return {
       ready: sum(({ status }) => status?.readyReplicas ?? 0),

@@ -1,5 +1,6 @@
 import type { KubernetesAccess } from "../../components/kubernetes/cluster-access";
 import { apiMessage, endingWith, kubernetesAccess } from "../../components/kubernetes/cluster-access";
+import { defined } from "../../components/istio/without-undefined";
 import { keyOf, type KubernetesObject, type Side } from "../side";
 import { asDeclared, isIstio } from "./as-declared";
 import { sideObject } from "./kubernetes-objects";
@@ -55,7 +56,7 @@ interface Question {
  * @throws SourceError for a kubeconfig that cannot be read, an unknown context, and a cluster that does not answer or knows no such user.
  */
 export async function fromCluster({ kubeconfig, context, against }: ClusterOptions): Promise<Side> {
-  const access = await accessTo(kubeconfig, context);
+  const access = await accessTo({ kubeconfig, context });
   const title = `cluster ${access.config.getCurrentContext()}`;
   const declared = "objects" in against ? against.objects : [];
   const namespaces = "objects" in against ? namespacesOf(declared) : against;
@@ -118,14 +119,18 @@ function questions(declared: readonly KubernetesObject[], namespaces: readonly s
   });
 }
 
+/** Which cluster: as `kubernetes:*` of a stack, or as options of a command. */
+export interface ClusterNames {
+  readonly kubeconfig?: string | undefined;
+  readonly context?: string | undefined;
+  readonly cluster?: string | undefined;
+}
+
 /** @throws SourceError for a kubeconfig that cannot be read, and an unknown context. */
-export async function accessTo(kubeconfig?: string, context?: string): Promise<KubernetesAccess> {
+export async function accessTo({ kubeconfig, context, cluster }: ClusterNames): Promise<KubernetesAccess> {
   let access: KubernetesAccess;
   try {
-    access = await kubernetesAccess({
-      ...(kubeconfig !== undefined && { kubeconfig }),
-      ...(context !== undefined && { context }),
-    });
+    access = await kubernetesAccess(defined({ kubeconfig, context, cluster }));
   } catch (error) {
     // The message of a parser may show a token.
     throw new SourceError(

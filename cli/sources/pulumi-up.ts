@@ -84,14 +84,44 @@ export function lockWords(output: string, stack: string): string | undefined {
   );
 }
 
-/** The errors that Pulumi names, without what it repeats. */
+/** What Pulumi itself begins a line with after the words of an error: a diagnostic, a resource, or a part of its report. */
+const MARKER =
+  /^(?:(?:error|warning|info|debug): |\S+:\S+ \(.+\):$|(?:Diagnostics|Outputs|Policies|Resources|Duration|Permalink|View in Browser[^:]*|View Live):)/;
+/** What Pulumi repeats of an error. */
+const REPEATED = /update failed|resource hook|^error: preview failed/;
+/** Lines of one error. An exception of a program has many. */
+const ERROR_LINES = 40;
+
+/** The errors that Pulumi names, each with the lines that follow it, without what it repeats. */
 export function failureWords(output: string, code: number): string {
-  const lines = output.split("\n").map((line) => line.trim());
-  const errors = lines
-    .filter(
-      (line) => /^error: /.test(line) && !/update failed|resource hook|^error: preview failed/.test(line),
-    )
-    .map((line) => line.replace(/^error: /, ""));
-  const [words] = errors.length > 0 ? [[...new Set(errors)].join(" ")] : [lines.filter(Boolean).at(-1)];
+  const lines = output.split("\n");
+  const errors = new Set(
+    lines.flatMap((line, at) =>
+      /^\s*error: /.test(line) && !REPEATED.test(line.trim()) ? [errorAt(lines, at)] : [],
+    ),
+  );
+  const [words] =
+    errors.size > 0
+      ? [joined([...errors])]
+      : [
+          lines
+            .map((line) => line.trim())
+            .filter(Boolean)
+            .at(-1),
+        ];
   return words ?? `it ended with ${code}`;
 }
+
+/** The error that begins in a line, as it was before Pulumi indented it. */
+function errorAt(lines: readonly string[], at: number): string {
+  const [first = "", ...more] = lines.slice(at, at + ERROR_LINES);
+  const end = more.findIndex((line) => MARKER.test(line.trim()));
+  const indent = first.length - first.trimStart().length;
+  const following = (end < 0 ? more : more.slice(0, end))
+    .filter((line) => line.trim() !== "")
+    .map((line) => line.slice(Math.min(indent, line.length - line.trimStart().length)).trimEnd());
+  return [first.trim().replace(/^error: /, ""), ...following].join("\n");
+}
+
+const joined = (errors: readonly string[]): string =>
+  errors.join(errors.some((error) => error.includes("\n")) ? "\n" : " ");

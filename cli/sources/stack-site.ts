@@ -10,6 +10,9 @@ import { readProject, stackFileIn, stacksIn, type Project } from "./pulumi-proje
 import { pulumiUp, ROUTES_ALONE } from "./pulumi-up";
 import { SourceError } from "./source-error";
 
+/** How a command line names a cluster. */
+export type ClusterOptions = Pick<ClusterSettings, "kubeconfig" | "context">;
+
 export class StackSite {
   private constructor(
     readonly folder: string,
@@ -39,15 +42,33 @@ export class StackSite {
     return new StackSite(folder, name, project, realpathSync(file));
   }
 
-  /** Of Pulumi's provider, so that the same cluster is asked. */
-  get cluster(): ClusterSettings {
-    const { config } = this.project;
-    return Object.fromEntries(
-      (["kubeconfig", "context", "cluster"] as const).flatMap((key) => {
-        const value = config[`kubernetes:${key}`];
-        return value === undefined ? [] : [[key, value]];
-      }),
-    );
+  /**
+   * Of Pulumi's provider, so that the same cluster is asked.
+   *
+   * @param named by options of the command line, which go before the stack's.
+   * @throws SourceError where the stack's are encrypted, and nothing is named: another cluster would be asked than Pulumi's.
+   */
+  cluster({ kubeconfig, context }: ClusterOptions): ClusterSettings {
+    const { config, secretKeys } = this.project;
+    const written = (["kubeconfig", "context", "cluster"] as const).flatMap((key) => {
+      const value = config[`kubernetes:${key}`];
+      return value === undefined ? [] : [{ key, value }];
+    });
+    const isSecret = ({ key }: (typeof written)[number]): boolean => secretKeys.includes(`kubernetes:${key}`);
+    const [secret] = written.filter(isSecret);
+    if (secret && kubeconfig === undefined && context === undefined) {
+      throw new SourceError(
+        `kubernetes:${secret.key} of ${path.basename(this.file)}: found an encrypted value, which cannot be read here\n` +
+          "  allowed: a cluster that is named in plain text\n" +
+          "  repair:  name the same cluster: --kubeconfig FILE or --context NAME",
+      );
+    }
+    const plain = written.filter((one) => !isSecret(one));
+    return {
+      ...Object.fromEntries(plain.map(({ key, value }) => [key, value])),
+      ...(kubeconfig !== undefined && { kubeconfig }),
+      ...(context !== undefined && { context }),
+    };
   }
 
   weights(): Weights {

@@ -24,9 +24,11 @@ export interface RouteOptions {
   readonly route?: string;
   readonly kubeconfig?: string;
   readonly context?: string;
+  /** Of the kubeconfig. Default: that of the context. */
+  readonly cluster?: string;
   /** URL, or `namespace/service:port`. Default: as the VirtualService says. */
   readonly prometheus?: string;
-  /** File with a bearer token for a URL. Default: the environment variable PROMETHEUS_TOKEN. */
+  /** File with a bearer token for the URL of `prometheus`. Default: the environment variable PROMETHEUS_TOKEN. */
   readonly tokenFile?: string;
   /** File with certificates in PEM that sign that of a URL. */
   readonly ca?: string;
@@ -53,7 +55,7 @@ export class RouteConnection {
 
   /** @throws SourceError for what a user can repair. */
   static async open(options: RouteOptions): Promise<RouteConnection> {
-    const access = await accessTo(options.kubeconfig, options.context);
+    const access = await accessTo(options);
     const { object, split: found } = chosenRoute(await routes(access, options.route), options.route);
     const split = await withPort(access, found);
     const declared = options.declared && chosenRoute(options.declared, `${split.namespace}/${split.name}`);
@@ -202,7 +204,13 @@ async function gatewayProxies(access: KubernetesAccess, split: Split): Promise<G
   return [...distinct.values()].map((pods) => new GatewayProxies(pods, access));
 }
 
-async function prometheusOf(
+/** Only for a Prometheus that the user named: who may write VirtualServices could have it sent to a host of theirs. */
+function tokenFor(tokenFile: string | undefined): string | undefined {
+  const token = tokenFile === undefined ? process.env.PROMETHEUS_TOKEN : fileText(tokenFile).trim();
+  return token === "" ? undefined : token;
+}
+
+export async function prometheusOf(
   { prometheus, tokenFile, ca }: RouteOptions,
   written: RouteMetrics | undefined,
   access: KubernetesAccess,
@@ -214,12 +222,17 @@ async function prometheusOf(
         "  allowed: --prometheus with a URL, or with namespace/service:port of one in the cluster, such as prometheus/prometheus:9090",
     );
   }
-  const token = tokenFile === undefined ? process.env.PROMETHEUS_TOKEN : fileText(tokenFile).trim();
+  if (tokenFile !== undefined && prometheus === undefined) {
+    throw new SourceError(
+      "--token-file: found no --prometheus\n  allowed: with --prometheus, since the token goes to no host that a VirtualService names",
+    );
+  }
+  const token = prometheus === undefined ? undefined : tokenFor(tokenFile);
   try {
     return await PrometheusApi.connect(
       {
         address,
-        ...(token !== undefined && token !== "" && { token }),
+        ...(token !== undefined && { token }),
         ...(ca !== undefined && { ca: fileText(ca) }),
       },
       access,

@@ -28,6 +28,7 @@ const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 /** A Prometheus in a cluster needs the right to `get` on `services/proxy` in its namespace. */
 export class PrometheusApi {
   private constructor(
+    /** As it is shown. */
     private readonly address: string,
     private readonly base: string,
     private readonly options: () => Promise<RequestOptions>,
@@ -35,7 +36,7 @@ export class PrometheusApi {
 
   /**
    * @param cluster for `namespace/service:port`.
-   * @throws PrometheusError for an address that is neither, and for a token that would be sent without TLS.
+   * @throws PrometheusError for an address that is neither, and for a token or a password that would be sent without TLS.
    */
   static async connect(
     { address, token, ca }: PrometheusAddress,
@@ -56,19 +57,20 @@ export class PrometheusApi {
     const url = URL.canParse(address) ? new URL(address) : undefined;
     if (url === undefined || !/^https?:$/.test(url.protocol)) {
       throw new PrometheusError(
-        `Prometheus: found ${address}\n  allowed: a URL, or namespace/service:port of a Service in the cluster, such as prometheus/prometheus:9090`,
+        `Prometheus: found ${shown(address)}\n  allowed: a URL, or namespace/service:port of a Service in the cluster, such as prometheus/prometheus:9090`,
       );
     }
-    if (token !== undefined && url.protocol === "http:" && !LOOPBACK.test(url.hostname)) {
+    const secret = token !== undefined ? "token" : hasUser(url) ? "password" : undefined;
+    if (secret !== undefined && url.protocol === "http:" && !LOOPBACK.test(url.hostname)) {
       throw new PrometheusError(
-        `Prometheus: found a token for ${address}\n  allowed: a token for https alone`,
+        `Prometheus: found a ${secret} for ${shown(address)}\n  allowed: a ${secret} for https alone`,
       );
     }
     const options: RequestOptions = {
       ...(ca !== undefined && { ca }),
       ...(token !== undefined && { headers: { authorization: `Bearer ${token}` } }),
     };
-    return new PrometheusApi(address, address.replace(/\/$/, ""), () => Promise.resolve(options));
+    return new PrometheusApi(shown(address), address.replace(/\/$/, ""), () => Promise.resolve(options));
   }
 
   /** Prometheus' clock, in Unix seconds. @throws PrometheusError where there is no answer. */
@@ -106,6 +108,15 @@ export class PrometheusApi {
         : (parsed?.error ?? parsed?.message ?? "no answer of Prometheus");
     throw new PrometheusError(`Prometheus (${this.address}) answers ${answer.status}: ${hint}`);
   }
+}
+
+const hasUser = ({ username, password }: URL): boolean => username !== "" || password !== "";
+
+/** An address without the user and the password that may be in it, even where it is no URL. */
+function shown(address: string): string {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && !hasUser(url)) return address;
+  return address.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1");
 }
 
 /** Of Prometheus, with `error`, or of the API server, with `message`. */

@@ -1,5 +1,6 @@
 /** The split of a VirtualService: its rule that sends requests to versions by weight. Pure. */
 import type { HttpRoute } from "../istio/virtual-service";
+import { plainName } from "../traffic/sticky";
 import { percentByWeight, type Shares } from "../traffic/weights";
 import type { ObservedService } from "./queries";
 
@@ -32,7 +33,7 @@ export function splitOf(object: RoutedObject): Split | undefined {
   const { namespace = "" } = metadata;
   const rules = (spec.http ?? []).map((rule, index) => ({
     rule,
-    name: rule.name ?? String(index),
+    name: rule.name === undefined ? String(index) : plainName(rule.name),
     versions: (rule.route ?? []).filter(({ destination }) => destination.subset !== undefined),
   }));
   // Rules before the last are for some requests only.

@@ -1,6 +1,15 @@
 /** Lets `pulumi up` refuse more requests for a version that the evidence calls worse. */
 import * as pulumi from "@pulumi/pulumi";
-import { begin, increase, judge, observe, type Reading, type Verdict } from "../evidence";
+import {
+  begin,
+  increase,
+  judge,
+  observe,
+  type EvidenceSettings,
+  type Reading,
+  type Shares,
+  type Verdict,
+} from "../evidence";
 import type { ClusterAccess } from "../kubernetes/cluster";
 import {
   apiMessage,
@@ -15,6 +24,7 @@ import { criteriaOf, PrometheusCounters } from "../observability/prometheus-coun
 import type { RouteMetrics } from "../observability/route-metrics";
 import { rolesOf, splitOf, type RoutedObject, type Split } from "../observability/route-split";
 import { lastChange, SETTLING_SECONDS } from "../observability/settled-route";
+import { sharesBeforeShift } from "../traffic/shift-mark";
 
 export interface EvidenceGateArgs {
   /** How far back requests are counted, in seconds; never to before the last change of the route. Default 1800. */
@@ -53,12 +63,17 @@ export type GateAnswer =
   | { readonly allowed: true; readonly words: readonly string[] }
   | { readonly allowed: false; readonly words: readonly string[] };
 
-/** What the gate says to rises, from verdicts of the versions; a version without one was not counted, for the reasons in `missing`. */
+/**
+ * What the gate says to rises, from verdicts of the versions; a version without one was not counted, for the reasons in `missing`.
+ *
+ * @param fled rising version → why requests leave another one, which is worse than it. Such a rise is a way back.
+ */
 export function gateAnswer(
   rises: readonly SplitRise[],
   verdicts: Readonly<Record<string, Verdict>>,
   missing: readonly string[],
   { onMissing = "allow", override }: EvidenceGateArgs,
+  fled: Readonly<Record<string, string>> = {},
 ): GateAnswer {
   const judged = rises.map((rise) => {
     const verdict = verdicts[rise.version];
@@ -66,6 +81,8 @@ export function gateAnswer(
     const refused = counted ? verdict?.verdict === "worse" : onMissing === "refuse";
     const by = override?.version === rise.version && rise.after <= override.to ? override : undefined;
     const rising = `${rise.version} rises from ${rise.before} to ${rise.after} %`;
+    const flight = fled[rise.version];
+    if (flight !== undefined) return { refused: false, words: `${rising}: ${flight}` };
     const why = counted
       ? (verdict?.words ?? "")
       : `nothing was counted of it (${missing.join(" ") || "no requests since the last change of the route"})`;
@@ -84,15 +101,36 @@ export function verdictsOf(
   readings: readonly Reading[],
   split: Split,
   metrics: RouteMetrics,
+  roles: Pick<EvidenceSettings, "baseline" | "candidates"> = rolesOf(split.shares),
 ): Readonly<Record<string, Verdict>> {
   const evidence = readings.slice(1).reduce(
     (known, reading, i) => {
       const { batch } = increase(readings[i] ?? reading, reading);
       return batch ? observe(known, batch) : known;
     },
-    begin({ ...rolesOf(split.shares), criteria: criteriaOf(metrics) }),
+    begin({ ...roles, criteria: criteriaOf(metrics) }),
   );
   return judge(evidence);
+}
+
+/** Rising version → the words about one that loses requests to it and is worse than it. */
+export function fledVersions(
+  readings: readonly Reading[],
+  [before, after]: readonly [Split, Split | undefined],
+  metrics: RouteMetrics,
+): Readonly<Record<string, string>> {
+  const losers = Object.entries(before.shares)
+    .filter(([version, share]) => share > (after?.shares[version] ?? 0))
+    .map(([version]) => version);
+  return Object.fromEntries(
+    judgedRises(before, after).flatMap(({ version }) => {
+      const roles = { baseline: version, candidates: losers };
+      const worse = Object.values(verdictsOf(readings, before, metrics, roles)).find(
+        (verdict) => verdict.verdict === "worse",
+      );
+      return worse ? [[version, worse.words] as const] : [];
+    }),
+  );
 }
 
 const STEP_SECONDS = 15;
@@ -115,11 +153,13 @@ export function evidenceGate(
 ): pulumi.ResourceHook | undefined {
   if (!changesCluster()) return undefined;
   return new pulumi.ResourceHook(`${name}-gate`, async ({ oldInputs, newInputs }) => {
-    const before = splitOf(oldInputs as RoutedObject);
-    const rises = before ? judgedRises(before, splitOf(newInputs as RoutedObject)) : [];
-    if (!before || rises.length === 0) return;
-    const { verdicts, missing } = await counted(before, route);
-    const answer = gateAnswer(rises, verdicts, missing, route.gate);
+    const [before, after] = [splitOf(oldInputs as RoutedObject), splitOf(newInputs as RoutedObject)];
+    const rising = before ? judgedRises(before, after) : [];
+    if (!before || rising.length === 0) return;
+    const { verdicts, missing, fled, earlier } = await counted(before, after, route);
+    // The way back of a shift is never held up, also not where nothing is counted.
+    const rises = rising.filter((rise) => rise.after > (earlier[rise.version] ?? 0) + 1e-9);
+    const answer = gateAnswer(rises, verdicts, missing, route.gate, fled);
     if (answer.allowed) {
       for (const words of answer.words) await pulumi.log.info(`gate: ${words}`, component);
       return;
@@ -138,35 +178,47 @@ export function evidenceGate(
 interface Counted {
   readonly verdicts: Readonly<Record<string, Verdict>>;
   readonly missing: readonly string[];
+  readonly fled: Readonly<Record<string, string>>;
+  /** Shares from before the running or last shift. */
+  readonly earlier: Shares;
 }
 
-async function counted(split: Split, route: GatedRoute): Promise<Counted> {
+async function counted(before: Split, after: Split | undefined, route: GatedRoute): Promise<Counted> {
+  const nothing = { verdicts: {}, missing: [], fled: {}, earlier: {} };
+  let known: Counted = nothing;
   try {
     const access = await kubernetesAccess(route.cluster);
-    const seconds = await settledSeconds(access, split);
+    const { seconds, earlier } = await lastShares(access, before);
+    known = { ...nothing, earlier };
     const window = Math.min(seconds, route.gate.windowSeconds ?? DEFAULT_WINDOW_SECONDS);
-    if (window < 2 * STEP_SECONDS) return { verdicts: {}, missing: ["The route changed a moment ago."] };
+    if (window < 2 * STEP_SECONDS) return { ...known, missing: ["The route changed a moment ago."] };
     const { metrics, gatewayNamespace } = route;
     const token = process.env.PROMETHEUS_TOKEN;
-    const api = await PrometheusApi.connect(
-      { address: metrics.prometheus, ...(token !== undefined && { token }) },
-      access,
-    );
-    const counters = new PrometheusCounters(api, { ...metrics, service: split.service, gatewayNamespace });
-    const { readings, unclear } = await counters.history(split.shares, {
+    const api = await PrometheusApi.connect({ address: metrics.prometheus, ...(token && { token }) }, access);
+    const counters = new PrometheusCounters(api, { ...metrics, service: before.service, gatewayNamespace });
+    const { readings, unclear } = await counters.history(before.shares, {
       seconds: window,
       step: STEP_SECONDS,
     });
-    return { verdicts: readings.length > 1 ? verdictsOf(readings, split, metrics) : {}, missing: unclear };
+    if (readings.length < 2) return { ...known, missing: unclear };
+    const verdicts = verdictsOf(readings, before, metrics);
+    return { ...known, verdicts, missing: unclear, fled: fledVersions(readings, [before, after], metrics) };
   } catch (error) {
-    return { verdicts: {}, missing: [apiMessage(error)] };
+    return { ...known, missing: [apiMessage(error)] };
   }
 }
 
-/** For how long the gateways have had the shares of the route. */
-async function settledSeconds(access: KubernetesAccess, { namespace, name }: Split): Promise<number> {
+/** For how long the gateways have had the shares of the route, and the shares from before a shift. */
+async function lastShares(
+  access: KubernetesAccess,
+  { namespace, name }: Split,
+): Promise<{ readonly seconds: number; readonly earlier: Shares }> {
   const key = { kind: "VirtualService", namespace, name } as const;
   const { live } = await readObject(access, key, AbortSignal.timeout(ANSWER_MS));
-  const changed = live?.metadata && lastChange(live.metadata);
-  return changed === undefined ? 0 : Date.now() / 1000 - changed - SETTLING_SECONDS;
+  const metadata = live?.metadata as { readonly annotations?: Record<string, string> } | undefined;
+  const changed = metadata && lastChange(metadata);
+  return {
+    seconds: changed === undefined ? 0 : Date.now() / 1000 - changed - SETTLING_SECONDS,
+    earlier: sharesBeforeShift(metadata?.annotations) ?? {},
+  };
 }

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createRequire } from "node:module";
+import path from "node:path";
 import { setMocks } from "./mocks";
 
 /** A resource that a program registered. */
@@ -43,6 +44,8 @@ export interface ProgramOptions {
   readonly preview?: boolean;
   /** `<namespace>:<key>` → value. Default: none. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Whether only the entry file is loaded anew: faster, and enough where no other module makes a resource or reads config as it is loaded. Default false. */
+  readonly entryAlone?: boolean;
   /**
    * What a resource has besides its inputs, such as the `outputs` of a StackReference. Default: the status of a Helm release, and
    * an address (`192.0.2.1`) for a Service of type LoadBalancer.
@@ -57,8 +60,8 @@ export interface ProgramOptions {
 /**
  * Runs a Pulumi program without an engine and without a cluster, and returns what it registered. Hooks and waits do nothing.
  *
- * @param program the path of the entry file, which is loaded anew in each run, as CommonJS; or a function that makes the resources
- *   and returns the outputs.
+ * @param program the path of the entry file, which is loaded anew in each run, as CommonJS, with the modules that it loads from its
+ *   folder, but not those in `node_modules`; or a function that makes the resources and returns the outputs.
  * @throws the error of the program.
  */
 export async function runProgram(
@@ -69,17 +72,55 @@ export async function runProgram(
   const mapping = Object.getOwnPropertyDescriptor(Error, "prepareStackTrace");
   Reflect.deleteProperty(Error, "prepareStackTrace");
   try {
-    return await run(typeof program === "string" ? () => loaded(program) : program, options);
+    return await run(
+      typeof program === "string" ? () => loaded(program, options.entryAlone ?? false) : program,
+      options,
+    );
   } finally {
     if (mapping) Object.defineProperty(Error, "prepareStackTrace", mapping);
   }
 }
 
-function loaded(entry: string): unknown {
-  const load = createRequire(entry);
-  // Loading the entry point runs it.
-  Reflect.deleteProperty(load.cache, load.resolve(entry));
-  return load(entry);
+function loaded(program: string, alone: boolean): unknown {
+  // Relative to the working directory, as for any file that a caller names.
+  const file = path.resolve(program);
+  const load = createRequire(file);
+  const entry = load.resolve(file);
+  const isOfProgram = (other: string): boolean => !alone && isBelow(path.dirname(entry), other);
+  const drop = (modules: Iterable<string>): void => {
+    for (const of of modules) Reflect.deleteProperty(load.cache, of);
+  };
+  // Loading a module runs it: each module of the program that makes resources has to run again.
+  drop([entry, ...modulesOf(load.cache[entry], isOfProgram)]);
+  const others = new Set(Object.keys(load.cache));
+  try {
+    return load(entry);
+  } catch (error) {
+    // Node.js forgets an entry that throws, and with it what it had loaded.
+    drop(Object.keys(load.cache).filter((other) => !others.has(other) && isOfProgram(other)));
+    throw error;
+  }
+}
+
+/** Whether a file is of a folder, and not installed there: Pulumi's SDK has the mocks, and stays. */
+function isBelow(folder: string, file: string): boolean {
+  const [first = "", ...more] = path.relative(folder, file).split(path.sep);
+  return first !== ".." && ![first, ...more].includes("node_modules") && !path.isAbsolute(first);
+}
+
+/** The modules that an entry has loaded, as far as they are of its program. */
+function modulesOf(
+  entry: NodeJS.Module | undefined,
+  isOfProgram: (file: string) => boolean,
+): ReadonlySet<string> {
+  const found = new Set<string>();
+  const add = ({ filename, children }: NodeJS.Module): void => {
+    if (found.has(filename) || !isOfProgram(filename)) return;
+    found.add(filename);
+    children.forEach(add);
+  };
+  if (entry) add(entry);
+  return found;
 }
 
 async function run(

@@ -34,6 +34,8 @@ export function runProgram(
     stack,
     preview,
     config,
+    // No module of `stacks/` makes anything as it is loaded, and many tests run this program many times.
+    entryAlone: true,
     state: ({ type }) =>
       type === "kubernetes:core/v1:Service" && !preview ? { status: { loadBalancer } } : undefined,
   });

@@ -87,7 +87,7 @@ export function runOn(
   site: Site,
   { to = 100, steps = [25, 50, 100], killAt = Infinity, stepLimit = 600 } = {},
 ): Promise<string> {
-  const resumed = isResumed(site.mark, "v2", to);
+  const resumed = isResumed(site.mark, "v2");
   const mark =
     resumed && site.mark ? site.mark : { version: "v2", to, before: site.file, at: "2026-11-30T12:00:00Z" };
   let effects = 0;

@@ -3,6 +3,7 @@ import { PrometheusApi } from "../../components/observability/prometheus-api";
 import { PrometheusCounters } from "../../components/observability/prometheus-counters";
 import { splitOf, type Split } from "../../components/observability/route-split";
 import {
+  fledVersions,
   gateAnswer,
   judgedRises,
   verdictsOf,
@@ -10,6 +11,8 @@ import {
   type GateAnswer,
   type SplitRise,
 } from "../../components/service/evidence-gate";
+import { lastChange } from "../../components/observability/settled-route";
+import { sharesBeforeShift } from "../../components/traffic/shift-mark";
 import { StandInPrometheus } from "../support/stand-in-prometheus";
 
 const METRICS = { prometheus: "monitoring/prometheus:9090", source: "envoy" } as const;
@@ -134,5 +137,51 @@ describe("a gate before an update", () => {
     assert.deepEqual(judgedRises(split({ v1: 80, v2: 20 }), split({ v1: 75, v2: 25 })), [
       { version: "v2", before: 20, after: 25 },
     ]);
+  });
+
+  it("never holds up a way back from a version that is worse, whatever the other one does", async () => {
+    // Most requests go to v2, which fails fast; v1 is slow at times.
+    const [before, after] = [split({ v1: 20, v2: 80 }), split({ v1: 90, v2: 10 })];
+    for (let i = 1; i <= 40; i++) {
+      prometheus.now += 15;
+      prometheus.scrape("gateway", {
+        v1: { requests: 100 * i, slow: 4 * i },
+        v2: { requests: 400 * i, failed: 80 * i },
+      });
+    }
+    const counters = new PrometheusCounters(await PrometheusApi.connect({ address: prometheus.url }), {
+      service: before.service,
+      source: "envoy",
+    });
+    const { readings } = await counters.history(before.shares, { seconds: 600, step: 15 });
+    const verdicts = verdictsOf(readings, before, METRICS);
+    assert.equal(verdicts.v1?.verdict, "worse");
+    const fled = fledVersions(readings, [before, after], METRICS);
+    const found = gateAnswer(judgedRises(before, after), verdicts, [], {}, fled);
+    assert.ok(found.allowed);
+    assert.match(found.words.join(), /^v1 rises from 20 to 90 %: v2 is worse than v1: /);
+  });
+});
+
+describe("the route that the gate looks at", () => {
+  const [made, shifted, marked] = ["2027-01-15T08:00:00Z", "2027-01-15T09:00:00Z", "2027-01-15T10:00:00Z"];
+  const mark = (before: unknown): Record<string, string> => ({
+    "shopzier-mesh/shift": JSON.stringify({ version: "v2", to: 100, before, at: marked }),
+  });
+
+  it("has its shares since its spec was written, not since its mark", () => {
+    const managedFields = [
+      { manager: "pulumi", time: shifted, fieldsV1: { "f:spec": {} } },
+      { manager: "shopzier", time: marked, fieldsV1: { "f:metadata": {} } },
+    ];
+    assert.equal(lastChange({ creationTimestamp: made, managedFields }), Date.parse(shifted) / 1000);
+    assert.equal(lastChange({ creationTimestamp: made }), Date.parse(made) / 1000);
+    assert.equal(lastChange({}), undefined);
+  });
+
+  it("says the shares from before a shift, if its mark can be read", () => {
+    assert.deepEqual(sharesBeforeShift(mark({ v1: "rest", v2: 10 })), { v1: 90, v2: 10 });
+    for (const broken of [mark({ v1: 50 }), mark(undefined), { "shopzier-mesh/shift": "{" }, undefined])
+      assert.equal(sharesBeforeShift(broken), undefined);
   });
 });

@@ -217,6 +217,25 @@ describe("a Prometheus", () => {
     );
   });
 
+  it("with a password in its URL gets it, over TLS or on this machine alone, and nobody sees it", async () => {
+    const prometheus = await StandInPrometheus.open();
+    const address = prometheus.url.replace("://", "://user:s3cret@");
+    const api = await PrometheusApi.connect({ address });
+    await api.now();
+    assert.match(prometheus.asked[0]?.headers.authorization ?? "", /^Basic /);
+    prometheus.close();
+    const hidden = ({ message }: Error): boolean => !message.includes("s3cret") && message.includes("found");
+    await assert.rejects(api.now(), ({ message }: Error) =>
+      message.startsWith(`Prometheus (${prometheus.url}) `),
+    );
+    for (const wrong of [
+      "http://user:s3cret@prometheus.example.com",
+      "ftp://user:s3cret@x",
+      "user:s3cret@x:1/",
+    ])
+      await assert.rejects(PrometheusApi.connect({ address: wrong }), hidden, wrong);
+  });
+
   it("in the cluster is asked through the API server", async () => {
     const prometheus = await StandInPrometheus.open();
     const kubeconfig = JSON.stringify({

@@ -254,15 +254,18 @@ describe("--commit", () => {
       string,
     ];
     const git = (...args: string[]): string => execFileSync("git", args, { cwd: folder, encoding: "utf8" });
-    await assert.rejects(commitFollower(file, failed), /--commit: Pulumi\.lab\.yaml is in no git repository/);
+    await assert.rejects(
+      commitFollower(file, failed, "shop"),
+      /--commit: Pulumi\.lab\.yaml is in no git repository/,
+    );
     git("init", "--quiet");
     git("config", "user.name", "Test");
     git("config", "user.email", "test@example.com");
     for (const name of [file, other]) writeFileSync(name, "0\n");
-    await assert.rejects(commitFollower(file, failed), /with changes that are not committed/);
+    await assert.rejects(commitFollower(file, failed, "shop"), /with changes that are not committed/);
     git("add", ".");
     git("commit", "--quiet", "--message", "before");
-    const follower = await commitFollower(file, failed);
+    const follower = await commitFollower(file, failed, "shop");
     writeFileSync(other, "of somebody else\n");
     for (const event of EVENTS) {
       if (event.event === "step" || event.event === "back") writeFileSync(file, `${event.share}\n`);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { appliedByPulumi } from "../../cli/shift/written-route";
 import fc from "fast-check";
 import { effectiveShares } from "../../components/traffic/weights";
 import { isResumed, markText, readMark, SHIFT_MARK } from "../../cli/shift/shift-mark";
@@ -108,9 +109,27 @@ describe("the mark of a shift", () => {
     assert.equal(readMark(undefined), undefined);
   });
 
-  it("lets a shift go on to the same goal alone, and not one that has ended", () => {
-    assert.ok(isResumed(mark, "v2", 100));
-    assert.ok(!isResumed(mark, "v2", 50) && !isResumed(mark, "v3", 100) && !isResumed(undefined, "v2", 100));
-    assert.ok(!isResumed({ ...mark, ended: "arrived" }, "v2", 100));
+  it("lets a shift of the same version go on, and not one that has ended", () => {
+    assert.ok(isResumed(mark, "v2"));
+    assert.ok(!isResumed(mark, "v3") && !isResumed(undefined, "v2"));
+    assert.ok(!isResumed({ ...mark, ended: "arrived" }, "v2"));
+  });
+});
+
+describe("the way back of a sticky split", () => {
+  it("writes the weights that the plan writes, whose sum never changes", () => {
+    const to = (subset: string, weight: number) => ({ destination: { host: "shop", subset }, weight });
+    const object = {
+      metadata: {
+        name: "shop",
+        namespace: "shop",
+        managedFields: [
+          { manager: "pulumi-kubernetes-1a2b", operation: "Apply", fieldsV1: { "f:spec": { "f:http": {} } } },
+        ],
+      },
+      spec: { http: [{ name: "all.sticky", route: [to("v1", 7500), to("v2", 2500)] }] },
+    };
+    const applied = appliedByPulumi(object, "v2", { v1: 90, v2: 10 })?.object as typeof object;
+    assert.deepEqual(applied.spec.http[0]?.route, [to("v1", 9000), to("v2", 1000)]);
   });
 });

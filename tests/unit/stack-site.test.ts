@@ -21,7 +21,7 @@ describe("the stack of a shift", () => {
   it("is the only one, unless it is named; it says which cluster", () => {
     const site = StackSite.open(folder);
     assert.deepEqual(
-      [site.stack, site.cluster, site.weights()],
+      [site.stack, site.cluster({}), site.weights()],
       ["prod", { context: "prod" }, { v1: "rest", v2: 10 }],
     );
     assert.throws(
