@@ -45,9 +45,8 @@ export interface StickySplit {
   readonly sticky: Sticky;
 }
 
-/** The patches for the gateway. They change nothing for routes of other services. */
+/** The patches for the gateway, also before there is a split. They change nothing for routes of other services. */
 export function stickyPatches({ service, hosts, rules, sticky }: StickySplit): EnvoyConfigPatch[] {
-  if (rules.length === 0) return [];
   const filter = `shopzier-mesh.${service.namespace}.${service.name}.sticky`;
   const lua = "type.googleapis.com/envoy.extensions.filters.http.lua.v3";
   const context = "GATEWAY";
@@ -61,11 +60,9 @@ export function stickyPatches({ service, hosts, rules, sticky }: StickySplit): E
         operation: "INSERT_FIRST",
         value: {
           name: filter,
-          // Without a default code the filter does nothing where a route does not name the code.
-          typed_config: {
-            "@type": `${lua}.Lua`,
-            source_codes: { sticky: { inline_string: luaCode(sticky) } },
-          },
+          // Without a code of its own the filter does nothing where a route has none. Code in the listener would be that of before for
+          // connections that were open when it changed.
+          typed_config: { "@type": `${lua}.Lua` },
         },
       },
     },
@@ -78,7 +75,9 @@ export function stickyPatches({ service, hosts, rules, sticky }: StickySplit): E
           value: {
             route: { weighted_clusters: { header_name: NUMBER } },
             request_headers_to_remove: [NUMBER],
-            typed_per_filter_config: { [filter]: { "@type": `${lua}.LuaPerRoute`, name: "sticky" } },
+            typed_per_filter_config: {
+              [filter]: { "@type": `${lua}.LuaPerRoute`, source_code: { inline_string: luaCode(sticky) } },
+            },
           },
         },
       })),
