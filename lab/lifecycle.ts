@@ -174,11 +174,5 @@ function nodeItself(toolchain: Toolchain): Content {
 async function measure(): Promise<string> {
   const outputs = await stackOutputs();
   const answers = await measureSplit(outputs.gatewayUrl, outputs.host, requests);
-  return splitSummary(outputs, answers, readyPods, 'eval "$(npm run -s lab -- env)"');
-}
-
-/** Ready and wanted pods of a version, as "1/2". */
-function readyPods(version: string): Promise<string> {
-  const counts = "--output=jsonpath={range .items[*]}{.status.readyReplicas}/{.spec.replicas}{end}";
-  return kubectl(["--namespace=category", "get", "deployments", `--selector=version=${version}`, counts]);
+  return splitSummary(outputs, answers, kubectl, 'eval "$(npm run -s lab -- env)"');
 }

@@ -56,13 +56,13 @@ export async function measureSplit(
 /**
  * The table of the measured split, and what to do next.
  * @param answers Number of answers by version.
- * @param readyPods Ready and wanted pods of a version, as "1/2".
+ * @param kubectl Runs kubectl on the stack's cluster and returns its output.
  * @param environment Shell command after which pulumi and kubectl use the stack's cluster.
  */
 export async function splitSummary(
   { gatewayUrl, host, traffic }: StackOutputs,
   answers: ReadonlyMap<string, number>,
-  readyPods: (version: string) => Promise<string>,
+  kubectl: (args: readonly string[]) => Promise<string>,
   environment: string,
 ): Promise<string> {
   const table = new Table({
@@ -75,7 +75,7 @@ export async function splitSummary(
       version,
       `${traffic[version] ?? 0} %`,
       `${(((answers.get(version) ?? 0) / all) * 100).toFixed(1)} %`,
-      await readyPods(version),
+      await readyPods(version, kubectl),
     ]);
   const [newest = ""] = Object.keys(traffic).slice(-1);
   return [
@@ -89,4 +89,10 @@ export async function splitSummary(
     "  kubectl port-forward -n prometheus svc/prometheus 9090 &",
     "  kubectl port-forward -n jaeger svc/jaeger 16686 &",
   ].join("\n");
+}
+
+/** Ready and wanted pods of a version, as "1/2". */
+function readyPods(version: string, kubectl: (args: readonly string[]) => Promise<string>): Promise<string> {
+  const counts = "--output=jsonpath={range .items[*]}{.status.readyReplicas}/{.spec.replicas}{end}";
+  return kubectl(["--namespace=category", "get", "deployments", `--selector=version=${version}`, counts]);
 }

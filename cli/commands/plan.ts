@@ -7,7 +7,7 @@ import { plannedShift, type Shift, type ShiftOptions } from "../shift/plan";
 import { SourceError } from "../sources/source-error";
 import type { RouteOptions } from "../watch/connection";
 import { beginWatch, rateOf, withReading } from "../watch/model";
-import { withRoute } from "./route-options";
+import { openRoute, withRoute } from "./route-options";
 import { objective, positive, share, sideOf, withOneSide, type OneSideOptions } from "./sides";
 
 interface Options extends OneSideOptions, Omit<ShiftOptions, "version" | "rate">, RouteOptions {
@@ -53,11 +53,8 @@ export const planCommand = (program: Command): Command =>
 
 /** Requests per second in the cluster. @throws SourceError where none were counted lately. */
 async function measuredRate(options: Options): Promise<number> {
-  // It loads Pulumi's SDK, which a plan by --rate does without.
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
-  const { RouteConnection } = require("../watch/connection") as typeof import("../watch/connection");
   const { virtualService: route } = options;
-  const connection = await RouteConnection.open({ ...options, ...(route !== undefined && { route }) });
+  const connection = await openRoute({ ...options, ...(route !== undefined && { route }) });
   try {
     const rate = rateOf((await connection.history(600)).reduce(withReading, beginWatch(connection)));
     if (rate !== undefined && rate > 0) return rate;

@@ -3,12 +3,13 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import { effectiveShares, type Weights } from "../../components/traffic/weights";
 import { counted } from "../diff/words";
-import { readMark, type ShiftMark } from "../shift/shift-mark";
+import { readMark, type ShiftMark } from "../../components/traffic/shift-mark";
 import { sameVersions, splitWords } from "../shift/step-weights";
 import { liveShares, type VirtualServiceObject } from "../shift/written-route";
-import type { ClusterSettings, LiveRoutes } from "../sources/live-route";
+import type { LiveRoutes } from "../sources/live-route";
 import { SourceError } from "../sources/source-error";
 import { StackSite } from "../sources/stack-site";
+import { openRoutes } from "./route-options";
 
 interface Options {
   readonly cwd: string;
@@ -31,7 +32,7 @@ export const rollbackCommand = (program: Command): Command =>
     .addOption(new Option("-C, --cwd <folder>", "of the Pulumi program").default("."))
     .action(async (options: Options) => {
       const site = StackSite.open(options.cwd, options.stack);
-      const routes = await connect(site.cluster(options));
+      const routes = await openRoutes(site.cluster(options));
       const { object, mark } = await markedRoute(site, routes, options.virtualService);
       const written = site.weights();
       await refuseWhatIsGone(routes, object, mark.before, written);
@@ -47,13 +48,6 @@ export const rollbackCommand = (program: Command): Command =>
       await routes.mark(object, { ...mark, ended: "went back" });
       console.log("Every gateway has it.");
     });
-
-/** It loads Pulumi's SDK and the Kubernetes client. */
-export async function connect(cluster: ClusterSettings): Promise<LiveRoutes> {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
-  const { LiveRoutes } = require("../sources/live-route") as typeof import("../sources/live-route");
-  return LiveRoutes.connect(cluster);
-}
 
 /** @returns what became of it, in words. The file has the weights already, so that `up` must follow in any case. */
 async function setFirst(

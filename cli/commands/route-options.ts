@@ -1,5 +1,8 @@
 /** How a command line names the cluster and the Prometheus of a route. */
 import { Option, type Command } from "commander";
+import type { ClusterNames } from "../sources/live";
+import type { LiveRoutes } from "../sources/live-route";
+import type { RouteConnection, RouteOptions } from "../watch/connection";
 
 /** The options of every command that reads the counters of a route in a cluster. */
 export const withRoute = (command: Command): Command =>
@@ -20,3 +23,17 @@ export const withRoute = (command: Command): Command =>
         "envoy",
       ]),
     );
+
+/** Loads Pulumi's SDK, which commands without a cluster do without. */
+export function openRoute(options: RouteOptions): Promise<RouteConnection> {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
+  const { RouteConnection } = require("../watch/connection") as typeof import("../watch/connection");
+  return RouteConnection.open(options);
+}
+
+/** As {@link openRoute}. */
+export function openRoutes(cluster: ClusterNames): Promise<LiveRoutes> {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
+  const { LiveRoutes } = require("../sources/live-route") as typeof import("../sources/live-route");
+  return LiveRoutes.connect(cluster);
+}

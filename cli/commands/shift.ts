@@ -18,18 +18,17 @@ import {
 import { shiftSteps } from "../shift/plan";
 import { refuseOfAnother } from "../shift/route-owner";
 import { runShift, type ShiftRun, type World } from "../shift/run-shift";
-import { isResumed, readMark, type ShiftMark } from "../shift/shift-mark";
+import { isResumed, readMark, type ShiftMark } from "../../components/traffic/shift-mark";
 import { shiftHtml, shiftMarkdown } from "../shift/shift-report";
 import { Wishes } from "../shift/wish";
 import { lastWriter, liveShares } from "../shift/written-route";
-import type { ClusterSettings } from "../sources/live-route";
+import type { ClusterNames } from "../sources/live";
 import { messageOf, SourceError } from "../sources/source-error";
 import { StackSite } from "../sources/stack-site";
 import type { ShiftEvent } from "../shift/events";
 import type { RouteConnection, RouteOptions } from "../watch/connection";
-import { connect } from "./rollback";
 import { objective, positive, share } from "./sides";
-import { withRoute } from "./route-options";
+import { openRoute, openRoutes, withRoute } from "./route-options";
 
 interface Options extends Omit<RouteOptions, "declared" | "route"> {
   readonly cwd: string;
@@ -91,12 +90,9 @@ export const shiftCommand = (program: Command): Command =>
 async function shift(version: string, options: Options): Promise<EndEvent["outcome"]> {
   for (const file of options.report ?? []) refuseReport(file);
   const site = StackSite.open(options.cwd, options.stack);
-  // It loads Pulumi's SDK, which other commands do without.
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
-  const { RouteConnection } = require("../watch/connection") as typeof import("../watch/connection");
   // What is counted and what is written must be of one cluster.
   const cluster = site.cluster(options);
-  const connection = await RouteConnection.open({
+  const connection = await openRoute({
     ...options,
     ...cluster,
     ...(options.virtualService !== undefined && { route: options.virtualService }),
@@ -155,7 +151,7 @@ async function followersOf({ json, webhook, commit }: Options, site: StackSite):
 
 interface Parts {
   readonly site: StackSite;
-  readonly cluster: ClusterSettings;
+  readonly cluster: ClusterNames;
   readonly connection: RouteConnection;
   readonly wishes: Wishes;
   readonly tell: World["tell"];
@@ -167,7 +163,7 @@ async function prepared(
   { to, stepLimit, availability, latency }: Options,
   { site, cluster, connection, wishes, tell }: Parts,
 ): Promise<{ readonly world: World; readonly run: ShiftRun }> {
-  const routes = await connect(cluster);
+  const routes = await openRoutes(cluster);
   const name = `${connection.split.namespace}/${connection.split.name}`;
   const object = await routes.read(name);
   refuseOfAnother(object, site.stack, site.project.name);

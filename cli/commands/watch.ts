@@ -9,7 +9,7 @@ import type { Observed } from "../watch/observed";
 import type { WatchPage } from "../watch/serve";
 import { messageOf, SourceError } from "../sources/source-error";
 import { plainLines, watchLines, type Tone } from "../watch/text";
-import { withRoute } from "./route-options";
+import { openRoute, withRoute } from "./route-options";
 import { positive, sideOf, type OneSideOptions } from "./sides";
 
 interface Options extends Omit<RouteOptions, "declared" | "route">, Omit<OneSideOptions, "ref"> {
@@ -101,10 +101,7 @@ function portNumber(text: string): number {
 }
 
 async function* reports(options: Options & RouteOptions, stop: AbortController): AsyncGenerator<WatchReport> {
-  // It loads Pulumi's SDK, which other commands do without.
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
-  const { RouteConnection } = require("../watch/connection") as typeof import("../watch/connection");
-  const connection = await RouteConnection.open(options);
+  const connection = await openRoute(options);
   process.once("SIGINT", () => {
     stop.abort();
   });

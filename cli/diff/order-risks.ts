@@ -1,12 +1,13 @@
 /** Edits that one `pulumi up` cannot make without harm in between, with the way in two. */
 import {
   isShortOfPods,
-  LAST_ADDRESSES_TEXT,
-  otherPortText,
-  shortOfPodsText,
-  toAutoscalerText,
-  toReplicasText,
+  LAST_ADDRESSES,
+  otherPort,
+  shortOfPods,
+  toAutoscaler,
+  toReplicas,
   type Change,
+  type TwoEdits,
 } from "../../components/traffic/two-edits";
 import { textAt, valueAt } from "../requests/mesh-settings";
 import { keyOf, type KubernetesObject } from "../side";
@@ -31,11 +32,8 @@ export function orderRisks(
   return [...new Map(found.map((one) => [one.why, one])).values()];
 }
 
-/** The texts say first what happens, and in their last sentence what to do. */
-function inTwo(where: string, text: string): Risk {
-  const at = text.lastIndexOf(". First ");
-  return risk("W018", where, `${text.slice(0, at)}.`, `${text.slice(at + 2)}.`);
-}
+const inTwo = (where: string, { happens, instead }: TwoEdits): Risk =>
+  risk("W018", where, `${happens}.`, `${instead}.`);
 
 function fallingTogether({ rule, before, after }: ComparedRule): Risk[] {
   const earlier = sharesOf(before);
@@ -45,7 +43,7 @@ function fallingTogether({ rule, before, after }: ComparedRule): Risk[] {
     const pods = [old.pods, share.pods] as const;
     const percents = [old.percent, share.percent] as const;
     return isShortOfPods(pods, percents)
-      ? [inTwo(`rule ${rule}`, shortOfPodsText(share.to, pods, percents))]
+      ? [inTwo(`rule ${rule}`, shortOfPods(share.to, pods, percents))]
       : [];
   });
 }
@@ -63,10 +61,10 @@ function otherScales(before: readonly KubernetesObject[], after: readonly Kubern
     const { name, namespace = "" } = object.metadata;
     const [from, to] = [old.get(keyOf(object))?.spec.replicas, object.spec.replicas];
     const key = `${namespace} ${name}`;
-    const toAutoscaler = (from ?? 1) > 1 && to === undefined && has.has(key) && !had.has(key);
-    const toReplicas = from === undefined && to !== undefined && had.has(key) && !has.has(key);
-    if (toAutoscaler) return [inTwo(keyOf(object), toAutoscalerText({ name, namespace }, from ?? 1))];
-    return toReplicas ? [inTwo(keyOf(object), toReplicasText({ name, namespace }, to))] : [];
+    const getsOne = (from ?? 1) > 1 && to === undefined && has.has(key) && !had.has(key);
+    const losesOne = from === undefined && to !== undefined && had.has(key) && !has.has(key);
+    if (getsOne) return [inTwo(keyOf(object), toAutoscaler({ name, namespace }, from ?? 1))];
+    return losesOne ? [inTwo(keyOf(object), toReplicas({ name, namespace }, to))] : [];
   });
 }
 
@@ -80,7 +78,7 @@ function otherPorts(before: readonly KubernetesObject[], after: readonly Kuberne
     const [from, to] = [portsOf(old.get(keyOf(object))), portsOf(object)];
     const isOther = from.length > 0 && !from.some((port) => to.includes(port));
     const change: Change<number> = [from[0] ?? 0, to[0] ?? 0];
-    return isOther ? [inTwo(keyOf(object), otherPortText(object.metadata.name, change))] : [];
+    return isOther ? [inTwo(keyOf(object), otherPort(object.metadata.name, change))] : [];
   });
 }
 
@@ -96,5 +94,5 @@ function lastAddresses(before: readonly KubernetesObject[], after: readonly Kube
   return before
     .filter((object) => object.kind === "Release" && policyOf(object) === "Local")
     .filter((object) => now.has(keyOf(object)) && policyOf(now.get(keyOf(object))) !== "Local")
-    .map((object) => inTwo(keyOf(object), LAST_ADDRESSES_TEXT));
+    .map((object) => inTwo(keyOf(object), LAST_ADDRESSES));
 }

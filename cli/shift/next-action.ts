@@ -2,12 +2,13 @@
  * What a shift does next, from what is true: the stack file, the route in the cluster, the evidence, the time. Pure: the same
  * situation gives the same action, whoever was killed before.
  */
+import { sameSplit } from "../../components/observability/route-split";
 import { effectiveShares, type Shares, type Weights } from "../../components/traffic/weights";
 import type { Verdict } from "../../components/evidence";
 import { duration } from "../../components/evidence/verdict-words";
 import { number } from "../diff/words";
-import type { ShiftMark } from "./shift-mark";
-import { sameSplit, splitWords, weightsAt } from "./step-weights";
+import type { ShiftMark } from "../../components/traffic/shift-mark";
+import { splitWords, weightsAt } from "./step-weights";
 
 /** What a person asked for meanwhile. */
 export type Wish = "go on" | "hold" | "back";

@@ -2,11 +2,12 @@
 import { begin, increase, judge, observe, planShift, type Evidence } from "../../components/evidence";
 import type { EvidenceSettings, Reading, Verdict } from "../../components/evidence";
 import type { CounterReading } from "../../components/observability/request-counters";
+import { sameSplit } from "../../components/observability/route-split";
 import { effectiveShares, type Shares, type Weights } from "../../components/traffic/weights";
 import type { EndEvent, Untimed } from "./events";
 import { nextAction, type LastUp, type Situation, type UpEnd, type Wish } from "./next-action";
-import type { ShiftMark } from "./shift-mark";
-import { sameSplit, sameVersions } from "./step-weights";
+import type { ShiftMark } from "../../components/traffic/shift-mark";
+import { sameVersions } from "./step-weights";
 
 export interface Look extends Pick<Situation, "written" | "live" | "changedBy" | "pods"> {
   readonly mark: ShiftMark | undefined;

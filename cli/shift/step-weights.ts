@@ -29,12 +29,6 @@ export function weightsAt(weights: Weights, version: string, share: number): Wei
   );
 }
 
-/** Whether two splits send requests alike. A version that one of them does not have counts as 0 there. */
-export const sameSplit = (a: Shares, b: Shares): boolean =>
-  [...new Set([...Object.keys(a), ...Object.keys(b)])].every(
-    (version) => hundredths(a[version] ?? 0) === hundredths(b[version] ?? 0),
-  );
-
 /**
  * Whether the same versions get requests. Where others do, resources depend on each other in another order, and an `up` of some targets
  * alone ends in "Duplicate resource URN" (Pulumi 3.246): the whole stack is updated then.

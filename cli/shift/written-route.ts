@@ -1,5 +1,6 @@
 /** A VirtualService as the cluster has it: its split, who wrote it, and what Pulumi would write. Pure. */
 import { fineWeights, integerWeights, percentByWeight, type Shares } from "../../components/traffic/weights";
+import { specWriters, UNNAMED } from "../../components/kubernetes/drift";
 import { isSticky } from "../../components/traffic/sticky";
 
 interface Destination {
@@ -54,12 +55,8 @@ export function liveShares(object: VirtualServiceObject, version: string): Share
 
 /** Who wrote the rules last, in words. */
 export function lastWriter({ metadata }: VirtualServiceObject): string {
-  const [last] = (metadata.managedFields ?? [])
-    .filter(({ fieldsV1 }) => fieldsV1?.["f:spec"] !== undefined)
-    .sort((a, b) => (a.time ?? "").localeCompare(b.time ?? ""))
-    .reverse();
-  if (!last) return "somebody who gave no name";
-  return `"${last.manager ?? ""}"${last.time === undefined ? "" : ` at ${last.time}`}`;
+  const [last] = specWriters(metadata).sort((a, b) => (b.at ?? 0) - (a.at ?? 0));
+  return last?.words ?? UNNAMED;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** A VirtualService in the cluster, as a shift reads and writes it. */
 import type { CustomObjectsApi, KubernetesObjectApi, PatchStrategy } from "@kubernetes/client-node";
-import { apiMessage, endingWith, kubernetesAccess } from "../../components/kubernetes/cluster-access";
+import { apiMessage, endingWith } from "../../components/kubernetes/cluster-access";
 import type { KubernetesAccess } from "../../components/kubernetes/cluster-access";
 import {
   hasLabels,
@@ -10,18 +10,19 @@ import {
 } from "../diff/istio-objects";
 import { serviceOf } from "../diff/pods";
 import { isOwn } from "../shift/route-owner";
-import { MARK_MANAGER, markText, readMark, SHIFT_MARK, type ShiftMark } from "../shift/shift-mark";
+import {
+  MARK_MANAGER,
+  markText,
+  readMark,
+  SHIFT_MARK,
+  type ShiftMark,
+} from "../../components/traffic/shift-mark";
 import { identity, splitOf, subsetOf, type VirtualServiceObject } from "../shift/written-route";
+import { accessTo, type ClusterNames } from "./live";
 import { SourceError } from "./source-error";
 
 const LIMIT_MS = 10_000;
 const ISTIO = { group: "networking.istio.io", version: "v1" } as const;
-
-export interface ClusterSettings {
-  readonly kubeconfig?: string;
-  readonly context?: string;
-  readonly cluster?: string;
-}
 
 /** Questions and writes of a shift. Each throws a SourceError where the cluster does not answer, or refuses. */
 export class LiveRoutes {
@@ -31,17 +32,9 @@ export class LiveRoutes {
     private readonly objects: KubernetesObjectApi,
   ) {}
 
-  static async connect(settings: ClusterSettings): Promise<LiveRoutes> {
-    const access = await kubernetesAccess(settings).catch((error: unknown) => {
-      throw new SourceError(`the kubeconfig cannot be read: ${apiMessage(error).split("\n")[0] ?? ""}`);
-    });
+  static async connect(cluster: ClusterNames): Promise<LiveRoutes> {
+    const access = await accessTo(cluster);
     const { client, config } = access;
-    if (config.getCurrentCluster() === null) {
-      throw new SourceError(
-        `context: found ${config.getCurrentContext() || "nothing"}\n` +
-          `  allowed: a context of the kubeconfig whose cluster it has: ${config.contexts.map(({ name }) => name).join(", ")}`,
-      );
-    }
     return new LiveRoutes(
       access,
       config.makeApiClient(client.CustomObjectsApi),

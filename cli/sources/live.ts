@@ -55,8 +55,8 @@ interface Question {
  *
  * @throws SourceError for a kubeconfig that cannot be read, an unknown context, and a cluster that does not answer or knows no such user.
  */
-export async function fromCluster({ kubeconfig, context, against }: ClusterOptions): Promise<Side> {
-  const access = await accessTo({ kubeconfig, context });
+export async function fromCluster({ against, ...names }: ClusterOptions): Promise<Side> {
+  const access = await accessTo(names);
   const title = `cluster ${access.config.getCurrentContext()}`;
   const declared = "objects" in against ? against.objects : [];
   const namespaces = "objects" in against ? namespacesOf(declared) : against;
@@ -121,15 +121,16 @@ function questions(declared: readonly KubernetesObject[], namespaces: readonly s
 
 /** Which cluster: as `kubernetes:*` of a stack, or as options of a command. */
 export interface ClusterNames {
-  readonly kubeconfig?: string | undefined;
-  readonly context?: string | undefined;
-  readonly cluster?: string | undefined;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly cluster?: string;
 }
 
 /** @throws SourceError for a kubeconfig that cannot be read, and an unknown context. */
 export async function accessTo({ kubeconfig, context, cluster }: ClusterNames): Promise<KubernetesAccess> {
   let access: KubernetesAccess;
   try {
+    // Options of a command have more than these.
     access = await kubernetesAccess(defined({ kubeconfig, context, cluster }));
   } catch (error) {
     // The message of a parser may show a token.

@@ -5,13 +5,11 @@ import { effectiveShares, type Weights } from "../../components/traffic/weights"
 import type { UpEnd } from "../shift/next-action";
 import { readWeights, withWeights } from "../shift/stack-weights";
 import { appliedByPulumi, type VirtualServiceObject } from "../shift/written-route";
-import type { ClusterSettings, LiveRoutes } from "./live-route";
+import type { ClusterNames } from "./live";
+import type { LiveRoutes } from "./live-route";
 import { readProject, stackFileIn, stacksIn, type Project } from "./pulumi-project";
 import { pulumiUp, ROUTES_ALONE } from "./pulumi-up";
 import { SourceError } from "./source-error";
-
-/** How a command line names a cluster. */
-export type ClusterOptions = Pick<ClusterSettings, "kubeconfig" | "context">;
 
 export class StackSite {
   private constructor(
@@ -48,7 +46,7 @@ export class StackSite {
    * @param named by options of the command line, which go before the stack's.
    * @throws SourceError where the stack's are encrypted, and nothing is named: another cluster would be asked than Pulumi's.
    */
-  cluster({ kubeconfig, context }: ClusterOptions): ClusterSettings {
+  cluster({ kubeconfig, context }: Omit<ClusterNames, "cluster">): ClusterNames {
     const { config, secretKeys } = this.project;
     const written = (["kubeconfig", "context", "cluster"] as const).flatMap((key) => {
       const value = config[`kubernetes:${key}`];

@@ -1,7 +1,7 @@
 /** The cluster and the Prometheus of a route. */
 import { readFileSync } from "node:fs";
 import { apiMessage, endingWith, type KubernetesAccess } from "../../components/kubernetes/cluster-access";
-import { lastChange, SETTLING_SECONDS } from "../../components/observability/settled-route";
+import { countedSeconds, lastChange, STEP_SECONDS } from "../../components/observability/settled-route";
 import { readObject } from "../../components/kubernetes/live-object";
 import type { Criterion, Reading } from "../../components/evidence";
 import { PrometheusApi, PrometheusError } from "../../components/observability/prometheus-api";
@@ -104,9 +104,8 @@ export class RouteConnection {
   /** Readings of the last `seconds`, as far as the route had its shares all the time. */
   async history(seconds: number): Promise<readonly Reading[]> {
     const shares = inForce(await this.gateways()) ?? this.split.shares;
-    const unchanged = Date.now() / 1000 - this.changedAt - SETTLING_SECONDS;
-    const span = Math.min(seconds, unchanged);
-    if (span < 2 * STEP_SECONDS) return [];
+    const span = countedSeconds(this.changedAt, seconds);
+    if (span === 0) return [];
     return (await this.counters.history(shares, { seconds: span, step: STEP_SECONDS })).readings;
   }
 
@@ -158,8 +157,6 @@ export class RouteConnection {
     return found.flat();
   }
 }
-
-const STEP_SECONDS = 15;
 
 const refused = (error: unknown): never => {
   throw new SourceError(`The cluster does not answer: ${apiMessage(error).split("\n")[0] ?? ""}`);

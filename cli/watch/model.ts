@@ -10,11 +10,11 @@ import {
   type Reading,
   type Verdict,
 } from "../../components/evidence";
-import type { Shares } from "../../components/traffic/weights";
+import { type Shares } from "../../components/traffic/weights";
 import { number } from "../diff/words";
-import { inForce, sameSplit, type GatewayPod, type Observed } from "./observed";
+import { inForce, type GatewayPod, type Observed } from "./observed";
 import { SHARE_ALPHA, testShares, versionsOff, type ShareTest } from "./share-test";
-import { rolesOf, type Split } from "../../components/observability/route-split";
+import { rolesOf, sameSplit, type Split } from "../../components/observability/route-split";
 
 export interface WatchSettings {
   readonly split: Split;

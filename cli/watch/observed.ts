@@ -1,6 +1,7 @@
 /** What `shopzier watch` sees at one time. */
 import type { CounterReading } from "../../components/observability/request-counters";
-import type { Shares } from "../../components/traffic/weights";
+import { sameSplit } from "../../components/observability/route-split";
+import { type Shares } from "../../components/traffic/weights";
 
 export interface GatewayPod {
   readonly pod: string;
@@ -26,9 +27,3 @@ export function inForce(gateways: readonly GatewayPod[]): Shares | undefined {
   const [first, ...others] = gateways.map(({ shares }) => shares);
   return first && others.every((shares) => shares && sameSplit(shares, first)) ? first : undefined;
 }
-
-/** Istio rounds shares to integers as weights, which Envoy has as ratios. */
-export const sameSplit = (a: Shares, b: Shares): boolean =>
-  [...new Set([...Object.keys(a), ...Object.keys(b)])].every(
-    (version) => Math.abs((a[version] ?? 0) - (b[version] ?? 0)) < 0.005,
-  );

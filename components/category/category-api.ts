@@ -1,12 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { DefaultDeny } from "../security/default-deny";
-import { minimumReplicas } from "../kubernetes/scale";
 import type { ServiceProbes } from "../service/pod";
 import { ServiceAccess, type ServiceAccessArgs } from "../security/service-access";
+import { orderedVersions } from "../service/serving-versions";
 import type { ServiceMetrics, VersionArgs } from "../service/service-version";
 import { VersionedService, type VersionedServiceArgs } from "../service/versioned-service";
 import { VersionRoutes, type VersionRoutesArgs } from "../service/version-routes";
-import { versionsAsked } from "../traffic/traffic-rules";
 import type { Shares } from "../traffic/weights";
 import { CategoryDatabase, type CategoryDatabaseArgs } from "./category-database";
 import { CATEGORY_METRICS, CATEGORY_PATHS } from "./category-paths";
@@ -92,7 +91,6 @@ export class CategoryApi extends pulumi.ComponentResource {
   constructor(name: string, args: CategoryApiArgs, opts?: pulumi.ComponentResourceOptions) {
     args = located(args, opts);
     const { cluster, gateway, guards, traffic } = args;
-    const versions = Object.entries(args.versions);
     // A preview prints all inputs of a component that changes, so these do not repeat what the objects contain. A component
     // also waits for its inputs, and the pods may start at the same time as the gateway.
     super(
@@ -103,7 +101,7 @@ export class CategoryApi extends pulumi.ComponentResource {
     );
     const defaults = categoryDefaults(args.profile ?? CategoryProfile["category-api"]);
     const port = args.port ?? 8080;
-    const asked = versionsAsked(traffic);
+    const { serving, idle, pods } = orderedVersions(args.versions, traffic);
     const service = new VersionedService(
       `${name}-versions`,
       {
@@ -116,7 +114,7 @@ export class CategoryApi extends pulumi.ComponentResource {
         timeoutSeconds: args.timeoutSeconds ?? defaults.timeoutSeconds,
         metrics: defaults.metrics,
         drainSeconds: args.drainSeconds,
-        versions: Object.fromEntries(versions.filter(([version]) => asked.has(version))),
+        versions: serving,
         cluster,
       },
       { parent: this },
@@ -161,19 +159,16 @@ export class CategoryApi extends pulumi.ComponentResource {
         paths: CATEGORY_PATHS,
         traffic,
         meshCallers: (args.access.services?.allow ?? []).length > 0,
-        pods: Object.fromEntries(
-          versions.map(([version, { scale = { replicas: 1 } }]) => [version, minimumReplicas(scale)]),
-        ),
+        pods,
         propagation: { ...args.propagation, callers: callersOf(args.access) },
         metrics: args.metrics,
         gate: args.gate,
         guards,
         cluster,
       },
-      { parent: this, dependsOn: service.rolledOut.apply((serving) => [...serving, access]) },
+      { parent: this, dependsOn: service.rolledOut.apply((ready) => [...ready, access]) },
     );
-    for (const [version, own] of versions.filter(([version]) => !asked.has(version)))
-      service.addVersion(version, own, routes.routed);
+    for (const [version, own] of idle) service.addVersion(version, own, routes.routed);
     this.shares = routes.shares;
     this.gateOverride = routes.gateOverride;
     this.versions = pulumi.output(Object.keys(args.versions));

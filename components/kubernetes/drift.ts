@@ -4,6 +4,8 @@
 export interface LiveObject {
   readonly metadata?: {
     readonly uid?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly creationTimestamp?: string | Date;
     readonly managedFields?: readonly {
       readonly manager?: string;
       /** The client parses it to a Date. */
@@ -51,14 +53,36 @@ export function otherObject(
 }
 
 /** Field managers of the spec except Pulumi, with the time of their last change. */
-function changedBy({ metadata }: LiveObject): string {
-  const others = (metadata?.managedFields ?? [])
-    .filter(({ manager = "", fieldsV1 = {} }) => !manager.startsWith("pulumi") && "f:spec" in fieldsV1)
-    .map(({ manager, time }) => {
-      const at = time instanceof Date ? time.toISOString() : time;
-      return `"${manager ?? ""}"${at === undefined ? "" : ` at ${at}`}`;
+const changedBy = ({ metadata }: LiveObject): string =>
+  specWriters(metadata)
+    .filter(({ manager }) => !manager.startsWith("pulumi"))
+    .map(({ words }) => words)
+    .join(" and ") || UNNAMED;
+
+/** Words for a change whose writer the object does not name. */
+export const UNNAMED = "somebody who gave no name";
+
+export interface SpecWriter {
+  readonly manager: string;
+  /** In Unix milliseconds; undefined where it is not known. */
+  readonly at: number | undefined;
+  /** `"kubectl" at 2026-11-30T12:00:00Z`. */
+  readonly words: string;
+}
+
+/** Who wrote fields of the spec, and when last. Writers of annotations or of the status alone are none. */
+export function specWriters(metadata: LiveObject["metadata"]): SpecWriter[] {
+  return (metadata?.managedFields ?? [])
+    .filter(({ fieldsV1 = {} }) => "f:spec" in fieldsV1)
+    .map(({ manager = "", time }) => {
+      const text = time instanceof Date ? time.toISOString() : time;
+      const at = new Date(time ?? NaN).getTime();
+      return {
+        manager,
+        at: Number.isNaN(at) ? undefined : at,
+        words: `"${manager}"${text === undefined ? "" : ` at ${text}`}`,
+      };
     });
-  return others.join(" and ") || "somebody who gave no name";
 }
 
 function differences(live: unknown, written: unknown, at: string): string[] {

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { previewHook } from "../readiness/preview-hook";
-import { LAST_ADDRESSES_TEXT } from "../traffic/two-edits";
+import { LAST_ADDRESSES, twoEditsText } from "../traffic/two-edits";
 
 /** Hook before the update of the release: a preview says where its Service stops to keep the addresses of clients. */
 export function addressesPreview(
@@ -12,7 +12,7 @@ export function addressesPreview(
       ?.externalTrafficPolicy;
   const hook = previewHook(`${name}-preview`, component, (before, after) => ({
     lines: [],
-    risks: policyOf(before) === "Local" && policyOf(after) !== "Local" ? [LAST_ADDRESSES_TEXT] : [],
+    risks: policyOf(before) === "Local" && policyOf(after) !== "Local" ? [twoEditsText(LAST_ADDRESSES)] : [],
   }));
   return hook && { beforeUpdate: [hook] };
 }

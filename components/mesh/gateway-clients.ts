@@ -1,7 +1,6 @@
+import { CONNECTION_MANAGER } from "../istio/connection-manager";
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
 import { readForwardedFor } from "../security/client-address";
-
-const CONNECTION_MANAGER = "envoy.filters.network.http_connection_manager";
 
 const match = {
   context: "GATEWAY",

@@ -81,3 +81,12 @@ export function rolesOf(shares: Shares): {
     ? { candidates: serving }
     : { baseline: most, candidates: others };
 }
+
+/**
+ * Whether two splits send requests alike, to a hundredth of a percent: Istio rounds shares to integers as weights, which Envoy has as
+ * ratios. A version that one of them does not have counts as 0 there.
+ */
+export const sameSplit = (a: Shares, b: Shares): boolean =>
+  [...new Set([...Object.keys(a), ...Object.keys(b)])].every(
+    (version) => Math.abs((a[version] ?? 0) - (b[version] ?? 0)) < 0.005,
+  );

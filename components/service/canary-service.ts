@@ -3,12 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { located, type ClusterAccess } from "../kubernetes/cluster";
 import { injectionLabels, namespaceName, type NamespaceArgs } from "../kubernetes/namespace";
 import { guarded } from "../kubernetes/ownership";
-import { minimumReplicas, type Scale } from "../kubernetes/scale";
+import type { Scale } from "../kubernetes/scale";
 import { trafficProblemText } from "../traffic/traffic-messages";
-import { versionsAsked } from "../traffic/traffic-rules";
 import { weightProblems, type Shares, type Weights } from "../traffic/weights";
 import type { ServiceProbes } from "./pod";
 import type { VersionArgs } from "./service-version";
+import { orderedVersions } from "./serving-versions";
 import { VersionRoutes, type RoutedGateway } from "./version-routes";
 import { VersionedService } from "./versioned-service";
 
@@ -75,7 +75,7 @@ export class CanaryService extends pulumi.ComponentResource {
       version,
       { pod: podOf(name, own), scale: own.scale },
     ]);
-    const asked = versionsAsked({ weights });
+    const { serving, idle, pods } = orderedVersions(Object.fromEntries(versions), { weights });
     const service = new VersionedService(
       `${name}-versions`,
       {
@@ -85,7 +85,7 @@ export class CanaryService extends pulumi.ComponentResource {
         port,
         probes: args.probes ?? { readinessPath: "/" },
         restricted: args.restricted,
-        versions: Object.fromEntries(versions.filter(([version]) => asked.has(version))),
+        versions: serving,
         cluster,
       },
       { parent: this, dependsOn: controlPlane ? [controlPlane.ready] : [] },
@@ -97,15 +97,12 @@ export class CanaryService extends pulumi.ComponentResource {
         hosts: [host],
         gateway,
         traffic: { weights },
-        pods: Object.fromEntries(
-          versions.map(([version, { scale = { replicas: 1 } }]) => [version, minimumReplicas(scale)]),
-        ),
+        pods,
         cluster,
       },
       { parent: this, dependsOn: service.rolledOut },
     );
-    for (const [version, own] of versions.filter(([version]) => !asked.has(version)))
-      service.addVersion(version, own, routes.routed);
+    for (const [version, own] of idle) service.addVersion(version, own, routes.routed);
     this.shares = routes.shares;
     this.registerOutputs({ shares: this.shares });
   }

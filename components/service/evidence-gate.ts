@@ -23,7 +23,7 @@ import { PrometheusApi } from "../observability/prometheus-api";
 import { criteriaOf, PrometheusCounters } from "../observability/prometheus-counters";
 import type { RouteMetrics } from "../observability/route-metrics";
 import { rolesOf, splitOf, type RoutedObject, type Split } from "../observability/route-split";
-import { lastChange, SETTLING_SECONDS } from "../observability/settled-route";
+import { countedSeconds, lastChange, STEP_SECONDS } from "../observability/settled-route";
 import { sharesBeforeShift } from "../traffic/shift-mark";
 
 export interface EvidenceGateArgs {
@@ -133,7 +133,6 @@ export function fledVersions(
   );
 }
 
-const STEP_SECONDS = 15;
 const DEFAULT_WINDOW_SECONDS = 1800;
 const ANSWER_MS = 10_000;
 
@@ -188,10 +187,10 @@ async function counted(before: Split, after: Split | undefined, route: GatedRout
   let known: Counted = nothing;
   try {
     const access = await kubernetesAccess(route.cluster);
-    const { seconds, earlier } = await lastShares(access, before);
+    const { changedAt, earlier } = await lastShares(access, before);
     known = { ...nothing, earlier };
-    const window = Math.min(seconds, route.gate.windowSeconds ?? DEFAULT_WINDOW_SECONDS);
-    if (window < 2 * STEP_SECONDS) return { ...known, missing: ["The route changed a moment ago."] };
+    const window = countedSeconds(changedAt, route.gate.windowSeconds ?? DEFAULT_WINDOW_SECONDS);
+    if (window === 0) return { ...known, missing: ["The route changed a moment ago."] };
     const { metrics, gatewayNamespace } = route;
     const token = process.env.PROMETHEUS_TOKEN;
     const api = await PrometheusApi.connect({ address: metrics.prometheus, ...(token && { token }) }, access);
@@ -208,17 +207,16 @@ async function counted(before: Split, after: Split | undefined, route: GatedRout
   }
 }
 
-/** For how long the gateways have had the shares of the route, and the shares from before a shift. */
+/** Since when the route has its shares, and the shares from before a shift. */
 async function lastShares(
   access: KubernetesAccess,
   { namespace, name }: Split,
-): Promise<{ readonly seconds: number; readonly earlier: Shares }> {
+): Promise<{ readonly changedAt: number; readonly earlier: Shares }> {
   const key = { kind: "VirtualService", namespace, name } as const;
   const { live } = await readObject(access, key, AbortSignal.timeout(ANSWER_MS));
-  const metadata = live?.metadata as { readonly annotations?: Record<string, string> } | undefined;
-  const changed = metadata && lastChange(metadata);
   return {
-    seconds: changed === undefined ? 0 : Date.now() / 1000 - changed - SETTLING_SECONDS,
-    earlier: sharesBeforeShift(metadata?.annotations) ?? {},
+    // What does not say counts as changed now.
+    changedAt: lastChange(live?.metadata) ?? Date.now() / 1000,
+    earlier: sharesBeforeShift(live?.metadata?.annotations) ?? {},
   };
 }

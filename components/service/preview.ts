@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { previewHook } from "../readiness/preview-hook";
 import { routeChanges, routeChangeText, type ComparedSpec, type RouteChange } from "../traffic/route-change";
 import { imageRisk, rises, routeRisks, writtenMaxStep } from "../traffic/route-risks";
-import { isShortOfPods, otherPortText, shortOfPodsText, type Change } from "../traffic/two-edits";
+import { isShortOfPods, otherPort, shortOfPods, twoEditsText, type Change } from "../traffic/two-edits";
 import { otherScale, workloadChanges, type ComparedWorkload } from "./workload-change";
 
 interface ServiceKey {
@@ -69,8 +69,8 @@ export function routePreview(
       lines: changes.map((change) => prefix + routeChangeText(change)),
       risks: [
         ...routeRisks(changes, { ...(maxStep !== undefined && { maxStep }), pods, newImages }),
-        ...changes.flatMap(falls).flatMap(({ to, share }) => shortOfPods(seen, to, { share })),
-        ...otherPort(service.name, old.spec, now.spec),
+        ...changes.flatMap(falls).flatMap(({ to, share }) => fewerPodsAndRequests(seen, to, { share })),
+        ...changedPort(service.name, old.spec, now.spec),
       ],
     };
   });
@@ -85,19 +85,21 @@ function falls(change: RouteChange): { readonly to: string; readonly share: Chan
 }
 
 /** What is known of a version, once both its requests and its pods have been compared. */
-function shortOfPods(
+function fewerPodsAndRequests(
   { falls: known }: Seen,
   version: string,
   fall: { readonly share?: Change<number>; readonly pods?: Change<number> },
 ): string[] {
   const { share, pods } = { ...known.get(version), ...fall };
   known.set(version, { ...known.get(version), ...fall });
-  return share && pods && isShortOfPods(pods, share) ? [shortOfPodsText(version, pods, share)] : [];
+  return share && pods && isShortOfPods(pods, share) ? [twoEditsText(shortOfPods(version, pods, share))] : [];
 }
 
-function otherPort(service: string, before: ComparedSpec, after: ComparedSpec): string[] {
+function changedPort(service: string, before: ComparedSpec, after: ComparedSpec): string[] {
   const [old, now] = [before, after].map((spec) => portOf(spec));
-  return old === undefined || now === undefined || old === now ? [] : [otherPortText(service, [old, now])];
+  return old === undefined || now === undefined || old === now
+    ? []
+    : [twoEditsText(otherPort(service, [old, now]))];
 }
 
 function portOf({ http }: ComparedSpec): number | undefined {
@@ -122,7 +124,7 @@ export function autoscalerPreview(
 }
 
 const fewerPods = (service: ServiceKey, version: string, pods: Change<number>): string[] =>
-  pods[1] < pods[0] ? shortOfPods(seenOf(service), version, { pods }) : [];
+  pods[1] < pods[0] ? fewerPodsAndRequests(seenOf(service), version, { pods }) : [];
 
 /** Hook before the update of the Deployment of a version. `pods` is the lowest number of its pods. */
 export function workloadPreview(

@@ -1,5 +1,5 @@
 import { UNKNOWN } from "../traffic/route-change";
-import { toAutoscalerText, toReplicasText } from "../traffic/two-edits";
+import { toAutoscaler, toReplicas, twoEditsText } from "../traffic/two-edits";
 
 /** The fields of a Deployment that are compared. */
 export interface ComparedWorkload {
@@ -36,8 +36,8 @@ export function otherScale(
   named: { readonly name: string; readonly namespace: string },
 ): string[] {
   const [old, now] = [before, after].map(({ spec }) => spec?.replicas);
-  if (old !== undefined && now === undefined) return old > 1 ? [toAutoscalerText(named, old)] : [];
-  return old === undefined && now !== undefined ? [toReplicasText(named, now)] : [];
+  if (old !== undefined && now === undefined) return old > 1 ? [twoEditsText(toAutoscaler(named, old))] : [];
+  return old === undefined && now !== undefined ? [twoEditsText(toReplicas(named, now))] : [];
 }
 
 function imagesOf({ spec }: ComparedWorkload): Map<string, string> {

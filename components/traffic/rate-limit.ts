@@ -4,6 +4,7 @@
  * Istio has no field for them ("Enabling Rate Limits using Envoy"), so they are EnvoyFilters. Sources: Envoy's filters
  * `local_ratelimit` and `ratelimit`, and its token bucket, which fills continuously.
  */
+import { CONNECTION_MANAGER } from "../istio/connection-manager";
 import type { EnvoyConfigPatch, EnvoyFilterSpec, EnvoyPatchMatch } from "../istio/envoy-filter";
 import type { ServiceEntrySpec } from "../istio/service-entry";
 import { duration } from "../istio/duration";
@@ -223,8 +224,6 @@ const clientAction = (client: ClientKey): Record<string, unknown> =>
   client === "clientAddress"
     ? { remote_address: {} }
     : { request_headers: { header_name: client.header, descriptor_key: client.header } };
-
-const CONNECTION_MANAGER = "envoy.filters.network.http_connection_manager";
 
 /** The place of a patch: a context, and for sidecars a port. */
 type Place = Pick<EnvoyPatchMatch, "context" | "listener">;

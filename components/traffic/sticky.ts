@@ -6,6 +6,7 @@
  * same number in every gateway pod and for every rule. The versions share the range of numbers in their order: while one version
  * grows at the expense of the next one, nobody leaves it.
  */
+import { CONNECTION_MANAGER } from "../istio/connection-manager";
 import type { EnvoyConfigPatch } from "../istio/envoy-filter";
 
 /** What tells clients apart. */
@@ -50,7 +51,7 @@ export function stickyPatches({ service, hosts, rules, sticky }: StickySplit): E
   const filter = `shopzier-mesh.${service.namespace}.${service.name}.sticky`;
   const lua = "type.googleapis.com/envoy.extensions.filters.http.lua.v3";
   const context = "GATEWAY";
-  const manager = { name: "envoy.filters.network.http_connection_manager" };
+  const manager = { name: CONNECTION_MANAGER };
   return [
     {
       applyTo: "HTTP_FILTER",

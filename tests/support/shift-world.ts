@@ -1,12 +1,12 @@
 /** A stack, a cluster and a Prometheus that are simulated, for shifts that are killed, edited and starved. */
 import type { CounterReading } from "../../components/observability/request-counters";
 import type { Count } from "../../components/evidence";
+import { sameSplit } from "../../components/observability/route-split";
 import { effectiveShares, type Shares, type Weights } from "../../components/traffic/weights";
 import type { Untimed } from "../../cli/shift/events";
 import type { UpEnd, Wish } from "../../cli/shift/next-action";
 import { runShift, type Look, type World } from "../../cli/shift/run-shift";
-import { isResumed, type ShiftMark } from "../../cli/shift/shift-mark";
-import { sameSplit } from "../../cli/shift/step-weights";
+import { isResumed, type ShiftMark } from "../../components/traffic/shift-mark";
 
 export class Killed extends Error {}
 

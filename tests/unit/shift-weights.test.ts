@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { appliedByPulumi } from "../../cli/shift/written-route";
 import fc from "fast-check";
 import { effectiveShares } from "../../components/traffic/weights";
-import { isResumed, markText, readMark, SHIFT_MARK } from "../../cli/shift/shift-mark";
+import { isResumed, markText, readMark, SHIFT_MARK } from "../../components/traffic/shift-mark";
 import { readWeights, withWeights } from "../../cli/shift/stack-weights";
 import { weightsAt } from "../../cli/shift/step-weights";
 import { SourceError } from "../../cli/sources/source-error";
