@@ -39,7 +39,8 @@ const KINDS: Readonly<Record<string, readonly [group: string, version: string, p
   Service: ["", "v1", "services"],
   Namespace: ["", "v1", "namespaces"],
 };
-const LIMIT_MS = 15_000;
+/** For all answers of a cluster to a command. */
+export const LIMIT_MS = 15_000;
 
 /** A question to the cluster: all objects of a kind in a namespace; of kind Namespace that one. */
 interface Question {
@@ -164,12 +165,17 @@ async function ask(access: KubernetesAccess, question: Question, signal: AbortSi
     // No such object, or no such kind in this cluster.
     if (code === 404) return { objects: [] };
     if (code === 403) return { objects: [], problem: "no right to read it" };
-    const { config } = access;
-    const at = `${config.getCurrentCluster()?.server ?? ""} (context ${config.getCurrentContext()})`;
-    if (code === 401) throw new SourceError(`${at} does not accept the kubeconfig's user`);
-    const why = signal.aborted ? `within ${LIMIT_MS / 1000} seconds` : apiMessage(error).split("\n")[0];
-    throw new SourceError(`${at} does not answer${signal.aborted ? " " : ": "}${why ?? ""}`);
+    throw clusterFault(access, error, signal);
   }
+}
+
+/** What a cluster's failure to answer is called. */
+export function clusterFault({ config }: KubernetesAccess, error: unknown, signal: AbortSignal): SourceError {
+  const at = `${config.getCurrentCluster()?.server ?? ""} (context ${config.getCurrentContext()})`;
+  if ((error as { code?: unknown }).code === 401)
+    return new SourceError(`${at} does not accept the kubeconfig's user`);
+  const why = signal.aborted ? `within ${LIMIT_MS / 1000} seconds` : apiMessage(error).split("\n")[0];
+  return new SourceError(`${at} does not answer${signal.aborted ? " " : ": "}${why ?? ""}`);
 }
 
 async function list(

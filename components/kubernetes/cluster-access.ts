@@ -22,6 +22,7 @@ const EXPORTS: Readonly<Record<keyof KubernetesClient, true>> = {
   loadYaml: true,
   Observable: true,
   PortForward: true,
+  VersionApi: true,
 };
 
 /**

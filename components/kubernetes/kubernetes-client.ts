@@ -9,4 +9,5 @@ export {
   loadYaml,
   Observable,
   PortForward,
+  VersionApi,
 } from "@kubernetes/client-node";

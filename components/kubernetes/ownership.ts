@@ -2,6 +2,7 @@ import type { KubernetesObject, KubernetesObjectApi } from "@kubernetes/client-n
 import * as pulumi from "@pulumi/pulumi";
 import { setTimeout } from "node:timers/promises";
 import { apiMessage, kubernetesAccess, type ClusterAccess } from "./cluster-access";
+import { findObject, type ObjectReference } from "./find-object";
 import { conflictReport, OWNER_MARK, ownerMark, verdictOn, type Conflict, type Lineage } from "./owner";
 import { withoutStack } from "./without-stack";
 
@@ -13,12 +14,8 @@ const OBJECT = /^kubernetes:(?!helm\.sh\/|kustomize|yaml)/;
 /** A kind whose objects Pulumi replaces if their data changes. In a preview the old object still exists. */
 const REPLACED = "ConfigMap";
 
-interface Written {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: {
-    readonly name?: string;
-    readonly namespace?: string;
+interface Written extends ObjectReference {
+  readonly metadata: ObjectReference["metadata"] & {
     readonly annotations?: Readonly<Record<string, string>>;
   };
 }
@@ -162,23 +159,15 @@ function isUnmarked(live: KubernetesObject["metadata"]): boolean {
   );
 }
 
-async function find(
-  api: KubernetesObjectApi,
-  { apiVersion, kind, metadata: { name = "", namespace } }: Written,
-): Promise<KubernetesObject | undefined> {
+async function find(api: KubernetesObjectApi, object: Written): Promise<KubernetesObject | undefined> {
   const limit = new AbortController();
   try {
     return await Promise.race([
-      api.read({ apiVersion, kind, metadata: { name, namespace } }),
+      findObject(api, object),
       setTimeout(TIMEOUT_MS, undefined, { signal: limit.signal, ref: false }).then(() => {
         throw new Error(`no answer within ${TIMEOUT_MS / 1000} s`);
       }),
     ]);
-  } catch (error) {
-    // If a chart has yet to install the kind, there is no object of it. A missing namespace is a 404.
-    const { code, message } = error as { code?: number; message: string };
-    if (code === 404 || message.includes("Unrecognized API version and kind")) return undefined;
-    throw error;
   } finally {
     limit.abort();
   }

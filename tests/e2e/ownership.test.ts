@@ -2,7 +2,7 @@ import { execa } from "execa";
 import assert from "node:assert/strict";
 import path from "node:path";
 import { stackEnvironment } from "../../lab/stack";
-import type { Findings } from "../../stacks/doctor";
+import type { Findings } from "../../cli/doctor/examine";
 import { kubectl, ROOT, tool } from "../../lab/harness";
 
 const FOLDER = path.join(ROOT, "tests/e2e/ownership");
@@ -101,7 +101,9 @@ describe("what exists already", () => {
   });
 
   it("is seen by the doctor beforehand, and the lab's own stack has nothing of others", async () => {
-    const { stdout, exitCode, all } = await tool("npm", "run", "-s", "doctor", "--", "lab", "--json");
+    const doctor = (stack: string, ...args: string[]) =>
+      tool("npx", "shopzier", "doctor", "--stack", stack, ...args);
+    const { stdout, exitCode, all } = await doctor("lab", "--json");
     assert.equal(exitCode, 0, all);
     const { kubernetes, controlPlanes, gateways, missingRights, foreign } = JSON.parse(stdout) as Findings;
     assert.match(kubernetes, /^v1\./);
@@ -112,9 +114,9 @@ describe("what exists already", () => {
     assert.deepEqual(names(controlPlanes), [["istio-system", "istiod", "1.31.0"]]);
     assert.deepEqual(names(gateways), [["istio-ingress", "istio-ingressgateway", "1.31.0"]]);
     assert.deepEqual([missingRights, foreign], [[], []]);
-    const other = await tool("npm", "run", "-s", "doctor", "--", "dev");
-    assert.equal(other.exitCode, 1, other.all);
-    assert.match(other.all, /- istio-ingress: Pulumi stack organization\/shopzier\/lab/);
+    const other = await doctor("dev");
+    assert.equal(other.exitCode, 2, other.all);
+    assert.match(other.all, /- Namespace istio-ingress: Pulumi stack organization\/shopzier\/lab/);
   });
 
   it("is not asked for where no cluster answers: the preview says so and goes on", async () => {

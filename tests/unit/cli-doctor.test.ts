@@ -1,19 +1,25 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { parseSettings } from "../../stacks/config/settings";
-import { examine, isWell, namespacesOf, report, rightsOf, type Findings } from "../../stacks/doctor";
+import { examine, isWell, type Findings } from "../../cli/doctor/examine";
+import { rightsOf } from "../../cli/doctor/rights";
+import { doctorText } from "../../cli/doctor/text";
+import type { KubernetesObject, Side } from "../../cli/side";
+import { accessTo } from "../../cli/sources/live";
 
-const SETTINGS = parseSettings(
-  {
-    traffic: { weights: { v1: 100 } },
-    category: {
-      host: "shop.example.com",
-      versions: { v1: { image: "registry.example.com/category-api:1.0.0" } },
-    },
-  },
-  "dev",
+const object = (apiVersion: string, kind: string, name: string, namespace?: string, spec = {}) =>
+  ({
+    apiVersion,
+    kind,
+    metadata: { name, ...(namespace !== undefined && { namespace }) },
+    spec,
+  }) as KubernetesObject;
+const NAMESPACES = ["istio-system", "istio-ingress", "category"].map((name) =>
+  object("v1", "Namespace", name),
 );
+const ISTIOD = object("helm.sh/v3", "Release", "istiod", "istio-system");
+const GATEWAY = object("networking.istio.io/v1", "Gateway", "shop", "istio-ingress");
+const side = (...objects: KubernetesObject[]): Side => ({ title: "here", objects, notShown: [] });
 
 const WELL: Findings = {
   context: "here",
@@ -23,6 +29,8 @@ const WELL: Findings = {
   gateways: [],
   missingRights: [],
   foreign: [],
+  missingNamespaces: [],
+  notLookedAt: [],
 };
 
 /** The findings on a cluster with these namespaces and Deployments, whose API server refuses one right. */
@@ -30,6 +38,7 @@ async function found(
   namespaces: Readonly<Record<string, object>>,
   deployments: readonly object[],
   refused: string,
+  objects: readonly KubernetesObject[] = [...NAMESPACES, ISTIOD, GATEWAY],
 ): Promise<Findings> {
   const resources = (names: Readonly<Record<string, string>>) =>
     Object.entries(names).map(([name, kind]) => ({ name, kind, namespaced: kind === "Deployment" }));
@@ -45,6 +54,7 @@ async function found(
         201,
         { status: { allowed: !body.includes('"*"') && !body.includes(`"resource":"${refused}"`) } },
       ];
+    if (path.startsWith("/apis/networking.istio.io/")) return [404, { message: "not found" }];
     const metadata = namespaces[path.replace("/api/v1/namespaces/", "")];
     return metadata ? [200, { metadata }] : [404, { message: "not found" }];
   };
@@ -65,7 +75,8 @@ async function found(
     "current-context": "here",
   });
   try {
-    return { ...(await examine(SETTINGS, "dev", { kubeconfig })), server: "" };
+    const owner = { project: "shopzier", stack: "dev" };
+    return { ...(await examine(side(...objects), owner, await accessTo({ kubeconfig }))), server: "" };
   } finally {
     server.closeAllConnections();
     server.close();
@@ -101,7 +112,7 @@ describe("the doctor", () => {
     );
     assert.equal(isWell(findings), false);
     assert.equal(
-      report(findings),
+      doctorText(findings),
       `context:        here ()
 Kubernetes:     v1.34.2
 control planes: istio-system/istiod 1.31.0 (revision canary)
@@ -111,37 +122,77 @@ rights:         these are missing
   - create customresourcedefinitions.apiextensions.k8s.io
   - patch customresourcedefinitions.apiextensions.k8s.io
   - delete customresourcedefinitions.apiextensions.k8s.io
-exists already: these namespaces have not the mark of this stack; \`pulumi preview\` refuses those that are not in its state
-  - istio-ingress: managed by Helm
-  - category: Pulumi stack organization/shopzier/other`,
+exists already: these objects have not the mark of this stack; \`pulumi preview\` refuses those that are not in its state
+  - Namespace istio-ingress: managed by Helm
+  - Namespace category: Pulumi stack organization/shopzier/other
+`,
     );
   });
 
   it("reports that all is well, or what could not be read", () => {
     assert.equal(isWell(WELL), true);
     assert.equal(
-      report({ ...WELL, gateways: "deployments is forbidden" }),
+      doctorText({ ...WELL, gateways: "deployments is forbidden" }),
       `context:        here (https://10.0.0.1:6443)
 Kubernetes:     v1.34.2
 control planes: istio-system/istiod 1.31.0 (revision default)
 gateways:       not known: deployments is forbidden
 rights:         all that the stack needs
-exists already: nothing of others that the stack would make`,
+exists already: nothing of others that the stack would make
+`,
     );
   });
 
-  it("checks the namespaces and rights that the settings need", () => {
-    assert.deepEqual(
-      namespacesOf(SETTINGS).map(({ name }) => name),
-      ["istio-system", "istio-ingress", "category"],
+  it("names namespaces that the stack uses and nobody has made", async () => {
+    const findings = await found({ category: {} }, [], "none", [
+      object("v1", "Service", "category", "category"),
+      object("v1", "Service", "edge", "edge"),
+    ]);
+    assert.deepEqual([isWell(findings), findings.missingNamespaces], [false, ["edge"]]);
+    assert.match(doctorText(findings), /does not exist: .*\n {2}- edge/);
+  });
+
+  it("names a cluster that does not answer", async () => {
+    const kubeconfig = JSON.stringify({
+      clusters: [{ name: "test", cluster: { server: "http://127.0.0.1:9" } }],
+      contexts: [{ name: "here", context: { cluster: "test", user: "test" } }],
+      users: [{ name: "test", user: {} }],
+      "current-context": "here",
+    });
+    await assert.rejects(
+      examine(side(), { project: "shopzier", stack: "dev" }, await accessTo({ kubeconfig })),
+      /^SourceError: http:\/\/127\.0\.0\.1:9 \(context here\) does not answer/,
     );
-    const forwards = rightsOf(SETTINGS).filter(({ subresource }) => subresource === "portforward");
+  });
+
+  it("needs the rights that the objects of a stack need, each once", () => {
+    const text = (objects: readonly KubernetesObject[]): string[] =>
+      rightsOf(side(...objects)).map(({ verb, resource, subresource, group, namespace }) =>
+        [verb, [resource, subresource].filter(Boolean).join("/"), group, namespace].filter(Boolean).join(" "),
+      );
+    const own = text([object("networking.k8s.io/v1", "NetworkPolicy", "a", "category")]);
     assert.deepEqual(
-      forwards.map(({ verb, namespace }) => [verb, namespace]),
-      [
-        ["get", "istio-ingress"],
-        ["create", "istio-ingress"],
-      ],
+      own,
+      ["get", "create", "patch", "delete"].map(
+        (verb) => `${verb} networkpolicies networking.k8s.io category`,
+      ),
     );
+    // A gateway of others, which a route names.
+    const shared = text([
+      object("networking.istio.io/v1", "VirtualService", "a", "category", { gateways: ["edge/shared"] }),
+    ]);
+    for (const right of [
+      "list virtualservices networking.istio.io",
+      "create pods/portforward edge",
+      "list pods edge",
+    ])
+      assert.ok(shared.includes(right), right);
+    const release = text([ISTIOD, ISTIOD]);
+    for (const right of [
+      "create secrets istio-system",
+      "patch customresourcedefinitions apiextensions.k8s.io",
+      "create deployments apps istio-system",
+    ])
+      assert.equal(release.filter((one) => one === right).length, 1, right);
   });
 });
