@@ -2,7 +2,7 @@
 // one go, packages as they are. Types are checked by `npm test`. docs/decisions/0005 has the reasons.
 import "./lab/node-version.cjs";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import Module, { createRequire } from "node:module";
 import path from "node:path";
 
@@ -17,18 +17,42 @@ Module._extensions[".ts"] = (module, file) => {
   module._compile(kept(file) ?? bundled(file), file);
 };
 
+const root = import.meta.dirname;
 const digest = (...texts) => createHash("sha256").update(texts.join("\0")).digest("hex");
-const bundleOf = (file) => path.join(CACHE, `${digest(file)}.json`);
-const digestOf = (files) => digest(...files.map((file) => readFileSync(file)));
+const digestOf = (files) => digest(...files.map((name) => readFileSync(path.resolve(root, name))));
+// Named from the root, because `shopzier diff` runs a git ref in a folder of its own, which shares this cache.
+const listOf = (file) => path.join(CACHE, `${digest(path.relative(root, file))}.json`);
+const codeOf = ({ made }) => path.join(CACHE, `${made}.js`);
+/** A working tree and the refs that it is compared with. */
+const KEPT = 4;
 
-/** The bundle of an earlier run, if each file that it was made from is as it was then. */
-function kept(file) {
+/** The bundles of earlier runs: the files that each was made from, and their digest. */
+function bundlesOf(file) {
   try {
-    const { files, made, code } = JSON.parse(readFileSync(bundleOf(file), "utf8"));
-    return digestOf(files) === made ? code : undefined;
+    return JSON.parse(readFileSync(listOf(file), "utf8"));
   } catch {
-    return undefined;
+    return [];
   }
+}
+
+/** The code of an earlier run, if each file that it was made from is as it was then. */
+function kept(file) {
+  for (const bundle of bundlesOf(file))
+    try {
+      if (digestOf(bundle.files) === bundle.made) return readFileSync(codeOf(bundle), "utf8");
+    } catch {
+      // A file has gone.
+    }
+  return undefined;
+}
+
+function keep(file, files, code) {
+  const bundle = { files, made: digestOf(files) };
+  const others = bundlesOf(file).filter(({ made }) => made !== bundle.made);
+  mkdirSync(CACHE, { recursive: true });
+  writeFileSync(codeOf(bundle), code);
+  writeFileSync(listOf(file), JSON.stringify([bundle, ...others.slice(0, KEPT - 1)]));
+  for (const old of others.slice(KEPT - 1)) rmSync(codeOf(old), { force: true });
 }
 
 function bundled(file) {
@@ -40,21 +64,16 @@ function bundled(file) {
     packages: "external",
     platform: "node",
     target: "node22",
-    absWorkingDir: import.meta.dirname,
+    absWorkingDir: root,
     metafile: true,
     write: false,
   });
   const code = outputFiles[0].text;
-  const files = [
-    import.meta.filename,
-    path.join(import.meta.dirname, "tsconfig.json"),
-    ...Object.keys(metafile.inputs).map((name) => path.resolve(import.meta.dirname, name)),
-  ];
+  const files = [path.basename(import.meta.filename), "tsconfig.json", ...Object.keys(metafile.inputs)];
   // A file that was edited meanwhile may be in the bundle as it was before.
-  if (files.some((name) => statSync(name).mtimeMs >= started)) return code;
+  if (files.some((name) => statSync(path.resolve(root, name)).mtimeMs >= started)) return code;
   try {
-    mkdirSync(CACHE, { recursive: true });
-    writeFileSync(bundleOf(file), JSON.stringify({ files, made: digestOf(files), code }));
+    keep(file, files, code);
   } catch {
     // A folder that cannot be written costs time, and nothing else.
   }

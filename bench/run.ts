@@ -7,6 +7,7 @@ import path from "node:path";
 import { Client } from "../lab/client";
 import { baseline, editStackFile, must, pulumi, ROOT, setConfig, stackFile, up } from "../lab/harness";
 import { bareProgram } from "./bare-program";
+import { largeReport, offlineReport, previewReport } from "./diff";
 import { gatewayRates } from "./gateway";
 import { helmProgram } from "./helm";
 import { atMost, inTurn, median, ratio, timed, type Result } from "./measure";
@@ -217,6 +218,12 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
       );
     return atMost("`pulumi preview` of a wrong stack file, until its report", median(times), 5);
   },
+
+  "offline-report": offlineReport,
+
+  "large-report": largeReport,
+
+  "preview-report": previewReport,
 
   service: serviceRate,
 

@@ -49,7 +49,8 @@ export async function checkout(folder: string, ref: string, { install = false } 
     const env = { ...process.env, GIT_INDEX_FILE: index, GIT_WORK_TREE: copy };
     const [changed] = await Promise.all([
       changedFiles(top, commit),
-      run("git", ["read-tree", "--reset", "-u", commit], { cwd: top, env }),
+      // With a worker for each core.
+      run("git", ["-c", "checkout.workers=0", "read-tree", "--reset", "-u", commit], { cwd: top, env }),
     ]);
     rmSync(index);
     const project = path.join(copy, path.relative(top, at));
