@@ -6,6 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { Client } from "../lab/client";
 import { baseline, editStackFile, must, pulumi, ROOT, setConfig, stackFile, up } from "../lab/harness";
+import { barrierCost, largeMeshCost } from "./barrier";
 import { bareProgram } from "./bare-program";
 import { largeReport, offlineReport, previewReport } from "./diff";
 import { gatewayRates } from "./gateway";
@@ -88,30 +89,9 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
     return atMost("gateway at the new split after that `up` ended", Math.max(...delays), 0.5);
   },
 
-  async barrier() {
-    await baseline();
-    const client = await Client.open();
-    let flip = 0;
-    const shift = async (wait: boolean): Promise<number> => {
-      const [from, to] = flip++ % 2 ? ["v2", "v1"] : ["v1", "v2"];
-      editStackFile((config) => {
-        config["shopzier:traffic"] = { weights: { [to]: 100, [from]: 0 } };
-        config["shopzier:propagation"] = { wait };
-      });
-      return timed(async () => {
-        await up();
-        // What the barrier waits for, seen from outside.
-        for (let row = 0; row < 5;) row = (await client.ask()).version === to ? row + 1 : 0;
-      });
-    };
-    const [waiting, without] = await inTurn(
-      6,
-      () => shift(true),
-      () => shift(false),
-    );
-    await client.close();
-    return atMost("what the propagation barrier adds to the propagation", waiting - without, 0.5);
-  },
+  barrier: barrierCost,
+
+  "large-mesh": largeMeshCost,
 
   async preview() {
     await baseline();
