@@ -1,35 +1,12 @@
 #!/usr/bin/env node
-/** The command `shopzier`. Exit codes: 0 nothing to object, 1 a fault or a report that is not whole, 2 what --fail-on names. */
-import { Command } from "commander";
-import { checkCommand } from "./commands/check";
-import { commentCommand } from "./commands/comment";
-import { completionCommand } from "./commands/completion";
-import { diffCommand } from "./commands/diff";
-import { doctorCommand } from "./commands/doctor";
-import { lintCommand } from "./commands/lint";
-import { planCommand } from "./commands/plan";
-import { rollbackCommand } from "./commands/rollback";
-import { watchCommand } from "./commands/watch";
-import { shiftCommand } from "./commands/shift";
+/** Runs the command `shopzier`. Exit codes: 0 nothing to object, 1 a fault or a report that is not whole, 2 what --fail-on names. */
+import { shopzierProgram } from "./program";
 import { SourceError } from "./sources/source-error";
 
-const program = new Command("shopzier")
-  .description("Shows, judges and shifts traffic between versions of services behind Istio.")
-  .version("0.1.0")
-  .showHelpAfterError("(shopzier --help lists what there is)");
-diffCommand(program);
-planCommand(program);
-shiftCommand(program);
-rollbackCommand(program);
-watchCommand(program);
-doctorCommand(program);
-lintCommand(program);
-checkCommand(program);
-commentCommand(program);
-completionCommand(program);
-
-program.parseAsync().catch((error: unknown) => {
-  // Any other error is a fault of this program, of which the stack says more.
-  console.error(error instanceof SourceError ? error.message : error);
-  process.exitCode = 1;
-});
+shopzierProgram()
+  .parseAsync()
+  .catch((error: unknown) => {
+    // Any other error is a fault of this program, of which the stack says more.
+    console.error(error instanceof SourceError ? error.message : error);
+    process.exitCode = 1;
+  });

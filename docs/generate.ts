@@ -9,6 +9,7 @@ import { z } from "zod";
 import { RISKS } from "../cli/diff/risks";
 import { reportFile } from "../cli/report/schema";
 import { settingsSchema, type Schema } from "../stacks/config/schema/json-schema";
+import { commandReference } from "./command-reference";
 import { errorCatalogue } from "./error-catalogue";
 import { lintReference } from "./lint-reference";
 
@@ -20,6 +21,7 @@ export function documents(): Record<string, string> {
     "docs/errors.md": errorCatalogue(),
     "docs/lint.md": lintReference(),
     "docs/risks.md": riskCatalogue(),
+    "docs/commands.md": commandReference(),
     "docs/report.schema.json": `${JSON.stringify(z.toJSONSchema(reportFile), undefined, 2)}\n`,
   };
 }

@@ -35,6 +35,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     "docs/preview.md",
   ],
   Reference: [
+    "docs/commands.md",
     "docs/configuration.md",
     "docs/errors.md",
     "docs/risks.md",
