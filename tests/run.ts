@@ -39,11 +39,9 @@ const LONG: readonly Layer[] = [
   mocha("package", "--timeout", "5m", "tests/package/**/*.test.ts"),
   { name: "unused files and packages", command: ["knip"] },
 ];
-const SLOW: readonly Layer[] = [
-  // Ends with a lab that is up.
-  mocha("lab", "--timeout", "30m", "tests/lab/**/*.test.ts"),
-  mocha("e2e", "--timeout", "20m", "tests/e2e/**/*.test.ts"),
-];
+/** Waits much of its time, so the fast ones run beside it. Ends with a lab that is up. */
+const LAB = mocha("lab", "--timeout", "30m", "tests/lab/**/*.test.ts");
+const E2E = mocha("e2e", "--timeout", "20m", "tests/e2e/**/*.test.ts");
 
 /** What tests/reporter.ts writes. */
 interface Counts {
@@ -102,8 +100,9 @@ async function main(all: boolean): Promise<number> {
   try {
     // On two cores: the category service's tests wait half of their time.
     const queue = (all ? [...LONG, ...FAST] : FAST).values();
-    await Promise.all([1, 2, 3].map(() => run(queue, folder, total, false)));
-    if (all) await run(SLOW, folder, total, true);
+    const beside = [1, 2, 3].map(() => run(queue, folder, total, false));
+    await Promise.all([...beside, ...(all ? [run([LAB], folder, total, true)] : [])]);
+    if (all) await run([E2E], folder, total, true);
   } finally {
     rmSync(folder, { recursive: true });
   }
