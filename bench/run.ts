@@ -15,6 +15,7 @@ import { atMost, inTurn, median, ratio, timed, type Result } from "./measure";
 import { observabilityCost } from "./observability";
 import { helmInstall } from "./plain-install";
 import { report } from "./report";
+import { rollbackSpeed } from "./rollback";
 import { plannerTime, requestsTime, simulatorRates } from "./rules";
 import { serviceRate } from "./service";
 
@@ -197,6 +198,11 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
         }),
       );
     return atMost("`pulumi preview` of a wrong stack file, until its report", median(times), 5);
+  },
+
+  async rollback() {
+    await prepareEmpty();
+    return rollbackSpeed(() => timed(() => empty("up", "--yes", "--skip-preview")));
   },
 
   "offline-report": offlineReport,

@@ -1,7 +1,15 @@
 /** The lab as the tests see it: the real engine, the cluster, the gateway. */
 import { execa } from "execa";
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { parse, stringify } from "yaml";
 import { until as untilWithin } from "./command";
@@ -162,6 +170,19 @@ export async function outputs(): Promise<Outputs> {
   const result = await tool("pulumi", "stack", "output", "--json", "--stack", "lab");
   assert.equal(result.exitCode, 0, result.all);
   return JSON.parse(result.stdout) as Outputs;
+}
+
+/** The program in a folder with a stack file of its own, that of the tests as it is now: what the command `shopzier` edits. */
+export function programFolder(name: string): { readonly folder: string; readonly file: string } {
+  const folder = path.join(ROOT, ".lab/e2e", name);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const entry of readdirSync(ROOT))
+    if (!/^Pulumi\..+\.yaml$|^\.git$/.test(entry))
+      symlinkSync(path.join(ROOT, entry), path.join(folder, entry));
+  const file = path.join(folder, "Pulumi.lab.yaml");
+  copyFileSync(STACK_FILE, file);
+  return { folder, file };
 }
 
 /** Waits for a condition, at most `seconds`. */

@@ -1,16 +1,17 @@
 import { execa, type ResultPromise } from "execa";
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, copyFileSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { parse } from "yaml";
 import type { EndEvent, ShiftEvent } from "../../cli/shift/events";
-import { Client, countByVersion, failures, type Answer } from "../../lab/client";
+import { Client, countByVersion, failures, lastMostly } from "../../lab/client";
 import {
   applyObjects,
   deleteObjects,
   envoyAdmin,
   kubectl,
   NAMESPACE,
+  programFolder,
   pulumi,
   readyPods,
   ROOT,
@@ -95,12 +96,6 @@ async function weightsOnRoute(): Promise<string> {
     ...["-o", "jsonpath={.spec.http[*].route[*].weight}"],
   );
 }
-/** When v2 last had most of the requests: five of its answers in a row, which a tenth of the requests gives once in 100,000. */
-const lastMostly = (answers: readonly Answer[]): number =>
-  answers
-    .filter((_, i) => i >= 4 && answers.slice(i - 4, i + 1).every(({ version }) => version === "v2"))
-    .at(-1)?.at ?? 0;
-
 describe("shopzier shift and rollback", function () {
   this.timeout("5m");
   let client: Client;
@@ -112,12 +107,7 @@ describe("shopzier shift and rollback", function () {
       config["shopzier:traffic"] = { weights: { v1: "rest", v2: 10 } };
     });
     await up();
-    rmSync(FOLDER, { recursive: true, force: true });
-    mkdirSync(FOLDER, { recursive: true });
-    for (const name of readdirSync(ROOT))
-      if (!/^Pulumi\..+\.yaml$|^\.git$/.test(name))
-        symlinkSync(path.join(ROOT, name), path.join(FOLDER, name));
-    copyFileSync(STACK_FILE, FILE);
+    programFolder("shift");
     client = await Client.open();
   });
   after(async () => {
@@ -208,7 +198,7 @@ describe("shopzier shift and rollback", function () {
     const answers = await load.stop();
     assert.equal(back.exitCode, 0, back.all);
     assert.deepEqual(failures(answers), {});
-    const last = (lastMostly(answers) - entered) / 1000;
+    const last = (lastMostly(answers, "v2") - entered) / 1000;
     console.log(
       `      ${answers.length} requests, 0 lost; 25 → 100 % in ${took.toFixed(0)} s; rollback: last request after ${last.toFixed(1)} s, ended after ${ended.toFixed(1)} s`,
     );
