@@ -6,6 +6,8 @@ import { Option, type Command } from "commander";
 import type { Criterion } from "../../components/evidence";
 import { writtenMaxStep } from "../../components/traffic/route-risks";
 import { effectiveShares } from "../../components/traffic/weights";
+import { defined } from "../../components/istio/without-undefined";
+import { deployed, isGoingBack, Proposals } from "../propose/propose";
 import { commitFollower } from "../shift/commit-steps";
 import type { EndEvent, Untimed } from "../shift/events";
 import {
@@ -42,9 +44,13 @@ interface Options extends Omit<RouteOptions, "declared" | "route"> {
   readonly report?: readonly string[];
   readonly webhook?: string;
   readonly commit?: true;
+  readonly propose?: true;
 }
 
-const EXIT: Readonly<Record<EndEvent["outcome"], number>> = { arrived: 0, held: 2, "went back": 2 };
+const EXIT: Readonly<Record<EndEvent["outcome"], number>> = {
+  ...{ arrived: 0, held: 2, "went back": 2 },
+  ...{ proposed: 0, "proposed back": 2 },
+};
 
 /** Between two looks. Prometheus has new counts less often. */
 const LOOK_MS = 2000;
@@ -80,6 +86,12 @@ export const shiftCommand = (program: Command): Command =>
     )
     .addOption(new Option("--webhook <url>", "told of each step, the hold and the way back, as JSON"))
     .addOption(new Option("--commit", "each step as a git commit of the stack file with its verdict"))
+    .addOption(
+      new Option(
+        "--propose",
+        "open the next step as a pull request of GitHub or GitLab, instead of doing it",
+      ).conflicts("commit"),
+    )
     .addOption(new Option("--report <file...>", "at the end: .md, .html"))
     .addOption(new Option("--json", "an event a line"))
     .action(async (version: string, options: Options) => {
@@ -160,9 +172,10 @@ interface Parts {
 /** What a shift starts from, and what it touches. */
 async function prepared(
   version: string,
-  { to, stepLimit, availability, latency }: Options,
+  { to, stepLimit, availability, latency, propose }: Options,
   { site, cluster, connection, wishes, tell }: Parts,
 ): Promise<{ readonly world: World; readonly run: ShiftRun }> {
+  const proposals = propose ? await Proposals.open(site) : undefined;
   const routes = await openRoutes(cluster);
   const name = `${connection.split.namespace}/${connection.split.name}`;
   const object = await routes.read(name);
@@ -175,11 +188,12 @@ async function prepared(
     );
   }
   const found = readMark(object.metadata.annotations);
-  const resumed = isResumed(found, version);
+  const resumed = isResumed(found, version) || (proposals !== undefined && isGoingBack(found, version, live));
   const mark: ShiftMark =
     found && resumed
       ? { ...found, to }
       : { version, to, before: site.weights(), at: new Date().toISOString() };
+  const settled = proposals && deployed(site, live);
   const before = effectiveShares(mark.before);
   const from = before[version] ?? 0;
   if (from >= to)
@@ -242,11 +256,17 @@ async function prepared(
     up: (what) => site.up(what, (words) => void tell({ event: "waits", words })),
     pause: () => wishes.pause(LOOK_MS),
     wish: () => wishes.wish(),
+    ...(proposals && {
+      propose: (way, weights, from, why) => proposals.propose({ version, way, weights, from, why }),
+    }),
     tell,
   };
   return {
     world,
-    run: { ...{ mark, resumed, steps, settings }, ...(stepLimit !== undefined && { stepLimit }) },
+    run: {
+      ...{ mark, resumed, steps, settings },
+      ...defined({ stepLimit, settled }),
+    },
   };
 }
 

@@ -3,8 +3,16 @@ import { about, duration, percent } from "../../components/evidence/verdict-word
 import { effectiveShares } from "../../components/traffic/weights";
 import { number } from "../diff/words";
 import { columns } from "../report/columns";
-import type { CountsEvent, ShiftEvent, Untimed } from "./events";
+import type { CountsEvent, EndEvent, ShiftEvent, Untimed } from "./events";
 import { splitWords } from "./step-weights";
+
+const OUTCOMES: Readonly<Record<EndEvent["outcome"], string>> = {
+  arrived: "Arrived. ",
+  "went back": "Went back: ",
+  held: "Held. ",
+  proposed: "Proposed. ",
+  "proposed back": "The way back is proposed. ",
+};
 
 /** A sentence or two. */
 export function eventWords(event: Untimed): string {
@@ -30,7 +38,7 @@ export function eventWords(event: Untimed): string {
     case "waits":
       return event.words;
     case "end":
-      return { arrived: "Arrived. ", "went back": "Went back: ", held: "Held. " }[event.outcome] + event.why;
+      return OUTCOMES[event.outcome] + event.why;
   }
 }
 

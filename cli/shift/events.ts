@@ -68,7 +68,8 @@ export interface UnclearEvent extends At {
 
 export interface EndEvent extends At {
   readonly event: "end";
-  readonly outcome: "arrived" | "went back" | "held";
+  /** "proposed", "proposed back": the next step, or the way back, waits for a review. */
+  readonly outcome: "arrived" | "went back" | "held" | "proposed" | "proposed back";
   readonly share: number;
   readonly shares: Shares;
   readonly why: string;

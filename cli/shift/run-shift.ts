@@ -30,6 +30,8 @@ export interface World {
   /** Until there may be new counts, or somebody wishes something. */
   pause(): Promise<void>;
   wish(): Wish;
+  /** Where steps are proposed instead of done: proposes one, and says where it stands. */
+  propose?(way: "on" | "back", weights: Weights, from: Shares, why: string): Promise<string>;
   tell(event: Untimed): Promise<void>;
 }
 
@@ -38,6 +40,8 @@ export interface ShiftRun {
   readonly resumed: boolean;
   readonly steps: readonly number[];
   readonly settings: EvidenceSettings;
+  /** What the file and the route have, where another run has deployed it. */
+  readonly settled?: Weights;
   /** Seconds after which an undecided step is held. Default: twice of what it takes at the traffic that is there (`planShift`). */
   readonly stepLimit?: number;
 }
@@ -51,7 +55,7 @@ export async function runShift(world: World, run: ShiftRun): Promise<EndEvent["o
   const { version } = mark;
   const shareOf = (weights: Weights): number => effectiveShares(weights)[version] ?? 0;
   const watch = new Watch(settings, version);
-  let settled: Weights | undefined;
+  let { settled } = run;
   let lastUp: LastUp | undefined;
   let marked = resumed;
   let began = world.now();
@@ -75,6 +79,15 @@ export async function runShift(world: World, run: ShiftRun): Promise<EndEvent["o
     began = world.now();
   };
 
+  const propose = async (way: "on" | "back", weights: Weights, from: Shares, why: string) => {
+    await world.tell({ event: way === "on" ? "step" : "back", weights, share: shareOf(weights), why });
+    const where = (await world.propose?.(way, weights, from, why)) ?? "";
+    if (!marked || way === "back") await world.mark(way === "on" ? mark : { ...mark, ended: "went back" });
+    const outcome = way === "on" ? "proposed" : "proposed back";
+    await world.tell({ event: "end", outcome, share: from[version] ?? 0, shares: from, why: where });
+    return outcome;
+  };
+
   for (;;) {
     const judging = lastUp?.way !== "back" && world.wish() === "go on";
     if (settled && judging) await watch.read(world, effectiveShares(settled));
@@ -96,9 +109,11 @@ export async function runShift(world: World, run: ShiftRun): Promise<EndEvent["o
         await world.pause();
         break;
       case "apply":
+        if (world.propose) return propose("on", action.weights, look.live, action.why);
         await apply("on", action.weights, look.live, action.why);
         break;
       case "back":
+        if (world.propose) return propose("back", action.weights, look.live, action.why);
         await apply("back", action.weights, look.live, action.why);
         break;
       case "hold":

@@ -30,7 +30,10 @@ function summary(events: readonly ShiftEvent[]): Summary {
   const begin = events.find((event) => event.event === "begin");
   const end = events.filter((event): event is EndEvent => event.event === "end").at(-1);
   const version = begin?.version ?? "";
-  const outcome = { arrived: "arrived at", "went back": "went back to", held: "is held at" };
+  const outcome = {
+    ...{ arrived: "arrived at", "went back": "went back to", held: "is held at" },
+    ...{ proposed: "has a next step proposed at", "proposed back": "has the way back proposed at" },
+  };
   const title = end
     ? `${version} ${outcome[end.outcome]} ${number(end.share)} %`
     : `${version}: the shift was cut off`;

@@ -82,10 +82,19 @@ export class Site {
   }
 }
 
+interface RunOptions {
+  readonly to?: number;
+  readonly steps?: readonly number[];
+  readonly killAt?: number;
+  readonly stepLimit?: number;
+  /** Steps are proposed instead of done. */
+  readonly propose?: NonNullable<World["propose"]>;
+}
+
 /** A run on a site. It is killed before, or in the middle of, its `killAt`-th effect. */
 export function runOn(
   site: Site,
-  { to = 100, steps = [25, 50, 100], killAt = Infinity, stepLimit = 600 } = {},
+  { to = 100, steps = [25, 50, 100], killAt = Infinity, stepLimit = 600, propose }: RunOptions = {},
 ): Promise<string> {
   const resumed = isResumed(site.mark, "v2");
   const mark =
@@ -149,6 +158,7 @@ export function runOn(
       return Promise.resolve();
     },
     wish: () => site.wish,
+    ...(propose && { propose }),
     tell: (event) => {
       site.told.push(event);
       return Promise.resolve();
@@ -159,5 +169,6 @@ export function runOn(
     candidates: ["v2"],
     criteria: { errors: { objective: 0.01, bad: "failed" } },
   };
-  return runShift(world, { mark, resumed, steps, settings, stepLimit });
+  const run = { mark, resumed, steps, settings, stepLimit };
+  return runShift(world, propose ? { ...run, settled: site.file } : run);
 }
