@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -26,13 +26,17 @@ class Forge {
       const text = Buffer.concat(await request.toArray()).toString();
       const { method = "", url = "" } = request;
       const token = request.headers.authorization ?? request.headers["private-token"];
-      const [status, answer] =
+      const [status, answer]: [number, unknown] =
         token !== "Bearer secret-token" && token !== "secret-token"
           ? [401, { message: "Bad credentials" }]
           : this.refuse === undefined
-            ? this.answer(method, new URL(url, "http://x"), text === "" ? {} : JSON.parse(text))
+            ? this.answer(
+                method,
+                new URL(url, "http://x"),
+                text === "" ? {} : (JSON.parse(text) as Record<string, unknown>),
+              )
             : [this.refuse, { message: "Resource not accessible" }];
-      response.writeHead(status as number, { "content-type": "application/json" });
+      response.writeHead(status, { "content-type": "application/json" });
       response.end(JSON.stringify(answer));
     })();
   });
@@ -206,12 +210,12 @@ describe("shift --propose", () => {
         return true;
       });
     };
-    const { GITHUB_TOKEN: _, ...without } = env;
     const whole = env;
-    env = without;
+    const without = (name: string) =>
+      Object.fromEntries(Object.entries(whole).filter(([key]) => key !== name));
+    env = without("GITHUB_TOKEN");
     await refused(/neither GITHUB_TOKEN nor GITLAB_TOKEN is set\n {2}repair: /);
-    const { GITHUB_REPOSITORY: __, ...unnamed } = whole;
-    env = unnamed;
+    env = without("GITHUB_REPOSITORY");
     await refused(/the address of the git remote names no project\n {2}allowed: /);
     env = whole;
     await git("switch", "--quiet", "--detach");
