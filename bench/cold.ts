@@ -4,10 +4,11 @@
  * Debian are installed already. It stops a running lab, and leaves none.
  */
 import { execa } from "execa";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import readline from "node:readline";
+import measured from "../lab/durations.json";
 import { folders } from "../lab/folders";
 
 /** A part of the cold start, with its seconds. */
@@ -46,6 +47,7 @@ const table = (head: string, parts: Parts): string =>
   );
 
 async function main(all: boolean): Promise<void> {
+  mkdirSync(path.dirname(folders.cache), { recursive: true });
   const scratch = mkdtempSync(path.join(path.dirname(folders.cache), "shopzier-cold-"));
   const env = {
     XDG_CACHE_HOME: path.join(scratch, "cache"),
@@ -63,7 +65,10 @@ async function main(all: boolean): Promise<void> {
     const cores = os.availableParallelism();
     writeFileSync(
       path.join(folders.checkout, "lab/durations.json"),
-      JSON.stringify({ cores, seconds: Object.fromEntries([...programs, ...(rest?.programs ?? [])]) }),
+      JSON.stringify({
+        cores,
+        seconds: { ...measured.seconds, ...Object.fromEntries([...programs, ...(rest?.programs ?? [])]) },
+      }),
     );
     const section = [
       "## Cold start",

@@ -55,6 +55,11 @@ export async function startBackgroundBuild(command = labBuild, name = lock): Pro
   });
 }
 
+/** Whether something is built in the background, for any checkout. */
+export async function isBuildingInBackground(): Promise<boolean> {
+  return (await lockHolder(lock)) !== undefined;
+}
+
 /**
  * Ends the build in the background, of any checkout, since they share the cache. What Go has compiled stays in its cache, so
  * whoever builds afterwards goes on from there. Returns whether there was one.

@@ -174,8 +174,8 @@ export async function down(): Promise<void> {
 /** Removes the cache. Throws a Fault if the lab is up. */
 export async function clean(): Promise<void> {
   await takeLock("clean");
-  await endBackgroundBuild();
   if (findNode()) throw new Fault("The lab is up and uses the cache: make down first.");
+  await endBackgroundBuild();
   for (const folder of [folders.cache, folders.state]) {
     fs.rmSync(folder, { recursive: true, force: true });
     console.log(`removed ${shown(folder)}`);
