@@ -40,7 +40,9 @@ async function lab(
 }
 
 const words = (seconds: number): string =>
-  seconds < 100 ? `${seconds.toFixed(0)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  seconds < 100
+    ? `${seconds.toFixed(0)} s`
+    : `${Math.floor(Math.round(seconds) / 60)} min ${Math.round(seconds) % 60} s`;
 const table = (head: string, parts: Parts): string =>
   [`| ${head} | time |`, "| --- | --- |", ...[...parts].map(([name, s]) => `| ${name} | ${words(s)} |`)].join(
     "\n",

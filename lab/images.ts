@@ -73,11 +73,11 @@ export class Images {
     );
   }
 
-  /** Builds the missing programs, and beside them the base image; needed before {@link build}. */
+  /** Builds the missing programs, and beside them the images that need none; needed before {@link build}. */
   async buildPrograms(scope: Scope, report: Report): Promise<void> {
     const missing = this.missingPrograms(scope);
     if (missing.length > 0)
-      await this.toolchain.build(missing, report, (signal) => this.buildBase(report, signal));
+      await this.toolchain.build(missing, report, (say, signal) => this.buildOthers(say, signal));
   }
 
   /** Builds the images that the cache does not have. */
@@ -125,11 +125,14 @@ export class Images {
     };
   }
 
-  /** Builds the base image of others; it needs no program. */
-  private async buildBase(report: Report, signal: AbortSignal): Promise<void> {
+  private async buildOthers(report: Report, signal: AbortSignal): Promise<void> {
     const builder = new ImageBuilder();
     try {
       await this.base(builder, report, signal);
+      signal.throwIfAborted();
+      await this.category(builder, report);
+      signal.throwIfAborted();
+      await this.database(builder, report);
     } finally {
       builder.remove();
     }

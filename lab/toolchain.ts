@@ -69,19 +69,23 @@ export class Toolchain {
     return wanted.filter((name) => !fs.existsSync(this.file(name)));
   }
 
-  /** Builds programs, and does `beside`, which needs none of them, at the same time. */
-  async build(missing: readonly ProgramName[], report: Report, beside: Task): Promise<void> {
-    const envoy: Task = () => {
-      report("downloading envoy");
-      return cached("envoy", this.key("envoy"), downloadEnvoy);
-    };
+  /** Builds programs, and does `other`, which needs none of them, at the same time. */
+  async build(
+    missing: readonly ProgramName[],
+    report: Report,
+    other: (report: Report, signal: AbortSignal) => Promise<unknown>,
+  ): Promise<void> {
+    const programs = (Object.keys(goPrograms) as GoProgramName[]).filter((name) => missing.includes(name));
+    const progress = new BuildProgress(programs.length, report);
+    const envoy: Task = () =>
+      progress.beside("envoy", (say) => {
+        say("downloading envoy");
+        return cached("envoy", this.key("envoy"), downloadEnvoy);
+      });
     await together([
-      beside,
+      (signal) => progress.beside("other", (say) => other(say, signal)),
       ...(missing.includes("envoy") ? [envoy] : []),
-      ...this.buildersOf(
-        (Object.keys(goPrograms) as GoProgramName[]).filter((p) => missing.includes(p)),
-        report,
-      ),
+      ...this.buildersOf(programs, progress),
     ]);
   }
 
@@ -115,14 +119,15 @@ export class Toolchain {
   }
 
   /** Two modules at a time: a single build leaves a core idle while it waits for a large package or the linker. */
-  private buildersOf(programs: readonly GoProgramName[], report: Report): Task[] {
-    if (programs.length === 0) return [];
+  private buildersOf(programs: readonly GoProgramName[], progress: BuildProgress): Task[] {
     // By module, so that packages that its programs share are compiled once.
     const modules = [...new Set(programs.map((name) => goPrograms[name].module))].values();
-    const progress = new BuildProgress(programs.length, report);
     let standardLibrary: Promise<unknown> | undefined;
     const lane: Task = async (signal) => {
-      standardLibrary ??= go(["build", ...compilerFlags, "std"], path.join(sources, "pause"), signal);
+      standardLibrary ??= progress.beside("standard library", (report) => {
+        report("building Go's standard library");
+        return go(["build", ...compilerFlags, "std"], path.join(sources, "pause"), signal);
+      });
       await standardLibrary;
       for (const module of modules)
         for (const name of programs.filter((program) => goPrograms[program].module === module)) {
@@ -131,8 +136,7 @@ export class Toolchain {
           progress.end(name);
         }
     };
-    report(`building Go's standard library, ${programs.length} programs to build`);
-    return [lane, lane];
+    return programs.length > 0 ? [lane, lane] : [];
   }
 
   /** The folder for Pulumi's `plugins` with the Kubernetes provider in it. */

@@ -54,4 +54,23 @@ describe("lab steps", () => {
     assert.match(still, / and unknown, 1 s so far; 1 more to build, still at it, /);
     assert.match(lines.join("\n"), /built kubectl in 1 s/);
   });
+
+  it("say of work beside the builds what it does, as long as it does it", async () => {
+    const texts: string[] = [];
+    const progress = new BuildProgress(2, (text) => texts.push(typeof text === "string" ? text : text()));
+    await progress.beside("envoy", (say) => {
+      say("downloading envoy");
+      progress.begin("kubectl");
+      return Promise.resolve();
+    });
+    progress.begin("pulumi");
+    assert.deepEqual(
+      texts.map((text) => text.replaceAll(/, 0 s so far \(.*?\)/g, "")),
+      [
+        "downloading envoy; 2 more to build",
+        "building kubectl; downloading envoy; 1 more to build",
+        "building kubectl and pulumi; 0 more to build",
+      ],
+    );
+  });
 });
