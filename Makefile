@@ -1,4 +1,4 @@
-.PHONY: up down kind kind-down test proof bench clean
+.PHONY: up observability down kind kind-down test proof bench clean
 
 # The installed packages follow the lock file.
 node_modules/.package-lock.json: package-lock.json
@@ -18,6 +18,9 @@ $(command): $(shell find cli components -name '*.?ts' -o -name '*.ts' | grep -v 
 up: $(bundle) $(command)
 	@npm run -s lab -- up
 
+observability: $(bundle) $(command)
+	@npm run -s lab -- observability
+
 down: node_modules/.package-lock.json
 	@npm run -s lab -- down
 
@@ -32,6 +35,7 @@ test: $(bundle) $(command)
 	@npm run -s test:all
 
 proof: $(bundle) $(command)
+	@npm run -s lab -- up --all
 	@npm run -s proof
 
 bench: $(bundle)

@@ -28,8 +28,8 @@ const prepareEmpty = async (): Promise<void> => {
   await must("pulumi", "--cwd", EMPTY, "stack", "select", "--create", "empty", "--non-interactive");
   await empty("up", "--yes", "--skip-preview");
 };
-const labCommand = (command: string): Promise<unknown> =>
-  execa("npm", ["run", "-s", "lab", "--", command], { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"] });
+const labCommand = (...command: string[]): Promise<unknown> =>
+  execa("npm", ["run", "-s", "lab", "--", ...command], { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"] });
 const preview = async (...args: string[]): Promise<void> => {
   const result = await pulumi("preview", ...args);
   if (result.exitCode !== 0) throw new Error(result.all);
@@ -215,7 +215,10 @@ const measures: Record<string, () => Promise<Result | Result[]>> = {
 
   gateway: gatewayRates,
 
-  observability: observabilityCost,
+  async observability() {
+    await labCommand("up", "--all");
+    return observabilityCost();
+  },
 
   async lab() {
     await labCommand("down");

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { run } from "./command";
 import { Fault } from "./fault";
+import type { Report } from "./steps";
 
 /** The Debian whose packages the lab uses. */
 export const debian = "bookworm";
@@ -16,10 +17,7 @@ function apt(...args: string[]): Promise<string> {
 }
 
 /** Installs the OS packages that are missing; fetches new package lists only if the present ones are not enough. */
-export async function installPackages(
-  names: readonly string[],
-  report: (text: string) => void,
-): Promise<void> {
+export async function installPackages(names: readonly string[], report: Report): Promise<void> {
   if (names.length === 0) return;
   const install = (): Promise<string> => apt("install", "--yes", "--no-install-recommends", ...names);
   report(`installing ${names.join(", ")}`);
@@ -33,7 +31,7 @@ export async function installPackages(
 }
 
 /** The Debian mirror that this machine's own apt uses. */
-export async function debianMirror(report: (text: string) => void): Promise<string> {
+export async function debianMirror(report: Report): Promise<string> {
   const find = async (): Promise<string | undefined> => {
     const format = "$(ORIGIN) $(CODENAME) $(REPO_URI)";
     return mirrorOf(await run(["apt-get", "indextargets", "--format", format, "Created-By: Packages"]));

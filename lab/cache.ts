@@ -64,7 +64,8 @@ export async function withScratch<T>(use: (folder: string) => Promise<T>): Promi
   }
 }
 
-/** Removes unfinished entries of killed commands. Call it only with the lab's lock held. */
+/** Removes unfinished entries of killed commands. Call it only with the lab's lock held and no build in the background. */
 export function sweepCache(): void {
-  fs.rmSync(unfinishedEntries, { recursive: true, force: true });
+  // A command that was just killed may still write.
+  fs.rmSync(unfinishedEntries, { recursive: true, force: true, maxRetries: 20 });
 }

@@ -2,7 +2,8 @@ import { Command } from "commander";
 import { interrupt } from "./command";
 import { describe } from "./fault";
 import { folders } from "./folders";
-import { clean, down, up } from "./lifecycle";
+import { buildRest } from "./background";
+import { clean, down, observability, up } from "./lifecycle";
 import { checkPlatform } from "./requirements";
 import { stackEnvironment } from "./stack";
 import { printLogs, printStatus } from "./status";
@@ -11,7 +12,19 @@ const program = new Command("lab").description(
   "A one-node Kubernetes with Istio on this machine, and stack `lab` of the program on it.",
 );
 program.hook("preAction", checkPlatform);
-program.command("up").description("start the lab or update it, and measure the split").action(up);
+program
+  .command("up")
+  .option("--all", "with all that `observability` adds but its settings; the tests need it")
+  .description("start the lab or update it, and measure the split")
+  .action(({ all }: { all?: true }) => up(all ? "all" : "split"));
+program
+  .command("observability")
+  .description("add Prometheus, Jaeger, istioctl, promtool and the enforcement of NetworkPolicies")
+  .action(observability);
+program
+  .command("build")
+  .description("build what `observability` adds; `up` starts it in the background")
+  .action(buildRest);
 program.command("down").description("stop the lab; the cache and the logs stay").action(down);
 program
   .command("status")

@@ -3,77 +3,18 @@ import fs from "node:fs";
 import path from "node:path";
 import downloadArtifact from "mvn-artifact-download";
 import { debian, debianMirror } from "./apt";
-import { cached, cachePath, contentHash, hashFolder, withScratch } from "./cache";
+import { cached, cachePath, contentHash, hashFolder } from "./cache";
 import { run } from "./command";
 import { Fault } from "./fault";
 import { folders } from "./folders";
-import { installPython, type ProgramName, type Toolchain, versions } from "./toolchain";
+import { archiveName, ImageBuilder } from "./image-builder";
+import { controlPlaneImages, observabilityImages, otherImages, type ProgramImage } from "./program-images";
+import type { ProgramName, Scope } from "./programs";
+import { installPython } from "./python";
+import type { Report } from "./steps";
+import type { Toolchain } from "./toolchain";
 
-/** An image that holds programs of the toolchain. */
-interface ProgramImage {
-  readonly reference: string;
-  /** "scratch": for static programs. "base": has a C library, iptables and certificates. */
-  readonly base: "scratch" | "base";
-  /** Where each program goes. */
-  readonly programs: Readonly<Partial<Record<ProgramName, string>>>;
-  readonly entrypoint?: string;
-  readonly user?: string;
-  /** Path of Istio's bootstrap template for its proxy. */
-  readonly bootstrap?: string;
-}
-
-const kubernetes = `v${versions.kubernetes}`;
 const bin = "/usr/local/bin";
-
-// Static pods name their program; other images need an entry point.
-const controlPlaneImages: readonly ProgramImage[] = [
-  { reference: "pause:3.10", base: "scratch", programs: { pause: "/pause" }, entrypoint: "/pause" },
-  ...(["kube-apiserver", "kube-controller-manager", "kube-scheduler"] as const).map((name): ProgramImage => ({
-    reference: `${name}:${kubernetes}`,
-    base: "scratch",
-    programs: { [name]: `${bin}/${name}` },
-  })),
-  { reference: `etcd:${versions.etcd}`, base: "scratch", programs: { etcd: `${bin}/etcd` } },
-];
-
-const otherImages: readonly ProgramImage[] = [
-  { reference: `kube-proxy:${kubernetes}`, base: "base", programs: { "kube-proxy": `${bin}/kube-proxy` } },
-  {
-    reference: `coredns:v${versions.coredns}`,
-    base: "scratch",
-    programs: { coredns: "/coredns" },
-    entrypoint: "/coredns",
-  },
-  {
-    reference: `pilot:${versions.istio}`,
-    base: "scratch",
-    programs: { "pilot-discovery": `${bin}/pilot-discovery` },
-    entrypoint: `${bin}/pilot-discovery`,
-    // The chart sets runAsNonRoot, which needs a numeric user.
-    user: "1337:1337",
-  },
-  {
-    reference: `proxyv2:${versions.istio}`,
-    base: "base",
-    programs: { "pilot-agent": `${bin}/pilot-agent`, envoy: `${bin}/envoy` },
-    entrypoint: `${bin}/pilot-agent`,
-    bootstrap: "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json",
-  },
-  {
-    reference: `prometheus:v${versions.prometheus}`,
-    base: "scratch",
-    programs: { prometheus: "/bin/prometheus" },
-    entrypoint: "/bin/prometheus",
-    user: "65534:65534",
-  },
-  {
-    reference: `jaeger:${versions.jaeger}`,
-    base: "scratch",
-    programs: { jaeger: `${bin}/jaeger` },
-    entrypoint: `${bin}/jaeger`,
-    user: "10001:10001",
-  },
-];
 
 /** The category service as the lab deploys it. */
 export const categoryImage = "lab.internal/category-api:1.0.0";
@@ -109,27 +50,41 @@ export interface ImageArchives {
   /** The images that `kubeadm init` starts first. */
   readonly controlPlane: readonly ImageArchive[];
   readonly others: readonly ImageArchive[];
+  /** What `make observability` adds; empty for the first split. */
+  readonly observability: readonly ImageArchive[];
   readonly category: ImageArchive;
   readonly database: ImageArchive;
+}
+
+function imagesOf(scope: Scope): readonly ProgramImage[] {
+  return [...controlPlaneImages, ...otherImages, ...(scope === "all" ? observabilityImages : [])];
 }
 
 /** Builds the images from the toolchain's programs. */
 export class Images {
   constructor(private readonly toolchain: Toolchain) {}
 
-  /** Programs that must be built before {@link build}. */
-  missingPrograms(): ProgramName[] {
-    const missing = [...controlPlaneImages, ...otherImages].filter(
-      (image) => !fs.existsSync(this.archive(image).file),
+  /** Programs that are not built yet: those on `PATH`, and those of the images that are not built yet. */
+  missingPrograms(scope: Scope): ProgramName[] {
+    const missing = imagesOf(scope).filter((image) => !fs.existsSync(this.archive(image).file));
+    return this.toolchain.missing(
+      scope,
+      missing.flatMap((image) => Object.keys(image.programs) as ProgramName[]),
     );
-    return missing.flatMap((image) => Object.keys(image.programs) as ProgramName[]);
+  }
+
+  /** Builds the missing programs, and beside them the images that need none; needed before {@link build}. */
+  async buildPrograms(scope: Scope, report: Report): Promise<void> {
+    const missing = this.missingPrograms(scope);
+    if (missing.length > 0)
+      await this.toolchain.build(missing, report, (say, signal) => this.buildOthers(say, signal));
   }
 
   /** Builds the images that the cache does not have. */
-  async build(report: (text: string) => void): Promise<ImageArchives> {
-    const builder = new Builder();
+  async build(scope: Scope, report: Report): Promise<ImageArchives> {
+    const builder = new ImageBuilder();
     try {
-      for (const image of [...controlPlaneImages, ...otherImages]) {
+      for (const image of imagesOf(scope)) {
         const { key, file } = this.archive(image);
         if (fs.existsSync(file)) continue;
         const base = image.base === "scratch" ? "scratch" : await this.base(builder, report);
@@ -151,6 +106,7 @@ export class Images {
       return {
         controlPlane: controlPlaneImages.map((image) => this.archive(image)),
         others: otherImages.map((image) => this.archive(image)),
+        observability: (scope === "all" ? observabilityImages : []).map((image) => this.archive(image)),
         category,
         database,
       };
@@ -169,22 +125,21 @@ export class Images {
     };
   }
 
-  /** Builds the base image of others; it needs no program. */
-  async buildBase(report: (text: string) => void, signal: AbortSignal): Promise<void> {
-    const builder = new Builder();
+  private async buildOthers(report: Report, signal: AbortSignal): Promise<void> {
+    const builder = new ImageBuilder();
     try {
       await this.base(builder, report, signal);
+      signal.throwIfAborted();
+      await this.category(builder, report);
+      signal.throwIfAborted();
+      await this.database(builder, report);
     } finally {
       builder.remove();
     }
   }
 
   /** A small Debian. */
-  private async base(
-    builder: Builder,
-    report: (text: string) => void,
-    signal?: AbortSignal,
-  ): Promise<string> {
+  private async base(builder: ImageBuilder, report: Report, signal?: AbortSignal): Promise<string> {
     const folder = await cached("image-base", baseKey, async (unfinished) => {
       report(`installing Debian ${debian} for the base image`);
       const rootfs = path.join(unfinished, "rootfs");
@@ -213,7 +168,7 @@ export class Images {
   }
 
   /** The service's own Dockerfile on the lab's base image with this machine's Node in it. */
-  private async category(builder: Builder, report: (text: string) => void): Promise<ImageArchive> {
+  private async category(builder: ImageBuilder, report: Report): Promise<ImageArchive> {
     const node = process.execPath;
     const nodeKey = contentHash(baseKey, process.version, String(fs.statSync(node).size));
     const lock = fs.readFileSync(path.join(folders.checkout, "package-lock.json"));
@@ -245,7 +200,7 @@ export class Images {
   }
 
   /** This machine's PostgreSQL, from Debian's package, with the libraries that it needs, on the lab's base image. */
-  private async database(builder: Builder, report: (text: string) => void): Promise<ImageArchive> {
+  private async database(builder: ImageBuilder, report: Report): Promise<ImageArchive> {
     const programs = ["postgres", "initdb", "pg_isready", "psql", "createdb", "pg_dump", "pg_restore"].map(
       (name) => `${postgresFolder}/bin/${name}`,
     );
@@ -272,10 +227,10 @@ export class Images {
   }
 
   /** OpenSearch's own archives and a Java runtime. Only one test needs this image. */
-  async search(report: (text: string) => void): Promise<ImageArchive> {
+  async search(report: Report): Promise<ImageArchive> {
     const key = contentHash(baseKey, hashFolder(searchSources));
     const folder = await cached("image-opensearch", key, async (unfinished) => {
-      const builder = new Builder();
+      const builder = new ImageBuilder();
       try {
         const base = await this.base(builder, report);
         report("building opensearch");
@@ -315,67 +270,6 @@ async function librariesOf(programs: readonly string[]): Promise<string[]> {
   );
 }
 
-const archiveName = "image.tar";
-
 function entryName(reference: string): string {
   return `image-${reference.split(":")[0] ?? reference}`;
-}
-
-/** Builds images with buildah in a temporary storage. The machine's own storage is not used. */
-class Builder {
-  private readonly storage = path.join(folders.cache, "unfinished", "storage");
-
-  /** Copies files onto a base ("scratch", or an image as buildah names it) and writes the archive into `folder`. */
-  async build(
-    reference: string,
-    folder: string,
-    base: string,
-    copies: readonly { readonly from: string; readonly to: string }[],
-    settings: { readonly entrypoint?: string; readonly user?: string },
-  ): Promise<void> {
-    const context = path.join(folder, "context");
-    fs.mkdirSync(context);
-    const lines = [`FROM ${base}`];
-    for (const [index, { from, to }] of copies.entries()) {
-      fs.copyFileSync(from, path.join(context, String(index)), fs.constants.COPYFILE_FICLONE);
-      lines.push(`COPY ${index} ${to}`);
-    }
-    if (settings.user !== undefined) lines.push(`USER ${settings.user}`);
-    if (settings.entrypoint !== undefined) lines.push(`ENTRYPOINT ["${settings.entrypoint}"]`);
-    fs.writeFileSync(path.join(context, "Dockerfile"), lines.join("\n"));
-    await this.buildDockerfile(reference, folder, context, []);
-    fs.rmSync(context, { recursive: true });
-  }
-
-  /** Builds a folder's Dockerfile and writes the archive into `folder`. */
-  async buildDockerfile(
-    reference: string,
-    folder: string,
-    context: string,
-    options: readonly string[],
-  ): Promise<void> {
-    await this.buildah("bud", "--layers=false", "--format=oci", ...options, "--tag", reference, context);
-    // This archive format has uncompressed layers: unpacking would take time when the cluster starts.
-    const archive = `docker-archive:${path.join(folder, archiveName)}:${reference}`;
-    await this.buildah("push", reference, archive);
-  }
-
-  remove(): void {
-    fs.rmSync(this.storage, { recursive: true, force: true });
-  }
-
-  private async buildah(command: string, ...args: readonly string[]): Promise<void> {
-    const places = [
-      `--root=${this.storage}/root`,
-      `--runroot=${this.storage}/run`,
-      "--storage-driver=overlay",
-    ];
-    await withScratch((TMPDIR) =>
-      run(["buildah", command, ...places, ...args], {
-        where: "layered",
-        env: { BUILDAH_ISOLATION: "chroot", TMPDIR },
-        log: "images",
-      }),
-    );
-  }
 }

@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { debianMirror, installPackages } from "./apt";
+import { endBackgroundBuild, startBackgroundBuild } from "./background";
 import { contentHash, hashFolder, sweepCache } from "./cache";
 import { Fault } from "./fault";
 import { folders, shown } from "./folders";
@@ -17,37 +18,94 @@ import {
   stopNode,
 } from "./node";
 import { type Content, NodeContents } from "./node-contents";
+import { isObserved, observe } from "./observability";
+import type { Scope } from "./programs";
 import { checkMachine } from "./requirements";
 import { stackOutputs, updateStack } from "./stack";
-import { runSteps } from "./steps";
+import { type Report, runSteps, type Step } from "./steps";
 import { Toolchain } from "./toolchain";
-import { measureSplit, splitSummary } from "./traffic";
+import { measureSplit, observabilityAddresses, splitSummary } from "./traffic";
 
 const requests = 1000;
 const contents = new NodeContents(path.join(folders.run, "contents.json"));
 
-/** Starts the lab or updates it from any state, until real traffic splits as stack `lab` says. */
-export async function up(): Promise<void> {
-  await takeLock("up");
+/** Starts the lab or updates it from any state, until real traffic splits as stack `lab` says; then starts to build the rest. */
+export async function up(asked: Scope): Promise<void> {
+  const scope = isObserved() || hasAll() ? "all" : asked;
+  let summary = "";
+  const { toolchain, steps } = await labSteps("up", scope);
+  await runSteps([
+    ...steps,
+    {
+      name: "traffic",
+      async run(report) {
+        report(`${requests} requests through the gateway`);
+        summary = await measure();
+      },
+    },
+  ]);
+  console.log(summary);
+  console.log(isObserved() ? observabilityAddresses : await rest(toolchain(), scope));
+}
+
+/** Adds to the lab, which it starts or updates, what observes it; then to its stack. */
+export async function observability(): Promise<void> {
+  const { steps } = await labSteps("observability", "all", observe);
+  await runSteps(steps);
+  console.log(
+    `\nPulumi.lab.yaml has Prometheus and Jaeger now. NetworkPolicies are enforced.\n${observabilityAddresses}`,
+  );
+}
+
+/** Whether the lab runs with all that `observability` adds. It keeps that. */
+function hasAll(): boolean {
+  return findNode() !== undefined && fs.existsSync(path.join(folders.bin, "calico-felix"));
+}
+
+/** What is left to add; starts to build it if it is not built. */
+async function rest(toolchain: Toolchain, scope: Scope): Promise<string> {
+  const left = new Images(toolchain).missingPrograms("all");
+  if (left.length > 0) await startBackgroundBuild();
+  return [
+    "`make observability` adds Prometheus and Jaeger to the stack file, and runs `pulumi up`.",
+    ...(scope === "all"
+      ? []
+      : ["Until then the lab does not enforce NetworkPolicies, and has no istioctl and promtool."]),
+    ...(left.length > 0
+      ? [
+          `What it needs is now being built in the background: ${left.join(", ")} (npm run lab -- logs background).`,
+          "It need not wait for that: it goes on from where the background is, at full speed.",
+        ]
+      : []),
+  ].join("\n");
+}
+
+/** The steps of `command` until `pulumi up` has ended. `edit` changes the stack file before that. */
+async function labSteps(
+  command: string,
+  scope: Scope,
+  edit?: () => void,
+): Promise<{ readonly steps: readonly Step[]; readonly toolchain: () => Toolchain }> {
+  await takeLock(command);
   let toolchain: Toolchain;
   let images: ImageArchives;
   let isNew = false;
-  let summary = "";
   const undo = async (): Promise<void> => {
     if (isNew) await stopNode();
   };
-  await runSteps([
+  const steps: readonly Step[] = [
     {
       name: "requirements",
       async run(report) {
         const machine = await checkMachine();
         await installPackages(machine.missingPackages, report);
         const node = findNode();
-        if (!node) fs.rmSync(folders.logs, { recursive: true, force: true });
-        else if (node.checkout !== folders.checkout)
+        if (node && node.checkout !== folders.checkout)
           throw new Fault(
             `The lab of ${node.checkout} is up, and a machine has room for one: make down first.`,
           );
+        if (await endBackgroundBuild()) report("taking over what was being built in the background");
+        if (!node) fs.rmSync(folders.logs, { recursive: true, force: true });
         sweepCache();
         // Fails here rather than after the programs are built.
         if (!hasBaseImage()) await debianMirror(report);
@@ -57,14 +115,14 @@ export async function up(): Promise<void> {
       name: "programs",
       async run(report) {
         toolchain = await Toolchain.find();
-        const parts = new Images(toolchain);
-        await toolchain.build(parts.missingPrograms(), report, (signal) => parts.buildBase(report, signal));
+        await new Images(toolchain).buildPrograms(scope, report);
       },
     },
     {
       name: "images",
       async run(report) {
-        images = await new Images(toolchain).build(report);
+        images = await new Images(toolchain).build(scope, report);
+        await toolchain.link(scope);
       },
     },
     {
@@ -94,23 +152,18 @@ export async function up(): Promise<void> {
     {
       name: "pulumi up",
       async run(report) {
+        edit?.();
         await updateStack(toolchain, report);
       },
     },
-    {
-      name: "traffic",
-      async run(report) {
-        report(`${requests} requests through the gateway`);
-        summary = await measure();
-      },
-    },
-  ]);
-  console.log(summary);
+  ];
+  return { steps, toolchain: () => toolchain };
 }
 
 /** Stops the lab; only the cache and the logs stay. */
 export async function down(): Promise<void> {
   await takeLock("down");
+  await endBackgroundBuild();
   const node = findNode();
   await runSteps([{ name: "end the node", run: stopNode }]);
   console.log(
@@ -122,20 +175,17 @@ export async function down(): Promise<void> {
 export async function clean(): Promise<void> {
   await takeLock("clean");
   if (findNode()) throw new Fault("The lab is up and uses the cache: make down first.");
+  await endBackgroundBuild();
   for (const folder of [folders.cache, folders.state]) {
     fs.rmSync(folder, { recursive: true, force: true });
     console.log(`removed ${shown(folder)}`);
   }
 }
 
-async function startCluster(
-  node: Content,
-  images: ImageArchives,
-  report: (text: string) => void,
-): Promise<void> {
+async function startCluster(node: Content, images: ImageArchives, report: Report): Promise<void> {
   const load = (archives: readonly ImageArchive[]): Promise<unknown> =>
     Promise.all(archives.map(({ file }) => importImage(file)));
-  const later = [...images.others, images.category, images.database];
+  const later = [...images.others, ...images.observability, images.category, images.database];
   report("loading images");
   await load(images.controlPlane);
   // The other images are loaded before kubeadm needs the first of them.
@@ -145,16 +195,17 @@ async function startCluster(
 }
 
 /**
- * Loads changed images of the category service into a running cluster, and replaces the pods with the old image. It does not
+ * Loads added images, and changed ones of the category service, into a running cluster, and replaces the pods with the old image. It does not
  * wait until the new pods are ready, since they may need the `pulumi up` that follows.
  */
 async function refresh(
-  { category: image, database }: ImageArchives,
-  report: (text: string) => void,
+  { category: image, database, observability }: ImageArchives,
+  report: Report,
 ): Promise<void> {
-  if (!contents.has([database])) {
-    await importImage(database.file);
-    contents.remember([database]);
+  for (const added of [database, ...observability].filter((one) => !contents.has([one]))) {
+    report(`loading ${added.reference}`);
+    await importImage(added.file);
+    contents.remember([added]);
   }
   if (contents.has([image])) return;
   report("loading the changed category image");

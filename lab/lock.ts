@@ -22,18 +22,24 @@ export async function takeLock(command: string, name = "shopzier-mesh-lab"): Pro
   });
   if (!taken)
     throw new Fault(
-      `Another lab command is at work on this machine: ${await askOwner(address)}.\nWait for its end, or end it, and repeat the command.`,
+      `Another lab command is at work on this machine: ${(await askOwner(address)) ?? "it does not say which (is it stopped?)"}.\nWait for its end, or end it, and repeat the command.`,
     );
   server.unref();
 }
 
-function askOwner(address: string): Promise<string> {
+/** PID of the process that holds a lock. */
+export async function lockHolder(name: string): Promise<number | undefined> {
+  const pid = /^PID (\d+) /.exec((await askOwner(`\0${name}`)) ?? "")?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}
+
+function askOwner(address: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = net.connect(address).setEncoding("utf8");
     let text = "";
     const done = (): void => {
       socket.destroy();
-      resolve(text === "" ? "it does not say which (is it stopped?)" : text);
+      resolve(text === "" ? undefined : text);
     };
     socket.setTimeout(2000, done).on("data", (chunk: string) => (text += chunk));
     socket.on("end", done).on("error", done);

@@ -5,6 +5,7 @@ import { type CommandOptions, run, throwIfInterrupted, until, withoutProxy } fro
 import { Fault } from "./fault";
 import { folders, shown } from "./folders";
 import { addresses, connect, disconnected } from "./network";
+import type { Report } from "./steps";
 
 const init = path.join(__dirname, "node", "init.sh");
 const namespaces = ["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--mount-proc"];
@@ -74,7 +75,7 @@ export async function importImage(archive: string): Promise<void> {
 }
 
 /** Starts Kubernetes on the node; its images must be loaded. */
-export async function startKubernetes(report: (text: string) => void): Promise<void> {
+export async function startKubernetes(report: Report): Promise<void> {
   report("kubeadm init");
   const kubeadm = path.join(folders.bin, "kubeadm");
   const config = "--config=/run/lab/kubeadm.yaml";

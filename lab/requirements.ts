@@ -124,8 +124,8 @@ async function inspect(): Promise<Machine> {
 }
 
 function isBuilt(goVersion: string): boolean {
-  const toolchain = new Toolchain(goVersion);
-  return toolchain.missing(new Images(toolchain).missingPrograms()).length === 0;
+  // The rest as well: `make up` builds it in the background.
+  return new Images(new Toolchain(goVersion)).missingPrograms("all").length === 0;
 }
 
 function isInstalled(program: string): boolean {

@@ -5,6 +5,7 @@ import { Fault } from "./fault";
 import { folders } from "./folders";
 import { kubectlEnvironment, markReady, markUnready } from "./node";
 import { stackLocks } from "./stack-lock";
+import type { Report } from "./steps";
 import type { Toolchain } from "./toolchain";
 
 /** The program's outputs. */
@@ -49,7 +50,7 @@ function link(target: string, name: string): void {
 }
 
 /** Runs `pulumi up` on stack `lab`; calls `report` for each finished resource. */
-export async function updateStack(toolchain: Toolchain, report: (text: string) => void): Promise<void> {
+export async function updateStack(toolchain: Toolchain, report: Report): Promise<void> {
   const locks = stackLocks(backend);
   const held = locks.find(({ isAbandoned }) => !isAbandoned);
   if (held)

