@@ -30,7 +30,7 @@ export const doctorCommand = (program: Command): Command =>
       const { examine, isWell } = require("../doctor/examine") as typeof import("../doctor/examine");
       /* eslint-enable @typescript-eslint/no-require-imports */
       const owner = { project: site.project.name, stack: site.stack };
-      const findings = await examine(side, owner, await accessTo(site.cluster(cluster)));
+      const findings = await examine(side, owner, accessTo(site.cluster(cluster)));
       process.stdout.write(
         json ? `${JSON.stringify({ version: 1, ...findings }, undefined, 2)}\n` : doctorText(findings),
       );

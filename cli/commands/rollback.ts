@@ -32,7 +32,7 @@ export const rollbackCommand = (program: Command): Command =>
     .addOption(new Option("-C, --cwd <folder>", "of the Pulumi program").default("."))
     .action(async (options: Options) => {
       const site = StackSite.open(options.cwd, options.stack);
-      const routes = await openRoutes(site.cluster(options));
+      const routes = openRoutes(site.cluster(options));
       const { object, mark } = await markedRoute(site, routes, options.virtualService);
       const written = site.weights();
       await refuseWhatIsGone(routes, object, mark.before, written);

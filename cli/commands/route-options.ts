@@ -1,6 +1,6 @@
 /** How a command line names the cluster and the Prometheus of a route. */
 import { Option, type Command } from "commander";
-import type { ClusterNames } from "../sources/live";
+import type { ClusterNames } from "../../components/kubernetes/api-server";
 import type { LiveRoutes } from "../sources/live-route";
 import type { RouteConnection, RouteOptions } from "../watch/connection";
 
@@ -32,7 +32,7 @@ export function openRoute(options: RouteOptions): Promise<RouteConnection> {
 }
 
 /** As {@link openRoute}. */
-export function openRoutes(cluster: ClusterNames): Promise<LiveRoutes> {
+export function openRoutes(cluster: ClusterNames): LiveRoutes {
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
   const { LiveRoutes } = require("../sources/live-route") as typeof import("../sources/live-route");
   return LiveRoutes.connect(cluster);

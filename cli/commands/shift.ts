@@ -24,7 +24,7 @@ import { isResumed, readMark, type ShiftMark } from "../../components/traffic/sh
 import { shiftHtml, shiftMarkdown } from "../shift/shift-report";
 import { Wishes } from "../shift/wish";
 import { lastWriter, liveShares } from "../shift/written-route";
-import type { ClusterNames } from "../sources/live";
+import type { ClusterNames } from "../../components/kubernetes/api-server";
 import { messageOf, SourceError } from "../sources/source-error";
 import { StackSite } from "../sources/stack-site";
 import type { ShiftEvent } from "../shift/events";
@@ -176,7 +176,7 @@ async function prepared(
   { site, cluster, connection, wishes, tell }: Parts,
 ): Promise<{ readonly world: World; readonly run: ShiftRun }> {
   const proposals = propose ? await Proposals.open(site) : undefined;
-  const routes = await openRoutes(cluster);
+  const routes = openRoutes(cluster);
   const name = `${connection.split.namespace}/${connection.split.name}`;
   const object = await routes.read(name);
   refuseOfAnother(object, site.stack, site.project.name);

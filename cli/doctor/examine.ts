@@ -1,6 +1,6 @@
 /** Asks a cluster what `pulumi up` of a stack would meet. Nothing is written. */
 import type { KubernetesObject as ClientObject } from "@kubernetes/client-node";
-import { apiMessage, type KubernetesAccess } from "../../components/kubernetes/cluster-access";
+import { apiMessage, type KubernetesAccess } from "../../components/kubernetes/api-server";
 import { findObject } from "../../components/kubernetes/find-object";
 import { OWNER_MARK, ownerMark, verdictOn, type LiveMetadata } from "../../components/kubernetes/owner";
 import { isObject, keyOf, type KubernetesObject, type Side } from "../side";

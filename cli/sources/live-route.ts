@@ -1,7 +1,7 @@
 /** A VirtualService in the cluster, as a shift reads and writes it. */
 import type { CustomObjectsApi, KubernetesObjectApi, PatchStrategy } from "@kubernetes/client-node";
-import { apiMessage, endingWith } from "../../components/kubernetes/cluster-access";
-import type { KubernetesAccess } from "../../components/kubernetes/cluster-access";
+import { apiMessage, endingWith } from "../../components/kubernetes/api-server";
+import type { KubernetesAccess } from "../../components/kubernetes/api-server";
 import {
   hasLabels,
   type WrittenDestinationRule,
@@ -18,7 +18,8 @@ import {
   type ShiftMark,
 } from "../../components/traffic/shift-mark";
 import { identity, splitOf, subsetOf, type VirtualServiceObject } from "../shift/written-route";
-import { accessTo, type ClusterNames } from "./live";
+import type { ClusterNames } from "../../components/kubernetes/api-server";
+import { accessTo } from "./live";
 import { SourceError } from "./source-error";
 
 const LIMIT_MS = 10_000;
@@ -32,8 +33,8 @@ export class LiveRoutes {
     private readonly objects: KubernetesObjectApi,
   ) {}
 
-  static async connect(cluster: ClusterNames): Promise<LiveRoutes> {
-    const access = await accessTo(cluster);
+  static connect(cluster: ClusterNames): LiveRoutes {
+    const access = accessTo(cluster);
     const { client, config } = access;
     return new LiveRoutes(
       access,

@@ -1,5 +1,10 @@
-import type { KubernetesAccess } from "../../components/kubernetes/cluster-access";
-import { apiMessage, endingWith, kubernetesAccess } from "../../components/kubernetes/cluster-access";
+import {
+  apiMessage,
+  connect,
+  endingWith,
+  type ClusterNames,
+  type KubernetesAccess,
+} from "../../components/kubernetes/api-server";
 import { defined } from "../../components/istio/without-undefined";
 import { keyOf, type KubernetesObject, type Side } from "../side";
 import { asDeclared, isIstio } from "./as-declared";
@@ -57,7 +62,7 @@ interface Question {
  * @throws SourceError for a kubeconfig that cannot be read, an unknown context, and a cluster that does not answer or knows no such user.
  */
 export async function fromCluster({ against, ...names }: ClusterOptions): Promise<Side> {
-  const access = await accessTo(names);
+  const access = accessTo(names);
   const title = `cluster ${access.config.getCurrentContext()}`;
   const declared = "objects" in against ? against.objects : [];
   const namespaces = "objects" in against ? namespacesOf(declared) : against;
@@ -120,19 +125,12 @@ function questions(declared: readonly KubernetesObject[], namespaces: readonly s
   });
 }
 
-/** Which cluster: as `kubernetes:*` of a stack, or as options of a command. */
-export interface ClusterNames {
-  readonly kubeconfig?: string;
-  readonly context?: string;
-  readonly cluster?: string;
-}
-
 /** @throws SourceError for a kubeconfig that cannot be read, and an unknown context. */
-export async function accessTo({ kubeconfig, context, cluster }: ClusterNames): Promise<KubernetesAccess> {
+export function accessTo({ kubeconfig, context, cluster }: ClusterNames): KubernetesAccess {
   let access: KubernetesAccess;
   try {
     // Options of a command have more than these.
-    access = await kubernetesAccess(defined({ kubeconfig, context, cluster }));
+    access = connect(defined({ kubeconfig, context, cluster }));
   } catch (error) {
     // The message of a parser may show a token.
     throw new SourceError(

@@ -5,7 +5,7 @@ import { effectiveShares, type Weights } from "../../components/traffic/weights"
 import type { UpEnd } from "../shift/next-action";
 import { readWeights, withWeights } from "../shift/stack-weights";
 import { appliedByPulumi, type VirtualServiceObject } from "../shift/written-route";
-import type { ClusterNames } from "./live";
+import type { ClusterNames } from "../../components/kubernetes/api-server";
 import type { LiveRoutes } from "./live-route";
 import { readProject, stackFileIn, stacksIn, type Project } from "./pulumi-project";
 import { pulumiUp, ROUTES_ALONE } from "./pulumi-up";

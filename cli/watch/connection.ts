@@ -1,6 +1,6 @@
 /** The cluster and the Prometheus of a route. */
 import { readFileSync } from "node:fs";
-import { apiMessage, endingWith, type KubernetesAccess } from "../../components/kubernetes/cluster-access";
+import { apiMessage, endingWith, type KubernetesAccess } from "../../components/kubernetes/api-server";
 import { countedSeconds, lastChange, STEP_SECONDS } from "../../components/observability/settled-route";
 import { readObject } from "../../components/kubernetes/live-object";
 import type { Criterion, Reading } from "../../components/evidence";
@@ -55,12 +55,12 @@ export class RouteConnection {
 
   /** @throws SourceError for what a user can repair. */
   static async open(options: RouteOptions): Promise<RouteConnection> {
-    const access = await accessTo(options);
+    const access = accessTo(options);
     const { object, split: found } = chosenRoute(await routes(access, options.route), options.route);
     const split = await withPort(access, found);
     const declared = options.declared && chosenRoute(options.declared, `${split.namespace}/${split.name}`);
     const written = writtenMetrics(object.metadata.annotations);
-    const api = await prometheusOf(options, written, access);
+    const api = prometheusOf(options, written, access);
     const source = options.metrics ?? written?.source ?? (await sourceOf(api, split));
     const expected = {
       ...(written?.objective && { objective: written.objective }),
@@ -207,11 +207,11 @@ function tokenFor(tokenFile: string | undefined): string | undefined {
   return token === "" ? undefined : token;
 }
 
-export async function prometheusOf(
+export function prometheusOf(
   { prometheus, tokenFile, ca }: RouteOptions,
   written: RouteMetrics | undefined,
   access: KubernetesAccess,
-): Promise<PrometheusApi> {
+): PrometheusApi {
   const address = prometheus ?? written?.prometheus;
   if (address === undefined) {
     throw new SourceError(
@@ -226,7 +226,7 @@ export async function prometheusOf(
   }
   const token = prometheus === undefined ? undefined : tokenFor(tokenFile);
   try {
-    return await PrometheusApi.connect(
+    return PrometheusApi.connect(
       {
         address,
         ...(token !== undefined && { token }),

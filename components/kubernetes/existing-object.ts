@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { apiMessage, isFinal, kubernetesAccess, type ClusterAccess } from "./cluster-access";
+import { apiMessage, isFinal } from "./api-server";
+import { kubernetesAccess, type ClusterAccess } from "./cluster-access";
 import { OWNER_MARK, stackOf } from "./owner";
 import { withoutStack } from "./without-stack";
 

@@ -1,4 +1,4 @@
-import { answer, endingWith, FinalError, type KubernetesAccess } from "./cluster-access";
+import { answer, endingWith, FinalError, type KubernetesAccess } from "./api-server";
 import { otherObject, type LiveObject } from "./drift";
 
 /** Group, version and plural of each kind that a gateway follows. */

@@ -1,7 +1,8 @@
 import type { KubernetesObject, KubernetesObjectApi } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
 import { setTimeout } from "node:timers/promises";
-import { apiMessage, kubernetesAccess, type ClusterAccess } from "./cluster-access";
+import { apiMessage } from "./api-server";
+import { kubernetesAccess, type ClusterAccess } from "./cluster-access";
 import { findObject, type ObjectReference } from "./find-object";
 import { conflictReport, OWNER_MARK, ownerMark, verdictOn, type Conflict, type Lineage } from "./owner";
 import { withoutStack } from "./without-stack";

@@ -1,7 +1,7 @@
 /** Asks a Prometheus by its HTTP API: in the cluster through the API server, or by URL. */
 import { request as http } from "node:http";
 import { request as https, type RequestOptions } from "node:https";
-import { kubernetesAccess, type ClusterAccess, type KubernetesAccess } from "../kubernetes/cluster-access";
+import { connect, type ClusterNames, type KubernetesAccess } from "../kubernetes/api-server";
 
 export interface PrometheusAddress {
   /** `https://prometheus.example.com`, or `namespace/service:port` for a Service in the cluster. */
@@ -38,13 +38,13 @@ export class PrometheusApi {
    * @param cluster for `namespace/service:port`.
    * @throws PrometheusError for an address that is neither, and for a token or a password that would be sent without TLS.
    */
-  static async connect(
+  static connect(
     { address, token, ca }: PrometheusAddress,
-    cluster: ClusterAccess | KubernetesAccess = {},
-  ): Promise<PrometheusApi> {
+    cluster: ClusterNames | KubernetesAccess = {},
+  ): PrometheusApi {
     const [, namespace = "", scheme = "", name = "", port = ""] = SERVICE.exec(address) ?? [];
     if (namespace !== "") {
-      const { config } = "client" in cluster ? cluster : await kubernetesAccess(cluster);
+      const { config } = "client" in cluster ? cluster : connect(cluster);
       const server = config.getCurrentCluster()?.server ?? "";
       const service = `${scheme || "http:"}${name}:${port}`;
       const base = `${server.replace(/\/$/, "")}/api/v1/namespaces/${namespace}/services/${service}/proxy`;

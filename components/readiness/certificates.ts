@@ -9,8 +9,9 @@ import {
   type HostsTls,
   type SecretDump,
 } from "../security/tls-secrets";
-import { apiMessage, changesCluster } from "../kubernetes/cluster-access";
-import { lagOfGateway, type GatewayWait } from "./gateway-proxies";
+import { apiMessage } from "../kubernetes/api-server";
+import { changesCluster } from "../kubernetes/cluster-access";
+import { lagOfGateway, type GatewayWait } from "./gateway-wait";
 import { withoutStack } from "../kubernetes/without-stack";
 
 /** The update fails after the time limit. */

@@ -1,12 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import {
-  apiMessage,
-  endingWith,
-  FinalError,
-  kubernetesAccess,
-  lagAfter,
-  type ClusterAccess,
-} from "../kubernetes/cluster-access";
+import { apiMessage, endingWith, FinalError, lagAfter } from "../kubernetes/api-server";
+import { kubernetesAccess, type ClusterAccess } from "../kubernetes/cluster-access";
 import { proveCluster } from "../kubernetes/live-object";
 import { labelSelector, type GatewayPods } from "../kubernetes/pods";
 import { withoutStack } from "../kubernetes/without-stack";

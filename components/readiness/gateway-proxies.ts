@@ -5,12 +5,9 @@ import {
   endingWith,
   FinalError,
   isFinal,
-  kubernetesAccess,
   lagAfter,
-  type ClusterAccess,
   type KubernetesAccess,
-} from "../kubernetes/cluster-access";
-import { proveCluster } from "../kubernetes/live-object";
+} from "../kubernetes/api-server";
 import { labelSelector, type GatewayPods } from "../kubernetes/pods";
 import { withHint } from "./propagation";
 
@@ -36,10 +33,6 @@ export class GatewayProxies {
     const { client, config } = access;
     this.api = config.makeApiClient(client.CoreV1Api);
     this.forward = new client.PortForward(config);
-  }
-
-  static async connect(pods: GatewayPods, access: ClusterAccess): Promise<GatewayProxies> {
-    return new GatewayProxies(pods, await kubernetesAccess(access));
   }
 
   /** Names of the pods that are ready and do not terminate. */
@@ -149,39 +142,6 @@ export function lagOfPods(
     );
     return lags.flat().join("\n") || undefined;
   });
-}
-
-/** A wait for the pods of a gateway. */
-export interface GatewayWait {
-  readonly gateway: GatewayPods;
-  /** Default: that of the ambient kubeconfig. */
-  readonly cluster?: ClusterAccess;
-  readonly timeoutSeconds: number;
-}
-
-/** Wait before the second question to the pods of a gateway. */
-const GATEWAY_POLL_MS = 100;
-
-/**
- * As {@link lagOfPods}, once the cluster of the pods is proved to have the Gateway object that was written.
- *
- * @throws FinalError where the cluster is another one ({@link proveCluster}), or the caller may not ask.
- */
-export async function lagOfGateway(
-  { name, namespace, uid }: { readonly name: string; readonly namespace: string; readonly uid: string },
-  { gateway, cluster = {}, timeoutSeconds }: GatewayWait,
-  lagOf: (proxies: GatewayProxies, pod: string, signal: AbortSignal) => Promise<string | undefined>,
-): Promise<string | undefined> {
-  const proxies = await GatewayProxies.connect(gateway, cluster);
-  try {
-    const limit = AbortSignal.timeout(timeoutSeconds * 1000);
-    await proveCluster(proxies.access, { kind: "Gateway", namespace, name }, uid, limit);
-    return await lagOfPods(proxies, { timeoutSeconds, pollMs: GATEWAY_POLL_MS }, (pod, signal) =>
-      lagOf(proxies, pod, signal),
-    );
-  } finally {
-    await proxies.close();
-  }
 }
 
 function isReady(pod: V1Pod): boolean {

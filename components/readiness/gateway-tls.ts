@@ -1,10 +1,11 @@
 /** Compares the HTTPS servers of the gateways' proxies with the Gateway object: hosts, lowest TLS version, client certificates. */
 import * as pulumi from "@pulumi/pulumi";
 import type { Gateway, Server } from "../istio/gateway";
-import { apiMessage, changesCluster } from "../kubernetes/cluster-access";
+import { apiMessage } from "../kubernetes/api-server";
+import { changesCluster } from "../kubernetes/cluster-access";
 import { withoutStack } from "../kubernetes/without-stack";
 import { LISTENERS_QUESTION, type ListenerDump } from "./gateway-policies";
-import { lagOfGateway, type GatewayWait } from "./gateway-proxies";
+import { lagOfGateway, type GatewayWait } from "./gateway-wait";
 
 /**
  * How a proxy's listeners differ from the HTTPS servers among `servers`, in words; undefined where they do not (Istio:

@@ -1,5 +1,5 @@
 import type { RequestAuthenticationSpec } from "../istio/request-authentication";
-import { FinalError, type KubernetesAccess } from "../kubernetes/cluster-access";
+import { FinalError, type KubernetesAccess } from "../kubernetes/api-server";
 import { drift } from "../kubernetes/drift";
 import { proveCluster, readObject, readSpecs, type ObjectKey } from "../kubernetes/live-object";
 

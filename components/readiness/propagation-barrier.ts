@@ -2,13 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type { EnvoyFilter } from "../istio/envoy-filter";
 import { hostOf } from "../istio/cluster-name";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
-import {
-  apiMessage,
-  changesCluster,
-  isFinal,
-  type ClusterAccess,
-  type KubernetesAccess,
-} from "../kubernetes/cluster-access";
+import { apiMessage, isFinal, type KubernetesAccess } from "../kubernetes/api-server";
+import { changesCluster, kubernetesAccess, type ClusterAccess } from "../kubernetes/cluster-access";
 import type { GatewayPods } from "../kubernetes/pods";
 import { GatewayProxies, lagOfPods } from "./gateway-proxies";
 import type { GatewayAccess } from "../security/gateway-access";
@@ -97,7 +92,10 @@ export class PropagationBarrier {
     name: string,
     private readonly args: PropagationBarrierArgs,
   ) {
-    if (changesCluster()) this.proxies = GatewayProxies.connect(args.gateway, args.cluster ?? {});
+    if (changesCluster())
+      this.proxies = kubernetesAccess(args.cluster).then(
+        (access) => new GatewayProxies(args.gateway, access),
+      );
     this.live = new LiveState(this.proxies, args.timeoutSeconds ?? PROPAGATION_TIMEOUT_SECONDS);
     // Saves time while the engine still compares. A failed connection is reported by the first question.
     this.proxies?.then((proxies) => proxies.warmUp(AbortSignal.timeout(5000))).catch(() => undefined);

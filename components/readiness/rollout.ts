@@ -1,14 +1,7 @@
 import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import {
-  apiMessage,
-  changesCluster,
-  endingWith,
-  FinalError,
-  kubernetesAccess,
-  lagAfter,
-  type ClusterAccess,
-} from "../kubernetes/cluster-access";
+import { apiMessage, endingWith, FinalError, lagAfter } from "../kubernetes/api-server";
+import { changesCluster, kubernetesAccess, type ClusterAccess } from "../kubernetes/cluster-access";
 import { otherObject } from "../kubernetes/drift";
 import { labelSelector } from "../kubernetes/pods";
 import { withoutStack } from "../kubernetes/without-stack";

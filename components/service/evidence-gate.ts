@@ -11,12 +11,8 @@ import {
   type Verdict,
 } from "../evidence";
 import type { ClusterAccess } from "../kubernetes/cluster";
-import {
-  apiMessage,
-  changesCluster,
-  kubernetesAccess,
-  type KubernetesAccess,
-} from "../kubernetes/cluster-access";
+import { apiMessage, type KubernetesAccess } from "../kubernetes/api-server";
+import { changesCluster, kubernetesAccess } from "../kubernetes/cluster-access";
 import { readObject } from "../kubernetes/live-object";
 import { withoutStack } from "../kubernetes/without-stack";
 import { PrometheusApi } from "../observability/prometheus-api";
@@ -193,7 +189,7 @@ async function counted(before: Split, after: Split | undefined, route: GatedRout
     if (window === 0) return { ...known, missing: ["The route changed a moment ago."] };
     const { metrics, gatewayNamespace } = route;
     const token = process.env.PROMETHEUS_TOKEN;
-    const api = await PrometheusApi.connect({ address: metrics.prometheus, ...(token && { token }) }, access);
+    const api = PrometheusApi.connect({ address: metrics.prometheus, ...(token && { token }) }, access);
     const counters = new PrometheusCounters(api, { ...metrics, service: before.service, gatewayNamespace });
     const { readings, unclear } = await counters.history(before.shares, {
       seconds: window,

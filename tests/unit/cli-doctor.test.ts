@@ -76,7 +76,7 @@ async function found(
   });
   try {
     const owner = { project: "shopzier", stack: "dev" };
-    return { ...(await examine(side(...objects), owner, await accessTo({ kubeconfig }))), server: "" };
+    return { ...(await examine(side(...objects), owner, accessTo({ kubeconfig }))), server: "" };
   } finally {
     server.closeAllConnections();
     server.close();
@@ -160,7 +160,7 @@ exists already: nothing of others that the stack would make
       "current-context": "here",
     });
     await assert.rejects(
-      examine(side(), { project: "shopzier", stack: "dev" }, await accessTo({ kubeconfig })),
+      examine(side(), { project: "shopzier", stack: "dev" }, accessTo({ kubeconfig })),
       /^SourceError: http:\/\/127\.0\.0\.1:9 \(context here\) does not answer/,
     );
   });

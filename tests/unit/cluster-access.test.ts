@@ -4,7 +4,8 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import * as pulumi from "@pulumi/pulumi";
-import { isFinal, kubernetesAccess, lagAfter } from "../../components/kubernetes/cluster-access";
+import { connect, isFinal, lagAfter } from "../../components/kubernetes/api-server";
+import { kubernetesAccess } from "../../components/kubernetes/cluster-access";
 import { proveCluster } from "../../components/kubernetes/live-object";
 import { everyPodLabelled } from "../../components/readiness/gateway-label";
 import { GatewayProxies } from "../../components/readiness/gateway-proxies";
@@ -84,9 +85,9 @@ describe("waiting for the cluster", () => {
   async function gateway(answer: RequestListener): Promise<GatewayProxies> {
     server = createServer(answer);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    return GatewayProxies.connect(
+    return new GatewayProxies(
       { namespace: "istio-ingress", labels: { istio: "ingressgateway" } },
-      { kubeconfig: kubeconfig((server.address() as AddressInfo).port) },
+      connect({ kubeconfig: kubeconfig((server.address() as AddressInfo).port) }),
     );
   }
 

@@ -63,7 +63,7 @@ describe("a gate before an update", () => {
         });
     }
     const rises = judgedRises(old, split({ v1: 100 - after, v2: after }));
-    const counters = new PrometheusCounters(await PrometheusApi.connect({ address: prometheus.url }), {
+    const counters = new PrometheusCounters(PrometheusApi.connect({ address: prometheus.url }), {
       service: old.service,
       source: "envoy",
     });
@@ -149,7 +149,7 @@ describe("a gate before an update", () => {
         v2: { requests: 400 * i, failed: 80 * i },
       });
     }
-    const counters = new PrometheusCounters(await PrometheusApi.connect({ address: prometheus.url }), {
+    const counters = new PrometheusCounters(PrometheusApi.connect({ address: prometheus.url }), {
       service: before.service,
       source: "envoy",
     });

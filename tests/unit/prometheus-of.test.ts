@@ -30,7 +30,7 @@ describe("a token for Prometheus", () => {
       ...(by === "user" && { prometheus: prometheus.url }),
       ...(file !== undefined && { tokenFile: file }),
     };
-    const api = await prometheusOf(options, written, undefined as never);
+    const api = prometheusOf(options, written, undefined as never);
     await api.now();
     return prometheus.asked.at(-1)?.headers.authorization;
   }
