@@ -201,8 +201,12 @@ function routeMetrics({ observability: o, gate }: Settings): RouteMetrics | unde
   const own = o.prometheus && `${namespaceName(o.prometheus.namespace ?? "prometheus")}/prometheus:9090`;
   const prometheus = gate?.prometheus ?? own;
   if (prometheus === undefined) return undefined;
-  const { objective } = o.objectives;
-  return { prometheus, source: o.metrics.source, ...(objective && { objective }) };
+  const { objectives, ownCriteria } = o;
+  return {
+    ...{ prometheus, source: o.metrics.source },
+    ...(objectives.objective && { objective: objectives.objective }),
+    ...(ownCriteria && { own: ownCriteria }),
+  };
 }
 
 const gateArgs = ({ gate }: Settings): EvidenceGateArgs | undefined =>

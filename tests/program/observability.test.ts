@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { rootCertificates } from "node:tls";
 import { planMetrics } from "../../components/index";
+import { writtenMetrics } from "../../components/observability/route-metrics";
 import { ROOT, runProgram, stackConfig, type Registered, type Run } from "../support/program";
 
 const EVERYTHING = {
@@ -23,6 +24,14 @@ const EVERYTHING = {
   accessLogs: { errors: true, slowerThan: "500ms" },
   metrics: { remove: ["source_principal"], operations: [{ name: "list", exact: "/api/v1/category" }] },
   grafana: { enabled: true },
+  objectives: {
+    own: {
+      orders: {
+        ...{ percent: 98, all: 'orders_total{app="shop"}', bad: 'orders_total{app="shop",state="lost"}' },
+        words: "ended without an order",
+      },
+    },
+  },
 };
 
 async function withObservability(block: object | undefined, preview = false): Promise<Run> {
@@ -50,6 +59,19 @@ describe("observability", () => {
     );
   };
   const added = (): string[] => [...all.keys()].filter((name) => !plain.has(name)).sort();
+
+  it("tells shift, watch and gate where requests are counted, and the objectives", () => {
+    const annotations = input("category-routes-route", "metadata", "annotations");
+    const { prometheus, objective, own } = writtenMetrics(annotations as Record<string, string>) ?? {};
+    assert.equal(prometheus, "prometheus/prometheus:9090");
+    assert.equal(objective?.availability, 99.9);
+    assert.deepEqual(own, {
+      orders: {
+        ...{ objective: 0.02, all: 'orders_total{app="shop"}', bad: 'orders_total{app="shop",state="lost"}' },
+        words: "ended without an order",
+      },
+    });
+  });
 
   it("is off by default, and each part is a component", () => {
     assert.deepEqual(

@@ -125,18 +125,21 @@ const windows = (["fast", "slow"] as const).flatMap((speed) => [
   ),
 ]);
 
-const gate = check(
-  { keys: "keys of gate", own: "observability.prometheus.enabled", gate: "gate.prometheus" },
-  function* ({ keys, own, gate }) {
-    if (keys.length === 0 || own || gate !== undefined) return;
-    yield problem(
-      "gateWithoutPrometheus",
-      ["gate"],
-      {},
-      { at: at("prometheus", "enabled"), set: true },
-      { at: ["gate", "prometheus"], set: "monitoring/prometheus:9090", example: true },
-    );
-  },
+/** What counts nothing without a Prometheus. */
+const counted = (["gate", "observability.objectives.own"] as const).map((block) =>
+  check(
+    { keys: `keys of ${block}`, own: "observability.prometheus.enabled", gate: "gate.prometheus" },
+    function* ({ keys, own, gate }) {
+      if (keys.length === 0 || own || gate !== undefined) return;
+      yield problem(
+        block === "gate" ? "gateWithoutPrometheus" : "ownObjectivesWithoutPrometheus",
+        block.split("."),
+        {},
+        { at: at("prometheus", "enabled"), set: true },
+        { at: ["gate", "prometheus"], set: "monitoring/prometheus:9090", example: true },
+      );
+    },
+  ),
 );
 
 const grafana = check(
@@ -155,4 +158,10 @@ const grafana = check(
       : [],
 );
 
-export const OBSERVABILITY_CHECKS: readonly Check[] = [...jaeger, ...metrics, ...windows, grafana, gate];
+export const OBSERVABILITY_CHECKS: readonly Check[] = [
+  ...jaeger,
+  ...metrics,
+  ...windows,
+  grafana,
+  ...counted,
+];

@@ -18,6 +18,10 @@ const stores = {
     found: "grafana without prometheus",
     allowed: "grafana where prometheus is installed",
   })),
+  ownObjectivesWithoutPrometheus: message("SM0806", () => ({
+    found: "objectives of your own, and no Prometheus that has their counters",
+    allowed: "these where this stack installs Prometheus, or where gate.prometheus names one",
+  })),
   gateWithoutPrometheus: message("SM0805", () => ({
     found: "a gate, and no Prometheus that counts requests",
     allowed: "a gate where this stack installs Prometheus, or where gate.prometheus names one",

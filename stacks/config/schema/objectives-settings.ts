@@ -1,5 +1,6 @@
 import { LATENCY_BUCKETS_MS } from "../../../components/observability/queries";
-import { field, object, refuse, refuseAs, withDefault } from "./fields";
+import { LABEL, LABEL_RULE } from "./dns-names";
+import { exactlyOne, field, map, object, refuse, refuseAs, text, WHEN_OBJECT, withDefault } from "./fields";
 import { duration, numeric } from "./number-fields";
 
 /** Percent of the requests that meet an objective. */
@@ -66,6 +67,47 @@ const windows = (long: string, short: string, [longDefault, shortDefault]: reado
     "Windows of a burn rate.",
   ).prefault({});
 
+/** The names of the criteria that every service has. */
+const BUILT_IN = ["errors", "latency"];
+const OWN_NAME = new RegExp(`^(?!(?:${BUILT_IN.join("|")})$)${LABEL.source.replace(/^\^/, "")}`);
+
+const counter = (what: string, example: string) =>
+  text(
+    /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{[^{}]*\})?$/,
+    "a PromQL selector of a counter, without a function",
+    { description: `Counter of the requests ${what}; its series have the labels version and pod.`, example },
+    (written) => written.trim(),
+  );
+
+const ownCriterion = object(
+  {
+    percent: field(
+      (value) => {
+        const n = numeric(value);
+        return n !== undefined && n > 0 && n < 100 ? n : refuse();
+      },
+      {
+        title: "a number above 0 and below 100",
+        type: ["number", "string"],
+        exclusiveMinimum: 0,
+        exclusiveMaximum: 100,
+        description: "Percent of the requests that are good.",
+        example: 98,
+      },
+    ),
+    all: counter("that count", 'orders_total{app="shop"}'),
+    good: counter("that were good", 'orders_total{app="shop",state="placed"}').exactOptional(),
+    bad: counter("that were bad", 'orders_total{app="shop",state="lost"}').exactOptional(),
+    words: text(
+      /\S/,
+      "words",
+      { description: "What a bad request did, for verdicts.", example: "ended without an order" },
+      (written) => written,
+    ).exactOptional(),
+  },
+  "An objective of your own, by counters in Prometheus.",
+).superRefine(exactlyOne(["good", "bad"]), WHEN_OBJECT);
+
 export const objectives = object(
   {
     availability: objective(
@@ -79,6 +121,11 @@ export const objectives = object(
       },
       "The objective of the latency.",
     ).prefault({}),
+    own: map(
+      { pattern: OWN_NAME, allowed: `${LABEL_RULE}, and none of ${BUILT_IN.join(", ")}`, kind: "objective" },
+      ownCriterion,
+      "Objectives of your own. `shopzier shift`, `shopzier watch` and the gate judge by them too; they have no alerts.",
+    ).exactOptional(),
     fast: windows("1h", "5m", [3600, 300]),
     slow: windows("6h", "30m", [21_600, 1800]),
   },

@@ -6,6 +6,7 @@ import type { JaegerArgs } from "../../../components/observability/jaeger";
 import type { MetricCustomization } from "../../../components/observability/metrics";
 import type { ChartReleaseArgs } from "../../../components/observability/chart-release";
 import { type PrometheusArgs, type Storage } from "../../../components/observability/prometheus";
+import type { OwnCriterion } from "../../../components/observability/own-criterion";
 import type { MetricsSource } from "../../../components/observability/queries";
 import type { VersionRulesArgs } from "../../../components/observability/version-rules";
 import {
@@ -28,6 +29,7 @@ export interface ObservabilitySettings {
   readonly metrics: { readonly source: MetricsSource; readonly customization: MetricCustomization };
   readonly objectives: Pick<VersionRulesArgs, "objective"> &
     Required<Pick<VersionRulesArgs, "fast" | "slow">>;
+  readonly ownCriteria?: Readonly<Record<string, OwnCriterion>>;
   readonly dashboards: boolean;
   readonly grafana?: ChartReleaseArgs;
 }
@@ -35,7 +37,7 @@ export interface ObservabilitySettings {
 /** The arguments for the block `observability`, including those that follow from other settings. */
 export function observabilitySettings(o: Written): ObservabilitySettings {
   const { source, ...customization } = o.metrics;
-  const { availability, latency, fast, slow } = o.objectives;
+  const { availability, latency, own, fast, slow } = o.objectives;
   return {
     ...(o.prometheus?.enabled && { prometheus: prometheusSettings(o.prometheus) }),
     ...(o.jaeger?.enabled && { jaeger: jaegerSettings(o.jaeger) }),
@@ -64,10 +66,23 @@ export function observabilitySettings(o: Written): ObservabilitySettings {
       fast,
       slow,
     },
+    ...(own && { ownCriteria: mapped(own, ownCriterion) }),
     dashboards: o.dashboards || o.grafana?.enabled === true,
     ...(o.grafana?.enabled && { grafana: without(o.grafana, "enabled") }),
   };
 }
+
+const mapped = <From, To>(
+  entries: Readonly<Record<string, From>>,
+  to: (one: From) => To,
+): Record<string, To> => Object.fromEntries(Object.entries(entries).map(([name, one]) => [name, to(one)]));
+
+/** Rounded, since 1 - 0.98 is not exactly 0.02. */
+const ownCriterion = ({
+  percent,
+  ...counters
+}: NonNullable<Written["objectives"]["own"]>[string]): OwnCriterion =>
+  ({ objective: Number((1 - percent / 100).toPrecision(6)), ...counters }) as OwnCriterion;
 
 function prometheusSettings(p: NonNullable<Written["prometheus"]>): Omit<PrometheusArgs, "rules"> {
   const { interval, ...rest } = without(p, "enabled");
