@@ -6,16 +6,21 @@ import { LEVELS, type Level, type Report } from "../diff/report";
 import { isAtLeast } from "../diff/risks";
 import { counted } from "../diff/words";
 import { readRequests } from "../requests/read";
+import { defined } from "../../components/istio/without-undefined";
 import { html } from "../report/html";
 import { json } from "../report/json";
 import { markdown } from "../report/markdown";
 import { text } from "../report/text";
+import type { Comparison } from "../side";
+import { measuredRates } from "../sources/measured-rates";
 import { messageOf, SourceError } from "../sources/source-error";
+import { prometheusOf } from "../watch/connection";
+import { withPrometheus, type PrometheusOptions } from "./route-options";
 import { comparisons, positive, withSides, type SideOptions } from "./sides";
 
 const FORMATS = ["text", "markdown", "json", "html"] as const;
 
-interface Options extends SideOptions, DiffOptions {
+interface Options extends SideOptions, DiffOptions, PrometheusOptions {
   readonly format: (typeof FORMATS)[number];
   readonly json?: true;
   readonly output?: string;
@@ -24,10 +29,13 @@ interface Options extends SideOptions, DiffOptions {
 }
 
 export const diffCommand = (program: Command): Command =>
-  withSides(
-    program
-      .command("diff")
-      .description("say what an edit does to requests: who goes where, what is risky, which requests move"),
+  withPrometheus(
+    withSides(
+      program
+        .command("diff")
+        .description("say what an edit does to requests: who goes where, what is risky, which requests move"),
+    ),
+    "whose counts give the load of each pod: URL, or namespace/service:port",
   )
     .addOption(new Option("--requests <file>", "requests that are decided before and after"))
     .addOption(new Option("--rate <n>", "requests per second, for the load of each pod").argParser(positive))
@@ -46,9 +54,11 @@ export const diffCommand = (program: Command): Command =>
 
 async function run(before: string | undefined, after: string | undefined, options: Options): Promise<void> {
   const requests = options.requests === undefined ? undefined : requestsOf(options.requests);
-  const reports = (await comparisons(before, after, options)).map((comparison) =>
-    diff(comparison, options, requests),
+  const compared = await comparisons(before, after, options);
+  const rated = await Promise.all(
+    compared.map(async (comparison) => ({ comparison, rates: await ratesOf(comparison, options) })),
   );
+  const reports = rated.map(({ comparison, rates }) => diff(comparison, { ...options, rates }, requests));
   const { output, failOn } = options;
   const format = options.json ? "json" : options.format;
   if (output === undefined) process.stdout.write(inFormat(reports, format, terminal()));
@@ -60,6 +70,17 @@ async function run(before: string | undefined, after: string | undefined, option
     failOn !== undefined && reports.some(({ risks }) => risks.some(({ level }) => isAtLeast(level, failOn)));
   const whole = reports.every(({ error, unread }) => error === undefined && unread === undefined);
   process.exitCode = whole ? (risky ? 2 : 0) : 1;
+}
+
+/** Requests per second by VirtualService, where a Prometheus is named. */
+async function ratesOf({ after }: Comparison, options: Options): Promise<Record<string, number>> {
+  if (options.prometheus === undefined) return {};
+  const { kubeconfig, context } = options;
+  const api = prometheusOf(options, undefined, defined({ kubeconfig, context }));
+  const rates = await measuredRates(after.objects, api, options.metrics);
+  if (Object.keys(rates).length === 0)
+    console.error("--prometheus: no requests of any VirtualService were counted in the last 5 minutes");
+  return rates;
 }
 
 function write(file: string, text: string): void {

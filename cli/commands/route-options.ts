@@ -4,17 +4,12 @@ import type { ClusterNames } from "../../components/kubernetes/api-server";
 import type { LiveRoutes } from "../sources/live-route";
 import type { RouteConnection, RouteOptions } from "../watch/connection";
 
-/** The options of every command that reads the counters of a route in a cluster. */
-export const withRoute = (command: Command): Command =>
+export type PrometheusOptions = Pick<RouteOptions, "prometheus" | "tokenFile" | "ca" | "metrics">;
+
+/** The options of every command that asks a Prometheus. */
+export const withPrometheus = (command: Command, prometheus: string): Command =>
   command
-    .addOption(new Option("--kubeconfig <file>", "of the cluster (default: as kubectl)"))
-    .addOption(new Option("--context <name>", "of the kubeconfig"))
-    .addOption(
-      new Option(
-        "--prometheus <address>",
-        "URL, or namespace/service:port (default: as the VirtualService says)",
-      ),
-    )
+    .addOption(new Option("--prometheus <address>", prometheus))
     .addOption(new Option("--token-file <file>", "bearer token for the URL of --prometheus"))
     .addOption(new Option("--ca <file>", "certificates that sign that of the URL"))
     .addOption(
@@ -23,6 +18,15 @@ export const withRoute = (command: Command): Command =>
         "envoy",
       ]),
     );
+
+/** The options of every command that reads the counters of a route in a cluster. */
+export const withRoute = (command: Command): Command =>
+  withPrometheus(
+    command
+      .addOption(new Option("--kubeconfig <file>", "of the cluster (default: as kubectl)"))
+      .addOption(new Option("--context <name>", "of the kubeconfig")),
+    "URL, or namespace/service:port (default: as the VirtualService says)",
+  );
 
 /** Loads Pulumi's SDK, which commands without a cluster do without. */
 export function openRoute(options: RouteOptions): Promise<RouteConnection> {

@@ -20,6 +20,7 @@ export interface SideOptions {
   readonly kubeconfig?: string;
   readonly context?: string;
   readonly install?: true;
+  readonly prometheus?: string;
 }
 
 /** The options of every command that compares. */
@@ -50,7 +51,7 @@ export function comparisons(
   after: string | undefined,
   options: SideOptions,
 ): Promise<Comparison[]> {
-  const { from, to, preview, digest, live } = options;
+  const { from, to, preview, digest, live, prometheus } = options;
   const ways = [
     from !== undefined || to !== undefined ? "--from and --to" : "",
     preview ? "--preview" : "",
@@ -61,8 +62,11 @@ export function comparisons(
   if (ways.length > 1 && !(live && ways.length === 2 && ways.includes("manifests"))) {
     throw new SourceError(`${ways.join(" and ")} are ways of their own. Give one of them.\n${WAYS}`);
   }
-  if (!live && (options.kubeconfig !== undefined || options.context !== undefined)) {
-    throw new SourceError("--kubeconfig and --context name the cluster of --live, which is not given.");
+  const asked = live ?? prometheus;
+  if (asked === undefined && (options.kubeconfig !== undefined || options.context !== undefined)) {
+    throw new SourceError(
+      "--kubeconfig and --context name the cluster of --live or --prometheus, which are not given.",
+    );
   }
   if (options.install && from === undefined && to === undefined) {
     throw new SourceError("--install is for a git ref: --from or --to, which is not given.");

@@ -21,6 +21,8 @@ import { trafficRisks } from "./traffic-risks";
 export interface DiffOptions {
   /** Requests per second, as far as the reader knows. Default: unknown. */
   readonly rate?: number;
+  /** As `rate`, by VirtualService (`namespace/name`); it goes before `rate`. */
+  readonly rates?: Readonly<Record<string, number>>;
   /** Points of percent that a share may rise in one edit. Default: what the objects say. */
   readonly maxStep?: number;
 }

@@ -21,6 +21,8 @@ type PodsOf = (destination: Destination, namespace: string) => Pods | undefined;
 export interface RuleOptions {
   /** Requests per second of each rule. Default: unknown. */
   readonly rate?: number;
+  /** As `rate`, of the rules of a VirtualService (`namespace/name`); it goes before `rate`. */
+  readonly rates?: Readonly<Record<string, number>>;
 }
 
 /** A rule of both sides, or of one: also one that is the same on both. */
@@ -41,8 +43,9 @@ export function comparedRules(
   return services.flatMap(([old, now]) => {
     const object = now ?? old;
     if (!object) return [];
+    const rate = options.rates?.[qualifiedName(object)] ?? options.rate;
     const one = (service: VirtualService | undefined, pods: PodsOf): ReadRule[] =>
-      service ? read(service, [old, now], pods, options) : [];
+      service ? read(service, [old, now], pods, rate) : [];
     const [virtualService, hosts] = [qualifiedName(object), object.spec.hosts ?? []];
     const rules = changes(one(old, podsBefore), one(now, podsAfter));
     return rules.map((change) => ({ virtualService, hosts, ...change }));
@@ -92,7 +95,7 @@ function read(
   service: VirtualService,
   both: readonly (VirtualService | undefined)[],
   pods: PodsOf,
-  options: RuleOptions,
+  rate: number | undefined,
 ): ReadRule[] {
   const namespace = service.metadata.namespace ?? "";
   const written = both.flatMap((one) =>
@@ -107,7 +110,7 @@ function read(
     name: ruleName(written, index),
     named: Boolean(written.name),
     matches: matchesOf(written),
-    target: target(written, namespace, naming, pods, options),
+    target: target(written, namespace, naming, pods, rate),
     unreachable: takesAll(rules.slice(0, index).flatMap(matchesOf), matchesOf(written)),
   }));
   return all.reduce<ReadRule[]>((merged, rule) => {
@@ -129,7 +132,7 @@ function target(
   namespace: string,
   naming: Naming,
   pods: PodsOf,
-  { rate }: RuleOptions,
+  rate: number | undefined,
 ): Target {
   if (delegate) return { kind: "delegate", to: `${delegate.namespace ?? namespace}/${delegate.name}` };
   if (redirect) {

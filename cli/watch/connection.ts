@@ -1,6 +1,11 @@
 /** The cluster and the Prometheus of a route. */
 import { readFileSync } from "node:fs";
-import { apiMessage, endingWith, type KubernetesAccess } from "../../components/kubernetes/api-server";
+import {
+  apiMessage,
+  endingWith,
+  type ClusterNames,
+  type KubernetesAccess,
+} from "../../components/kubernetes/api-server";
 import { countedSeconds, lastChange, STEP_SECONDS } from "../../components/observability/settled-route";
 import { readObject } from "../../components/kubernetes/live-object";
 import type { Criterion, Reading } from "../../components/evidence";
@@ -208,9 +213,9 @@ function tokenFor(tokenFile: string | undefined): string | undefined {
 }
 
 export function prometheusOf(
-  { prometheus, tokenFile, ca }: RouteOptions,
+  { prometheus, tokenFile, ca }: Pick<RouteOptions, "prometheus" | "tokenFile" | "ca">,
   written: RouteMetrics | undefined,
-  access: KubernetesAccess,
+  access: KubernetesAccess | ClusterNames,
 ): PrometheusApi {
   const address = prometheus ?? written?.prometheus;
   if (address === undefined) {

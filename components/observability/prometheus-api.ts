@@ -84,6 +84,14 @@ export class PrometheusApi {
     return (await this.ask(`${selector}[${Math.ceil(seconds)}s]`, signal)) as readonly Series[];
   }
 
+  /** The first value of a query now; undefined where it has none. @throws PrometheusError where there is no answer. */
+  async value(query: string, signal?: AbortSignal): Promise<number | undefined> {
+    const [first] = (await this.ask(query, signal)) as readonly {
+      readonly value?: readonly [number, string];
+    }[];
+    return first?.value === undefined ? undefined : Number(first.value[1]);
+  }
+
   private async ask(query: string, signal?: AbortSignal): Promise<unknown> {
     const limit = AbortSignal.any([AbortSignal.timeout(ANSWER_MS), ...(signal ? [signal] : [])]);
     let answer: { readonly status: number; readonly body: string };
