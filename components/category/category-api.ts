@@ -176,11 +176,7 @@ export class CategoryApi extends pulumi.ComponentResource {
   }
 }
 
-/** Namespaces of the allowed services. A name with "*" is left out, since it names no single namespace. */
+/** Namespaces of the allowed services. */
 const callersOf = ({ services }: Pick<ServiceAccessArgs, "services">): string[] => [
-  ...new Set(
-    (services?.allow ?? [])
-      .flatMap(({ identities }) => identities.map(({ namespace }) => namespace))
-      .filter((namespace) => !namespace.includes("*")),
-  ),
+  ...new Set((services?.allow ?? []).flatMap(({ identities }) => identities.map((one) => one.namespace))),
 ];

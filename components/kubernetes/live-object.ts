@@ -5,6 +5,7 @@ import { otherObject, type LiveObject } from "./drift";
 const PLACES = {
   Gateway: { group: "networking.istio.io", version: "v1", plural: "gateways" },
   VirtualService: { group: "networking.istio.io", version: "v1", plural: "virtualservices" },
+  DestinationRule: { group: "networking.istio.io", version: "v1", plural: "destinationrules" },
   EnvoyFilter: { group: "networking.istio.io", version: "v1alpha3", plural: "envoyfilters" },
   AuthorizationPolicy: { group: "security.istio.io", version: "v1", plural: "authorizationpolicies" },
   RequestAuthentication: { group: "security.istio.io", version: "v1", plural: "requestauthentications" },

@@ -229,7 +229,10 @@ export class IngressGateway extends pulumi.ComponentResource {
           // `istioctl analyze` warns of each EnvoyFilter, but no other API has these settings.
           annotations: { "galley.istio.io/analyze-suppress": "IST0133" },
         },
-        spec: { workloadSelector: { labels }, configPatches: clientPatches(args.trustedProxies ?? 0) },
+        spec: {
+          workloadSelector: { labels },
+          configPatches: clientPatches(args.trustedProxies ?? 0, args.tlsTermination),
+        },
       },
       { parent: this, dependsOn: [release], hooks },
     );

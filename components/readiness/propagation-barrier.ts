@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { EnvoyFilter } from "../istio/envoy-filter";
 import { hostOf } from "../istio/cluster-name";
+import type { DestinationRule } from "../istio/destination-rule";
 import type { VirtualService, VirtualServiceSpec } from "../istio/virtual-service";
 import { apiMessage, isFinal, type KubernetesAccess } from "../kubernetes/api-server";
 import { changesCluster, kubernetesAccess, type ClusterAccess } from "../kubernetes/cluster-access";
@@ -143,6 +144,7 @@ export class PropagationBarrier {
    * - the routes of `route`, to healthy endpoints,
    * - and no request in flight to a version that no route names.
    *
+   * It rejects at once if the route, a policy or one of its `destinations` is not in the cluster as it was written.
    * It rejects after the time limit with the pods that lag. Do not use the result as an input of a resource: Pulumi would
    * report the rejection as a fault of that input. Left alone, it ends the program.
    */
@@ -150,11 +152,13 @@ export class PropagationBarrier {
     route: VirtualService,
     guards: readonly GatewayAccess[] = [],
     patches?: { readonly filter: EnvoyFilter; readonly mark: PatchesMark },
+    destinations: readonly DestinationRule[] = [],
   ): pulumi.Output<void> {
     const guarded = pulumi.all(guards.map(({ policies }) => policies));
     const filter = patches && pulumi.all([patches.filter.metadata, patches.filter.spec]);
-    const written = pulumi.all([route.metadata, route.spec, guarded, filter]);
-    return written.apply(async ([metadata, spec, policies, patched]) => {
+    const rules = pulumi.all(destinations.map((one) => pulumi.all([one.metadata, one.spec])));
+    const written = pulumi.all([route.metadata, route.spec, guarded, filter, rules]);
+    return written.apply(async ([metadata, spec, policies, patched, subsets]) => {
       if (this.proxies === undefined) return;
       const expected = expectedRoutes(spec);
       const wanted = routedClusters(spec);
@@ -163,6 +167,7 @@ export class PropagationBarrier {
         const tokens = policies.flatMap((p) => p.tokens);
         await Promise.all([
           this.live.refuseDrift({ kind: "VirtualService", ...metadata }, spec, metadata.uid),
+          ...subsets.map(([key, rule]) => this.live.refuseDrift({ kind: "DestinationRule", ...key }, rule)),
           ...access.map((p) => this.live.refuseDrift({ kind: "AuthorizationPolicy", ...p.metadata }, p.spec)),
           ...tokens.map((p) =>
             this.live.refuseDrift({ kind: "RequestAuthentication", ...p.metadata }, p.spec),

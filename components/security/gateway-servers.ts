@@ -52,7 +52,7 @@ export interface GatewayServersArgs {
 
 /**
  * Plans the servers of a Gateway: one for plain HTTP, one for the hosts that share their TLS, and one for each host with its
- * own TLS. If a client names different hosts in TLS and in HTTP, it gets 404, since each server has its own routes.
+ * own TLS. A client that names hosts of different servers in TLS and in HTTP is refused, since each server has its own routes.
  */
 export function gatewayServers({
   hosts,

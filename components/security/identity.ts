@@ -1,5 +1,6 @@
 /** Namespace and service account of a workload, from its certificate (Istio: SPIFFE identity). */
 export interface ServiceIdentity {
+  /** In full: Istio compares a `*` in it literally. */
   readonly namespace: string;
   /** `*` for every account of the namespace. */
   readonly serviceAccount: string;

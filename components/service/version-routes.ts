@@ -168,7 +168,7 @@ export class VersionRoutes extends pulumi.ComponentResource {
     const waited =
       barrier &&
       pulumi.all([
-        barrier.routed(route, guards, filter && { filter, mark }),
+        barrier.routed(route, guards, filter && { filter, mark }, [policy, ...subsets]),
         meshRoute && callers.length > 0 ? barrier.callersRouted(meshRoute, callers) : undefined,
       ]);
     // A preview knows the URN, but not the outputs.

@@ -118,7 +118,8 @@ describe("who may come in", () => {
       };
       const https = "301 https://shop.lab.internal";
       for (const proto of [{}, { "x-forwarded-proto": "http" }] as Record<string, string>[])
-        assert.equal(await location(`${LIST}?a=b`, proto), `${https}${LIST}?a=b`);
+        for (const host of ["shop.lab.internal", "shop.lab.internal:80"])
+          assert.equal(await location(`${LIST}?a=b`, { ...proto, host }), `${https}${LIST}?a=b`, host);
       assert.equal(await location("/moved", { "x-forwarded-proto": "https" }), `${https}${LIST}`);
       // As other proxies write it.
       for (const end of ["7", "66"]) {

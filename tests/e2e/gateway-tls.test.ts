@@ -184,9 +184,9 @@ describe("several hosts, each with TLS of its own", () => {
     );
   });
 
-  it("does not let a client into that host by the name of another", async () => {
+  it("does not let a client into that host by the name of another, and has it open a connection of its own", async () => {
     const { status } = await ask({ servername: SHOP, host: API, ca: ca() });
-    assert.equal(status, "HTTP/1.1 404 Not Found");
+    assert.equal(status, "HTTP/1.1 421 Misdirected Request");
   });
 
   it("holds each host to its lowest version", async () => {

@@ -25,7 +25,7 @@ describe("the gateway", () => {
     assert.equal(await status("other.example.com", LIST), 404);
   });
 
-  it("serves clients that speak HTTP/1.0, offer an upgrade to TLS, or write the host in another allowed way", async () => {
+  it("serves clients that speak HTTP/1.0, offer an upgrade, or write the host in another allowed way", async () => {
     const usual = async (start: string, more = "", host = HOST): Promise<string> =>
       new Promise((resolve, reject) => {
         const socket = connect({ host: NODE, port: 30080, timeout: 10_000 });
@@ -39,8 +39,8 @@ describe("the gateway", () => {
       });
     const upgrade = (to: string): string => `connection: upgrade\r\nupgrade: ${to}\r\n`;
     assert.equal(await usual("HTTP/1.0"), "200");
-    assert.equal(await usual("HTTP/1.1", upgrade("TLS/1.2")), "200");
-    assert.equal(await usual("HTTP/1.1", upgrade("unknown")), "403");
+    for (const offer of ["TLS/1.2", "TLS/1.2, HTTP/1.1", "h2c, TLS/1.3", "HTTP/2.0", "unknown", "websockets"])
+      assert.equal(await usual("HTTP/1.1", upgrade(offer)), "200", offer);
     for (const host of [
       `${HOST}:443`,
       `${HOST}.`,

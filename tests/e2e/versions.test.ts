@@ -176,6 +176,23 @@ describe("versions come and go", () => {
     assertSplit(await client.sample(1000), { v1: 80, v2: 20 });
   });
 
+  it("names who changed a version's pods of the route by hand", async () => {
+    await baseline();
+    const labels = { spec: { subsets: [{ name: "v2", labels: { version: "v1" } }] } };
+    await tool(
+      ...(["kubectl", "-n", "category", "patch", "destinationrule/category-v2"] as const),
+      ...["--type=merge", "-p", JSON.stringify(labels)],
+    );
+    const refused = await pulumi("up", "--yes", "--skip-preview");
+    assert.notEqual(refused.exitCode, 0, refused.all);
+    assert.match(
+      refused.all,
+      /DestinationRule category\/category-v2 was changed by "kubectl-patch" at \d{4}-/,
+    );
+    await up("--refresh");
+    assertSplit(await client.sample(1000), { v1: 80, v2: 20 });
+  });
+
   it("refuses to shift to a version without a healthy endpoint, and changes nothing", async () => {
     await baseline();
     await tool("kubectl", "-n", "category", "scale", "deployment/category-v2", "--replicas=0");

@@ -372,6 +372,24 @@ describe("settings: parsed values", function () {
     assert.deepEqual(warnings("1.30.1", { consistentHash: { sourceIp: true } }), []);
   });
 
+  it("warns of a redirect that leads clients of a node port to a port of another scheme", () => {
+    const warned = (gateway: object, redirect: object = { scheme: "https" }): string => {
+      const rules = [{ name: "secure", match: { path: "/api/v1/category" }, redirect }];
+      const traffic = { weights: { v1: 100, v2: 0 }, rules };
+      return parseSettings(small({ gateway, traffic }), "dev").warnings.join();
+    };
+    const node = { serviceType: "NodePort", address: "10.0.0.1" };
+    const tls = { credentialName: "shop-tls", redirect: false };
+    const path = "shopzier:traffic.rules[0].redirect.port: ";
+    assert.ok(warned({ ...node, tls }).startsWith(path));
+    assert.match(warned({ ...node, tls }), /set it to 30443/);
+    assert.match(warned({ ...node, tls, nodePorts: { https: 31443 } }), /set it to 31443/);
+    assert.equal(warned({ ...node, tls }, { scheme: "https", port: 30443 }), "");
+    assert.equal(warned({ ...node, tls }, { host: "a.example.com", scheme: "https" }), "");
+    assert.equal(warned({ tls }), "");
+    assert.equal(warned(node), "");
+  });
+
   it("accepts charts of an OCI registry, and warns of those over plain HTTP", () => {
     const parse = (charts: string): Settings =>
       parseSettings(small({ istio: { charts }, observability: { jaeger: { charts } } }), "dev");

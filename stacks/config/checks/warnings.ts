@@ -1,4 +1,5 @@
 /** Warnings about settings that are allowed. */
+import { NODE_PORTS } from "../../../components/security/gateway-servers";
 import { effectiveShares, type Shares } from "../../../components/traffic/weights";
 import { configPath } from "../report/report";
 import type { Path } from "../report/catalogue";
@@ -10,6 +11,7 @@ import { passesThrough } from "./version-policy-checks";
 export const warningsOf = (c: Configuration): string[] => [
   ...securityWarnings(c),
   ...schemeWarnings(c),
+  ...portWarnings(c),
   ...chartWarnings(c),
   ...istioWarnings(c),
   ...mirrorWarnings(c),
@@ -37,6 +39,23 @@ function schemeWarnings({ gateway, security, traffic }: Configuration): string[]
   return traffic.rules.flatMap(({ name, match, redirect }) => {
     const byScheme = [match].flat().some(({ headers = {} }) => Object.hasOwn(headers, "x-forwarded-proto"));
     return byScheme && redirect?.scheme === "https" ? [WARNINGS.redirectForever(name)] : [];
+  });
+}
+
+/** Rules whose redirect to another scheme leads a client of a node port to a port where nobody listens. */
+function portWarnings({ gateway, traffic }: Configuration): string[] {
+  if (gateway.serviceType !== "NodePort" || gateway.tls === undefined) return [];
+  return traffic.rules.flatMap(({ redirect }, i) => {
+    if (redirect?.scheme === undefined || redirect.host !== undefined || redirect.port !== undefined)
+      return [];
+    const nodePort = gateway.nodePorts?.[redirect.scheme] ?? NODE_PORTS[redirect.scheme];
+    return [
+      WARNINGS.redirectFromNodePort(
+        configPath(["traffic", "rules", i, "redirect", "port"]),
+        redirect.scheme,
+        nodePort,
+      ),
+    ];
   });
 }
 

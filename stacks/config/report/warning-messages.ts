@@ -6,6 +6,8 @@ export const WARNINGS = {
     `shopzier:security.authentication takes tokens of ${issuer} from the query, which is shown in traces and in the histories of browsers. Prefer a header.`,
   redirectForever: (rule: string) =>
     `shopzier:traffic.rules: ${rule} sends HTTP to HTTPS without end, since the gateway has no TLS and sets X-Forwarded-Proto to http for each request. If TLS ends in a load balancer, set shopzier:gateway.tlsTermination.`,
+  redirectFromNodePort: (path: string, scheme: "http" | "https", port: number) =>
+    `${path}: without it, clients of a node port are sent to a port that does not speak ${scheme}. If clients use node ports, set it to ${port}.`,
   chartsPlain: (path: string) =>
     `${path} is over plain HTTP, so that an attacker on the network can change the charts. Production refuses it.`,
   istioUnsupported: (version: string, ended: string, supported: string) =>
