@@ -1,6 +1,6 @@
 /**
  * One side of a comparison: the objects that are in a cluster, or would be. Sources make it; the diff, the risks and the rules of
- * `lint` read it. Plain data, so that each of them works on Istio objects whoever wrote them.
+ * `lint` read it. Plain data, so that each of them works on Istio objects of any author.
  */
 
 /** As Kubernetes has it. What a field holds is checked where it is read. */

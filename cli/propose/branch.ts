@@ -73,7 +73,7 @@ export class ProposalBranch {
    * Makes the commit on HEAD and pushes it. What the branch has already is not pushed again.
    *
    * @returns the commit.
-   * @throws SourceError where somebody else has committed to the branch, and where the push fails.
+   * @throws SourceError where others have committed to the branch, and where the push fails.
    */
   async push({ branch, message, trailer, text }: Proposal): Promise<string> {
     const { folder } = this;
@@ -97,7 +97,7 @@ export class ProposalBranch {
     await git(folder, ["push", "--quiet", lease, this.base.remote, `${commit}:${ref}`]).catch(
       (error: unknown) => {
         throw new SourceError(
-          `--propose: the branch ${branch} could not be pushed: ${words(error)}\n  repair:  give the user of git the right to write ${branch}, or run this again where somebody else has just pushed it`,
+          `--propose: the branch ${branch} could not be pushed: ${words(error)}\n  repair:  give the user of git the right to write ${branch}, or run this again if another run has just pushed it`,
         );
       },
     );

@@ -9,8 +9,8 @@ export type ReadRequest = SimulatedRequest | string;
 
 /**
  * The fields of SimulatedRequest. `url` may stand for `scheme`, `host` and `path`. Defaults: `method` GET, `scheme` https, `path`
- * "/". Names of headers in any case. Without `token`, a JSON web token in the header `authorization` counts as valid: whoever
- * wrote the file down was let in by it, and nobody here has the keys.
+ * "/". Names of headers in any case. Without `token`, a JSON web token in the header `authorization` counts as valid: the
+ * request of the file was let in by it, and the keys are not here.
  */
 export function requestFrom(value: unknown): ReadRequest {
   if (typeof value === "string") return fromLine(value);

@@ -1,6 +1,6 @@
 /**
  * What a shift does next, from what is true: the stack file, the route in the cluster, the evidence, the time. Pure: the same
- * situation gives the same action, whoever was killed before.
+ * situation gives the same action, after any kill.
  */
 import { sameSplit } from "../../components/observability/route-split";
 import { effectiveShares, type Shares, type Weights } from "../../components/traffic/weights";

@@ -2,7 +2,7 @@
 import { effectiveShares, type Shares, type Weights } from "../../components/traffic/weights";
 
 /**
- * `weights` with `version` at `share` percent. The others share what is left as before, to a hundredth of a percent. Whoever had
+ * `weights` with `version` at `share` percent. The others share what is left as before, to a hundredth of a percent. A version that had
  * "rest" still has it, so that the next edit of a person changes one number as this one does.
  *
  * @throws RangeError for a version without a weight, and where no other version had requests.

@@ -72,7 +72,7 @@ export class LiveRoutes {
     );
   }
 
-  /** @throws SourceError where somebody else owns a field: nothing is forced. */
+  /** @throws SourceError where another field manager owns a field: nothing is forced. */
   async apply(object: object, manager: string): Promise<void> {
     await this.asked("the VirtualService", () =>
       this.objects.patch(object as never, undefined, undefined, manager, undefined, APPLY),

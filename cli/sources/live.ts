@@ -57,7 +57,7 @@ interface Question {
 
 /**
  * The objects in a cluster that a declared side can be compared with: of what it declares the same objects, with the same fields, and
- * Istio's objects in the same namespaces, whoever wrote them. What cannot be read is as declared, and named in `notShown`.
+ * Istio's objects in the same namespaces, of any author. What cannot be read is as declared, and named in `notShown`.
  *
  * @throws SourceError for a kubeconfig that cannot be read, an unknown context, and a cluster that does not answer or knows no such user.
  */

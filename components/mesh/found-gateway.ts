@@ -135,7 +135,7 @@ export function foundGateway(
           })
           .map(
             (routes) =>
-              `VirtualService ${nameOf(routes)} of somebody else routes ${host} at this gateway; choose another host, ` +
+              `VirtualService ${nameOf(routes)} of another owner routes ${host} at this gateway; choose another host, ` +
               "or have its owner remove it",
           ),
       ),

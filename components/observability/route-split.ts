@@ -4,7 +4,7 @@ import { plainName } from "../traffic/sticky";
 import { percentByWeight, type Shares } from "../traffic/weights";
 import type { ObservedService } from "./queries";
 
-/** The part of a VirtualService that is read, whoever wrote it. */
+/** The part of a VirtualService of any author that is read. */
 export interface RoutedObject {
   readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly spec: {

@@ -19,7 +19,7 @@ interface Issuer {
 
 /**
  * What becomes of tokens: the claims that policies and routes see, or the status by which a request is refused. A valid
- * token for somebody else is forbidden (Envoy: jwt_authn). Of several rules for one issuer one is enough.
+ * token for another audience is forbidden (Envoy: jwt_authn). Of several rules for one issuer one is enough.
  */
 export function verification({
   jwtRules,

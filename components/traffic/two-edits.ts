@@ -35,7 +35,7 @@ interface Named {
   readonly namespace: string;
 }
 
-/** Kubernetes: a Deployment that loses `replicas` has one pod until an autoscaler counts, unless somebody else owns the field. */
+/** Kubernetes: a Deployment that loses `replicas` has one pod until an autoscaler counts, unless another field manager owns the field. */
 export const toAutoscaler = ({ name, namespace }: Named, replicas: number): TwoEdits => ({
   happens: `${name} goes from ${replicas} replicas to an autoscaler: it drops to one pod until the autoscaler counts`,
   instead: `First run kubectl scale deployment/${name} -n ${namespace} --replicas=${replicas + 1}, so that the number stays, then up`,

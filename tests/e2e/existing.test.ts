@@ -150,7 +150,7 @@ describe("an Istio and a gateway of somebody else", () => {
       () => {
         stackFile(undefined, { host: "their.lab.internal" });
       },
-      /VirtualService their-ingress\/theirs of somebody else routes their\.lab\.internal/,
+      /VirtualService their-ingress\/theirs of another owner routes their\.lab\.internal/,
     ],
     [
       "what another stack has, on its gateway",
@@ -165,7 +165,7 @@ describe("an Istio and a gateway of somebody else", () => {
           { host: "shop.lab.internal" },
         );
       },
-      /VirtualService category\/category of somebody else routes shop\.lab\.internal/,
+      /VirtualService category\/category of another owner routes shop\.lab\.internal/,
     ],
   ];
   for (const [what, write, message] of wrong) {

@@ -163,7 +163,7 @@ describe("an existing gateway", () => {
   });
 
   it("must not route one of the hosts for another owner", () => {
-    const taken = /VirtualService other\/routes of somebody else routes shop\.example\.com/;
+    const taken = /VirtualService other\/routes of another owner routes shop\.example\.com/;
     const with_ = (...virtualServices: ReturnType<typeof routes>[]): string =>
       look({}, { virtualServices }).problems;
     assert.match(with_(routes("shop.example.com", "ingress/public")), taken);

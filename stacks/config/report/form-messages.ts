@@ -194,13 +194,13 @@ const secrets = {
   tagHeaderSecret: message("SM0136", (p: { value: unknown }) => ({
     found: show(p.value),
     allowed: "a header that holds no secret",
-    hint: "whoever may read traces could act as the caller",
+    hint: "anyone who can read traces could act as the caller",
     advice: "name another header, or remove the tag",
   })),
   tagAttributeSecret: message("SM0137", (p: { value: unknown }) => ({
     found: show(p.value),
     allowed: "an attribute that holds no secret",
-    hint: "whoever may read metrics could act as the caller",
+    hint: "anyone who can read metrics could act as the caller",
     advice: "name another attribute, or remove the tag",
   })),
   tagAttributeUnbounded: message("SM0138", (p: { value: unknown }) => ({

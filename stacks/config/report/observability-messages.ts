@@ -67,7 +67,7 @@ const tracing = {
   collectorTlsToAddress: message("SM0818", (p: { host: string }) => ({
     found: `TLS to ${p.host}`,
     allowed: "false, because the host is an IP address",
-    hint: "proxies check a certificate by the name of its host; without TLS whoever is on the way sees spans, log lines and the token",
+    hint: "proxies check a certificate by the name of its host; without TLS anyone on the network path sees spans, log lines and the token",
   })),
   collectorsDiffer: message("SM0819", () => ({
     found: "another tls or ca than tracing.collector, of the same host and port",

@@ -34,7 +34,7 @@ const production = {
   productionChartsPlain: message("SM0906", (p: { url: string }) => ({
     found: `${show(p.url)}, over plain HTTP`,
     allowed: "charts over https or oci, or in a folder, in production",
-    hint: `${PRODUCTION}; whoever is in between may change what is installed`,
+    hint: `${PRODUCTION}; an attacker on the network could change what is installed`,
   })),
   productionOnePod: message(
     "SM0907",
