@@ -81,8 +81,10 @@ export async function runShift(world: World, run: ShiftRun): Promise<EndEvent["o
 
   const propose = async (way: "on" | "back", weights: Weights, from: Shares, why: string) => {
     await world.tell({ event: way === "on" ? "step" : "back", weights, share: shareOf(weights), why });
+    // Without the mark, the next run would take the merged step for what was there before the shift, and not judge it.
+    if (!marked) await world.mark(mark);
     const where = (await world.propose?.(way, weights, from, why)) ?? "";
-    if (!marked || way === "back") await world.mark(way === "on" ? mark : { ...mark, ended: "went back" });
+    if (way === "back") await world.mark({ ...mark, ended: "went back" });
     const outcome = way === "on" ? "proposed" : "proposed back";
     await world.tell({ event: "end", outcome, share: from[version] ?? 0, shares: from, why: where });
     return outcome;
