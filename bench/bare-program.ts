@@ -40,8 +40,6 @@ interface PreviewedState {
 export interface BareProgram {
   /** Takes the resources that the true program has with its present stack file. */
   readonly record: () => Promise<void>;
-  /** Takes the state of stack lab. */
-  readonly takeState: () => Promise<void>;
   readonly pulumi: (...args: string[]) => Promise<void>;
   readonly remove: () => void;
 }
@@ -98,7 +96,6 @@ export async function bareProgram(): Promise<BareProgram> {
   await run("preview", "--expect-no-changes");
   return {
     record,
-    takeState,
     pulumi: run,
     remove: () => {
       rmSync(folder, { recursive: true });
