@@ -2,7 +2,9 @@
 import { Option, type Command } from "commander";
 import { StackSite } from "../sources/stack-site";
 import { fromProgram } from "../sources/program";
+import { examine, isWell } from "../doctor/examine";
 import { doctorText } from "../doctor/text";
+import { accessTo } from "../sources/live";
 
 interface Options {
   readonly cwd: string;
@@ -24,11 +26,6 @@ export const doctorCommand = (program: Command): Command =>
     .action(async ({ cwd, stack, json, ...cluster }: Options) => {
       const site = StackSite.open(cwd, stack);
       const side = await fromProgram({ folder: site.folder, stack: site.stack });
-      // They load Pulumi's SDK, which other commands do without.
-      /* eslint-disable @typescript-eslint/no-require-imports -- an import would be made before all else */
-      const { accessTo } = require("../sources/live") as typeof import("../sources/live");
-      const { examine, isWell } = require("../doctor/examine") as typeof import("../doctor/examine");
-      /* eslint-enable @typescript-eslint/no-require-imports */
       const owner = { project: site.project.name, stack: site.stack };
       const findings = await examine(side, owner, accessTo(site.cluster(cluster)));
       process.stdout.write(

@@ -5,9 +5,9 @@ import { counted, number } from "../diff/words";
 import { columns } from "../report/columns";
 import { plannedShift, type Shift, type ShiftOptions } from "../shift/plan";
 import { SourceError } from "../sources/source-error";
-import type { RouteOptions } from "../watch/connection";
+import { RouteConnection, type RouteOptions } from "../watch/connection";
 import { beginWatch, rateOf, withReading } from "../watch/model";
-import { openRoute, withRoute } from "./route-options";
+import { withRoute } from "./route-options";
 import { objective, positive, share, sideOf, withOneSide, type OneSideOptions } from "./sides";
 
 interface Options extends OneSideOptions, Omit<ShiftOptions, "version" | "rate">, RouteOptions {
@@ -54,7 +54,7 @@ export const planCommand = (program: Command): Command =>
 /** Requests per second in the cluster. @throws SourceError where none were counted lately. */
 async function measuredRate(options: Options): Promise<number> {
   const { virtualService: route } = options;
-  const connection = await openRoute({ ...options, ...(route !== undefined && { route }) });
+  const connection = await RouteConnection.open({ ...options, ...(route !== undefined && { route }) });
   try {
     const rate = rateOf((await connection.history(600)).reduce(withReading, beginWatch(connection)));
     if (rate !== undefined && rate > 0) return rate;

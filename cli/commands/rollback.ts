@@ -6,10 +6,9 @@ import { counted } from "../diff/words";
 import { readMark, type ShiftMark } from "../../components/traffic/shift-mark";
 import { sameVersions, splitWords } from "../shift/step-weights";
 import { liveShares, type VirtualServiceObject } from "../shift/written-route";
-import type { LiveRoutes } from "../sources/live-route";
+import { LiveRoutes } from "../sources/live-route";
 import { SourceError } from "../sources/source-error";
 import { StackSite } from "../sources/stack-site";
-import { openRoutes } from "./route-options";
 
 interface Options {
   readonly cwd: string;
@@ -32,7 +31,7 @@ export const rollbackCommand = (program: Command): Command =>
     .addOption(new Option("-C, --cwd <folder>", "of the Pulumi program").default("."))
     .action(async (options: Options) => {
       const site = StackSite.open(options.cwd, options.stack);
-      const routes = openRoutes(site.cluster(options));
+      const routes = LiveRoutes.connect(site.cluster(options));
       const { object, mark } = await markedRoute(site, routes, options.virtualService);
       const written = site.weights();
       await refuseWhatIsGone(routes, object, mark.before, written);

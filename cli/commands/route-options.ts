@@ -1,8 +1,6 @@
 /** How a command line names the cluster and the Prometheus of a route. */
 import { Option, type Command } from "commander";
-import type { ClusterNames } from "../../components/kubernetes/api-server";
-import type { LiveRoutes } from "../sources/live-route";
-import type { RouteConnection, RouteOptions } from "../watch/connection";
+import type { RouteOptions } from "../watch/connection";
 
 export type PrometheusOptions = Pick<RouteOptions, "prometheus" | "tokenFile" | "ca" | "metrics">;
 
@@ -27,17 +25,3 @@ export const withRoute = (command: Command): Command =>
       .addOption(new Option("--context <name>", "of the kubeconfig")),
     "URL, or namespace/service:port (default: as the VirtualService says)",
   );
-
-/** Loads Pulumi's SDK, which commands without a cluster do without. */
-export function openRoute(options: RouteOptions): Promise<RouteConnection> {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
-  const { RouteConnection } = require("../watch/connection") as typeof import("../watch/connection");
-  return RouteConnection.open(options);
-}
-
-/** As {@link openRoute}. */
-export function openRoutes(cluster: ClusterNames): LiveRoutes {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
-  const { LiveRoutes } = require("../sources/live-route") as typeof import("../sources/live-route");
-  return LiveRoutes.connect(cluster);
-}

@@ -26,11 +26,12 @@ import { Wishes } from "../shift/wish";
 import { lastWriter, liveShares } from "../shift/written-route";
 import type { ClusterNames } from "../../components/kubernetes/api-server";
 import { messageOf, SourceError } from "../sources/source-error";
+import { LiveRoutes } from "../sources/live-route";
 import { StackSite } from "../sources/stack-site";
 import type { ShiftEvent } from "../shift/events";
-import type { RouteConnection, RouteOptions } from "../watch/connection";
+import { RouteConnection, type RouteOptions } from "../watch/connection";
 import { objective, positive, share } from "./sides";
-import { openRoute, openRoutes, withRoute } from "./route-options";
+import { withRoute } from "./route-options";
 
 interface Options extends Omit<RouteOptions, "declared" | "route"> {
   readonly cwd: string;
@@ -104,7 +105,7 @@ async function shift(version: string, options: Options): Promise<EndEvent["outco
   const site = StackSite.open(options.cwd, options.stack);
   // What is counted and what is written must be of one cluster.
   const cluster = site.cluster(options);
-  const connection = await openRoute({
+  const connection = await RouteConnection.open({
     ...options,
     ...cluster,
     ...(options.virtualService !== undefined && { route: options.virtualService }),
@@ -176,7 +177,7 @@ async function prepared(
   { site, cluster, connection, wishes, tell }: Parts,
 ): Promise<{ readonly world: World; readonly run: ShiftRun }> {
   const proposals = propose ? await Proposals.open(site) : undefined;
-  const routes = openRoutes(cluster);
+  const routes = LiveRoutes.connect(cluster);
   const name = `${connection.split.namespace}/${connection.split.name}`;
   const object = await routes.read(name);
   refuseOfAnother(object, site.stack, site.project.name);

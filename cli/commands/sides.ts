@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { isExactPercent, PERCENT_DECIMALS } from "../../components/traffic/percent";
 import { placeInRepository } from "../sources/git-ref";
+import { fromCluster } from "../sources/live";
 import { fromManifests } from "../sources/manifests";
 import { fromPreview } from "../sources/preview";
 import { fromProgram } from "../sources/program";
@@ -150,9 +151,6 @@ async function ofPreview({ cwd, stack, digest }: SideOptions): Promise<Compariso
 
 async function againstCluster(manifests: string | undefined, options: SideOptions): Promise<Comparison[]> {
   const { cwd, stack, kubeconfig, context } = options;
-  // It loads Pulumi's SDK, which the other ways do without.
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would be made before all else
-  const { fromCluster } = require("../sources/live") as typeof import("../sources/live");
   const cluster = async (title: string, after: Side): Promise<Comparison> => ({
     title,
     before: await fromCluster({

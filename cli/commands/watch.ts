@@ -3,13 +3,13 @@ import { setTimeout } from "node:timers/promises";
 import { styleText } from "node:util";
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Shares } from "../../components/traffic/weights";
-import type { RouteConnection, RouteOptions } from "../watch/connection";
+import { RouteConnection, type RouteOptions } from "../watch/connection";
 import { beginWatch, exitCodeOf, reportOf, withReading, type WatchReport } from "../watch/model";
 import type { Observed } from "../watch/observed";
 import type { WatchPage } from "../watch/serve";
 import { messageOf, SourceError } from "../sources/source-error";
 import { plainLines, watchLines, type Tone } from "../watch/text";
-import { openRoute, withRoute } from "./route-options";
+import { withRoute } from "./route-options";
 import { positive, sideOf, type OneSideOptions } from "./sides";
 
 interface Options extends Omit<RouteOptions, "declared" | "route">, Omit<OneSideOptions, "ref"> {
@@ -101,7 +101,7 @@ function portNumber(text: string): number {
 }
 
 async function* reports(options: Options & RouteOptions, stop: AbortController): AsyncGenerator<WatchReport> {
-  const connection = await openRoute(options);
+  const connection = await RouteConnection.open(options);
   process.once("SIGINT", () => {
     stop.abort();
   });

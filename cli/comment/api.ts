@@ -53,7 +53,7 @@ export class Api {
     private readonly service: string,
     private readonly base: string,
     private readonly headers: Readonly<Record<string, string>>,
-    private readonly explain: (refused: Refused) => string,
+    private readonly explain: Explain,
     private readonly patience: Patience,
   ) {}
 
@@ -137,6 +137,25 @@ export class Api {
     return { content: parsed.data, headers };
   }
 }
+
+type Explain = (refused: Refused) => string;
+
+/** @param base of its REST API, or the address of its GraphQL API. */
+export const gitHubApi = (base: string, token: string, explain: Explain, patience: Patience): Api =>
+  new Api(
+    "GitHub",
+    base,
+    {
+      accept: "application/vnd.github+json",
+      authorization: `Bearer ${token}`,
+      "x-github-api-version": "2022-11-28",
+    },
+    explain,
+    patience,
+  );
+
+export const gitLabApi = (base: string, token: string, explain: Explain, patience: Patience): Api =>
+  new Api("GitLab", base, { "private-token": token }, explain, patience);
 
 /** GitHub answers 403 or 429, GitLab 429 (docs.github.com: Rate limits for the REST API; docs.gitlab.com: Rate limits). */
 function isLimit(status: number, headers: Headers, message: string): boolean {

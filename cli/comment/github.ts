@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { SourceError } from "../sources/source-error";
-import { Api, type Patience, type Refused } from "./api";
+import { gitHubApi, type Patience, type Refused } from "./api";
 import { outdated, type Environment, type Forge, type Nothing } from "./forge";
 import { pullRequestOf } from "./github-event";
 
@@ -29,12 +29,7 @@ export async function gitHub(env: Environment, patience: Patience): Promise<Forg
   }
   if (!repository || !env.GITHUB_EVENT_PATH)
     throw new SourceError("GITHUB_REPOSITORY or GITHUB_EVENT_PATH is not set.");
-  const headers = {
-    accept: "application/vnd.github+json",
-    authorization: `Bearer ${token}`,
-    "x-github-api-version": "2022-11-28",
-  };
-  const api = new Api("GitHub", base, headers, explain, patience);
+  const api = gitHubApi(base, token, explain, patience);
   const event = pullRequestOf(readFileSync(env.GITHUB_EVENT_PATH, "utf8"));
   if (event.kind === "none") return { nothing: event.why };
   let number: number;
@@ -59,7 +54,7 @@ export async function gitHub(env: Environment, patience: Patience): Promise<Forg
     number = first.number;
   }
 
-  const graphApi = new Api("GitHub", graph ?? `${base}/graphql`, headers, explain, patience);
+  const graphApi = gitHubApi(graph ?? `${base}/graphql`, token, explain, patience);
   // REST's /user refuses the token of a workflow.
   const { data } = await api.persist(() =>
     graphApi.send("POST", "", viewer, { query: "{ viewer { login } }" }),

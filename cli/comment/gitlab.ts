@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { SourceError } from "../sources/source-error";
-import { Api, type Patience, type Refused } from "./api";
+import { gitLabApi, type Patience, type Refused } from "./api";
 import { outdated, type Environment, type Forge, type Nothing } from "./forge";
 
 const user = z.object({ id: z.number() });
@@ -20,7 +20,7 @@ export async function gitLab(env: Environment, patience: Patience): Promise<Forg
     );
   }
   if (!token) throw new SourceError(`GITLAB_TOKEN is not set.\n  repair:  ${GRANT}`);
-  const api = new Api("GitLab", base, { "private-token": token }, explain, patience);
+  const api = gitLabApi(base, token, explain, patience);
   const path = `/projects/${project}/merge_requests/${number}`;
   // In a pipeline of the merged result, CI_COMMIT_SHA is a commit that nobody made. Elsewhere the first is empty.
   const commit = env.CI_MERGE_REQUEST_SOURCE_BRANCH_SHA || (env.CI_COMMIT_SHA ?? "");

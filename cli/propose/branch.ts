@@ -1,9 +1,9 @@
 /** A branch with one commit of the stack file, made beside the user's working tree and index, which stay as they are. */
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Environment } from "../comment/forge";
+import { git, gitWords } from "../sources/git";
 import { SourceError } from "../sources/source-error";
 
 /** The branch that a proposal is made for, and where it is pushed. */
@@ -39,7 +39,7 @@ export class ProposalBranch {
     const folder = path.dirname(realpathSync(file));
     const name = path.basename(file);
     const top = await git(folder, ["rev-parse", "--show-toplevel"]).catch((error: unknown) => {
-      throw new SourceError(`--propose: ${name} is in no git repository (${words(error)})`);
+      throw new SourceError(`--propose: ${name} is in no git repository (${gitWords(error)})`);
     });
     const place = path.relative(realpathSync(top), path.join(folder, name)).split(path.sep).join("/");
     const committed = await git(folder, ["show", `HEAD:./${name}`], { trim: false }).catch(() => undefined);
@@ -97,7 +97,7 @@ export class ProposalBranch {
     await git(folder, ["push", "--quiet", lease, this.base.remote, `${commit}:${ref}`]).catch(
       (error: unknown) => {
         throw new SourceError(
-          `--propose: the branch ${branch} could not be pushed: ${words(error)}\n  repair:  give the user of git the right to write ${branch}, or run this again if another run has just pushed it`,
+          `--propose: the branch ${branch} could not be pushed: ${gitWords(error)}\n  repair:  give the user of git the right to write ${branch}, or run this again if another run has just pushed it`,
         );
       },
     );
@@ -124,7 +124,7 @@ export class ProposalBranch {
   private async tip(ref: string): Promise<string> {
     const { remote } = this.base;
     const listed = await git(this.folder, ["ls-remote", remote, ref]).catch((error: unknown) => {
-      throw new SourceError(`--propose: the remote ${remote} cannot be read: ${words(error)}`);
+      throw new SourceError(`--propose: the remote ${remote} cannot be read: ${gitWords(error)}`);
     });
     const [commit = ""] = listed.split(/\s/);
     if (commit !== "")
@@ -153,33 +153,3 @@ export class ProposalBranch {
     );
   }
 }
-
-interface GitOptions {
-  readonly env?: Readonly<Record<string, string>>;
-  readonly input?: string;
-  /** Paths are from the top of the repository. */
-  readonly top?: true;
-  readonly trim?: false;
-}
-
-async function git(folder: string, args: readonly string[], options: GitOptions = {}): Promise<string> {
-  const cwd = options.top ? await git(folder, ["rev-parse", "--show-toplevel"]) : folder;
-  return new Promise((resolve, reject) => {
-    const child = execFile(
-      "git",
-      [...args],
-      // Nobody answers a question for a password here.
-      { cwd, env: { ...process.env, GIT_TERMINAL_PROMPT: "0", ...options.env }, maxBuffer: 1 << 26 },
-      (error, stdout, stderr) => {
-        if (error) reject(new Error(stderr.trim() || error.message));
-        else resolve(options.trim === false ? stdout : stdout.trim());
-      },
-    );
-    // One that has ended has said why.
-    child.stdin?.on("error", () => undefined).end(options.input ?? "");
-  });
-}
-
-/** The first line of what git says, without a user and a password in an address. */
-export const words = (error: unknown): string =>
-  ((error as Error).message.split("\n")[0] ?? "").replace(/\/\/[^/@\s]+@/g, "//");

@@ -1,6 +1,6 @@
 /** Pull requests of GitHub and merge requests of GitLab: one open request for a branch, made once and then updated. */
 import { z } from "zod";
-import { Api, type Patience, type Refused } from "../comment/api";
+import { gitHubApi, gitLabApi, type Patience, type Refused } from "../comment/api";
 import type { Environment } from "../comment/forge";
 import { SourceError } from "../sources/source-error";
 
@@ -70,18 +70,7 @@ function gitHub(token: string, remote: Project | undefined, env: Environment, pa
   if (!repository) throw noProject("GITHUB_REPOSITORY and GITHUB_API_URL");
   const own =
     !remote || remote.host === "github.com" ? "https://api.github.com" : `https://${remote.host}/api/v3`;
-  const headers = {
-    accept: "application/vnd.github+json",
-    authorization: `Bearer ${token}`,
-    "x-github-api-version": "2022-11-28",
-  };
-  const api = new Api(
-    "GitHub",
-    env.GITHUB_API_URL ?? own,
-    headers,
-    explaining("GitHub", GITHUB_GRANT),
-    patience,
-  );
+  const api = gitHubApi(env.GITHUB_API_URL ?? own, token, explaining("GitHub", GITHUB_GRANT), patience);
   const [owner = ""] = repository.split("/");
   const pulls = `/repos/${repository}/pulls`;
   return {
@@ -107,13 +96,7 @@ function gitLab(token: string, remote: Project | undefined, env: Environment, pa
   const project = env.CI_PROJECT_ID ?? (remote && encodeURIComponent(remote.path));
   const base = env.CI_API_V4_URL ?? (remote && `https://${remote.host}/api/v4`);
   if (!project || !base) throw noProject("CI_PROJECT_ID and CI_API_V4_URL");
-  const api = new Api(
-    "GitLab",
-    base,
-    { "private-token": token },
-    explaining("GitLab", GITLAB_GRANT),
-    patience,
-  );
+  const api = gitLabApi(base, token, explaining("GitLab", GITLAB_GRANT), patience);
   const all = `/projects/${project}/merge_requests`;
   return {
     propose: ({ branch, base: target, title, body: description }) =>

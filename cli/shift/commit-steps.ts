@@ -1,15 +1,12 @@
 /** Each step as a commit of the stack file with its verdict, so that git has the history of a shift. */
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { promisify } from "node:util";
 import { number } from "../diff/words";
+import { git, gitWords } from "../sources/git";
 import { SourceError } from "../sources/source-error";
 import type { StepEvent } from "./events";
 import type { Follower } from "./follow";
 import { readWeights, withWeights } from "./stack-weights";
-
-const run = promisify(execFile);
 
 /**
  * Commits the file, and nothing else, after each `up` that succeeded. A commit that fails is said, and stops nothing.
@@ -21,12 +18,11 @@ export async function commitFollower(
   failed: (words: string) => void,
   project: string,
 ): Promise<Follower> {
-  const git = async (...args: string[]): Promise<string> =>
-    (await run("git", args, { cwd: path.dirname(file) })).stdout;
-  const status = await git("status", "--porcelain", "--", file).catch((error: unknown) => {
-    throw new SourceError(`--commit: ${path.basename(file)} is in no git repository (${firstLine(error)})`);
+  const inFolder = (...args: string[]): Promise<string> => git(path.dirname(file), args, { trim: false });
+  const status = await inFolder("status", "--porcelain", "--", file).catch((error: unknown) => {
+    throw new SourceError(`--commit: ${path.basename(file)} is in no git repository (${gitWords(error)})`);
   });
-  const committed = (): Promise<string> => git("show", `HEAD:./${path.basename(file)}`);
+  const committed = (): Promise<string> => inFolder("show", `HEAD:./${path.basename(file)}`);
   if (status !== "" && !(await differsByWeights(file, project, committed))) {
     throw new SourceError(
       `--commit: found ${path.basename(file)} with changes that are not committed\n  allowed: weights, as of a step that was killed before its commit\n  repair:  commit them, then run this again`,
@@ -43,10 +39,10 @@ export async function commitFollower(
       const message = `Shift ${version}${way} to ${number(event.share)} %\n\n${step.why}`;
       try {
         // What a resumed shift writes once more is no change.
-        if ((await git("status", "--porcelain", "--", file)) !== "")
-          await git("commit", "--quiet", "--only", "--message", message, "--", file);
+        if ((await inFolder("status", "--porcelain", "--", file)) !== "")
+          await inFolder("commit", "--quiet", "--only", "--message", message, "--", file);
       } catch (error) {
-        failed(`The step was not committed: ${firstLine(error)}`);
+        failed(`The step was not committed: ${gitWords(error)}`);
       }
     },
   };
@@ -65,9 +61,4 @@ async function differsByWeights(
     // Never committed, or without weights.
     return false;
   }
-}
-
-function firstLine(error: unknown): string {
-  const { stderr, message } = error as { stderr?: string; message?: string };
-  return ((stderr ?? "").trim() || (message ?? "")).split("\n")[0] ?? "";
 }
